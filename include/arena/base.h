@@ -1,0 +1,90 @@
+/* libarena: status codes, version, panics.  Included by every other header.
+ *
+ * Thread safety: every function here may be called from any thread.  No function of libarena is async-signal-safe.
+ */
+#ifndef ARENA_BASE_H
+#define ARENA_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arena/version.h>
+
+#if defined(__GNUC__)
+#define ARENA_API __attribute__((visibility("default")))
+#define ARENA_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define ARENA_NORETURN __attribute__((noreturn))
+#else
+#define ARENA_API
+#define ARENA_LIKELY(condition) (condition)
+#ifdef __cplusplus
+#define ARENA_NORETURN [[noreturn]]
+#else
+#define ARENA_NORETURN _Noreturn
+#endif
+#endif
+
+/* Inline functions of the headers.  `unused` keeps -Wunused-function quiet about the ones a program does not call. */
+#if defined(__GNUC__)
+#define ARENA_INLINE static inline __attribute__((unused))
+#else
+#define ARENA_INLINE static inline
+#endif
+
+#ifdef __cplusplus
+#define ARENA_BEGIN_DECLS extern "C" {
+#define ARENA_END_DECLS }
+#define ARENA_ALIGNOF(T) alignof(T)
+#else
+#define ARENA_BEGIN_DECLS
+#define ARENA_END_DECLS
+#define ARENA_ALIGNOF(T) _Alignof(T)
+#endif
+
+ARENA_BEGIN_DECLS
+
+/* What a function that can fail in several ways returns: 0, or one of the negative values. */
+enum arena_status {
+    ARENA_OK = 0,
+    ARENA_EINVAL = -1,    /* a NULL argument, size 0, an alignment that is no power of two, an unknown option */
+    ARENA_ENOMEM = -2,    /* no memory, or size x capacity overflows or does not fit the address space */
+    ARENA_EFULL = -3,     /* the arena has no room, or the pool is at its limit */
+    ARENA_ECANCELED = -4, /* the context was cancelled */
+    ARENA_ETIMEDOUT = -5, /* the context's deadline has passed */
+    ARENA_ENOARENA = -6,  /* the context carries no arena of that type */
+    ARENA_EBUSY = -7,     /* the caller holds the gate already; or arenas of the pool are still out */
+    ARENA_EPANIC = -8     /* a panic ended the protected action */
+};
+
+/* The version of the library that runs: major << 16 | minor << 8 | patch.  ARENA_VERSION is the one compiled against. */
+ARENA_API uint32_t arena_version(void);
+
+/* What a status means, in English, without a full stop.  Never NULL, also for a number that is no status.  Static. */
+ARENA_API const char *arena_strerror(int status);
+
+/* Panics.
+ *
+ * A panic is what a plain allocation raises when it cannot do its work, and what misuse that can be seen raises.  The
+ * handler sees every panic first.  Then, inside arena_protect, the innermost protected action ends; outside, the
+ * process aborts.
+ *
+ * Undefined: a panic that leaves a frame between pthread_cleanup_push and its pop, or a frame with a C++ destructor
+ * to run.  A panic raised by `drop`, or while another one unwinds, or by the handler, aborts.
+ */
+
+/* Sets the process-wide handler; it must return.  NULL restores the default, which writes one line to standard error.
+ * `message` is valid during the call alone. */
+ARENA_API void arena_set_panic_handler(void (*handler)(const char *message, void *user), void *user);
+
+/* Runs action(user).  ARENA_OK when it returned; ARENA_EPANIC when a panic ended it, after every execute and pool
+ * scope begun inside it was left: arenas reset and back in their pools, innermost first.  A gate taken by acquire
+ * stays the caller's.  ARENA_EINVAL when action is NULL.  Nests. */
+ARENA_API int arena_protect(void (*action)(void *user), void *user);
+
+/* Raises a panic.  NULL reads "panic". */
+ARENA_API ARENA_NORETURN void arena_panic(const char *message);
+
+ARENA_END_DECLS
+
+#endif

@@ -1,0 +1,92 @@
+/* libarena-mhd: one arena per HTTP request of libmicrohttpd.  Link with -larena-mhd.
+ *
+ *   struct arena_mhd *mhd;
+ *   arena_mhd_create(pool, handler, user, &mhd);
+ *   daemon = MHD_start_daemon(flags, port, NULL, NULL, arena_mhd_access, mhd,
+ *                             MHD_OPTION_NOTIFY_COMPLETED, arena_mhd_completed, mhd, MHD_OPTION_END);
+ *   ...
+ *   MHD_stop_daemon(daemon);
+ *   arena_mhd_destroy(mhd);
+ *
+ * The handler is called once a request is whole, with an arena of the pool in the request's context.  The arena goes
+ * back to the pool, reset, exactly once, whatever way the request ends: when the request has completed, the last
+ * response that points into it is gone, and the last retain is released; on whatever thread that is.
+ *
+ * Thread safety: struct arena_mhd serves one or more daemons in any thread mode.  The functions on a request may be
+ * called by one thread at a time; retain and release by any.
+ */
+#ifndef ARENA_MHD_H
+#define ARENA_MHD_H
+
+#include <arena/context.h>
+#include <arena/pool.h>
+
+#include <microhttpd.h>
+
+ARENA_BEGIN_DECLS
+
+struct arena_mhd;
+struct arena_request;
+
+/* Answers one request: arena_request_respond, or MHD's own calls on arena_request_connection.  Not MHD_YES: the
+ * connection is closed. */
+typedef enum MHD_Result arena_mhd_handler(struct arena_request *request, void *user);
+
+/* Begins with its own size; fields that are 0 are the defaults.  What is not understood is ARENA_EINVAL. */
+struct arena_mhd_options {
+    size_t struct_size;      /* sizeof(struct arena_mhd_options) */
+    size_t body_limit_bytes; /* a longer request body is answered 413; 0: 1 MiB */
+};
+
+/* Binds a pool, which must outlive it, to a handler.  ARENA_EINVAL: pool, handler or out is NULL, options not
+ * understood.  ARENA_ENOMEM: no memory. */
+ARENA_API int arena_mhd_create(struct arena_pool *pool, arena_mhd_handler *handler, void *user,
+                               struct arena_mhd **out);
+ARENA_API int arena_mhd_create_with(struct arena_pool *pool, arena_mhd_handler *handler, void *user,
+                                    const struct arena_mhd_options *options, struct arena_mhd **out);
+
+/* After MHD_stop_daemon.  Finds the requests that never completed and takes their arenas back.  NULL is legal.  Panics
+ * while a request is still retained. */
+ARENA_API void arena_mhd_destroy(struct arena_mhd *mhd);
+
+/* For MHD_start_daemon and MHD_OPTION_NOTIFY_COMPLETED, with the struct arena_mhd as closure of each. */
+ARENA_API enum MHD_Result arena_mhd_access(void *mhd, struct MHD_Connection *connection, const char *url,
+                                           const char *method, const char *version, const char *upload_data,
+                                           size_t *upload_data_size, void **req_cls);
+ARENA_API void arena_mhd_completed(void *mhd, struct MHD_Connection *connection, void **req_cls,
+                                   enum MHD_RequestTerminationCode termination);
+
+/* A new request that carries `arena` in its context; the original stays as it was, and all else reads the same from
+ * both.  It lives and ends with its request; the caller does not release it (unless retained).
+ * ARENA_EINVAL: request or out is NULL.  ARENA_ENOMEM: no memory.  *out is NULL after a failure. */
+ARENA_API int arena_request_inject(struct arena_request *request, struct arena *arena, struct arena_request **out);
+/* arena_extract on the request's context. */
+ARENA_API int arena_request_extract(struct arena_request *request, const struct arena_type *type, struct arena **out);
+
+/* Valid while the request lives, but for the connection, which ends when the request completes. */
+ARENA_API struct MHD_Connection *arena_request_connection(struct arena_request *request);
+ARENA_API const char *arena_request_method(struct arena_request *request);
+ARENA_API const char *arena_request_url(struct arena_request *request);
+ARENA_API const char *arena_request_version(struct arena_request *request);
+/* NULL: not there.  A header's name is matched without case.  An argument without a value reads "". */
+ARENA_API const char *arena_request_header(struct arena_request *request, const char *name);
+ARENA_API const char *arena_request_argument(struct arena_request *request, const char *name);
+/* Not NULL, also when the body is empty.  size_bytes may be NULL. */
+ARENA_API const void *arena_request_body(struct arena_request *request, size_t *size_bytes);
+/* The request's own reference: retain it to keep it longer.  Cancelled when the request completes. */
+ARENA_API struct arena_context *arena_request_context(struct arena_request *request);
+
+/* For upgraded and suspended requests: what the request holds, its arena included, stays until release. */
+ARENA_API struct arena_request *arena_request_retain(struct arena_request *request);
+ARENA_API void arena_request_release(struct arena_request *request);
+
+/* Queues a response whose body is sent from where it lies, in the arena or in static memory, without copying; the
+ * arena lives until the last byte is sent.  content_type may be NULL; body may be NULL when size_bytes is 0.
+ * ARENA_EINVAL: bad arguments, or libmicrohttpd refused the status or the header.  ARENA_ENOMEM: no memory.
+ * ARENA_EBUSY: a response was queued already. */
+ARENA_API int arena_request_respond(struct arena_request *request, unsigned status, const char *content_type,
+                                    const void *body, size_t size_bytes);
+
+ARENA_END_DECLS
+
+#endif

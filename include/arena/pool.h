@@ -1,0 +1,92 @@
+/* libarena: struct arena_pool: isolated arenas, checked out per scope, without locks.
+ *
+ * Thread safety: every function may be called from any thread, beside any other, but for destroy: no other call on the
+ * pool may run beside it (threads may end beside it).  An arena that is out belongs to who checked it out.
+ *
+ * In the steady state nothing here takes a lock, allocates, or makes a system call (but for clearing very large
+ * arenas).  Each thread keeps a bounded cache; the excess, and the cache of a thread that ends, go to a shared store.
+ * A pool with a limit may use atomics and locks.
+ */
+#ifndef ARENA_POOL_H
+#define ARENA_POOL_H
+
+#include <arena/context.h>
+
+ARENA_BEGIN_DECLS
+
+struct arena_pool;
+
+/* Begins with its own size; fields that are 0 are the defaults.  What is not understood is ARENA_EINVAL. */
+struct arena_pool_options {
+    size_t struct_size;                        /* sizeof(struct arena_pool_options) */
+    size_t max_arenas;                         /* checked out at a time; 0: no limit */
+    const struct arena_options *arena_options; /* for its arenas; NULL: the defaults.  Copied */
+};
+
+/* A pool whose arenas hold `arena_capacity` elements each.  Statuses as for arena_create; no arena is made yet, but a
+ * capacity that can never be had is ARENA_ENOMEM here. */
+ARENA_API int arena_pool_create(const struct arena_type *type, size_t arena_capacity, struct arena_pool **out);
+ARENA_API int arena_pool_create_with(const struct arena_type *type, size_t arena_capacity,
+                                     const struct arena_pool_options *options, struct arena_pool **out);
+
+/* ARENA_EBUSY, and nothing changed, while arenas are out.  NULL is legal. */
+ARENA_API int arena_pool_destroy(struct arena_pool *pool);
+
+/* Checks out an arena that no one else can see, runs action(arena, user), resets the arena and puts it back: also when
+ * the action ends by panic, pthread_exit, cancellation or a C++ exception, which then goes on to the caller.  Nesting
+ * on the same pool gets another arena.  ARENA_OK, or why the action was not run: ARENA_EINVAL, ARENA_ENOMEM,
+ * ARENA_EFULL.  After a longjmp past it the arena stays out until the thread ends. */
+ARENA_API int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user);
+
+/* An arena out of the pool, empty and zeroed, until arena_pool_return.  ARENA_EINVAL, ARENA_ENOMEM; at the limit checkout
+ * gives ARENA_EFULL at once, checkout_context waits for a return until its context ends (ARENA_ECANCELED,
+ * ARENA_ETIMEDOUT; a context that has ended already fails it in any case). */
+ARENA_API int arena_pool_checkout(struct arena_pool *pool, struct arena **out);
+ARENA_API int arena_pool_checkout_context(struct arena_pool *pool, struct arena_context *context, struct arena **out);
+
+/* Resets the arena and puts it back; from any thread.  NULL is legal for the arena.  Panics where the arena is not one
+ * of this pool's that is checked out. */
+ARENA_API void arena_pool_return(struct arena_pool *pool, struct arena *arena);
+
+/* Frees what is idle in the shared store and in the caller's cache. */
+ARENA_API void arena_pool_trim(struct arena_pool *pool);
+
+ARENA_API size_t arena_pool_arena_cap(const struct arena_pool *pool); /* elements of each arena */
+ARENA_API const struct arena_type *arena_pool_type_of(const struct arena_pool *pool);
+
+/* --- Scopes --------------------------------------------------------------------------------------------------------
+ *
+ * ARENA_POOL_SCOPE(pool, name) { ... } runs the block with `struct arena *name` (gcc, clang).  To panics and thread
+ * exit it is what execute is.  break, continue and return leave the block and give the arena back.  Exceptions and
+ * cancellation do so at once where the caller is compiled with -fexceptions, else when the thread ends.  No arena to be
+ * had: panics.
+ *
+ * For bindings: enter, and leave on every way out.  Leave is idempotent.
+ */
+struct arena_pool_scope {
+    struct arena *arena; /* NULL once left */
+};
+
+/* Begins a scope on this thread.  Statuses as for checkout; out->arena is NULL after a failure. */
+ARENA_API int arena_pool_scope_enter(struct arena_pool *pool, struct arena_pool_scope *out);
+/* Resets the scope's arena and puts it back.  On the thread that entered. */
+ARENA_API void arena_pool_scope_leave(struct arena_pool_scope *scope);
+/* Begins a scope or panics; what ARENA_POOL_SCOPE calls.  The arena, to be put into a struct arena_pool_scope. */
+ARENA_API struct arena *arena_pool_scope_arena(struct arena_pool *pool);
+
+ARENA_END_DECLS
+
+#if defined(__GNUC__)
+#define ARENA_CONCAT_(a, b) a##b
+#define ARENA_CONCAT(a, b) ARENA_CONCAT_(a, b)
+#define ARENA_POOL_SCOPE_AS_(pool, tag, name, scope)                                                                   \
+    for (struct arena_pool_scope scope __attribute__((cleanup(arena_pool_scope_leave))) =                              \
+             {arena_pool_scope_arena(pool)},                                                                           \
+             *ARENA_CONCAT(scope, _once) = &scope;                                                                     \
+         ARENA_CONCAT(scope, _once); ARENA_CONCAT(scope, _once) = NULL)                                                \
+        for (tag *name = (tag *)scope.arena; name; name = NULL)
+#define ARENA_POOL_SCOPE(pool, name)                                                                                   \
+    ARENA_POOL_SCOPE_AS_(pool, struct arena, name, ARENA_CONCAT(arena_scope_, __COUNTER__))
+#endif
+
+#endif

@@ -1,0 +1,111 @@
+/* libarena: struct arena, the single-owner arena of fixed capacity: equal slots of one element type.
+ *
+ * Thread safety: one thread at a time.  An arena may move between threads that synchronise.  After fork the child may
+ * use the arenas of the forking thread if the process had no other thread; else it may only exec.
+ *
+ * NULL for an arena: allocation and reset panic (try_: NULL), counts are 0, destroy does nothing.
+ */
+#ifndef ARENA_SINGLE_H
+#define ARENA_SINGLE_H
+
+#include <arena/type.h>
+
+ARENA_BEGIN_DECLS
+
+struct arena;
+
+/* When memory is cleared (arena_options.clear). */
+enum arena_clear {
+    ARENA_CLEAR_ON_RESET = 0,   /* reset clears the used part, O(used); a pointer from before then reads zero */
+    ARENA_CLEAR_ON_HANDOUT = 1, /* reset is O(1) (with a drop O(used)); memory is cleared as it is handed out */
+    ARENA_CLEAR_NEVER = 2       /* slabs are whatever was there; a NULL value still gives zero.  Not with a drop */
+};
+
+/* Bits of arena_options.flags. */
+enum arena_flag {
+    ARENA_HUGE_PAGES = 1, /* ask the system for huge pages; ignored where it has none */
+    ARENA_PREFAULT = 2,   /* touch all memory at creation, so that no later access faults */
+    ARENA_GATE_ONLY = 4   /* concurrent arenas: no chunks per thread, every operation takes the gate */
+};
+
+/* Begins with its own size; fields that are 0 are the defaults.  What is not understood is ARENA_EINVAL. */
+struct arena_options {
+    size_t struct_size; /* sizeof(struct arena_options) */
+    uint32_t clear;     /* enum arena_clear */
+    uint32_t flags;     /* enum arena_flag, or-ed */
+};
+
+/* Makes an arena of `capacity` elements; 0 is legal.  Memory is reserved, and used as it is touched.  The caller owns
+ * *out, and ends it with arena_destroy.
+ * ARENA_EINVAL: out, type or its name is NULL, size is 0, align is no power of two, options not understood.
+ * ARENA_ENOMEM: no memory, or too large.  *out is NULL after a failure. */
+ARENA_API int arena_create(const struct arena_type *type, size_t capacity, struct arena **out);
+ARENA_API int arena_create_with(const struct arena_type *type, size_t capacity, const struct arena_options *options,
+                                struct arena **out);
+
+/* Drops what is live and gives all memory back.  An arena of a pool or behind a gate panics. */
+ARENA_API void arena_destroy(struct arena *arena);
+
+/* One element, copied from `value`; NULL: a zeroed one.  Full: alloc panics, try_alloc returns NULL, and nothing has
+ * changed. */
+ARENA_API void *arena_alloc(struct arena *arena, const void *value);
+ARENA_API void *arena_try_alloc(struct arena *arena, const void *value);
+
+/* `count` contiguous elements, zeroed; 0 takes nothing and returns a pointer that is not NULL, also in a full arena. */
+ARENA_API void *arena_alloc_slab(struct arena *arena, size_t count);
+ARENA_API void *arena_try_alloc_slab(struct arena *arena, size_t count);
+
+/* `count` contiguous elements, copied from values[0 .. count), which lie `size` bytes apart; NULL: zeroed ones. */
+ARENA_API void *arena_alloc_slab_with(struct arena *arena, const void *values, size_t count);
+ARENA_API void *arena_try_alloc_slab_with(struct arena *arena, const void *values, size_t count);
+
+/* Takes every element back: drops, clears the used part, and starts again at the first slot.  Idempotent. */
+ARENA_API void arena_reset(struct arena *arena);
+
+/* Gives memory that was touched and is not in use back to the system.  What is handed out stays as it is. */
+ARENA_API void arena_trim(struct arena *arena);
+
+/* In elements. */
+ARENA_API size_t arena_used(const struct arena *arena);
+ARENA_API size_t arena_remaining(const struct arena *arena);
+ARENA_API size_t arena_cap(const struct arena *arena);
+
+/* The arena's own copy of its type; valid until the arena is destroyed.  NULL for NULL. */
+ARENA_API const struct arena_type *arena_type_of(const struct arena *arena);
+
+/* --- The inline path -----------------------------------------------------------------------------------------------
+ *
+ * The first two words of struct arena, frozen: the only layout a program may depend on.
+ *
+ * [cursor, limit) is a window of free, whole slots, not the rest of the arena: the library may close it
+ * (limit == cursor) between calls.  Inline code that finds room takes a slot by advancing cursor by one stride, and
+ * must fill all of it.  Inline code that finds none calls arena_try_alloc, which tries again.
+ */
+struct arena_head {
+    char *cursor;
+    char *limit;
+};
+
+/* A burst: the window held in the caller's registers.  Between begin and end only the burst allocates from the arena.
+ * What it wrote counts as live, and in arena_used, once it is committed: by end, or when a window is used up.  A
+ * burst left without end is taken back by the arena's next call, and what it wrote is cleared. */
+struct arena_burst {
+    char *cursor;
+    char *limit;
+    struct arena *arena;
+};
+
+/* Opens a burst.  Panics where the arena is NULL. */
+ARENA_API void arena_burst_begin(struct arena *arena, struct arena_burst *out);
+/* One element, as arena_try_alloc does it. */
+ARENA_API void *arena_burst_put(struct arena_burst *burst, const void *value);
+/* Closes the burst: what it wrote is live.  Panics where the burst is not the arena's open one. */
+ARENA_API void arena_burst_end(struct arena *arena, struct arena_burst *burst);
+
+/* For the inline forms of the typed face: commits what lies below `cursor` and opens the next window.  The new cursor,
+ * and its limit in *limit; both equal when the arena is full. */
+ARENA_API char *arena_burst_more(struct arena *arena, char *cursor, char **limit);
+
+ARENA_END_DECLS
+
+#endif

@@ -1,0 +1,40 @@
+/* libarena: the descriptor that stands for a type parameter. */
+#ifndef ARENA_TYPE_H
+#define ARENA_TYPE_H
+
+#include <arena/base.h>
+
+ARENA_BEGIN_DECLS
+
+/* Two types are the same when name, size and align are.  Functions that take a descriptor copy what they keep, the
+ * name's text included: it need not outlive the call. */
+struct arena_type {
+    const char *name;            /* not NULL; part of the identity */
+    size_t size;                 /* bytes of one element, > 0; the slot stride is size rounded up to align */
+    size_t align;                /* bytes, a power of two */
+    void (*drop)(void *element); /* NULL, or the destructor: runs once per live element at reset and destroy, last to
+                                    first, before clearing.  Must not exit, throw, panic or touch its arena. */
+};
+
+/* sizeof(struct arena_type) and the offsets of its fields, for bindings that check their own declaration. */
+ARENA_API size_t arena_type_size(void);
+ARENA_API size_t arena_type_align(void);
+
+/* Do both describe the same type?  NULL equals nothing. */
+ARENA_API bool arena_type_equal(const struct arena_type *left, const struct arena_type *right);
+
+ARENA_END_DECLS
+
+/* ARENA_TYPE(T): a const struct arena_type * for T, named as written.  Valid to the end of the enclosing block; in
+ * C++ and at file scope always.  T: a complete, assignable object type (trivially copyable in C++). */
+#ifdef __cplusplus
+#define ARENA_TYPE(T)                                                                                                  \
+    ([]() noexcept -> const struct arena_type * {                                                                      \
+        static constexpr struct arena_type arena_type_of_ = {#T, sizeof(T), alignof(T), nullptr};                      \
+        return &arena_type_of_;                                                                                        \
+    }())
+#else
+#define ARENA_TYPE(T) (&(const struct arena_type){#T, sizeof(T), _Alignof(T), NULL})
+#endif
+
+#endif

@@ -1,0 +1,60 @@
+/* What libarena keeps per thread, and the call at a thread's end.
+ *
+ * Contract
+ *   thread_state()     This thread's state: zero when the thread begins, its address unlike that of every other living
+ *                      thread.  At most 64 bytes: the library's thread-locals are initial-exec, and a library loaded
+ *                      with dlopen has to fit into what the loader keeps in reserve.
+ *   thread_exit_arm()  Has thread_exit_hook run when this thread ends (by return, pthread_exit or cancellation), after
+ *                      its frames are gone.  Once armed, again is free.  false: no resources; nothing is armed.
+ *                      One pthread_key serves the whole process, whatever the number of pools.
+ *   After the hook ran, state->exited is true: destructors of other thread-locals may still call the library, which
+ *   then keeps nothing for this thread.
+ */
+#ifndef PLATFORM_THREAD_H
+#define PLATFORM_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct local;
+struct scope;
+struct protect_frame;
+struct waiter;
+struct thread_record;
+
+struct thread_state {
+    struct local *locals;         /* api/locals.h: the thread's share of pools and concurrent arenas, by index */
+    uint32_t local_count;         /* entries of locals */
+    bool armed;                   /* the exit hook will run */
+    bool exited;                  /* the exit hook has run */
+    bool unwinding;               /* platform/panic.c: a panic is leaving scopes */
+    uint8_t dropping;             /* core/slots.c: depth of running drop functions, 255 at most */
+    struct scope *scopes;         /* platform/scope.h: the innermost scope */
+    uint64_t scope_count;         /* scopes begun so far: the next one's number */
+    struct protect_frame *frames; /* platform/panic.c: the innermost protected action */
+    struct waiter *waiter;        /* sync/waiter.c: the record this thread waits with, once it has waited */
+    struct thread_record *record; /* api/locals.c: what other threads may find of this one */
+};
+
+_Static_assert(sizeof(struct thread_state) <= 64, "initial-exec thread-locals have to stay small");
+
+#ifndef THREAD_STATE_MODEL
+/* Initial-exec keeps the address one load away; the build turns it off where the C library cannot load such a library
+ * at run time (musl). */
+#ifdef ARENA_TLS_INITIAL_EXEC
+#define THREAD_TLS_MODEL __attribute__((tls_model("initial-exec")))
+#else
+#define THREAD_TLS_MODEL
+#endif
+extern _Thread_local struct thread_state thread_state_tls THREAD_TLS_MODEL;
+static inline struct thread_state *thread_state(void) { return &thread_state_tls; }
+#else
+struct thread_state *thread_state(void); /* the model checker's threads share one real thread */
+#endif
+
+bool thread_exit_arm(struct thread_state *state);
+
+/* What runs at the end of an armed thread; set once, before the first thread is armed, to the same value each time. */
+void thread_exit_hook(void (*hook)(struct thread_state *state));
+
+#endif
