@@ -12,8 +12,22 @@
  * back to the pool, reset, exactly once, whatever way the request ends: when the request has completed, the last
  * response that points into it is gone, and the last retain is released; on whatever thread that is.
  *
- * Thread safety: struct arena_mhd serves one or more daemons in any thread mode.  The functions on a request may be
- * called by one thread at a time; retain and release by any.
+ * What the binding answers by itself, as plain text:
+ *   413   the body exceeds the limit.  Read to its end the connection survives; a body that is much longer (by 16 MiB),
+ *         or one the client asked about first (Expect: 100-continue), is not read, and costs the connection
+ *   500   the handler returned MHD_YES, but neither queued a response nor suspended the connection; the connection was
+ *         resumed with no response queued; or a panic ended the handler (below)
+ *   503   the pool has no arena left, or memory has run out: at once, without waiting for either
+ *
+ * Panics: the handler runs inside arena_protect.  One that panics is answered 500 and the server goes on; if it had
+ * queued a response already, the connection is closed instead; if it had suspended the connection and retained the
+ * request, the one who holds it has to answer and resume.  As everywhere, a panic must not leave a C++ frame with a
+ * destructor to run.
+ *
+ * libmicrohttpd's *req_cls belongs to the binding.  What a URI-log callback puts there is left alone and not seen again.
+ *
+ * Thread safety: struct arena_mhd serves one or more daemons in any thread mode.  Of the functions on a request (a clone
+ * is the same request), respond may be called by one thread at a time, the others by any at once.
  */
 #ifndef ARENA_MHD_H
 #define ARENA_MHD_H
@@ -28,8 +42,15 @@ ARENA_BEGIN_DECLS
 struct arena_mhd;
 struct arena_request;
 
-/* Answers one request: arena_request_respond, or MHD's own calls on arena_request_connection.  Not MHD_YES: the
- * connection is closed. */
+/* Answers one request: by arena_request_respond, or by MHD's own calls on arena_request_connection.  Called once for
+ * each, on a thread of the daemon (external polling: the caller's).  It ends by returning or by a panic, no other way.
+ *
+ * Not MHD_YES: the connection is closed.  MHD_YES with no response queued is for a connection that the handler has
+ * suspended (MHD_suspend_connection; not with a thread per connection): retain the request, let any thread answer it,
+ * then MHD_resume_connection, then release.
+ *
+ * For an upgrade, retain the request before the response is queued, and release it when the session ends.  With a
+ * thread per connection libmicrohttpd reports completion, which ends the context, when the session begins. */
 typedef enum MHD_Result arena_mhd_handler(struct arena_request *request, void *user);
 
 /* Begins with its own size; fields that are 0 are the defaults.  What is not understood is ARENA_EINVAL. */
@@ -45,8 +66,8 @@ ARENA_API int arena_mhd_create(struct arena_pool *pool, arena_mhd_handler *handl
 ARENA_API int arena_mhd_create_with(struct arena_pool *pool, arena_mhd_handler *handler, void *user,
                                     const struct arena_mhd_options *options, struct arena_mhd **out);
 
-/* After MHD_stop_daemon.  Finds the requests that never completed and takes their arenas back.  NULL is legal.  Panics
- * while a request is still retained. */
+/* After MHD_stop_daemon on every daemon it serves.  Finds the requests that never completed and takes their arenas
+ * back.  NULL is legal.  Panics, and changes nothing, while a request is still retained. */
 ARENA_API void arena_mhd_destroy(struct arena_mhd *mhd);
 
 /* For MHD_start_daemon and MHD_OPTION_NOTIFY_COMPLETED, with the struct arena_mhd as closure of each. */
@@ -57,33 +78,41 @@ ARENA_API void arena_mhd_completed(void *mhd, struct MHD_Connection *connection,
                                    enum MHD_RequestTerminationCode termination);
 
 /* A new request that carries `arena` in its context; the original stays as it was, and all else reads the same from
- * both.  It lives and ends with its request; the caller does not release it (unless retained).
+ * both.  It lives and ends with its request; the caller does not release it (unless retained).  A NULL arena hides
+ * those of every type.
  * ARENA_EINVAL: request or out is NULL.  ARENA_ENOMEM: no memory.  *out is NULL after a failure. */
 ARENA_API int arena_request_inject(struct arena_request *request, struct arena *arena, struct arena_request **out);
-/* arena_extract on the request's context. */
+/* arena_extract on the request's context, with its statuses; ARENA_EINVAL when request is NULL. */
 ARENA_API int arena_request_extract(struct arena_request *request, const struct arena_type *type, struct arena **out);
 
-/* Valid while the request lives, but for the connection, which ends when the request completes. */
+/* Valid while the request lives, on any thread, but for the connection: it is NULL once the request has completed.
+ * The URL is the path, decoded, without the query. */
 ARENA_API struct MHD_Connection *arena_request_connection(struct arena_request *request);
 ARENA_API const char *arena_request_method(struct arena_request *request);
 ARENA_API const char *arena_request_url(struct arena_request *request);
 ARENA_API const char *arena_request_version(struct arena_request *request);
-/* NULL: not there.  A header's name is matched without case.  An argument without a value reads "". */
+/* NULL: not there.  Of several with the same name, the first.  A header's name is matched without case.  An argument is
+ * decoded; one without a value reads "", one with a NUL byte ends there. */
 ARENA_API const char *arena_request_header(struct arena_request *request, const char *name);
 ARENA_API const char *arena_request_argument(struct arena_request *request, const char *name);
 /* Not NULL, also when the body is empty.  size_bytes may be NULL. */
 ARENA_API const void *arena_request_body(struct arena_request *request, size_t *size_bytes);
-/* The request's own reference: retain it to keep it longer.  Cancelled when the request completes. */
+/* The request's own reference: retain it to keep it longer (the arena it carries lives as long as the request).
+ * Cancelled when the request completes. */
 ARENA_API struct arena_context *arena_request_context(struct arena_request *request);
 
-/* For upgraded and suspended requests: what the request holds, its arena included, stays until release. */
+/* For upgraded and suspended requests, and for responses of the handler's own that point into the arena (release in
+ * their free callback): what the request holds, its arena and clones included, stays until release.  NULL is legal for
+ * both.  Release panics when nothing is retained. */
 ARENA_API struct arena_request *arena_request_retain(struct arena_request *request);
 ARENA_API void arena_request_release(struct arena_request *request);
 
 /* Queues a response whose body is sent from where it lies, in the arena or in static memory, without copying; the
  * arena lives until the last byte is sent.  content_type may be NULL; body may be NULL when size_bytes is 0.
- * ARENA_EINVAL: bad arguments, or libmicrohttpd refused the status or the header.  ARENA_ENOMEM: no memory.
- * ARENA_EBUSY: a response was queued already. */
+ * From the handler's thread until it returns; after that while the connection is suspended, from any.
+ * ARENA_EINVAL: request NULL, body NULL with a size, a status outside 200 to 999, or a content type that is empty or
+ * has a line break.  ARENA_ENOMEM: no memory.  ARENA_EBUSY: a response was queued already, or the connection takes none
+ * now.  ARENA_ECANCELED: the request has completed.  After a failure the next call may succeed. */
 ARENA_API int arena_request_respond(struct arena_request *request, unsigned status, const char *content_type,
                                     const void *body, size_t size_bytes);
 

@@ -91,6 +91,11 @@ void condition_wait(struct condition *condition, struct mutex *mutex);
 /* deadline_ns: a time of clock_now. */
 void condition_wait_until(struct condition *condition, struct mutex *mutex, int64_t deadline_ns);
 
+/* Code to run when the frame is left by cancellation or pthread_exit, or at the pop: as pthread_cleanup_push and
+ * pthread_cleanup_pop(run), in one block. */
+#define CLEANUP_PUSH(function, argument) pthread_cleanup_push(function, argument)
+#define CLEANUP_POP(run) pthread_cleanup_pop(run)
+
 /* --- threads and time ------------------------------------------------------------------------------------------- */
 
 int64_t clock_now(void);

@@ -28,6 +28,7 @@ struct thread_state {
     bool armed;                   /* the exit hook will run */
     bool exited;                  /* the exit hook has run */
     bool unwinding;               /* platform/panic.c: a panic is leaving scopes */
+    bool handling;                /* platform/panic.c: the handler is running */
     uint8_t dropping;             /* core/slots.c: depth of running drop functions, 255 at most */
     struct scope *scopes;         /* platform/scope.h: the innermost scope */
     uint64_t scope_count;         /* scopes begun so far: the next one's number */

@@ -1,0 +1,276 @@
+/* struct arena_concurrent: an arena behind a gate (sync/gate.h).
+ *
+ * Every operation takes the gate's one permit, does its work on the arena inside, copying included, and puts the permit
+ * back.  acquire keeps the permit, opens the arena's window for inline code, and notes the holder; release undoes it.
+ *
+ * Invariants
+ *   the arena is sealed exactly while no acquire holds it; the operations below unseal it for their own step by
+ *   working past the window (slots_take_slow and slots_take_slab do not need it)
+ *   used_bytes is what the arena used when the last operation ended, or the gate was acquired
+ *
+ * Who locks what: the gate's permit guards `slots`.  used_bytes is written by who holds the permit, read by anyone.
+ */
+#include <arena/concurrent.h>
+
+#include "api/context.h"
+#include "core/any.h"
+#include "core/slots.h"
+#include "core/type.h"
+#include "platform/memory.h"
+#include "platform/panic.h"
+#include "sync/gate.h"
+
+struct arena_concurrent {
+    struct arena slots; /* first: its block holds the slots of small arenas */
+    struct gate gate;
+    struct atomic_u64 used_bytes;
+};
+
+/* --- in and out of the gate --------------------------------------------------------------------------------------- */
+
+/* 0 with the permit taken, or a status with nothing taken. */
+static inline int enter(struct arena_concurrent *arena, struct arena_context *context) {
+    if (UNLIKELY(gate_held_by_me(&arena->gate))) return ARENA_EBUSY;
+    return gate_enter(&arena->gate, context_node(context));
+}
+
+static inline void leave(struct arena_concurrent *arena) {
+    uint64_t used_bytes = (uint64_t)(arena->slots.head.cursor - arena->slots.base);
+    atomic_u64_store(&arena->used_bytes, used_bytes, relaxed); /* a count, which orders nothing */
+    gate_leave(&arena->gate);
+}
+
+static COLD _Noreturn void panic_refused(const struct arena_concurrent *arena, const char *function) {
+    if (arena == NULL) panic("%s: arena is NULL", function);
+    panic("%s: the calling thread holds the gate", function);
+}
+
+/* enter for the calls that have no status: they panic where the caller holds the gate. */
+static inline void enter_or_panic(struct arena_concurrent *arena, const char *function) {
+    if (UNLIKELY(arena == NULL) || UNLIKELY(enter(arena, NULL) != ARENA_OK)) panic_refused(arena, function);
+}
+
+/* --- one operation on the arena inside, under the permit ----------------------------------------------------------- */
+
+enum step_kind { STEP_ONE, STEP_SLAB, STEP_SLAB_WITH };
+
+/* What is to be handed out. */
+struct step {
+    enum step_kind kind;
+    const void *values;
+    size_t count;
+};
+
+static inline void *run(struct arena *slots, const struct step *step) {
+    slots->sealed = false;
+    void *result = step->kind == STEP_ONE    ? slots_take_slow(slots, step->values)
+                   : step->kind == STEP_SLAB ? slots_take_slab(slots, step->count)
+                                             : slots_take_slab_with(slots, step->values, step->count);
+    slots_seal(slots);
+    return result;
+}
+
+static inline void *try_step(struct arena_concurrent *arena, const char *function, const struct step *step) {
+    if (arena == NULL) return NULL;
+    enter_or_panic(arena, function);
+    void *result = run(&arena->slots, step);
+    leave(arena);
+    return result;
+}
+
+static COLD _Noreturn void panic_full(const struct arena_concurrent *arena, const char *function, size_t count) {
+    if (arena == NULL) panic("%s: arena is NULL", function);
+    panic("%s: arena of %s is full: %zu wanted, %zu of %zu free", function, arena->slots.type->name, count,
+          arena_concurrent_remaining(arena), slots_capacity(&arena->slots));
+}
+
+static inline void *step_or_panic(struct arena_concurrent *arena, const char *function, const struct step *step) {
+    void *result = try_step(arena, function, step);
+    if (UNLIKELY(result == NULL)) panic_full(arena, function, step->count);
+    return result;
+}
+
+static int step_context(struct arena_concurrent *arena, struct arena_context *context, const struct step *step,
+                        void **out) {
+    if (out == NULL) return ARENA_EINVAL;
+    *out = NULL;
+    if (arena == NULL) return ARENA_EINVAL;
+    int status = enter(arena, context);
+    if (status != ARENA_OK) return status;
+    *out = run(&arena->slots, step);
+    leave(arena);
+    return *out == NULL ? ARENA_EFULL : ARENA_OK;
+}
+
+/* --- allocation --------------------------------------------------------------------------------------------------- */
+
+void *arena_concurrent_alloc(struct arena_concurrent *arena, const void *value) {
+    return step_or_panic(arena, "arena_concurrent_alloc", &(struct step){STEP_ONE, value, 1});
+}
+
+void *arena_concurrent_try_alloc(struct arena_concurrent *arena, const void *value) {
+    return try_step(arena, "arena_concurrent_try_alloc", &(struct step){STEP_ONE, value, 1});
+}
+
+void *arena_concurrent_alloc_slab(struct arena_concurrent *arena, size_t count) {
+    return step_or_panic(arena, "arena_concurrent_alloc_slab", &(struct step){STEP_SLAB, NULL, count});
+}
+
+void *arena_concurrent_try_alloc_slab(struct arena_concurrent *arena, size_t count) {
+    return try_step(arena, "arena_concurrent_try_alloc_slab", &(struct step){STEP_SLAB, NULL, count});
+}
+
+void *arena_concurrent_alloc_slab_with(struct arena_concurrent *arena, const void *values, size_t count) {
+    return step_or_panic(arena, "arena_concurrent_alloc_slab_with", &(struct step){STEP_SLAB_WITH, values, count});
+}
+
+void *arena_concurrent_try_alloc_slab_with(struct arena_concurrent *arena, const void *values, size_t count) {
+    return try_step(arena, "arena_concurrent_try_alloc_slab_with", &(struct step){STEP_SLAB_WITH, values, count});
+}
+
+int arena_concurrent_alloc_context(struct arena_concurrent *arena, struct arena_context *context, const void *value,
+                                   void **out) {
+    return step_context(arena, context, &(struct step){STEP_ONE, value, 1}, out);
+}
+
+int arena_concurrent_alloc_slab_context(struct arena_concurrent *arena, struct arena_context *context, size_t count,
+                                        void **out) {
+    return step_context(arena, context, &(struct step){STEP_SLAB, NULL, count}, out);
+}
+
+int arena_concurrent_alloc_slab_with_context(struct arena_concurrent *arena, struct arena_context *context,
+                                             const void *values, size_t count, void **out) {
+    return step_context(arena, context, &(struct step){STEP_SLAB_WITH, values, count}, out);
+}
+
+static struct arena_any *try_any(struct arena_concurrent *arena, const char *function, const struct arena_type *type,
+                                 const void *value) {
+    if (arena == NULL || any_refusal(&arena->slots, type) != NULL) return NULL;
+    enter_or_panic(arena, function);
+    arena->slots.sealed = false;
+    struct arena_any *slot = any_take(&arena->slots, type, value);
+    slots_seal(&arena->slots);
+    leave(arena);
+    return slot;
+}
+
+struct arena_any *arena_concurrent_try_alloc_any(struct arena_concurrent *arena, const struct arena_type *type,
+                                                 const void *value) {
+    return try_any(arena, "arena_concurrent_try_alloc_any", type, value);
+}
+
+struct arena_any *arena_concurrent_alloc_any(struct arena_concurrent *arena, const struct arena_type *type,
+                                             const void *value) {
+    static const char function[] = "arena_concurrent_alloc_any";
+    struct arena_any *slot = try_any(arena, function, type, value);
+    if (slot != NULL) return slot;
+    const char *refusal = any_refusal(arena == NULL ? NULL : &arena->slots, type);
+    if (refusal != NULL) panic("%s: %s", function, refusal);
+    if (arena_concurrent_remaining(arena) != 0) panic("%s: no memory for the descriptor of %s", function, type->name);
+    panic_full(arena, function, 1);
+}
+
+/* --- reset, trim, counts ------------------------------------------------------------------------------------------ */
+
+static void reset_inside(struct arena_concurrent *arena) {
+    slots_reset(&arena->slots);
+    leave(arena);
+}
+
+void arena_concurrent_reset(struct arena_concurrent *arena) {
+    enter_or_panic(arena, "arena_concurrent_reset");
+    reset_inside(arena);
+}
+
+int arena_concurrent_reset_context(struct arena_concurrent *arena, struct arena_context *context) {
+    if (arena == NULL) return ARENA_EINVAL;
+    int status = enter(arena, context);
+    if (status == ARENA_OK) reset_inside(arena);
+    return status;
+}
+
+void arena_concurrent_trim(struct arena_concurrent *arena) {
+    enter_or_panic(arena, "arena_concurrent_trim");
+    slots_trim(&arena->slots);
+    leave(arena);
+}
+
+size_t arena_concurrent_cap(const struct arena_concurrent *arena) {
+    return arena == NULL ? 0 : slots_capacity(&arena->slots);
+}
+
+size_t arena_concurrent_used(const struct arena_concurrent *arena) {
+    if (arena == NULL) return 0;
+    if (gate_held_by_me(&arena->gate)) return slots_used(&arena->slots);
+    return (size_t)atomic_u64_load(&arena->used_bytes, relaxed) / arena->slots.stride;
+}
+
+size_t arena_concurrent_remaining(const struct arena_concurrent *arena) {
+    return arena_concurrent_cap(arena) - arena_concurrent_used(arena);
+}
+
+const struct arena_type *arena_concurrent_type_of(const struct arena_concurrent *arena) {
+    return arena == NULL ? NULL : arena->slots.type;
+}
+
+/* --- the whole arena ---------------------------------------------------------------------------------------------- */
+
+int arena_concurrent_acquire(struct arena_concurrent *arena, struct arena_context *context, struct arena **out) {
+    if (out == NULL) return ARENA_EINVAL;
+    *out = NULL;
+    if (arena == NULL) return ARENA_EINVAL;
+    int status = enter(arena, context);
+    if (status != ARENA_OK) return status;
+    gate_set_holder(&arena->gate);
+    slots_unseal(&arena->slots);
+    *out = &arena->slots;
+    return ARENA_OK;
+}
+
+void arena_concurrent_release(struct arena_concurrent *arena) {
+    if (arena == NULL) panic("arena_concurrent_release: arena is NULL");
+    if (!gate_held_by_me(&arena->gate)) panic("arena_concurrent_release: the calling thread does not hold the gate");
+    slots_settle(&arena->slots);
+    slots_seal(&arena->slots);
+    gate_clear_holder(&arena->gate);
+    leave(arena);
+}
+
+/* --- life --------------------------------------------------------------------------------------------------------- */
+
+static int create(const struct arena_type *type, size_t capacity, const struct arena_options *options,
+                  struct arena_concurrent **out) {
+    if (out == NULL) return ARENA_EINVAL;
+    *out = NULL;
+    struct slots_plan plan;
+    int status = slots_plan(type, capacity, options, &plan);
+    if (status != ARENA_OK) return status;
+    struct arena *slots = slots_create(&plan, type, SLOTS_OWNER_GATE,
+                                       sizeof(struct arena_concurrent) + type_copy_bytes(type));
+    if (slots == NULL) return ARENA_ENOMEM;
+    struct arena_concurrent *arena = (struct arena_concurrent *)(void *)slots;
+    if (!gate_init(&arena->gate, 1)) {
+        slots_destroy(slots);
+        return ARENA_ENOMEM;
+    }
+    slots->type = type_copy(arena + 1, type);
+    slots_seal(slots);
+    *out = arena;
+    return ARENA_OK;
+}
+
+int arena_concurrent_create(const struct arena_type *type, size_t capacity, struct arena_concurrent **out) {
+    return create(type, capacity, NULL, out);
+}
+
+int arena_concurrent_create_with(const struct arena_type *type, size_t capacity, const struct arena_options *options,
+                                 struct arena_concurrent **out) {
+    return create(type, capacity, options, out);
+}
+
+void arena_concurrent_destroy(struct arena_concurrent *arena) {
+    if (arena == NULL) return;
+    if (!gate_idle(&arena->gate)) panic("arena_concurrent_destroy: the gate is held or waited for");
+    gate_finish(&arena->gate);
+    slots_destroy(&arena->slots);
+}

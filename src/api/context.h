@@ -1,0 +1,12 @@
+/* The insides of struct arena_context that the other handles need. */
+#ifndef API_CONTEXT_H
+#define API_CONTEXT_H
+
+#include <arena/context.h>
+
+struct cancel_node;
+
+/* The node that ends with the context; NULL for the background. */
+struct cancel_node *context_node(struct arena_context *context);
+
+#endif

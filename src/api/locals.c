@@ -1,0 +1,154 @@
+/* See locals.h.  Here too: what happens when a thread ends. */
+#include "api/locals.h"
+
+#include "platform/memory.h"
+#include "platform/scope.h"
+#include "platform/sync.h"
+#include "sync/waiter.h"
+
+#include <string.h>
+
+struct thread_record {
+    struct thread_state *state;
+    struct thread_record *next;
+    struct thread_record *previous;
+};
+
+static struct {
+    struct mutex mutex;
+    struct thread_record *threads;
+    uint64_t serials;   /* given out so far */
+    uint32_t *free;     /* indices to be reused; room for all that were given out */
+    uint32_t free_count;
+    uint32_t indices;   /* given out so far */
+    uint32_t free_room;
+} registry = {.mutex = MUTEX_INIT};
+
+/* --- owners ------------------------------------------------------------------------------------------------------- */
+
+/* An index, with room kept for its return.  false: no memory. */
+static bool take_index(uint32_t *index) {
+    if (registry.free_count != 0) {
+        *index = registry.free[--registry.free_count];
+        return true;
+    }
+    if (registry.indices == registry.free_room) {
+        uint32_t room = registry.free_room == 0 ? 16 : registry.free_room * 2;
+        uint32_t *larger = memory_alloc(sizeof *larger * room);
+        if (larger == NULL) return false;
+        memory_free(registry.free); /* empty */
+        registry.free = larger;
+        registry.free_room = room;
+    }
+    *index = registry.indices++;
+    return true;
+}
+
+static void thread_ended(struct thread_state *state);
+
+bool locals_join(struct local_owner *owner, void (*flush)(struct local_owner *owner, struct local *local)) {
+    mutex_lock(&registry.mutex);
+    thread_exit_hook(thread_ended);
+    bool joined = take_index(&owner->index);
+    if (joined) {
+        owner->serial = ++registry.serials;
+        owner->settled = 0;
+        owner->flush = flush;
+    }
+    mutex_unlock(&registry.mutex);
+    return joined;
+}
+
+/* The entry that a thread has for an owner, or NULL; the mutex is held. */
+static struct local *entry_of(const struct thread_record *record, const struct local_owner *owner) {
+    return locals_find(record->state, owner);
+}
+
+bool locals_leave(struct local_owner *owner) {
+    mutex_lock(&registry.mutex);
+    int64_t balance = owner->settled;
+    for (struct thread_record *at = registry.threads; at != NULL; at = at->next) {
+        struct local *local = entry_of(at, owner);
+        if (local != NULL) balance += local->balance;
+    }
+    if (balance == 0) {
+        for (struct thread_record *at = registry.threads; at != NULL; at = at->next) {
+            struct local *local = entry_of(at, owner);
+            if (local != NULL) memset(local, 0, sizeof *local);
+        }
+        registry.free[registry.free_count++] = owner->index;
+    }
+    mutex_unlock(&registry.mutex);
+    return balance == 0;
+}
+
+void locals_settle(struct local_owner *owner, int64_t change) {
+    mutex_lock(&registry.mutex);
+    owner->settled += change;
+    mutex_unlock(&registry.mutex);
+}
+
+/* --- threads ------------------------------------------------------------------------------------------------------ */
+
+/* A table with room for `index`; the mutex is held.  false: no memory. */
+static bool grow(struct thread_state *state, uint32_t index) {
+    uint32_t count = state->local_count == 0 ? 8 : state->local_count;
+    while (count <= index) count *= 2;
+    struct local *larger = memory_alloc(sizeof *larger * count);
+    if (larger == NULL) return false;
+    if (state->local_count != 0) memcpy(larger, state->locals, sizeof *larger * state->local_count);
+    memory_free(state->locals);
+    state->locals = larger;
+    state->local_count = count;
+    return true;
+}
+
+static bool make_record(struct thread_state *state) {
+    struct thread_record *record = memory_alloc(sizeof *record);
+    if (record == NULL) return false;
+    record->state = state;
+    record->next = registry.threads;
+    if (record->next != NULL) record->next->previous = record;
+    registry.threads = record;
+    state->record = record;
+    return true;
+}
+
+struct local *locals_make(struct thread_state *state, struct local_owner *owner) {
+    if (!thread_exit_arm(state)) return NULL;
+    struct local *local = NULL;
+    mutex_lock(&registry.mutex);
+    if ((state->record != NULL || make_record(state)) && (owner->index < state->local_count || grow(state, owner->index))) {
+        local = &state->locals[owner->index];
+        *local = (struct local){.serial = owner->serial, .owner = owner};
+    }
+    mutex_unlock(&registry.mutex);
+    return local;
+}
+
+static void thread_ended(struct thread_state *state) {
+    scope_unwind(state, 0); /* scopes that a longjmp left behind; and, where nothing unwinds frames, all others */
+    mutex_lock(&registry.mutex);
+    for (uint32_t i = 0; i < state->local_count; i++) {
+        struct local *local = &state->locals[i];
+        if (local->serial == 0) continue;
+        local->owner->flush(local->owner, local);
+        local->owner->settled += local->balance;
+    }
+    struct thread_record *record = state->record;
+    if (record != NULL) {
+        if (record->previous != NULL) {
+            record->previous->next = record->next;
+        } else {
+            registry.threads = record->next;
+        }
+        if (record->next != NULL) record->next->previous = record->previous;
+    }
+    mutex_unlock(&registry.mutex);
+    memory_free(record);
+    memory_free(state->locals);
+    state->record = NULL;
+    state->locals = NULL;
+    state->local_count = 0;
+    waiter_recycle(state);
+}

@@ -1,0 +1,386 @@
+/* struct arena_pool: arenas on loan.
+ *
+ * Shape
+ *   Every arena of a pool hangs on a numbered node (sync/stack.h) for life.  Idle arenas are either in a thread's cache,
+ *   a list through `next` in its entry for this pool (api/locals.h), or in the shared store, a lock-free stack of nodes.
+ *   Nodes that lost their arena to trim wait in `spare`.
+ *   checkout takes from the cache; else a batch from the store; else makes a new arena.  return resets and puts into the
+ *   cache; what is too much there goes to the store in a batch.  So in the steady state a thread touches its own memory
+ *   alone, and arenas that one thread checks out and another returns flow back through the store.
+ *
+ * Invariants
+ *   an arena is in exactly one of: a cache, the store, out
+ *   sum of the balances of all threads (locals.h) = arenas out
+ *   idle arenas are empty, cleared and sealed
+ *   with a limit: free permits of the gate + arenas out = the limit, but for calls under way
+ *
+ * Who locks what
+ *   make_mutex   guards the growth of the node table
+ *   the entry of a thread is its own; state, scope and next of an arena belong to whoever has the arena
+ *   destroy runs alone (contract), but for threads that end: locals_leave decides between them
+ */
+#include <arena/pool.h>
+
+#include "api/context.h"
+#include "api/locals.h"
+#include "base/race.h"
+#include "core/slots.h"
+#include "core/type.h"
+#include "platform/memory.h"
+#include "platform/panic.h"
+#include "platform/scope.h"
+#include "sync/gate.h"
+#include "sync/stack.h"
+
+/* Idle arenas a thread keeps of one pool, and how many travel at a time. */
+#define CACHE_MOST 16
+#define BATCH 8
+
+enum pool_state { POOL_IDLE, POOL_OUT, POOL_SCOPE };
+
+struct pool_arena {
+    struct arena slots; /* first: its address is the public handle */
+    struct arena_pool *pool;
+    struct stack_node *node;
+    struct pool_arena *next; /* in a cache */
+    struct scope scope;
+    uint8_t state; /* enum pool_state */
+};
+
+struct arena_pool {
+    struct local_owner owner;
+    bool limited;
+    struct slots_plan plan;
+    size_t capacity;
+    struct arena_type *type; /* behind this struct; the arenas share it */
+    struct stack store;
+    struct stack spare;
+    struct stack_table table;
+    struct mutex make_mutex;
+    struct gate gate; /* of a limited pool */
+};
+
+static struct pool_arena *pool_arena_of(struct arena *arena) { return (struct pool_arena *)(void *)arena; }
+
+/* --- making and freeing arenas ------------------------------------------------------------------------------------ */
+
+static struct stack_node *take_node(struct arena_pool *pool) {
+    struct stack_node *node;
+    if (stack_pop(&pool->spare, &pool->table, &node, 1) == 1) return node;
+    mutex_lock(&pool->make_mutex);
+    node = stack_table_add(&pool->table);
+    mutex_unlock(&pool->make_mutex);
+    return node;
+}
+
+static struct pool_arena *make_arena(struct arena_pool *pool) {
+    struct stack_node *node = take_node(pool);
+    if (node == NULL) return NULL;
+    struct arena *arena = slots_create(&pool->plan, pool->type, SLOTS_OWNER_POOL, sizeof(struct pool_arena));
+    if (arena == NULL) {
+        stack_push(&pool->spare, node);
+        return NULL;
+    }
+    struct pool_arena *made = pool_arena_of(arena);
+    made->pool = pool;
+    made->node = node;
+    node->item = made;
+    slots_seal(arena);
+    return made;
+}
+
+static void free_arena(struct arena_pool *pool, struct pool_arena *arena) {
+    struct stack_node *node = arena->node;
+    node->item = NULL;
+    slots_destroy(&arena->slots);
+    stack_push(&pool->spare, node);
+}
+
+/* --- the shared store --------------------------------------------------------------------------------------------- */
+
+static void store_put(struct arena_pool *pool, struct pool_arena *arena) {
+    race_release(arena);
+    stack_push(&pool->store, arena->node);
+}
+
+/* Up to `most` arenas out of the store; how many. */
+static size_t store_take(struct arena_pool *pool, struct pool_arena **arenas, size_t most) {
+    struct stack_node *nodes[BATCH];
+    size_t count = stack_pop(&pool->store, &pool->table, nodes, most);
+    for (size_t i = 0; i < count; i++) {
+        arenas[i] = nodes[i]->item;
+        race_acquire(arenas[i]);
+    }
+    return count;
+}
+
+/* --- a thread's cache --------------------------------------------------------------------------------------------- */
+
+static inline void cache_put(struct local *local, struct pool_arena *arena) {
+    arena->next = local->items;
+    local->items = arena;
+    local->count++;
+}
+
+static inline struct pool_arena *cache_take(struct local *local) {
+    struct pool_arena *arena = local->items;
+    if (arena == NULL) return NULL;
+    local->items = arena->next;
+    local->count--;
+    return arena;
+}
+
+static COLD void cache_shrink(struct arena_pool *pool, struct local *local, uint32_t keep) {
+    while (local->count > keep) store_put(pool, cache_take(local));
+}
+
+/* A thread ends: for locals.h. */
+static void flush(struct local_owner *owner, struct local *local) {
+    cache_shrink(CONTAINER_OF(owner, struct arena_pool, owner), local, 0);
+}
+
+/* --- checkout and return ------------------------------------------------------------------------------------------ */
+
+/* An arena for a thread whose cache is empty, or that has none. */
+static COLD struct pool_arena *take_slow(struct arena_pool *pool, struct thread_state *state, struct local *local) {
+    if (local == NULL) local = locals_make(state, &pool->owner);
+    struct pool_arena *arenas[BATCH];
+    size_t count = store_take(pool, arenas, local == NULL ? 1 : BATCH);
+    if (count == 0) {
+        arenas[0] = make_arena(pool);
+        if (arenas[0] == NULL) return NULL;
+        count = 1;
+    }
+    while (count > 1) cache_put(local, arenas[--count]);
+    if (local != NULL) {
+        local->balance++;
+    } else {
+        locals_settle(&pool->owner, 1);
+    }
+    return arenas[0];
+}
+
+/* Takes an arena out, whatever the limit says.  NULL: no memory. */
+static inline struct pool_arena *take(struct arena_pool *pool, struct thread_state *state) {
+    struct local *local = locals_find(state, &pool->owner);
+    struct pool_arena *arena = NULL;
+    if (LIKELY(local != NULL)) arena = cache_take(local);
+    if (LIKELY(arena != NULL)) {
+        local->balance++;
+    } else {
+        arena = take_slow(pool, state, local);
+        if (arena == NULL) return NULL;
+    }
+    slots_unseal(&arena->slots);
+    return arena;
+}
+
+static COLD void put_slow(struct arena_pool *pool, struct thread_state *state, struct pool_arena *arena) {
+    struct local *local = locals_make(state, &pool->owner);
+    if (local != NULL) {
+        cache_put(local, arena);
+        local->balance--;
+    } else {
+        store_put(pool, arena);
+        locals_settle(&pool->owner, -1);
+    }
+}
+
+/* Takes an arena back. */
+static inline void put(struct pool_arena *arena, struct thread_state *state) {
+    struct arena_pool *pool = arena->pool;
+    slots_reset(&arena->slots);
+    slots_seal(&arena->slots);
+    arena->state = POOL_IDLE;
+    struct local *local = locals_find(state, &pool->owner);
+    if (LIKELY(local != NULL)) {
+        if (UNLIKELY(local->count >= CACHE_MOST)) cache_shrink(pool, local, CACHE_MOST - BATCH);
+        cache_put(local, arena);
+        local->balance--;
+    } else {
+        put_slow(pool, state, arena);
+    }
+    if (UNLIKELY(pool->limited)) gate_leave(&pool->gate);
+}
+
+/* As take, within the limit; the status of a checkout that does not wait. */
+static inline int take_limited(struct arena_pool *pool, struct thread_state *state, struct pool_arena **out) {
+    if (UNLIKELY(pool->limited) && !gate_try_enter(&pool->gate)) return ARENA_EFULL;
+    *out = take(pool, state);
+    if (LIKELY(*out != NULL)) return ARENA_OK;
+    if (pool->limited) gate_leave(&pool->gate);
+    return ARENA_ENOMEM;
+}
+
+/* --- scopes ------------------------------------------------------------------------------------------------------- */
+
+/* For platform/scope.h, and from scope_end. */
+static void leave_scope(struct scope *scope) {
+    struct pool_arena *arena = CONTAINER_OF(scope, struct pool_arena, scope);
+    struct thread_state *state = thread_state();
+    scope_pop(state, scope);
+    put(arena, state);
+}
+
+static inline int scope_begin(struct arena_pool *pool, struct arena_pool_scope *out) {
+    out->arena = NULL;
+    if (UNLIKELY(pool == NULL)) return ARENA_EINVAL;
+    struct thread_state *state = thread_state();
+    struct pool_arena *arena;
+    int status = take_limited(pool, state, &arena);
+    if (UNLIKELY(status != ARENA_OK)) return status;
+    arena->state = POOL_SCOPE;
+    arena->scope.leave = leave_scope;
+    scope_push(state, &arena->scope);
+    out->arena = &arena->slots;
+    return ARENA_OK;
+}
+
+/* Idempotent. */
+static inline void scope_end(struct arena_pool_scope *scope) {
+    struct arena *arena = scope->arena;
+    if (arena == NULL) return;
+    scope->arena = NULL;
+    leave_scope(&pool_arena_of(arena)->scope);
+}
+
+static void scope_cleanup(void *scope) { scope_end(scope); }
+static void scope_attribute(struct arena_pool_scope *scope) { scope_end(scope); }
+
+int arena_pool_scope_enter(struct arena_pool *pool, struct arena_pool_scope *out) {
+    return out == NULL ? ARENA_EINVAL : scope_begin(pool, out);
+}
+
+void arena_pool_scope_leave(struct arena_pool_scope *scope) {
+    if (scope != NULL) scope_end(scope);
+}
+
+struct arena *arena_pool_scope_arena(struct arena_pool *pool) {
+    struct arena_pool_scope scope;
+    int status = scope_begin(pool, &scope);
+    if (UNLIKELY(status != ARENA_OK)) panic("ARENA_POOL_SCOPE: no arena to be had: %s", arena_strerror(status));
+    return scope.arena;
+}
+
+/* glibc unwinds the frame for thread exit, cancellation and exceptions alike, and either way would do; where only
+ * exceptions unwind (musl), the clean-up handler serves the other two. */
+int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user) {
+    if (action == NULL) return ARENA_EINVAL;
+    CLEANUP(scope_attribute) struct arena_pool_scope scope;
+    int status = scope_begin(pool, &scope);
+    if (UNLIKELY(status != ARENA_OK)) return status;
+    CLEANUP_PUSH(scope_cleanup, &scope);
+    action(scope.arena, user);
+    CLEANUP_POP(1);
+    return ARENA_OK;
+}
+
+/* --- the public rest ---------------------------------------------------------------------------------------------- */
+
+int arena_pool_checkout(struct arena_pool *pool, struct arena **out) {
+    if (out == NULL) return ARENA_EINVAL;
+    *out = NULL;
+    if (pool == NULL) return ARENA_EINVAL;
+    struct pool_arena *arena;
+    int status = take_limited(pool, thread_state(), &arena);
+    if (status != ARENA_OK) return status;
+    arena->state = POOL_OUT;
+    *out = &arena->slots;
+    return ARENA_OK;
+}
+
+int arena_pool_checkout_context(struct arena_pool *pool, struct arena_context *context, struct arena **out) {
+    if (out == NULL) return ARENA_EINVAL;
+    *out = NULL;
+    if (pool == NULL) return ARENA_EINVAL;
+    struct cancel_node *node = context_node(context);
+    int status = pool->limited ? gate_enter(&pool->gate, node) : cancel_status(node);
+    if (status != ARENA_OK) return status;
+    struct pool_arena *arena = take(pool, thread_state());
+    if (arena == NULL) {
+        if (pool->limited) gate_leave(&pool->gate);
+        return ARENA_ENOMEM;
+    }
+    arena->state = POOL_OUT;
+    *out = &arena->slots;
+    return ARENA_OK;
+}
+
+void arena_pool_return(struct arena_pool *pool, struct arena *arena) {
+    if (arena == NULL) return;
+    struct pool_arena *returned = pool_arena_of(arena);
+    if (UNLIKELY(arena->owner != SLOTS_OWNER_POOL || returned->pool != pool)) {
+        panic("arena_pool_return: the arena is not one of this pool's");
+    }
+    if (UNLIKELY(returned->state == POOL_SCOPE)) panic("arena_pool_return: the arena belongs to a scope, which returns it");
+    if (UNLIKELY(returned->state == POOL_IDLE)) panic("arena_pool_return: the arena is not checked out");
+    put(returned, thread_state());
+}
+
+void arena_pool_trim(struct arena_pool *pool) {
+    if (pool == NULL) return;
+    struct local *local = locals_find(thread_state(), &pool->owner);
+    struct pool_arena *arena;
+    while (local != NULL && (arena = cache_take(local)) != NULL) free_arena(pool, arena);
+    while (store_take(pool, &arena, 1) == 1) free_arena(pool, arena);
+}
+
+size_t arena_pool_arena_cap(const struct arena_pool *pool) { return pool == NULL ? 0 : pool->capacity; }
+const struct arena_type *arena_pool_type_of(const struct arena_pool *pool) { return pool == NULL ? NULL : pool->type; }
+
+static int create(const struct arena_type *type, size_t arena_capacity, const struct arena_pool_options *options,
+                  struct arena_pool **out) {
+    if (out == NULL) return ARENA_EINVAL;
+    *out = NULL;
+    struct arena_pool_options known;
+    struct slots_plan plan;
+    if (!slots_options_read(options, &known, sizeof known)) return ARENA_EINVAL;
+    int status = slots_plan(type, arena_capacity, known.arena_options, &plan);
+    if (status != ARENA_OK) return status;
+
+    struct arena_pool *pool = memory_alloc(sizeof *pool + type_copy_bytes(type));
+    if (pool == NULL) return ARENA_ENOMEM;
+    pool->plan = plan;
+    pool->capacity = arena_capacity;
+    pool->type = type_copy(pool + 1, type);
+    /* No pool has more arenas than nodes, so a larger limit is none. */
+    pool->limited = known.max_arenas != 0 && known.max_arenas < GATE_MAX_PERMITS;
+    if (!mutex_init(&pool->make_mutex)) goto no_mutex;
+    if (pool->limited && !gate_init(&pool->gate, (uint32_t)known.max_arenas)) goto no_gate;
+    if (!locals_join(&pool->owner, flush)) goto no_owner;
+    *out = pool;
+    return ARENA_OK;
+
+no_owner:
+    if (pool->limited) gate_finish(&pool->gate);
+no_gate:
+    mutex_destroy(&pool->make_mutex);
+no_mutex:
+    memory_free(pool);
+    return ARENA_ENOMEM;
+}
+
+int arena_pool_create(const struct arena_type *type, size_t arena_capacity, struct arena_pool **out) {
+    return create(type, arena_capacity, NULL, out);
+}
+
+int arena_pool_create_with(const struct arena_type *type, size_t arena_capacity,
+                           const struct arena_pool_options *options, struct arena_pool **out) {
+    return create(type, arena_capacity, options, out);
+}
+
+int arena_pool_destroy(struct arena_pool *pool) {
+    if (pool == NULL) return ARENA_OK;
+    if (!locals_leave(&pool->owner)) return ARENA_EBUSY;
+    for (uint32_t index = 1; index <= pool->table.count; index++) {
+        struct pool_arena *arena = stack_table_at(&pool->table, index)->item;
+        if (arena == NULL) continue;
+        race_acquire(arena);
+        slots_destroy(&arena->slots);
+    }
+    stack_table_finish(&pool->table);
+    if (pool->limited) gate_finish(&pool->gate);
+    mutex_destroy(&pool->make_mutex);
+    memory_free(pool);
+    return ARENA_OK;
+}

@@ -1,0 +1,19 @@
+/* What the code asks of the compiler, under one name each. */
+#ifndef BASE_COMPILER_H
+#define BASE_COMPILER_H
+
+#include <stddef.h>
+
+#define LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#define COLD __attribute__((cold, noinline))
+#define CLEANUP(function) __attribute__((cleanup(function)))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
+
+/* The structure that holds `member` at `pointer`. */
+#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+/* Hides where a value comes from, so that the compiler does not fuse several narrow copies into a wide one. */
+#define OPAQUE(value) __asm__("" : "+r"(value))
+
+#endif

@@ -1,0 +1,41 @@
+#include "base/poison.h"
+
+#ifdef HAVE_VALGRIND
+#include <valgrind/memcheck.h>
+#endif
+
+void __asan_poison_memory_region(const volatile void *start, size_t size_bytes) __attribute__((weak));
+void __asan_unpoison_memory_region(const volatile void *start, size_t size_bytes) __attribute__((weak));
+
+static bool on_valgrind(void) {
+#ifdef HAVE_VALGRIND
+    return RUNNING_ON_VALGRIND != 0;
+#else
+    return false;
+#endif
+}
+
+bool poison_active(void) {
+    return (__asan_poison_memory_region != NULL && __asan_unpoison_memory_region != NULL) || on_valgrind();
+}
+
+void poison_set(const void *start, size_t size_bytes) {
+    if (__asan_poison_memory_region != NULL) __asan_poison_memory_region(start, size_bytes);
+#ifdef HAVE_VALGRIND
+    VALGRIND_MAKE_MEM_NOACCESS(start, size_bytes);
+#endif
+}
+
+void poison_clear(const void *start, size_t size_bytes) {
+    if (__asan_unpoison_memory_region != NULL) __asan_unpoison_memory_region(start, size_bytes);
+#ifdef HAVE_VALGRIND
+    VALGRIND_MAKE_MEM_DEFINED(start, size_bytes);
+#endif
+}
+
+void poison_clear_undefined(const void *start, size_t size_bytes) {
+    if (__asan_unpoison_memory_region != NULL) __asan_unpoison_memory_region(start, size_bytes);
+#ifdef HAVE_VALGRIND
+    VALGRIND_MAKE_MEM_UNDEFINED(start, size_bytes);
+#endif
+}

@@ -1,0 +1,23 @@
+/* Telling a memory checker what may be touched, without a special build.
+ *
+ * AddressSanitizer's functions are looked up weakly: they are there when the program was built with it.  Valgrind is
+ * asked through its client requests, where its header was found at build time.  Without either poison_active() is false,
+ * and nothing else here is ever called.
+ */
+#ifndef BASE_POISON_H
+#define BASE_POISON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Poison at most this much memory ahead of the cursor: an arena may be as large as the address space. */
+#define POISON_BOUND_BYTES ((size_t)1 << 24)
+/* Bytes kept poisoned before the first slot of an arena. */
+#define POISON_REDZONE_BYTES ((size_t)64)
+
+bool poison_active(void);
+void poison_set(const void *start, size_t size_bytes);             /* any access is an error */
+void poison_clear(const void *start, size_t size_bytes);           /* may be touched; the contents count as written */
+void poison_clear_undefined(const void *start, size_t size_bytes); /* may be touched; reading first is an error */
+
+#endif

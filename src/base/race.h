@@ -1,0 +1,19 @@
+/* Telling ThreadSanitizer of a hand-over, when the program was built with it and the library was not: its functions are
+ * looked up weakly.  What was written before race_release(object) is seen after race_acquire(object). */
+#ifndef BASE_RACE_H
+#define BASE_RACE_H
+
+#include <stddef.h>
+
+void __tsan_acquire(void *object) __attribute__((weak));
+void __tsan_release(void *object) __attribute__((weak));
+
+static inline void race_acquire(void *object) {
+    if (__tsan_acquire != NULL) __tsan_acquire(object);
+}
+
+static inline void race_release(void *object) {
+    if (__tsan_release != NULL) __tsan_release(object);
+}
+
+#endif

@@ -1,0 +1,21 @@
+/* Mixed values, for the arenas that have one inside. */
+#ifndef CORE_ANY_H
+#define CORE_ANY_H
+
+#include <arena/any.h>
+
+#include "base/compiler.h"
+
+/* Why this cannot be put into that arena, whatever room it has; NULL: it can. */
+const char *any_refusal(const struct arena *arena, const struct arena_type *type);
+
+/* One value, where any_refusal had nothing against it; NULL: no room, or no memory for the descriptor. */
+struct arena_any *any_take(struct arena *arena, const struct arena_type *type, const void *value);
+
+/* Says why there was no slot. */
+_Noreturn void any_panic(const struct arena *arena, const struct arena_type *type, const char *function) COLD;
+
+/* Frees the descriptors an arena keeps. */
+void any_forget(struct arena *arena);
+
+#endif

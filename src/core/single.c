@@ -1,0 +1,104 @@
+/* The public functions of struct arena: arguments checked, then core/slots.h. */
+#include "core/slots.h"
+
+#include <arena/typed.h>
+
+#include "core/type.h"
+#include "platform/panic.h"
+
+size_t arena_type_size(void) { return sizeof(struct arena_type); }
+size_t arena_type_align(void) { return _Alignof(struct arena_type); }
+
+bool arena_type_equal(const struct arena_type *left, const struct arena_type *right) {
+    return type_valid(left) && type_valid(right) && type_same(left, right);
+}
+
+static int create(const struct arena_type *type, size_t capacity, const struct arena_options *options,
+                  struct arena **out) {
+    if (out == NULL) return ARENA_EINVAL;
+    *out = NULL;
+    struct slots_plan plan;
+    int status = slots_plan(type, capacity, options, &plan);
+    if (status != ARENA_OK) return status;
+    struct arena *arena =
+        slots_create(&plan, type, SLOTS_OWNER_USER, sizeof(struct arena) + type_copy_bytes(type));
+    if (arena == NULL) return ARENA_ENOMEM;
+    arena->type = type_copy(arena + 1, type);
+    *out = arena;
+    return ARENA_OK;
+}
+
+int arena_create(const struct arena_type *type, size_t capacity, struct arena **out) {
+    return create(type, capacity, NULL, out);
+}
+
+int arena_create_with(const struct arena_type *type, size_t capacity, const struct arena_options *options,
+                      struct arena **out) {
+    return create(type, capacity, options, out);
+}
+
+void arena_destroy(struct arena *arena) {
+    if (arena == NULL) return;
+    if (arena->owner == SLOTS_OWNER_POOL) panic("arena_destroy: the arena belongs to a pool");
+    if (arena->owner == SLOTS_OWNER_GATE) panic("arena_destroy: the arena belongs to a concurrent arena");
+    slots_destroy(arena);
+}
+
+/* The two hot ones, with nothing in the way of the compiler. */
+void *arena_alloc(struct arena *arena, const void *value) {
+    if (LIKELY(arena != NULL)) {
+        void *slot = slots_take(arena, value);
+        if (LIKELY(slot != NULL)) return slot;
+    }
+    slots_panic_full(arena, "arena_alloc", 1);
+}
+
+void *arena_try_alloc(struct arena *arena, const void *value) {
+    return LIKELY(arena != NULL) ? slots_take(arena, value) : NULL;
+}
+
+void *arena_alloc_slab(struct arena *arena, size_t count) {
+    void *slab = arena == NULL ? NULL : slots_take_slab(arena, count);
+    if (UNLIKELY(slab == NULL)) slots_panic_full(arena, "arena_alloc_slab", count);
+    return slab;
+}
+
+void *arena_try_alloc_slab(struct arena *arena, size_t count) {
+    return arena == NULL ? NULL : slots_take_slab(arena, count);
+}
+
+void *arena_alloc_slab_with(struct arena *arena, const void *values, size_t count) {
+    void *slab = arena == NULL ? NULL : slots_take_slab_with(arena, values, count);
+    if (UNLIKELY(slab == NULL)) slots_panic_full(arena, "arena_alloc_slab_with", count);
+    return slab;
+}
+
+void *arena_try_alloc_slab_with(struct arena *arena, const void *values, size_t count) {
+    return arena == NULL ? NULL : slots_take_slab_with(arena, values, count);
+}
+
+/* A sealed arena is not the caller's to change. */
+static void check_open(const struct arena *arena, const char *function) {
+    if (UNLIKELY(arena == NULL || arena->sealed)) slots_panic_full(arena, function, 0);
+}
+
+void arena_reset(struct arena *arena) {
+    check_open(arena, "arena_reset");
+    slots_reset(arena);
+}
+
+void arena_trim(struct arena *arena) {
+    check_open(arena, "arena_trim");
+    slots_trim(arena);
+}
+
+size_t arena_used(const struct arena *arena) { return arena == NULL ? 0 : slots_used(arena); }
+size_t arena_remaining(const struct arena *arena) { return arena == NULL ? 0 : slots_remaining(arena); }
+size_t arena_cap(const struct arena *arena) { return arena == NULL ? 0 : slots_capacity(arena); }
+const struct arena_type *arena_type_of(const struct arena *arena) { return arena == NULL ? NULL : arena->type; }
+
+void arena_panic_slab_bounds(size_t index, size_t len) { panic("slab index %zu is past its length %zu", index, len); }
+
+void arena_panic_type(const char *expected, const struct arena_type *found) {
+    panic("a handle of %s was given where one of %s is wanted", found == NULL ? "no type" : found->name, expected);
+}

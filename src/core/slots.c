@@ -1,0 +1,273 @@
+/* The arena of slots: see slots.h for its invariants.
+ *
+ * Small arenas are one heap block, the slots behind the struct, so that making one is one allocation; large ones have
+ * their slots in pages of their own, which cost memory only as they are touched.
+ */
+#include "core/slots.h"
+
+#include "base/arith.h"
+#include "base/poison.h"
+#include "core/any.h"
+#include "core/clear.h"
+#include "core/type.h"
+#include "platform/memory.h"
+#include "platform/panic.h"
+#include "platform/thread.h"
+
+/* From here on slots are mapped. */
+#define MAP_FROM_BYTES ((size_t)64 << 10)
+
+bool slots_options_read(const void *options, void *known, size_t known_size) {
+    memset(known, 0, known_size);
+    if (options == NULL) return true;
+    size_t size;
+    memcpy(&size, options, sizeof size);
+    if (size < sizeof size) return false;
+    const unsigned char *bytes = options;
+    for (size_t i = known_size; i < size; i++) {
+        if (bytes[i] != 0) return false;
+    }
+    memcpy(known, options, size < known_size ? size : known_size);
+    return true;
+}
+
+int slots_plan(const struct arena_type *type, size_t capacity, const struct arena_options *options,
+               struct slots_plan *plan) {
+    struct arena_options known;
+    if (!type_valid(type) || !slots_options_read(options, &known, sizeof known)) return ARENA_EINVAL;
+    if (known.clear > ARENA_CLEAR_NEVER) return ARENA_EINVAL;
+    if ((known.flags & ~(uint32_t)(ARENA_HUGE_PAGES | ARENA_PREFAULT | ARENA_GATE_ONLY)) != 0) return ARENA_EINVAL;
+    if (known.clear == ARENA_CLEAR_NEVER && type->drop != NULL) return ARENA_EINVAL;
+    plan->clear = known.clear;
+    plan->flags = known.flags;
+    if (!arith_slots(type->size, type->align, capacity, &plan->stride, &plan->bytes)) return ARENA_ENOMEM;
+    return ARENA_OK;
+}
+
+/* --- memory ----------------------------------------------------------------------------------------------------- */
+
+/* The slots of a mapped arena: aligned pages.  false: no memory. */
+static bool map_slots(struct arena *arena, const struct slots_plan *plan, size_t align) {
+    size_t page = pages_size();
+    bool huge = (plan->flags & ARENA_HUGE_PAGES) != 0 && plan->bytes >= PAGES_HUGE_BYTES;
+    if (huge && align < PAGES_HUGE_BYTES) align = PAGES_HUGE_BYTES;
+    size_t bytes;
+    if (!arith_round_up(plan->bytes == 0 ? 1 : plan->bytes, page, &bytes)) return false;
+    if (align > page && !arith_add(bytes, align - page, &bytes)) return false;
+    if (bytes > ARITH_MAX_BYTES) return false;
+    void *memory = pages_reserve(bytes);
+    if (memory == NULL) return false;
+    char *base = (char *)memory + arith_padding((uintptr_t)memory, align);
+    if (huge) pages_huge(base, plan->bytes);
+    if ((plan->flags & ARENA_PREFAULT) != 0 && plan->bytes != 0 && !pages_prefault(memory, bytes)) {
+        pages_release(memory, bytes);
+        return false;
+    }
+    arena->mapped = true;
+    arena->memory = memory;
+    arena->memory_bytes = bytes;
+    arena->base = base;
+    return true;
+}
+
+/* Marks slots as not to be touched. */
+static void poison_slots(struct arena *arena, char *from, char *to) {
+    poison_set(from, (size_t)(to - from));
+    if (to > arena->poison_end) arena->poison_end = to;
+}
+
+static enum slots_copy copy_class(size_t size, size_t stride) {
+    if (size == 8 && stride == 8) return SLOTS_COPY_8;
+    if (size == stride && size % 8 == 0 && size <= 64) return SLOTS_COPY_WORDS;
+    return SLOTS_COPY_ANY;
+}
+
+struct arena *slots_create(const struct slots_plan *plan, const struct arena_type *type, enum slots_owner owner,
+                           size_t header_bytes) {
+    size_t align = type->align < SLOTS_BLOCK_ALIGN ? SLOTS_BLOCK_ALIGN : type->align;
+    bool watched = poison_active();
+    bool mapped = plan->bytes >= MAP_FROM_BYTES || align > MAP_FROM_BYTES ||
+                  (plan->flags & (ARENA_HUGE_PAGES | ARENA_PREFAULT)) != 0;
+    size_t block_bytes = header_bytes;
+    if (!mapped) {
+        /* Neither sum can overflow: each term is far below SIZE_MAX, but for the header, which is the library's own. */
+        if (watched) block_bytes += POISON_REDZONE_BYTES;
+        if (!arith_add(block_bytes, align + plan->bytes + SLOTS_BLOCK_ALIGN, &block_bytes)) return NULL;
+    }
+    struct arena *arena = memory_alloc(block_bytes);
+    if (arena == NULL) return NULL;
+    if (mapped) {
+        if (!map_slots(arena, plan, align)) {
+            memory_free(arena);
+            return NULL;
+        }
+    } else {
+        char *after = (char *)arena + header_bytes + (watched ? POISON_REDZONE_BYTES : 0);
+        arena->base = after + arith_padding((uintptr_t)after, align);
+        if (watched) poison_set((char *)arena + header_bytes, (size_t)(arena->base - ((char *)arena + header_bytes)));
+    }
+    arena->stride = plan->stride;
+    arena->copy = (uint8_t)copy_class(type->size, plan->stride);
+    arena->clear = (uint8_t)plan->clear;
+    arena->owner = (uint8_t)owner;
+    arena->watched = watched;
+    arena->plain = type->drop == NULL && !watched && plan->clear == ARENA_CLEAR_ON_RESET;
+    arena->end = arena->base + plan->bytes;
+    arena->dirty = arena->base;
+    arena->type = type;
+    arena->head.cursor = arena->base;
+    arena->head.limit = watched ? arena->base : arena->end;
+    arena->poison_end = arena->base;
+    if (watched) {
+        poison_slots(arena, arena->base,
+                     plan->bytes < POISON_BOUND_BYTES ? arena->end : arena->base + POISON_BOUND_BYTES);
+    }
+    return arena;
+}
+
+static void run_drops(struct arena *arena) {
+    void (*drop)(void *) = arena->type->drop;
+    struct thread_state *state = thread_state();
+    state->dropping++; /* a panic from here on aborts */
+    for (char *slot = arena->head.cursor; slot != arena->base;) {
+        slot -= arena->stride;
+        drop(slot);
+    }
+    state->dropping--;
+}
+
+void slots_destroy(struct arena *arena) {
+    slots_settle(arena);
+    if (arena->type->drop != NULL) run_drops(arena);
+    any_forget(arena);
+    if (arena->watched) {
+        char *from = arena->mapped ? arena->base : arena->base - POISON_REDZONE_BYTES;
+        poison_clear(from, (size_t)(arena->poison_end - from)); /* what comes next at these addresses may be touched */
+    }
+    if (arena->mapped) pages_release(arena->memory, arena->memory_bytes);
+    memory_free(arena);
+}
+
+/* --- clearing --------------------------------------------------------------------------------------------------- */
+
+static void clear_range(char *from, const char *to) {
+    if (from < to) clear_bytes(from, (size_t)(to - from));
+}
+
+/* What is about to be handed out must be zero: [from, to). */
+static void clear_for_handout(struct arena *arena, char *from, char *to) {
+    if (arena->clear != ARENA_CLEAR_ON_RESET) clear_range(from, to < arena->dirty ? to : arena->dirty);
+}
+
+void slots_settle(struct arena *arena) {
+    if (LIKELY(arena->burst_limit == NULL)) return;
+    char *limit = arena->burst_limit;
+    arena->burst_limit = NULL;
+    if (arena->clear == ARENA_CLEAR_ON_RESET) {
+        clear_range(arena->head.cursor, limit);
+    } else if (limit > arena->dirty) {
+        arena->dirty = limit;
+    }
+    if (arena->watched) poison_slots(arena, arena->head.cursor, limit);
+    if (!arena->sealed && !arena->watched) arena->head.limit = arena->end;
+}
+
+void slots_reset_slow(struct arena *arena) {
+    slots_settle(arena);
+    char *cursor = arena->head.cursor;
+    if (UNLIKELY(arena->type->drop != NULL)) run_drops(arena);
+    if (arena->clear == ARENA_CLEAR_ON_RESET) {
+        clear_range(arena->base, cursor);
+    } else if (cursor > arena->dirty) {
+        arena->dirty = cursor;
+    }
+    arena->head.cursor = arena->base;
+    if (LIKELY(!arena->sealed && !arena->watched)) {
+        arena->head.limit = arena->end;
+    } else {
+        arena->head.limit = arena->base;
+        if (arena->watched) poison_slots(arena, arena->base, cursor);
+    }
+}
+
+void slots_trim(struct arena *arena) {
+    slots_settle(arena);
+    if (!arena->mapped) return;
+    size_t page = pages_size();
+    char *from = arena->head.cursor + arith_padding((uintptr_t)arena->head.cursor, page);
+    char *to = (char *)arena->memory + arena->memory_bytes;
+    if (from >= to || !pages_discard(from, (size_t)(to - from))) return;
+    if (from < arena->dirty) arena->dirty = from;
+}
+
+/* --- handing out ------------------------------------------------------------------------------------------------ */
+
+void slots_copy_general(const struct arena *arena, char *slot, const void *value) {
+    size_t size = arena->type->size;
+    memcpy(slot, value, size);
+    if (UNLIKELY(size != arena->stride)) memset(slot + size, 0, arena->stride - size);
+}
+
+/* Takes `count` slots, whose contents are still those of before; NULL when there is no room. */
+static char *take_raw(struct arena *arena, size_t count) {
+    slots_settle(arena);
+    if (arena->sealed) return NULL;
+    char *slab = arena->head.cursor;
+    if (!arith_fits(count, arena->stride, (size_t)(arena->end - slab))) return NULL;
+    char *past = slab + count * arena->stride;
+    arena->head.cursor = past;
+    if (arena->watched) {
+        arena->head.limit = past;
+        if (arena->clear == ARENA_CLEAR_NEVER) {
+            poison_clear_undefined(slab, (size_t)(past - slab));
+        } else {
+            poison_clear(slab, (size_t)(past - slab));
+        }
+    }
+    return slab;
+}
+
+void *slots_take_slow(struct arena *arena, const void *value) {
+    char *slot = take_raw(arena, 1);
+    if (slot == NULL) return NULL;
+    if (value != NULL) {
+        slots_copy_one(arena, slot, value);
+    } else if (arena->clear != ARENA_CLEAR_ON_RESET) {
+        memset(slot, 0, arena->stride);
+    }
+    return slot;
+}
+
+void *slots_take_slab(struct arena *arena, size_t count) {
+    char *slab = take_raw(arena, count);
+    if (slab == NULL) return NULL;
+    if (arena->clear == ARENA_CLEAR_ON_HANDOUT) clear_for_handout(arena, slab, arena->head.cursor);
+    return slab;
+}
+
+void *slots_take_slab_with(struct arena *arena, const void *values, size_t count) {
+    char *slab = take_raw(arena, count);
+    if (slab == NULL || count == 0) return slab;
+    size_t size = arena->type->size;
+    if (values == NULL) {
+        clear_for_handout(arena, slab, arena->head.cursor);
+    } else if (size == arena->stride) {
+        memcpy(slab, values, count * size);
+    } else {
+        const char *from = values;
+        for (char *slot = slab; slot != arena->head.cursor; slot += arena->stride, from += size) {
+            slots_copy_general(arena, slot, from);
+        }
+    }
+    return slab;
+}
+
+_Noreturn void slots_panic_full(const struct arena *arena, const char *function, size_t count) {
+    if (arena == NULL) panic("%s: arena is NULL", function);
+    if (arena->sealed) {
+        panic(arena->owner == SLOTS_OWNER_POOL ? "%s: the arena is back in its pool" : "%s: the gate is not held",
+              function);
+    }
+    panic("%s: arena of %s is full: %zu wanted, %zu of %zu free", function, arena->type->name, count,
+          slots_remaining(arena), slots_capacity(arena));
+}

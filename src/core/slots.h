@@ -1,0 +1,168 @@
+/* struct arena: equal slots of one type in one block of memory.
+ *
+ * Invariants (all pointers are slot boundaries: base + i x stride)
+ *   base <= head.cursor <= head.limit <= end
+ *   [base, head.cursor)        live, unless a burst is open and left: see below
+ *   [head.cursor, head.limit)  the window: what inline code may take.  Empty (closed) while
+ *                                a memory checker is watching: then every slot is marked as it is handed out;
+ *                                the arena is sealed: idle in its pool, or behind a gate that is not held;
+ *                                a burst is open: it holds the window [head.cursor, burst_limit) itself.
+ *                              Else it reaches to end.
+ *   [head.cursor, end)         zero, with ARENA_CLEAR_ON_RESET and no burst open
+ *   [dirty, end)               zero, with the other policies and no burst open; dirty >= what earlier generations used
+ *   burst_limit                end of the open burst's window, NULL when none is open.  Any other call ends the burst:
+ *                              what it wrote is not live and is cleared.
+ *
+ * Who locks what: nothing here locks.  One owner at a time.
+ */
+#ifndef CORE_SLOTS_H
+#define CORE_SLOTS_H
+
+#include <arena/single.h>
+
+#include "base/compiler.h"
+#include "core/clear.h"
+
+#include <string.h>
+
+struct type_set;
+
+/* How one element is copied: chosen once, at creation.  Word copies, because a wide load from what the caller has just
+ * stored in narrower pieces would stall. */
+enum slots_copy {
+    SLOTS_COPY_8,     /* one word */
+    SLOTS_COPY_WORDS, /* size is a multiple of 8, up to 64 */
+    SLOTS_COPY_ANY    /* memcpy */
+};
+
+/* Whose arena it is, which decides who may destroy it and what a sealed one says. */
+enum slots_owner { SLOTS_OWNER_USER, SLOTS_OWNER_POOL, SLOTS_OWNER_GATE };
+
+struct arena {
+    struct arena_head head; /* frozen: the public header's inline code reads and writes it */
+    size_t stride;          /* bytes from slot to slot */
+    uint8_t copy;           /* enum slots_copy */
+    uint8_t clear;          /* enum arena_clear */
+    uint8_t owner;          /* enum slots_owner */
+    bool sealed;            /* nothing may be handed out */
+    bool watched;           /* a memory checker is watching */
+    bool plain;             /* reset is nothing but clearing: no drop, no checker, ARENA_CLEAR_ON_RESET */
+    bool mapped;            /* the slots are pages of their own, at `memory`; else they lie behind this struct */
+    char *base;
+    char *end;
+    char *dirty;
+    char *burst_limit;
+    char *poison_end;              /* nothing at or after it was ever poisoned */
+    const struct arena_type *type; /* a copy, in this block or the owner's */
+    struct type_set *kinds;        /* core/any.c: the descriptors of mixed values, or NULL */
+    void *memory;                  /* the mapping */
+    size_t memory_bytes;           /* of the mapping */
+};
+
+/* How an arena is to be made: checked and completed options. */
+struct slots_plan {
+    uint32_t clear;
+    uint32_t flags;
+    size_t stride;
+    size_t bytes; /* of all slots */
+};
+
+/* ARENA_OK, ARENA_EINVAL or ARENA_ENOMEM, as arena_create_with returns them. */
+int slots_plan(const struct arena_type *type, size_t capacity, const struct arena_options *options,
+               struct slots_plan *plan);
+
+/* Copies caller's options of any known size into `known` (known_size bytes).  false: struct_size is too small, or
+ * something beyond what is known is not 0. */
+bool slots_options_read(const void *options, void *known, size_t known_size);
+
+/* Makes an arena at the start of a block of header_bytes (>= sizeof(struct arena), the rest zeroed and the caller's).
+ * `type` is kept, not copied.  NULL: no memory. */
+struct arena *slots_create(const struct slots_plan *plan, const struct arena_type *type, enum slots_owner owner,
+                           size_t header_bytes);
+/* Drops what is live and frees the block. */
+void slots_destroy(struct arena *arena);
+
+/* Hands out what arena_try_alloc and its kin promise; NULL when there is no room or the arena is sealed. */
+void *slots_take_slow(struct arena *arena, const void *value);
+void *slots_take_slab(struct arena *arena, size_t count);
+void *slots_take_slab_with(struct arena *arena, const void *values, size_t count);
+
+void slots_reset_slow(struct arena *arena);
+void slots_trim(struct arena *arena);
+
+/* Ends an open burst that was left, so that the other functions see the arena as it is. */
+void slots_settle(struct arena *arena);
+
+/* Says what is wrong when an allocation found nothing, and ends the caller. */
+_Noreturn void slots_panic_full(const struct arena *arena, const char *function, size_t count) COLD;
+
+/* Counts, in slots. */
+static inline size_t slots_used(const struct arena *arena) {
+    return (size_t)(arena->head.cursor - arena->base) / arena->stride;
+}
+static inline size_t slots_capacity(const struct arena *arena) {
+    return (size_t)(arena->end - arena->base) / arena->stride;
+}
+static inline size_t slots_remaining(const struct arena *arena) {
+    return (size_t)(arena->end - arena->head.cursor) / arena->stride;
+}
+
+/* Every block of slots starts at a multiple of this, and has as much room behind its end as rounding up to it takes. */
+#define SLOTS_BLOCK_ALIGN ((size_t)16)
+
+/* Takes every element back.  What a small scope used is cleared here, in wide stores that may run past the cursor: what
+ * lies there is zero anyway. */
+static inline void slots_reset(struct arena *arena) {
+    char *cursor = arena->head.cursor;
+    size_t used_bytes = (size_t)(cursor - arena->base);
+    if (UNLIKELY(!arena->plain || arena->burst_limit != NULL || used_bytes > CLEAR_INLINE_BYTES)) {
+        slots_reset_slow(arena);
+        return;
+    }
+    for (char *at = arena->base; at < cursor; at += SLOTS_BLOCK_ALIGN) memset(at, 0, SLOTS_BLOCK_ALIGN);
+    arena->head.cursor = arena->base;
+    arena->head.limit = UNLIKELY(arena->sealed) ? arena->base : arena->end;
+}
+
+/* Closes the window for good, and opens it again. */
+static inline void slots_seal(struct arena *arena) {
+    arena->sealed = true;
+    arena->head.limit = arena->head.cursor;
+}
+static inline void slots_unseal(struct arena *arena) {
+    arena->sealed = false;
+    if (LIKELY(!arena->watched)) arena->head.limit = arena->end;
+}
+
+/* Copies one element into a slot; what the slot has behind the element is cleared. */
+void slots_copy_general(const struct arena *arena, char *slot, const void *value);
+
+static inline void slots_copy_one(const struct arena *arena, char *slot, const void *value) {
+    if (LIKELY(arena->copy == SLOTS_COPY_8)) {
+        uint64_t word;
+        memcpy(&word, value, sizeof word);
+        memcpy(slot, &word, sizeof word);
+    } else if (arena->copy == SLOTS_COPY_WORDS) {
+        const char *from = value;
+        char *past = slot + arena->stride;
+        for (char *to = slot; to != past; to += 8, from += 8) {
+            uint64_t word;
+            memcpy(&word, from, sizeof word);
+            OPAQUE(word);
+            memcpy(to, &word, sizeof word);
+        }
+    } else {
+        slots_copy_general(arena, slot, value);
+    }
+}
+
+/* One element; NULL when there is no room. */
+static inline void *slots_take(struct arena *arena, const void *value) {
+    char *slot = arena->head.cursor;
+    if (UNLIKELY(slot == arena->head.limit || value == NULL)) return slots_take_slow(arena, value);
+    arena->head.cursor = slot + arena->stride;
+    slots_copy_one(arena, slot, value);
+    return slot;
+}
+
+#endif

@@ -1,0 +1,43 @@
+/* The body of a request, collected piece by piece in memory of the binding's own.
+ *
+ * No more than the limit is ever kept, and the block grows with what has arrived, not with what was announced: a client
+ * that announces much and sends little costs little.  Once a body is known to be refused, the rest is read and thrown
+ * away, so that the client gets to read the answer and the connection survives; up to BODY_DRAIN_BYTES of it.
+ * One thread at a time. */
+#ifndef MHD_BODY_H
+#define MHD_BODY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { BODY_DRAIN_BYTES = 16 * 1024 * 1024 };
+
+enum body_state {
+    BODY_KEPT,     /* all that has come so far is here */
+    BODY_TOO_LONG, /* it exceeds the limit; nothing is kept */
+    BODY_NO_MEMORY /* memory ran out; nothing is kept */
+};
+
+struct body {
+    enum body_state state;
+    char *data; /* NULL while nothing is kept */
+    size_t length;
+    size_t capacity;
+    size_t limit;
+    size_t drained; /* bytes thrown away */
+};
+
+void body_begin(struct body *body, size_t limit_bytes);
+void body_end(struct body *body);
+
+/* Takes the next piece.  false: so much had to be thrown away that the connection is better closed. */
+bool body_take(struct body *body, const char *data, size_t size_bytes);
+
+/* Never NULL; length bytes. */
+const void *body_data(const struct body *body);
+
+/* Is a body of that many bytes, as announced by the client, not even worth draining? */
+bool body_hopeless(uint64_t announced_bytes, size_t limit_bytes);
+
+#endif

@@ -1,0 +1,53 @@
+/* Where the open exchanges are found: those that have begun and have not been told to be complete.
+ *
+ * libmicrohttpd hands an exchange back as *req_cls, but that alone cannot be trusted: a URI-log callback may have put
+ * something else there, and a connection that dies while memory is short ends with no completed call at all.  So every
+ * open exchange stands in a table, by its connection.  A connection has one open exchange at a time; one more is left over
+ * from a dead connection whose memory came back as a new one.
+ *
+ * Locking: `first` of a bucket, and next and previous of the exchanges in it, are guarded by the bucket's lock, as is
+ * the list of clones of an exchange with that bucket.  No lock is held while anything else is called, so there is no
+ * order among them. */
+#ifndef MHD_REGISTRY_H
+#define MHD_REGISTRY_H
+
+#include "mhd/lock.h"
+#include "platform/sync.h"
+
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct exchange;
+
+enum { REGISTRY_BUCKETS = 64 };
+
+struct registry_bucket {
+    struct lock lock;
+    struct exchange *first;
+};
+
+struct registry {
+    struct registry_bucket buckets[REGISTRY_BUCKETS];
+    struct atomic_u64 live; /* exchanges that exist: the open ones, and those completed that somebody still needs */
+};
+
+bool registry_init(struct registry *registry); /* false: no resources */
+void registry_destroy(struct registry *registry);
+
+struct registry_bucket *registry_bucket(struct registry *registry, const struct MHD_Connection *connection);
+
+/* In its bucket, which exchange->bucket names. */
+void registry_add(struct exchange *exchange);
+/* false: it was not there (any more). */
+bool registry_remove(struct exchange *exchange);
+
+/* The open exchange of the connection that `candidate`, which may be any pointer, points to; else NULL. */
+struct exchange *registry_find(struct registry *registry, const struct MHD_Connection *connection,
+                               const void *candidate);
+/* An open exchange of the connection, or NULL. */
+struct exchange *registry_left_over(struct registry *registry, const struct MHD_Connection *connection);
+/* Any open exchange after `previous` (NULL: the first), in no order.  For when nothing else happens. */
+struct exchange *registry_next(struct registry *registry, const struct exchange *previous);
+
+#endif

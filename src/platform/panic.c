@@ -1,0 +1,120 @@
+/* Panics: the handler, protected actions, and the unwinding of scopes.
+ *
+ * A protected action is a setjmp in a frame of arena_protect; the frames of a thread form a chain, innermost first.  A
+ * panic calls the handler, leaves the scopes begun since the innermost frame, and jumps there.  Where there is no frame,
+ * or the thread is in a place that cannot be left (a drop function, an unwinding panic, the handler), it aborts.
+ *
+ * Locking: handler_mutex guards the handler and its closure, which are read together; it is held during no call.
+ * All else is the thread's own.
+ */
+#include "platform/panic.h"
+
+#include <arena/base.h>
+
+#include "platform/scope.h"
+#include "platform/sync.h"
+#include "platform/thread.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct protect_frame {
+    jmp_buf jump;
+    struct protect_frame *outer;
+    struct thread_state *state;
+    uint64_t mark; /* scopes with a higher number were begun inside */
+};
+
+typedef void panic_handler(const char *message, void *user);
+
+static struct mutex handler_mutex = MUTEX_INIT;
+static panic_handler *handler;
+static void *handler_user;
+
+static void write_line(const char *message) {
+    char line[320];
+    int length = snprintf(line, sizeof line, "libarena: panic: %s\n", message);
+    if (length <= 0) return;
+    size_t size = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
+    line[size - 1] = '\n';
+    ssize_t written = write(STDERR_FILENO, line, size);
+    (void)written; /* there is nobody left to tell */
+}
+
+static _Noreturn void raise_panic(const char *message) {
+    struct thread_state *state = thread_state();
+    if (state->handling) {
+        write_line(message);
+        abort();
+    }
+    mutex_lock(&handler_mutex);
+    panic_handler *call = handler;
+    void *user = handler_user;
+    mutex_unlock(&handler_mutex);
+
+    state->handling = true;
+    if (call != NULL) {
+        call(message, user);
+    } else {
+        write_line(message);
+    }
+    state->handling = false;
+
+    struct protect_frame *frame = state->frames;
+    if (frame == NULL || state->unwinding || state->dropping != 0) abort();
+    state->unwinding = true;
+    scope_unwind(state, frame->mark);
+    state->unwinding = false;
+    _longjmp(frame->jump, 1);
+}
+
+void panic(const char *format, ...) {
+    char message[256];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    raise_panic(length < 0 ? format : message);
+}
+
+void arena_panic(const char *message) { raise_panic(message == NULL ? "panic" : message); }
+
+void arena_set_panic_handler(void (*new_handler)(const char *message, void *user), void *user) {
+    mutex_lock(&handler_mutex);
+    handler = new_handler;
+    handler_user = new_handler == NULL ? NULL : user;
+    mutex_unlock(&handler_mutex);
+}
+
+/* Runs on every way out: return, panic, pthread_exit, cancellation, a C++ exception.  Idempotent. */
+static void frame_pop(void *argument) {
+    struct protect_frame *frame = argument;
+    if (frame->state == NULL) return;
+    frame->state->frames = frame->outer;
+    frame->state = NULL;
+}
+
+/* glibc without forced unwinding through this attribute, or musl without exceptions, would each need only one of the
+ * two ways below; having both keeps the code the same. */
+int arena_protect(void (*action)(void *user), void *user) {
+    if (action == NULL) return ARENA_EINVAL;
+    struct thread_state *state = thread_state();
+    CLEANUP(frame_pop) struct protect_frame frame;
+    volatile int status = ARENA_OK;
+    frame.outer = state->frames;
+    frame.state = state;
+    frame.mark = state->scope_count;
+    state->frames = &frame;
+    CLEANUP_PUSH(frame_pop, &frame);
+    if (_setjmp(frame.jump) == 0) {
+        action(user);
+    } else {
+        status = ARENA_EPANIC;
+    }
+    CLEANUP_POP(1);
+    return status;
+}

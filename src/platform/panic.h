@@ -1,0 +1,10 @@
+/* Raising a panic from inside the library. */
+#ifndef PLATFORM_PANIC_H
+#define PLATFORM_PANIC_H
+
+#include "base/compiler.h"
+
+/* Takes a printf format; the text is cut at 255 bytes. */
+_Noreturn void panic(const char *format, ...) COLD PRINTF_LIKE(1, 2);
+
+#endif

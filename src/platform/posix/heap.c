@@ -1,0 +1,7 @@
+/* The heap part of platform/memory.h, on libc. */
+#include "platform/memory.h"
+
+#include <stdlib.h>
+
+void *memory_alloc(size_t size_bytes) { return calloc(1, size_bytes); }
+void memory_free(void *block) { free(block); }

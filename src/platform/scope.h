@@ -1,0 +1,38 @@
+/* Scopes of a thread: what has to be left when a panic or the thread's end takes the frames away that would have.
+ *
+ * A scope lives in the object that was borrowed, never in a frame: a frame can be gone by longjmp before the scope is.
+ * The chain runs from the innermost outwards; numbers grow along it.  One thread only.
+ */
+#ifndef PLATFORM_SCOPE_H
+#define PLATFORM_SCOPE_H
+
+#include "platform/thread.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct scope {
+    struct scope *outer;
+    uint64_t number;
+    void (*leave)(struct scope *scope); /* ends what was borrowed; calls scope_pop */
+};
+
+static inline void scope_push(struct thread_state *state, struct scope *scope) {
+    scope->outer = state->scopes;
+    scope->number = ++state->scope_count;
+    state->scopes = scope;
+}
+
+/* Scopes between the top and `scope` stay: a longjmp left them behind, or they belong to a coroutine that lives. */
+static inline void scope_pop(struct thread_state *state, struct scope *scope) {
+    struct scope **link = &state->scopes;
+    while (*link != scope && *link != NULL) link = &(*link)->outer;
+    if (*link == scope) *link = scope->outer;
+}
+
+/* Leaves every scope with a number above `mark`, innermost first. */
+static inline void scope_unwind(struct thread_state *state, uint64_t mark) {
+    while (state->scopes != NULL && state->scopes->number > mark) state->scopes->leave(state->scopes);
+}
+
+#endif

@@ -1,0 +1,229 @@
+/* See gate.h for the word, the invariants and the locking discipline. */
+#include "sync/gate.h"
+
+#include <arena/base.h>
+
+#include "base/compiler.h"
+#include "base/race.h"
+
+/* How often a newcomer, or one that was woken, looks again before it sleeps: about a microsecond. */
+#define SPINS 60
+/* Between two looks of a thread that has no memory to wait with. */
+#define POLL_NS ((int64_t)50000)
+
+bool gate_init(struct gate *gate, uint32_t permits) {
+    *gate = (struct gate){.permits = permits};
+    atomic_u32_init(&gate->word, permits * GATE_PERMIT);
+    atomic_ptr_init(&gate->holder, NULL);
+    return mutex_init(&gate->mutex);
+}
+
+void gate_finish(struct gate *gate) { mutex_destroy(&gate->mutex); }
+
+bool gate_idle(const struct gate *gate) {
+    return atomic_u32_load(&gate->word, acquire) == gate->permits * GATE_PERMIT; /* partner: gate_leave */
+}
+
+/* --- the word ----------------------------------------------------------------------------------------------------- */
+
+/* Takes a free permit; else, in the same step, changes the marks: sets `set` and clears `clear`. */
+static bool take_or_mark(struct gate *gate, uint32_t set, uint32_t clear) {
+    uint32_t word = atomic_u32_load(&gate->word, relaxed);
+    for (;;) {
+        bool free = word >= GATE_PERMIT;
+        uint32_t next = free ? word - GATE_PERMIT : (word | set) & ~clear;
+        /* acquire: sees what the last holder did, put back by gate_leave with release. */
+        if (atomic_u32_cas(&gate->word, &word, next, acquire)) return free;
+    }
+}
+
+bool gate_try_enter(struct gate *gate) {
+    uint32_t word = atomic_u32_load(&gate->word, relaxed);
+    while (word >= GATE_PERMIT) {
+        if (atomic_u32_cas(&gate->word, &word, word - GATE_PERMIT, acquire)) { /* partner: gate_leave */
+            race_acquire(gate);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- the queue, under the mutex ----------------------------------------------------------------------------------- */
+
+static void queue_add(struct gate *gate, struct waiter *waiter) {
+    waiter->gate_next = NULL;
+    waiter->gate_previous = gate->last;
+    if (gate->last != NULL) {
+        gate->last->gate_next = waiter;
+    } else {
+        gate->first = waiter;
+    }
+    gate->last = waiter;
+    waiter->gate_queued = true;
+}
+
+static void queue_remove(struct gate *gate, struct waiter *waiter) {
+    if (waiter->gate_previous != NULL) {
+        waiter->gate_previous->gate_next = waiter->gate_next;
+    } else {
+        gate->first = waiter->gate_next;
+    }
+    if (waiter->gate_next != NULL) {
+        waiter->gate_next->gate_previous = waiter->gate_previous;
+    } else {
+        gate->last = waiter->gate_previous;
+    }
+    waiter->gate_queued = false;
+    if (gate->first == NULL) (void)atomic_u32_and(&gate->word, ~GATE_WAITERS, relaxed);
+}
+
+/* --- leaving ------------------------------------------------------------------------------------------------------ */
+
+/* Puts a permit back where the queue may not be empty: grants it to a head that has waited long, else frees it and wakes
+ * the head, if nobody is on the way already.  Who has to be signalled, or NULL; the mutex is held. */
+static struct waiter *put_back(struct gate *gate) {
+    struct waiter *head = gate->first;
+    uint32_t word = atomic_u32_load(&gate->word, relaxed);
+    if (head == NULL || (word & GATE_WOKEN) != 0) {
+        (void)atomic_u32_add(&gate->word, GATE_PERMIT, release); /* partner: whoever takes it */
+        return NULL;
+    }
+    if (clock_now() - head->gate_since_ns >= GATE_HANDOFF_NS) {
+        queue_remove(gate, head);
+        head->gate_granted = true; /* what we did is seen through the mutex */
+        return head;
+    }
+    head->gate_woken = true;
+    (void)atomic_u32_add(&gate->word, GATE_PERMIT + GATE_WOKEN, release); /* partner: whoever takes it */
+    return head;
+}
+
+void gate_leave(struct gate *gate) {
+    race_release(gate);
+    uint32_t word = atomic_u32_load(&gate->word, relaxed);
+    while ((word & (GATE_WAITERS | GATE_WOKEN)) != GATE_WAITERS) {
+        if (atomic_u32_cas(&gate->word, &word, word + GATE_PERMIT, release)) return; /* partner: whoever takes it */
+    }
+    mutex_lock(&gate->mutex);
+    struct waiter *waiter = put_back(gate);
+    mutex_unlock(&gate->mutex);
+    if (waiter != NULL) waiter_signal(waiter);
+}
+
+/* --- entering ----------------------------------------------------------------------------------------------------- */
+
+static bool spin_for_permit(struct gate *gate) {
+    if (thread_processors() == 1) return false;
+    for (int i = 0; i < SPINS; i++) {
+        thread_spin();
+        if (gate_try_enter(gate)) return true;
+    }
+    return false;
+}
+
+/* Without memory for a record there is no place in the queue: looks again and again. */
+static int enter_polling(struct gate *gate, struct cancel_node *node) {
+    int status = ARENA_OK;
+    while (!gate_try_enter(gate)) {
+        status = cancel_status(node);
+        if (status != ARENA_OK) return status;
+        thread_sleep(POLL_NS);
+    }
+    return status;
+}
+
+struct gate_wait {
+    struct gate *gate;
+    struct cancel_node *node;
+    struct waiter *waiter;
+};
+
+/* Gives the wait up, whatever its state.  A permit that was granted, or a wake-up that was ours, is passed on: nobody
+ * else is on the way for it. */
+static void withdraw(const struct gate_wait *wait) {
+    struct gate *gate = wait->gate;
+    struct waiter *waiter = wait->waiter;
+    struct waiter *next = NULL;
+    mutex_lock(&gate->mutex);
+    if (waiter->gate_queued) queue_remove(gate, waiter);
+    if (waiter->gate_woken) {
+        waiter->gate_woken = false;
+        (void)atomic_u32_and(&gate->word, ~GATE_WOKEN, relaxed);
+        /* The permit we were woken for may be free: take it, to put it back for the next in the queue. */
+        if (gate->first != NULL && take_or_mark(gate, 0, 0)) next = put_back(gate);
+    }
+    bool granted = waiter->gate_granted;
+    waiter->gate_granted = false;
+    mutex_unlock(&gate->mutex);
+    if (next != NULL) waiter_signal(next);
+    if (granted) gate_leave(gate);
+}
+
+/* A wait that the thread's cancellation ended. */
+static void abandon(void *argument) {
+    const struct gate_wait *wait = argument;
+    withdraw(wait);
+    cancel_unregister(wait->node, wait->waiter);
+}
+
+/* One look from the queue: have we a permit?  Where not, the next put_back will find us. */
+static bool look(const struct gate_wait *wait) {
+    struct gate *gate = wait->gate;
+    struct waiter *waiter = wait->waiter;
+    mutex_lock(&gate->mutex);
+    bool got = waiter->gate_granted;
+    if (!got) {
+        got = take_or_mark(gate, GATE_WAITERS, waiter->gate_woken ? GATE_WOKEN : 0);
+        if (got) {
+            queue_remove(gate, waiter);
+            if (waiter->gate_woken) (void)atomic_u32_and(&gate->word, ~GATE_WOKEN, relaxed);
+        }
+        waiter->gate_woken = false;
+    }
+    waiter->gate_granted = false;
+    mutex_unlock(&gate->mutex);
+    return got;
+}
+
+static int enter_waiting(struct gate *gate, struct cancel_node *node, struct waiter *waiter) {
+    struct gate_wait wait = {gate, node, waiter};
+    waiter_prepare(waiter);
+    int status = cancel_register(node, waiter);
+    if (status != ARENA_OK) return status;
+    int64_t deadline_ns = cancel_deadline(node);
+
+    waiter->gate_granted = false;
+    waiter->gate_woken = false;
+    waiter->gate_since_ns = clock_now();
+    mutex_lock(&gate->mutex);
+    queue_add(gate, waiter);
+    mutex_unlock(&gate->mutex);
+
+    CLEANUP_PUSH(abandon, &wait);
+    while (!look(&wait)) {
+        status = cancel_status(node);
+        if (status != ARENA_OK) {
+            withdraw(&wait);
+            break;
+        }
+        waiter_wait(waiter, deadline_ns);
+    }
+    CLEANUP_POP(0);
+    cancel_unregister(node, waiter);
+    return status;
+}
+
+int gate_enter(struct gate *gate, struct cancel_node *node) {
+    int status = cancel_status(node);
+    if (status != ARENA_OK) return status;
+    if (LIKELY(gate_try_enter(gate))) return ARENA_OK;
+    if (!spin_for_permit(gate)) {
+        struct waiter *waiter = waiter_mine(thread_state());
+        status = waiter == NULL ? enter_polling(gate, node) : enter_waiting(gate, node, waiter);
+        if (status != ARENA_OK) return status;
+        race_acquire(gate);
+    }
+    status = cancel_status(node); /* it may have ended by the time of the grant */
+    if (UNLIKELY(status != ARENA_OK)) gate_leave(gate);
+    return status;
+}

@@ -1,0 +1,65 @@
+/* The gate: a counting semaphore whose waits can be cancelled, and under which nobody starves.  With one permit it is
+ * also a lock that knows its holder.
+ *
+ * The word holds the free permits and two marks:
+ *   WAITERS  the queue is not empty.  Set and cleared under the mutex.
+ *   WOKEN    one waiter has been woken and is on its way to look for a permit; until it has looked, nobody needs to
+ *            wake another.
+ * Invariants
+ *   free permits + permits held + grants under way = permits of the gate
+ *   a waiter that sleeps is in the queue, WAITERS is set, and the word had no permit when it last looked; who puts a
+ *   permit back with WAITERS set and WOKEN not goes through the mutex and finds it.
+ *
+ * Hand-over.  A permit that is put back is free for anyone, newcomers first: that keeps the gate fast, because a woken
+ * thread takes microseconds to arrive.  But once the head of the queue has waited HANDOFF_NS, the permit is granted to it
+ * directly, so hand-over is first come, first served from there on.  (The scheme is that of Go's sync.Mutex.)
+ *
+ * Locking discipline: gate->mutex guards the queue and the gate_ fields of the waiters in it.  Order: tree (cancel.h),
+ * then gate, then waiter.  No waiter is signalled with the mutex held.  It is held for a few instructions, never by
+ * whoever holds a permit, so a wait can be ended whatever the holder does.
+ */
+#ifndef SYNC_GATE_H
+#define SYNC_GATE_H
+
+#include "sync/cancel.h"
+
+struct gate {
+    struct atomic_u32 word;
+    struct atomic_ptr holder; /* thread_state of who holds the only permit; for gate_held_by_me */
+    uint32_t permits;
+    struct mutex mutex;
+    struct waiter *first;
+    struct waiter *last;
+};
+
+#define GATE_WAITERS 1u
+#define GATE_WOKEN 2u
+#define GATE_PERMIT 4u                       /* one free permit */
+#define GATE_MAX_PERMITS (UINT32_MAX / GATE_PERMIT / 2)
+#define GATE_HANDOFF_NS ((int64_t)1000000)
+
+bool gate_init(struct gate *gate, uint32_t permits); /* false: no resources.  1 <= permits <= GATE_MAX_PERMITS */
+void gate_finish(struct gate *gate);
+
+/* Is every permit free, and nobody waiting? */
+bool gate_idle(const struct gate *gate);
+
+/* Takes a permit if one is free. */
+bool gate_try_enter(struct gate *gate);
+
+/* Takes a permit, waiting for one until the node ends.  ARENA_OK, or, with no permit taken, cancel_status(node): also
+ * when a permit was free or was granted.  A cancellation point where it waits. */
+int gate_enter(struct gate *gate, struct cancel_node *node);
+
+/* Puts a permit back.  Any thread. */
+void gate_leave(struct gate *gate);
+
+/* For gates of one permit: who is inside. */
+static inline void gate_set_holder(struct gate *gate) { atomic_ptr_store(&gate->holder, thread_state(), relaxed); }
+static inline void gate_clear_holder(struct gate *gate) { atomic_ptr_store(&gate->holder, NULL, relaxed); }
+/* relaxed: a thread reads here what it wrote itself, or something else, whatever that is. */
+static inline bool gate_held_by_me(const struct gate *gate) {
+    return atomic_ptr_load(&gate->holder, relaxed) == thread_state();
+}
+
+#endif
