@@ -42,13 +42,12 @@ static inline struct arena_any *arena_any_alloc_value_(struct arena *arena, cons
                                                        const T &value) {
     return arena_alloc_any(arena, type, &value);
 }
-#define ARENA_ANY_ALLOC(arena, T, ...) (arena_any_alloc_value_<T>((arena), ARENA_TYPE(T), (__VA_ARGS__)))
-#define ARENA_ANY_GET(slot, T) (static_cast<T *>(arena_any_get((slot), ARENA_TYPE(T))))
+#define ARENA_ANY_ALLOC(arena, T, ...) (arena_any_alloc_value_<T>((arena), ARENA_TYPE_NAMED_(T, #T), (__VA_ARGS__)))
+#define ARENA_ANY_GET(slot, T) (static_cast<T *>(arena_any_get((slot), ARENA_TYPE_NAMED_(T, #T))))
 #else
 #define ARENA_ANY_ALLOC(arena, T, ...)                                                                                 \
-    (arena_alloc_any((arena), &(const struct arena_type){#T, sizeof(T), _Alignof(T), NULL}, (T[1]){(__VA_ARGS__)}))
-#define ARENA_ANY_GET(slot, T)                                                                                         \
-    ((T *)arena_any_get((slot), &(const struct arena_type){#T, sizeof(T), _Alignof(T), NULL}))
+    (arena_alloc_any((arena), ARENA_TYPE_NAMED_(T, #T), (T[1]){(__VA_ARGS__)}))
+#define ARENA_ANY_GET(slot, T) ((T *)arena_any_get((slot), ARENA_TYPE_NAMED_(T, #T)))
 #endif
 
 #endif

@@ -28,13 +28,15 @@ ARENA_END_DECLS
 /* ARENA_TYPE(T): a const struct arena_type * for T, named as written.  Valid to the end of the enclosing block; in
  * C++ and at file scope always.  T: a complete, assignable object type (trivially copyable in C++). */
 #ifdef __cplusplus
-#define ARENA_TYPE(T)                                                                                                  \
+#define ARENA_TYPE(T) ARENA_TYPE_NAMED_(T, #T)
+#define ARENA_TYPE_NAMED_(T, text)                                                                                     \
     ([]() noexcept -> const struct arena_type * {                                                                      \
-        static constexpr struct arena_type arena_type_of_ = {#T, sizeof(T), alignof(T), nullptr};                      \
+        static constexpr struct arena_type arena_type_of_ = {text, sizeof(T), alignof(T), nullptr};                    \
         return &arena_type_of_;                                                                                        \
     }())
 #else
-#define ARENA_TYPE(T) (&(const struct arena_type){#T, sizeof(T), _Alignof(T), NULL})
+#define ARENA_TYPE(T) ARENA_TYPE_NAMED_(T, #T)
+#define ARENA_TYPE_NAMED_(T, text) (&(const struct arena_type){text, sizeof(T), _Alignof(T), NULL})
 #endif
 
 #endif
