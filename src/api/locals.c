@@ -44,11 +44,8 @@ static bool take_index(uint32_t *index) {
     return true;
 }
 
-static void thread_ended(struct thread_state *state);
-
 bool locals_join(struct local_owner *owner, void (*flush)(struct local_owner *owner, struct local *local)) {
     mutex_lock(&registry.mutex);
-    thread_exit_hook(thread_ended);
     bool joined = take_index(&owner->index);
     if (joined) {
         owner->serial = ++registry.serials;
@@ -126,7 +123,7 @@ struct local *locals_make(struct thread_state *state, struct local_owner *owner)
     return local;
 }
 
-static void thread_ended(struct thread_state *state) {
+void thread_exit_hook(struct thread_state *state) {
     scope_unwind(state, 0); /* scopes that a longjmp left behind; and, where nothing unwinds frames, all others */
     mutex_lock(&registry.mutex);
     for (uint32_t i = 0; i < state->local_count; i++) {

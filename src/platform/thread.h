@@ -55,7 +55,7 @@ struct thread_state *thread_state(void); /* the model checker's threads share on
 
 bool thread_exit_arm(struct thread_state *state);
 
-/* What runs at the end of an armed thread; set once, before the first thread is armed, to the same value each time. */
-void thread_exit_hook(void (*hook)(struct thread_state *state));
+/* What runs at the end of an armed thread: in api/locals.c. */
+void thread_exit_hook(struct thread_state *state);
 
 #endif

@@ -98,6 +98,16 @@ static struct waiter *put_back(struct gate *gate) {
     return head;
 }
 
+/* The head of the queue, to be signalled, where a permit is free and nobody is on the way for it; else NULL.  For a
+ * waiter that was on the way and is done: the mutex is held, WOKEN is clear. */
+static struct waiter *wake_next(struct gate *gate) {
+    struct waiter *head = gate->first;
+    if (head == NULL || atomic_u32_load(&gate->word, relaxed) < GATE_PERMIT) return NULL;
+    head->gate_woken = true;
+    (void)atomic_u32_or(&gate->word, GATE_WOKEN, relaxed);
+    return head;
+}
+
 void gate_leave(struct gate *gate) {
     race_release(gate);
     uint32_t word = atomic_u32_load(&gate->word, relaxed);
@@ -149,8 +159,7 @@ static void withdraw(const struct gate_wait *wait) {
     if (waiter->gate_woken) {
         waiter->gate_woken = false;
         (void)atomic_u32_and(&gate->word, ~GATE_WOKEN, relaxed);
-        /* The permit we were woken for may be free: take it, to put it back for the next in the queue. */
-        if (gate->first != NULL && take_or_mark(gate, 0, 0)) next = put_back(gate);
+        next = wake_next(gate);
     }
     bool granted = waiter->gate_granted;
     waiter->gate_granted = false;
@@ -170,18 +179,23 @@ static void abandon(void *argument) {
 static bool look(const struct gate_wait *wait) {
     struct gate *gate = wait->gate;
     struct waiter *waiter = wait->waiter;
+    struct waiter *next = NULL;
     mutex_lock(&gate->mutex);
     bool got = waiter->gate_granted;
     if (!got) {
         got = take_or_mark(gate, GATE_WAITERS, waiter->gate_woken ? GATE_WOKEN : 0);
         if (got) {
             queue_remove(gate, waiter);
-            if (waiter->gate_woken) (void)atomic_u32_and(&gate->word, ~GATE_WOKEN, relaxed);
+            if (waiter->gate_woken) {
+                (void)atomic_u32_and(&gate->word, ~GATE_WOKEN, relaxed);
+                next = wake_next(gate); /* while we were on the way, other permits were put back for us */
+            }
         }
         waiter->gate_woken = false;
     }
     waiter->gate_granted = false;
     mutex_unlock(&gate->mutex);
+    if (next != NULL) waiter_signal(next);
     return got;
 }
 

@@ -25,7 +25,7 @@ static unsigned place(uint32_t index, uint32_t *offset) {
 struct stack_node *stack_table_at(struct stack_table *table, uint32_t index) {
     uint32_t offset;
     unsigned segment = place(index, &offset);
-    /* relaxed: whoever has the number got it, through a stack's head or the lock, after the segment was there. */
+    /* relaxed: whoever has the number got it, through a stack's head, a link or the lock, after the segment was there. */
     return (struct stack_node *)atomic_ptr_load(&table->segments[segment], relaxed) + offset;
 }
 
@@ -55,7 +55,8 @@ void stack_push(struct stack *stack, struct stack_node *node) {
     uint64_t head = atomic_u64_load(&stack->head, relaxed);
     uint64_t next;
     do {
-        atomic_u32_store(&node->next, (uint32_t)(head & INDEX_MASK), relaxed);
+        /* release: a bulk pop that comes by a stale head follows this link; the node it leads to has to be there. */
+        atomic_u32_store(&node->next, (uint32_t)(head & INDEX_MASK), release);
         next = (head & ~INDEX_MASK) | node->index;
         /* release: the link, the item and what it points to are there for whoever pops it.  Later pushes and pops are
          * read-modify-writes, so they carry this release on. */
@@ -70,8 +71,9 @@ size_t stack_pop(struct stack *stack, struct stack_table *table, struct stack_no
         size_t count = 0;
         while (index != 0 && count < most) {
             nodes[count] = stack_table_at(table, index);
-            /* relaxed: if somebody changes the link meanwhile, the tag has moved and the swap fails. */
-            index = atomic_u32_load(&nodes[count]->next, relaxed);
+            /* If somebody changes the link meanwhile, the tag has moved and the swap fails; acquire: partner is the store
+             * in stack_push, without which the node it leads to might not be there yet. */
+            index = atomic_u32_load(&nodes[count]->next, acquire);
             count++;
         }
         if (count == 0) return 0;

@@ -8,20 +8,17 @@
 
 _Thread_local struct thread_state thread_state_tls THREAD_TLS_MODEL;
 
-static void (*exit_hook)(struct thread_state *state);
 static pthread_key_t key;
 static bool key_made;
 
 static void thread_ending(void *argument) {
     struct thread_state *state = argument;
-    exit_hook(state);
+    thread_exit_hook(state);
     state->armed = false;
     state->exited = true;
 }
 
 static void make_key(void) { key_made = pthread_key_create(&key, thread_ending) == 0; }
-
-void thread_exit_hook(void (*hook)(struct thread_state *state)) { exit_hook = hook; }
 
 bool thread_exit_arm(struct thread_state *state) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
