@@ -1,0 +1,166 @@
+/* arena-http-server: an HTTP service that keeps each request in arenas.
+ *
+ * Serves until SIGINT or SIGTERM, then stops libmicrohttpd, checks that every arena came back to its pool, and says
+ * what was done.  Exit status: 0, or 1 when it could not serve or an arena is missing, or 2 for a wrong command line.
+ *
+ * The signals are blocked in all threads, and the main thread waits for them.  So no handler ever runs: nothing in
+ * libarena or libmicrohttpd may be called from one.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "options.h"
+#include "service.h"
+
+enum { CONNECTION_TIMEOUT_S = 15, EXTERNAL_WAIT_MS = 100 };
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in ip4;
+    struct sockaddr_in6 ip6;
+};
+
+static bool address_parse(const struct options *options, union address *address) {
+    memset(address, 0, sizeof(*address));
+    if (inet_pton(AF_INET, options->address, &address->ip4.sin_addr) == 1) {
+        address->ip4.sin_family = AF_INET;
+        address->ip4.sin_port = htons(options->port);
+        return true;
+    }
+    if (inet_pton(AF_INET6, options->address, &address->ip6.sin6_addr) == 1) {
+        address->ip6.sin6_family = AF_INET6;
+        address->ip6.sin6_port = htons(options->port);
+        return true;
+    }
+    fprintf(stderr, "arena-http-server: '%s' is not a numeric IPv4 or IPv6 address\n", options->address);
+    return false;
+}
+
+/* SIGINT and SIGTERM wait until they are asked for; a client that left is an error of the write, not a signal. */
+static void signals_setup(sigset_t *stops) {
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    /* A shell starts background jobs with SIGINT ignored, and an ignored signal might never become pending. */
+    sigaction(SIGINT, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, NULL);
+    sigemptyset(stops);
+    sigaddset(stops, SIGINT);
+    sigaddset(stops, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, stops, NULL);
+}
+
+/* poll and select rather than epoll, with which libmicrohttpd 0.9.75 overlooks a client that leaves in the middle of a
+ * request's head, and keeps its connection until the timeout.  ITC wakes threads that must stop; without it one whose
+ * connections are all taken would sleep on until one of them times out. */
+static unsigned daemon_flags(enum options_mode mode) {
+    switch (mode) {
+    case OPTIONS_MODE_POOL:
+    case OPTIONS_MODE_INTERNAL: return MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC;
+    case OPTIONS_MODE_PER_CONNECTION:
+        return MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ITC;
+    case OPTIONS_MODE_EXTERNAL: break;
+    }
+    return MHD_NO_FLAG;
+}
+
+static struct MHD_Daemon *daemon_start(const struct options *options, const union address *address,
+                                       struct service *service) {
+    unsigned flags = daemon_flags(options->mode);
+    if (address->any.sa_family == AF_INET6) flags |= MHD_USE_IPv6;
+    const struct MHD_OptionItem pool[] = {
+        {MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)options->threads, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    return MHD_start_daemon(flags, options->port, NULL, NULL, arena_mhd_access, service_mhd(service),
+                            MHD_OPTION_NOTIFY_COMPLETED, service_completed, (void *)service,
+                            MHD_OPTION_UNESCAPE_CALLBACK, service_unescape, (void *)service,
+                            MHD_OPTION_SOCK_ADDR, &address->any,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVICE_HEAD_MAX_BYTES,
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_S,
+                            MHD_OPTION_ARRAY, options->mode == OPTIONS_MODE_POOL ? pool : pool + 1,
+                            MHD_OPTION_END);
+}
+
+/* The port that the daemon got, 0 if that cannot be told. */
+static unsigned daemon_port(struct MHD_Daemon *daemon) {
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_LISTEN_FD);
+    union address bound;
+    socklen_t size = sizeof(bound);
+    if (info == NULL || getsockname(info->listen_fd, &bound.any, &size) != 0) return 0;
+    return ntohs(bound.any.sa_family == AF_INET6 ? bound.ip6.sin6_port : bound.ip4.sin_port);
+}
+
+/* Returns the signal that ended it. */
+static int serve(struct MHD_Daemon *daemon, enum options_mode mode, const sigset_t *stops) {
+    const struct timespec at_once = {0, 0};
+    int stop = 0;
+    if (mode != OPTIONS_MODE_EXTERNAL) {
+        sigwait(stops, &stop);
+        return stop;
+    }
+    do {
+        MHD_run_wait(daemon, EXTERNAL_WAIT_MS);
+        stop = sigtimedwait(stops, NULL, &at_once);
+    } while (stop < 0);
+    return stop;
+}
+
+static void report(const struct service_figures *figures) {
+    printf("requests answered   %llu (%llu with 2xx, %llu with 4xx, %llu with 5xx)\n"
+           "requests cut short  %llu\n"
+           "arenas made         %zu for fields, %zu for text\n",
+           figures->answered_ok + figures->answered_refused + figures->answered_failed, figures->answered_ok,
+           figures->answered_refused, figures->answered_failed, figures->cut_short, figures->field_arenas,
+           figures->text_arenas);
+}
+
+static int run(const struct options *options, const union address *address, struct service *service) {
+    sigset_t stops;
+    signals_setup(&stops);
+    struct MHD_Daemon *daemon = daemon_start(options, address, service);
+    if (daemon == NULL) {
+        fprintf(stderr, "arena-http-server: cannot listen on %s port %u: %s\n", options->address,
+                (unsigned)options->port, strerror(errno));
+        return 1;
+    }
+    bool ip6 = address->any.sa_family == AF_INET6;
+    printf("listening on http://%s%s%s:%u/ (mode %s)\n", ip6 ? "[" : "", options->address, ip6 ? "]" : "",
+           daemon_port(daemon), options_mode_name(options->mode));
+    fflush(stdout);
+    int stop = serve(daemon, options->mode, &stops);
+    printf("stopping: %s\n", strsignal(stop));
+    fflush(stdout);
+    MHD_stop_daemon(daemon);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    struct options options;
+    switch (options_parse(argc, argv, &options)) {
+    case OPTIONS_RUN: break;
+    case OPTIONS_DONE: return 0;
+    case OPTIONS_WRONG: return 2;
+    }
+    union address address;
+    if (!address_parse(&options, &address)) return 2;
+    struct service *service;
+    int status = service_create(options.fields, &service);
+    if (status != ARENA_OK) {
+        fprintf(stderr, "arena-http-server: %s\n", arena_strerror(status));
+        return 1;
+    }
+    int result = run(&options, &address, service);
+    struct service_figures figures;
+    service_figures(service, &figures);
+    status = service_destroy(service);
+    if (result == 0) report(&figures);
+    if (result == 0 || status != ARENA_OK)
+        printf("arenas back         %s\n", status == ARENA_OK ? "all" : arena_strerror(status));
+    return status == ARENA_OK ? result : 1;
+}
