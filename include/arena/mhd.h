@@ -24,10 +24,11 @@
  * request, the one who holds it has to answer and resume.  As everywhere, a panic must not leave a C++ frame with a
  * destructor to run.
  *
- * libmicrohttpd's *req_cls belongs to the binding.  What a URI-log callback puts there is left alone and not seen again.
+ * libmicrohttpd's *req_cls belongs to the binding.  What a URI-log callback puts there is left alone, and not seen
+ * again.
  *
- * Thread safety: struct arena_mhd serves one or more daemons in any thread mode.  Of the functions on a request (a clone
- * is the same request), respond may be called by one thread at a time, the others by any at once.
+ * Thread safety: struct arena_mhd serves one or more daemons in any thread mode.  Of the functions on a request (a
+ * clone is the same request), respond may be called by one thread at a time, the others by any at once.
  */
 #ifndef ARENA_MHD_H
 #define ARENA_MHD_H
@@ -95,7 +96,7 @@ ARENA_API const char *arena_request_version(struct arena_request *request);
  * decoded; one without a value reads "", one with a NUL byte ends there. */
 ARENA_API const char *arena_request_header(struct arena_request *request, const char *name);
 ARENA_API const char *arena_request_argument(struct arena_request *request, const char *name);
-/* Not NULL, also when the body is empty.  size_bytes may be NULL. */
+/* Not NULL, also when the body is empty; a NUL that is not counted follows it.  size_bytes may be NULL. */
 ARENA_API const void *arena_request_body(struct arena_request *request, size_t *size_bytes);
 /* The request's own reference: retain it to keep it longer (the arena it carries lives as long as the request).
  * Cancelled when the request completes. */

@@ -1,6 +1,8 @@
 /* Growth doubles, capped by the limit: at most twice what has arrived is in use. */
 #include "mhd/body.h"
 
+#include "base/arith.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +11,7 @@ enum { FIRST_CAPACITY_BYTES = 4096 };
 void body_begin(struct body *body, size_t limit_bytes) {
     memset(body, 0, sizeof *body);
     body->state = BODY_KEPT;
-    body->limit = limit_bytes;
+    body->limit = limit_bytes < ARITH_MAX_BYTES ? limit_bytes : ARITH_MAX_BYTES - 1; /* there is room for the NUL */
 }
 
 void body_end(struct body *body) {
@@ -30,7 +32,7 @@ static bool grow(struct body *body, size_t needed) {
     size_t capacity = body->capacity > body->limit / 2 ? body->limit : body->capacity * 2;
     if (capacity < needed) capacity = needed;
     if (capacity < FIRST_CAPACITY_BYTES && FIRST_CAPACITY_BYTES <= body->limit) capacity = FIRST_CAPACITY_BYTES;
-    char *data = realloc(body->data, capacity);
+    char *data = realloc(body->data, capacity + 1);
     if (data == NULL) return false;
     body->data = data;
     body->capacity = capacity;
@@ -53,8 +55,10 @@ bool body_take(struct body *body, const char *data, size_t size_bytes) {
         refuse(body, BODY_NO_MEMORY);
         return drain(body, size_bytes);
     }
-    if (size_bytes > 0) memcpy(body->data + body->length, data, size_bytes);
+    if (size_bytes == 0) return true;
+    memcpy(body->data + body->length, data, size_bytes);
     body->length += size_bytes;
+    body->data[body->length] = '\0';
     return true;
 }
 

@@ -23,7 +23,7 @@ struct body {
     enum body_state state;
     char *data; /* NULL while nothing is kept */
     size_t length;
-    size_t capacity;
+    size_t capacity; /* without the NUL */
     size_t limit;
     size_t drained; /* bytes thrown away */
 };
@@ -34,7 +34,7 @@ void body_end(struct body *body);
 /* Takes the next piece.  false: so much had to be thrown away that the connection is better closed. */
 bool body_take(struct body *body, const char *data, size_t size_bytes);
 
-/* Never NULL; length bytes. */
+/* Never NULL; length bytes and a NUL after them. */
 const void *body_data(const struct body *body);
 
 /* Is a body of that many bytes, as announced by the client, not even worth draining? */

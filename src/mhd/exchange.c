@@ -62,8 +62,8 @@ static void exchange_end(struct exchange *exchange) {
     body_end(&exchange->body);
     fields_free(exchange->fields);
     free(exchange);
-    /* Last of all: arena_mhd_destroy, and then arena_pool_destroy, may run as soon as this is seen.  release: pairs with
-     * the acquire in arena_mhd_destroy; without it the pool could seem to miss the arena. */
+    /* Last of all: arena_mhd_destroy, and then arena_pool_destroy, may run as soon as this is seen.  release: pairs
+     * with the acquire in arena_mhd_destroy; without it the pool could seem to miss the arena. */
     (void)atomic_u64_add(&registry->live, UINT64_MAX, release);
 }
 

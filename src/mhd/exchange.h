@@ -1,14 +1,14 @@
-/* struct exchange: one HTTP request on its way through the binding, from the first call of the access handler to the last
- * reference; and struct arena_request, the face of it that a handler sees.
+/* struct exchange: one HTTP request on its way through the binding, from the first call of the access handler to the
+ * last reference; and struct arena_request, the face of it that a handler sees.
  *
  * References: one for the request itself, given up when it completes; one for each response whose body may lie in the
  * arena, given up by its free callback; one for each arena_request_retain.  Whoever gives up the last one ends the
  * exchange, on whatever thread that is: the arena goes back to the pool, which resets it, and everything is freed.
  * That happens once because a count reaches 0 once, and nobody who holds no reference may take one.
  *
- * Threads: `fields`, `key`, `bucket`, `pool` and `registry` never change.  `body`, `arena`, `handled` and the
- * original's context change before the handler runs only, on the daemon's thread; whoever gets the request later gets it from
- * the handler.  The count is what orders everybody's last use before the end. */
+ * Threads: `fields`, `key`, `bucket`, `pool` and `registry` never change.  `body`, `arena` and the original's context
+ * change before the handler runs only, on the daemon's thread, and whoever gets the request gets it from the handler;
+ * `handled` is the daemon's thread's own.  The count is what orders everybody's last use before the end. */
 #ifndef MHD_EXCHANGE_H
 #define MHD_EXCHANGE_H
 

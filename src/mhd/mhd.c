@@ -2,9 +2,9 @@
  *
  * The access handler of libmicrohttpd is called several times for each request.  What each call means here:
  *
- *   the first           The headers are known.  What must last is copied, the exchange is opened.  No response is queued,
- *                       because one queued here costs the connection; but for a body that is announced so long that it
- *                       is not worth reading, and when there is no memory to remember the request by.
+ *   the first           The headers are known.  What must last is copied, the exchange is opened.  No response is
+ *                       queued, because one queued here costs the connection; but for a body that is announced so long
+ *                       that it is not worth reading, and when there is no memory to remember the request by.
  *   with upload data    The piece is taken or thrown away, always as a whole.  Nothing can be queued.
  *   the one after that  The request is whole.  An arena is checked out, the handler runs, once.
  *   any after that      The request was suspended, and resumed with no response: 500.

@@ -2,8 +2,8 @@
  *
  * libmicrohttpd hands an exchange back as *req_cls, but that alone cannot be trusted: a URI-log callback may have put
  * something else there, and a connection that dies while memory is short ends with no completed call at all.  So every
- * open exchange stands in a table, by its connection.  A connection has one open exchange at a time; one more is left over
- * from a dead connection whose memory came back as a new one.
+ * open exchange stands in a table, by its connection.  A connection has one open exchange at a time; one more is left
+ * over from a dead connection whose memory came back as a new one.
  *
  * Locking: `first` of a bucket, and next and previous of the exchanges in it, are guarded by the bucket's lock, as is
  * the list of clones of an exchange with that bucket.  No lock is held while anything else is called, so there is no
