@@ -1,18 +1,20 @@
-/* struct arena_concurrent: an arena behind a gate (sync/gate.h).
+/* struct arena_concurrent: an arena behind a gate (sync/gate.h), with chunks of it lent to threads (api/share.h).
  *
- * Every operation takes the gate's one permit, does its work on the arena inside, copying included, and puts the permit
- * back.  acquire keeps the permit, opens the arena's window for inline code, and notes the holder; release undoes it.
+ * An operation takes the gate's one permit, does its work on the arena inside, copying included, and puts the permit
+ * back; single elements come out of the calling thread's chunk without it, most of the time.  acquire keeps the permit,
+ * revokes all chunks, opens the arena's window for inline code, and notes the holder; release undoes it.
  *
  * Invariants
- *   the arena is sealed exactly while no acquire holds it; the operations below unseal it for their own step by
- *   working past the window (slots_take_slow and slots_take_slab do not need it)
- *   used_bytes is what the arena used when the last operation ended, or the gate was acquired
+ *   the arena inside is sealed, but while an operation works on it or the gate is acquired
+ *   used_bytes is what the arena inside used (chunks count whole) when the last operation ended, or the gate was acquired
  *
- * Who locks what: the gate's permit guards `slots`.  used_bytes is written by who holds the permit, read by anyone.
+ * Who locks what: the gate's permit guards `slots` and what share.h says.  used_bytes is written by who holds the
+ * permit, read by anyone.
  */
 #include <arena/concurrent.h>
 
 #include "api/context.h"
+#include "api/share.h"
 #include "core/any.h"
 #include "core/slots.h"
 #include "core/type.h"
@@ -24,6 +26,8 @@ struct arena_concurrent {
     struct arena slots; /* first: its block holds the slots of small arenas */
     struct gate gate;
     struct atomic_u64 used_bytes;
+    char line[64]; /* what every allocation reads does not share a cache line with what slow ones write */
+    struct shares shares;
 };
 
 /* --- in and out of the gate --------------------------------------------------------------------------------------- */
@@ -35,8 +39,7 @@ static inline int enter(struct arena_concurrent *arena, struct arena_context *co
 }
 
 static inline void leave(struct arena_concurrent *arena) {
-    uint64_t used_bytes = (uint64_t)(arena->slots.head.cursor - arena->slots.base);
-    atomic_u64_store(&arena->used_bytes, used_bytes, relaxed); /* a count, which orders nothing */
+    atomic_u64_store(&arena->used_bytes, slots_used_bytes(&arena->slots), relaxed); /* a count, which orders nothing */
     gate_leave(&arena->gate);
 }
 
@@ -61,7 +64,7 @@ struct step {
     size_t count;
 };
 
-static inline void *run(struct arena *slots, const struct step *step) {
+static void *run_once(struct arena *slots, const struct step *step) {
     slots->sealed = false;
     void *result = step->kind == STEP_ONE    ? slots_take_slow(slots, step->values)
                    : step->kind == STEP_SLAB ? slots_take_slab(slots, step->count)
@@ -70,10 +73,19 @@ static inline void *run(struct arena *slots, const struct step *step) {
     return result;
 }
 
-static inline void *try_step(struct arena_concurrent *arena, const char *function, const struct step *step) {
+static inline void *run(struct arena_concurrent *arena, const struct step *step) {
+    if (!shares_enabled(&arena->shares)) return run_once(&arena->slots, step);
+    if (step->kind == STEP_ONE) return shares_refill(&arena->shares, step->values);
+    shares_retire_mine(&arena->shares); /* the slab follows what this thread has handed out */
+    void *result = run_once(&arena->slots, step);
+    if (result == NULL && shares_revoke(&arena->shares)) result = run_once(&arena->slots, step);
+    return result;
+}
+
+static COLD void *try_step(struct arena_concurrent *arena, const char *function, const struct step *step) {
     if (arena == NULL) return NULL;
     enter_or_panic(arena, function);
-    void *result = run(&arena->slots, step);
+    void *result = run(arena, step);
     leave(arena);
     return result;
 }
@@ -97,7 +109,7 @@ static int step_context(struct arena_concurrent *arena, struct arena_context *co
     if (arena == NULL) return ARENA_EINVAL;
     int status = enter(arena, context);
     if (status != ARENA_OK) return status;
-    *out = run(&arena->slots, step);
+    *out = run(arena, step);
     leave(arena);
     return *out == NULL ? ARENA_EFULL : ARENA_OK;
 }
@@ -105,10 +117,14 @@ static int step_context(struct arena_concurrent *arena, struct arena_context *co
 /* --- allocation --------------------------------------------------------------------------------------------------- */
 
 void *arena_concurrent_alloc(struct arena_concurrent *arena, const void *value) {
+    void *slot = LIKELY(arena != NULL) ? shares_take(&arena->shares, value) : NULL;
+    if (LIKELY(slot != NULL)) return slot;
     return step_or_panic(arena, "arena_concurrent_alloc", &(struct step){STEP_ONE, value, 1});
 }
 
 void *arena_concurrent_try_alloc(struct arena_concurrent *arena, const void *value) {
+    void *slot = LIKELY(arena != NULL) ? shares_take(&arena->shares, value) : NULL;
+    if (LIKELY(slot != NULL)) return slot;
     return try_step(arena, "arena_concurrent_try_alloc", &(struct step){STEP_ONE, value, 1});
 }
 
@@ -130,6 +146,10 @@ void *arena_concurrent_try_alloc_slab_with(struct arena_concurrent *arena, const
 
 int arena_concurrent_alloc_context(struct arena_concurrent *arena, struct arena_context *context, const void *value,
                                    void **out) {
+    if (LIKELY(arena != NULL && out != NULL) && cancel_status(context_node(context)) == ARENA_OK) {
+        *out = shares_take(&arena->shares, value);
+        if (LIKELY(*out != NULL)) return ARENA_OK;
+    }
     return step_context(arena, context, &(struct step){STEP_ONE, value, 1}, out);
 }
 
@@ -143,13 +163,20 @@ int arena_concurrent_alloc_slab_with_context(struct arena_concurrent *arena, str
     return step_context(arena, context, &(struct step){STEP_SLAB_WITH, values, count}, out);
 }
 
+static struct arena_any *any_once(struct arena *slots, const struct arena_type *type, const void *value) {
+    slots->sealed = false;
+    struct arena_any *slot = any_take(slots, type, value);
+    slots_seal(slots);
+    return slot;
+}
+
 static struct arena_any *try_any(struct arena_concurrent *arena, const char *function, const struct arena_type *type,
                                  const void *value) {
     if (arena == NULL || any_refusal(&arena->slots, type) != NULL) return NULL;
     enter_or_panic(arena, function);
-    arena->slots.sealed = false;
-    struct arena_any *slot = any_take(&arena->slots, type, value);
-    slots_seal(&arena->slots);
+    shares_retire_mine(&arena->shares);
+    struct arena_any *slot = any_once(&arena->slots, type, value);
+    if (slot == NULL && shares_revoke(&arena->shares)) slot = any_once(&arena->slots, type, value);
     leave(arena);
     return slot;
 }
@@ -173,6 +200,7 @@ struct arena_any *arena_concurrent_alloc_any(struct arena_concurrent *arena, con
 /* --- reset, trim, counts ------------------------------------------------------------------------------------------ */
 
 static void reset_inside(struct arena_concurrent *arena) {
+    (void)shares_revoke(&arena->shares);
     slots_reset(&arena->slots);
     leave(arena);
 }
@@ -202,7 +230,9 @@ size_t arena_concurrent_cap(const struct arena_concurrent *arena) {
 size_t arena_concurrent_used(const struct arena_concurrent *arena) {
     if (arena == NULL) return 0;
     if (gate_held_by_me(&arena->gate)) return slots_used(&arena->slots);
-    return (size_t)atomic_u64_load(&arena->used_bytes, relaxed) / arena->slots.stride;
+    size_t used_bytes = (size_t)atomic_u64_load(&arena->used_bytes, relaxed);
+    size_t unused_bytes = shares_unused_bytes(&arena->shares);
+    return unused_bytes > used_bytes ? 0 : (used_bytes - unused_bytes) / arena->slots.stride;
 }
 
 size_t arena_concurrent_remaining(const struct arena_concurrent *arena) {
@@ -222,6 +252,7 @@ int arena_concurrent_acquire(struct arena_concurrent *arena, struct arena_contex
     int status = enter(arena, context);
     if (status != ARENA_OK) return status;
     gate_set_holder(&arena->gate);
+    (void)shares_revoke(&arena->shares);
     slots_unseal(&arena->slots);
     *out = &arena->slots;
     return ARENA_OK;
@@ -249,7 +280,9 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
                                        sizeof(struct arena_concurrent) + type_copy_bytes(type));
     if (slots == NULL) return ARENA_ENOMEM;
     struct arena_concurrent *arena = (struct arena_concurrent *)(void *)slots;
-    if (!gate_init(&arena->gate, 1)) {
+    bool gated = gate_init(&arena->gate, 1);
+    if (!gated || !shares_start(&arena->shares, slots, (plan.flags & ARENA_GATE_ONLY) == 0)) {
+        if (gated) gate_finish(&arena->gate);
         slots_destroy(slots);
         return ARENA_ENOMEM;
     }
@@ -271,6 +304,8 @@ int arena_concurrent_create_with(const struct arena_type *type, size_t capacity,
 void arena_concurrent_destroy(struct arena_concurrent *arena) {
     if (arena == NULL) return;
     if (!gate_idle(&arena->gate)) panic("arena_concurrent_destroy: the gate is held or waited for");
+    struct share *shares = shares_finish(&arena->shares);
     gate_finish(&arena->gate);
     slots_destroy(&arena->slots);
+    shares_free(shares); /* after the slots, whose free runs they hold */
 }

@@ -125,15 +125,43 @@ struct arena *slots_create(const struct slots_plan *plan, const struct arena_typ
     return arena;
 }
 
+/* Puts the runs in order, the highest first.  There are at most as many as threads. */
+static void sort_runs(struct arena *arena) {
+    struct run *sorted = NULL;
+    while (arena->runs != NULL) {
+        struct run *run = arena->runs;
+        arena->runs = run->next;
+        struct run **link = &sorted;
+        while (*link != NULL && (*link)->from > run->from) link = &(*link)->next;
+        run->next = *link;
+        *link = run;
+    }
+    arena->runs = sorted;
+}
+
+/* Drops every live element, down the addresses. */
 static void run_drops(struct arena *arena) {
     void (*drop)(void *) = arena->type->drop;
     struct thread_state *state = thread_state();
+    sort_runs(arena);
+    const struct run *run = arena->runs;
     state->dropping++; /* a panic from here on aborts */
     for (char *slot = arena->head.cursor; slot != arena->base;) {
+        while (run != NULL && (run->from == run->to || run->to > slot)) run = run->next;
+        if (run != NULL && run->to == slot) {
+            slot = run->from;
+            continue;
+        }
         slot -= arena->stride;
         drop(slot);
     }
     state->dropping--;
+}
+
+/* All slots are free: there are no gaps between live ones. */
+static void forget_runs(struct arena *arena) {
+    for (struct run *run = arena->runs; run != NULL; run = run->next) run->from = run->to = NULL;
+    arena->gap_bytes = 0;
 }
 
 void slots_destroy(struct arena *arena) {
@@ -181,6 +209,7 @@ void slots_reset_slow(struct arena *arena) {
     } else if (cursor > arena->dirty) {
         arena->dirty = cursor;
     }
+    if (arena->gap_bytes != 0) forget_runs(arena);
     arena->head.cursor = arena->base;
     if (LIKELY(!arena->sealed && !arena->watched)) {
         arena->head.limit = arena->end;
@@ -208,12 +237,26 @@ void slots_copy_general(const struct arena *arena, char *slot, const void *value
     if (UNLIKELY(size != arena->stride)) memset(slot + size, 0, arena->stride - size);
 }
 
+/* Takes `count` slots out of a run. */
+static char *take_from_runs(struct arena *arena, size_t count) {
+    for (struct run *run = arena->runs; run != NULL; run = run->next) {
+        char *slab = run->from;
+        if (slab == run->to || !arith_fits(count, arena->stride, (size_t)(run->to - slab))) continue;
+        run->from = slab + count * arena->stride;
+        arena->gap_bytes -= count * arena->stride;
+        return slab;
+    }
+    return NULL;
+}
+
 /* Takes `count` slots, whose contents are still those of before; NULL when there is no room. */
 static char *take_raw(struct arena *arena, size_t count) {
     slots_settle(arena);
     if (arena->sealed) return NULL;
     char *slab = arena->head.cursor;
-    if (!arith_fits(count, arena->stride, (size_t)(arena->end - slab))) return NULL;
+    if (!arith_fits(count, arena->stride, (size_t)(arena->end - slab))) {
+        return arena->gap_bytes == 0 ? NULL : take_from_runs(arena, count);
+    }
     char *past = slab + count * arena->stride;
     arena->head.cursor = past;
     if (arena->watched) {
@@ -241,7 +284,7 @@ void *slots_take_slow(struct arena *arena, const void *value) {
 void *slots_take_slab(struct arena *arena, size_t count) {
     char *slab = take_raw(arena, count);
     if (slab == NULL) return NULL;
-    if (arena->clear == ARENA_CLEAR_ON_HANDOUT) clear_for_handout(arena, slab, arena->head.cursor);
+    if (arena->clear == ARENA_CLEAR_ON_HANDOUT) clear_for_handout(arena, slab, slab + count * arena->stride);
     return slab;
 }
 
@@ -250,16 +293,66 @@ void *slots_take_slab_with(struct arena *arena, const void *values, size_t count
     if (slab == NULL || count == 0) return slab;
     size_t size = arena->type->size;
     if (values == NULL) {
-        clear_for_handout(arena, slab, arena->head.cursor);
+        clear_for_handout(arena, slab, slab + count * arena->stride);
     } else if (size == arena->stride) {
         memcpy(slab, values, count * size);
     } else {
         const char *from = values;
-        for (char *slot = slab; slot != arena->head.cursor; slot += arena->stride, from += size) {
+        char *past = slab + count * arena->stride;
+        for (char *slot = slab; slot != past; slot += arena->stride, from += size) {
             slots_copy_general(arena, slot, from);
         }
     }
     return slab;
+}
+
+/* --- lending ------------------------------------------------------------------------------------------------------ */
+
+bool slots_lend_run(struct arena *arena, struct run *run, char **from, char **to) {
+    if (run->from == run->to) return false;
+    *from = run->from;
+    *to = run->to;
+    arena->gap_bytes -= (size_t)(run->to - run->from);
+    run->from = run->to = NULL;
+    return true;
+}
+
+bool slots_lend(struct arena *arena, size_t most, char **from, char **to) {
+    size_t room = (size_t)(arena->end - arena->head.cursor) / arena->stride;
+    if (room != 0) {
+        *from = arena->head.cursor;
+        *to = *from + (room < most ? room : most) * arena->stride;
+        arena->head.cursor = arena->head.limit = *to;
+        return true;
+    }
+    if (arena->gap_bytes == 0) return false;
+    struct run *run = arena->runs;
+    while (!slots_lend_run(arena, run, from, to)) run = run->next;
+    return true;
+}
+
+void slots_return(struct arena *arena, char *from, char *to, struct run *run) {
+    if (from == to) return;
+    if (to != arena->head.cursor) {
+        run->from = from;
+        run->to = to;
+        arena->gap_bytes += (size_t)(to - from);
+        return;
+    }
+    /* The cursor goes down, and takes with it the runs that then end there. */
+    arena->head.cursor = from;
+    for (struct run *at = arena->runs; at != NULL && arena->gap_bytes != 0;) {
+        if (at->from != at->to && at->to == arena->head.cursor) {
+            char *lower;
+            char *upper;
+            (void)slots_lend_run(arena, at, &lower, &upper);
+            arena->head.cursor = lower;
+            at = arena->runs;
+        } else {
+            at = at->next;
+        }
+    }
+    arena->head.limit = arena->head.cursor;
 }
 
 _Noreturn void slots_panic_full(const struct arena *arena, const char *function, size_t count) {

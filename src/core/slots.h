@@ -2,7 +2,7 @@
  *
  * Invariants (all pointers are slot boundaries: base + i x stride)
  *   base <= head.cursor <= head.limit <= end
- *   [base, head.cursor)        live, unless a burst is open and left: see below
+ *   [base, head.cursor)        live but for the runs, unless a burst is open and left: see below
  *   [head.cursor, head.limit)  the window: what inline code may take.  Empty (closed) while
  *                                a memory checker is watching: then every slot is marked as it is handed out;
  *                                the arena is sealed: idle in its pool, or behind a gate that is not held;
@@ -10,6 +10,9 @@
  *                              Else it reaches to end.
  *   [head.cursor, end)         zero, with ARENA_CLEAR_ON_RESET and no burst open
  *   [dirty, end)               zero, with the other policies and no burst open; dirty >= what earlier generations used
+ *   runs                       free slots below the cursor: each a range [from, to), disjoint, none ending at the cursor.
+ *                              They read as free slots above it do.  gap_bytes is their sum.  Only the arenas behind a
+ *                              gate have any.
  *   burst_limit                end of the open burst's window, NULL when none is open.  Any other call ends the burst:
  *                              what it wrote is not live and is cleared.
  *
@@ -26,6 +29,13 @@
 #include <string.h>
 
 struct type_set;
+
+/* A range of free slots below the cursor; empty when from == to. */
+struct run {
+    char *from;
+    char *to;
+    struct run *next;
+};
 
 /* How one element is copied: chosen once, at creation.  Word copies, because a wide load from what the caller has just
  * stored in narrower pieces would stall. */
@@ -53,6 +63,8 @@ struct arena {
     char *dirty;
     char *burst_limit;
     char *poison_end;              /* nothing at or after it was ever poisoned */
+    struct run *runs;              /* the owner's, linked in any order */
+    size_t gap_bytes;
     const struct arena_type *type; /* a copy, in this block or the owner's */
     struct type_set *kinds;        /* core/any.c: the descriptors of mixed values, or NULL */
     void *memory;                  /* the mapping */
@@ -96,15 +108,23 @@ void slots_settle(struct arena *arena);
 /* Says what is wrong when an allocation found nothing, and ends the caller. */
 _Noreturn void slots_panic_full(const struct arena *arena, const char *function, size_t count) COLD;
 
+/* For an owner that lends ranges of slots (api/concurrent.c).  slots_lend takes up to `most` contiguous slots off the
+ * cursor, or, where none are left there, a whole run; false: there are none.  They count as used.  slots_return makes
+ * [from, to) free again: above the cursor where it ends there, else as `run`, an empty one of this arena's. */
+bool slots_lend(struct arena *arena, size_t most, char **from, char **to);
+bool slots_lend_run(struct arena *arena, struct run *run, char **from, char **to);
+void slots_return(struct arena *arena, char *from, char *to, struct run *run);
+
 /* Counts, in slots. */
-static inline size_t slots_used(const struct arena *arena) {
-    return (size_t)(arena->head.cursor - arena->base) / arena->stride;
+static inline size_t slots_used_bytes(const struct arena *arena) {
+    return (size_t)(arena->head.cursor - arena->base) - arena->gap_bytes;
 }
+static inline size_t slots_used(const struct arena *arena) { return slots_used_bytes(arena) / arena->stride; }
 static inline size_t slots_capacity(const struct arena *arena) {
     return (size_t)(arena->end - arena->base) / arena->stride;
 }
 static inline size_t slots_remaining(const struct arena *arena) {
-    return (size_t)(arena->end - arena->head.cursor) / arena->stride;
+    return ((size_t)(arena->end - arena->head.cursor) + arena->gap_bytes) / arena->stride;
 }
 
 /* Every block of slots starts at a multiple of this, and has as much room behind its end as rounding up to it takes. */
@@ -115,7 +135,7 @@ static inline size_t slots_remaining(const struct arena *arena) {
 static inline void slots_reset(struct arena *arena) {
     char *cursor = arena->head.cursor;
     size_t used_bytes = (size_t)(cursor - arena->base);
-    if (UNLIKELY(!arena->plain || arena->burst_limit != NULL || used_bytes > CLEAR_INLINE_BYTES)) {
+    if (UNLIKELY(!arena->plain || arena->burst_limit != NULL || used_bytes > CLEAR_INLINE_BYTES || arena->gap_bytes != 0)) {
         slots_reset_slow(arena);
         return;
     }

@@ -102,6 +102,9 @@ int64_t clock_now(void);
 
 void thread_sleep(int64_t duration_ns); /* a cancellation point */
 
+/* Gives other threads time to finish a step, those of lower priority too.  Not a cancellation point. */
+void thread_pause(void);
+
 /* A hint to the processor in a loop that waits for another thread; called between the steps of every spin. */
 static inline void thread_spin(void) {
 #if defined(__x86_64__) || defined(__i386__)

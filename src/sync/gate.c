@@ -230,8 +230,9 @@ static int enter_waiting(struct gate *gate, struct cancel_node *node, struct wai
 int gate_enter(struct gate *gate, struct cancel_node *node) {
     int status = cancel_status(node);
     if (status != ARENA_OK) return status;
-    if (LIKELY(gate_try_enter(gate))) return ARENA_OK;
-    if (!spin_for_permit(gate)) {
+    bool entered = gate_try_enter(gate);
+    if (LIKELY(entered && node == NULL)) return ARENA_OK;
+    if (!entered && !spin_for_permit(gate)) {
         struct waiter *waiter = waiter_mine(thread_state());
         status = waiter == NULL ? enter_polling(gate, node) : enter_waiting(gate, node, waiter);
         if (status != ARENA_OK) return status;

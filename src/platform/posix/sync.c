@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NS_PER_S = 1000000000 };
+enum { NS_PER_S = 1000000000, PAUSE_NS = 20000 };
 
 /* POSIX lets these fail for misuse alone, which would be a defect of the library. */
 static void must(int error) {
@@ -63,6 +63,14 @@ int64_t clock_now(void) {
 void thread_sleep(int64_t duration_ns) {
     struct timespec duration = sync_timespec(duration_ns);
     (void)nanosleep(&duration, NULL);
+}
+
+void thread_pause(void) {
+    int before;
+    struct timespec duration = sync_timespec(PAUSE_NS);
+    must(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before));
+    (void)nanosleep(&duration, NULL);
+    must(pthread_setcancelstate(before, NULL));
 }
 
 unsigned thread_processors(void) {

@@ -1,0 +1,178 @@
+/* See share.h. */
+#include "api/share.h"
+
+#include "base/arith.h"
+#include "platform/memory.h"
+
+/* The most a thread is lent at a time; and no more than its part of what is left, so that the last slots do not pile up
+ * in one thread's chunk. */
+#define CHUNK_BYTES ((size_t)8 << 10)
+#define CHUNK_PARTS 4
+/* A share has cache lines of its own; two, because processors fetch them in pairs. */
+#define SHARE_ALIGN ((size_t)128)
+#define QUIESCE_SPINS 200
+
+/* --- life --------------------------------------------------------------------------------------------------------- */
+
+/* A thread ends: its share waits for another one. */
+static void orphan(struct local_owner *owner, struct local *local) {
+    (void)owner;
+    struct share *share = local->items;
+    /* Partner: adopt.  NULL when the thread ended before it got one. */
+    if (share != NULL) atomic_u32_store(&share->owned, 0, release);
+}
+
+bool shares_start(struct shares *shares, struct arena *slots, bool wanted) {
+    shares->slots = slots;
+    shares->owner.index = UINT32_MAX;
+    if (!wanted || slots->watched || !barrier_available()) return true;
+    return locals_join(&shares->owner, orphan);
+}
+
+struct share *shares_finish(struct shares *shares) {
+    if (!shares_enabled(shares)) return NULL;
+    (void)shares_revoke(shares); /* what a chunk has left is not live */
+    (void)locals_leave(&shares->owner); /* shares have no balance */
+    return atomic_ptr_load(&shares->first, relaxed);
+}
+
+void shares_free(struct share *first) {
+    while (first != NULL) {
+        struct share *next = first->next;
+        memory_free(first->block);
+        first = next;
+    }
+}
+
+static struct share *make(struct shares *shares) {
+    char *block = memory_alloc(sizeof(struct share) + SHARE_ALIGN);
+    if (block == NULL) return NULL;
+    struct share *share = (struct share *)(void *)(block + arith_padding((uintptr_t)block, SHARE_ALIGN));
+    share->block = block;
+    share->stride = shares->slots->stride;
+    share->word = shares->slots->copy == SLOTS_COPY_8;
+    share->clears = shares->slots->clear != ARENA_CLEAR_ON_RESET;
+    atomic_u32_init(&share->owned, 1);
+    share->spare.next = shares->slots->runs;
+    shares->slots->runs = &share->spare;
+    share->next = atomic_ptr_load(&shares->first, relaxed);
+    atomic_ptr_store(&shares->first, share, release); /* partner: shares_unused_bytes, which walks without the permit */
+    shares->count++;
+    return share;
+}
+
+/* --- ending chunks ------------------------------------------------------------------------------------------------ */
+
+/* What the chunk has left is free; nobody allocates from it. */
+static void end_chunk(struct shares *shares, struct share *share) {
+    if (!share->active) return;
+    char *commit = atomic_ptr_load(&share->commit, relaxed);
+    char *limit = atomic_ptr_load(&share->limit, relaxed);
+    atomic_ptr_store(&share->limit, commit, relaxed); /* the owner finds no room, or an epoch that has moved */
+    slots_return(shares->slots, commit, limit, &share->spare);
+    share->active = false;
+    shares->active--;
+}
+
+/* Waits until the owner of the share is not in the middle of an allocation; after the heavy barrier. */
+static void quiesce(const struct share *share) {
+    for (int spins = 0;; spins++) {
+        /* acquire: the last slot is written; partner is shares_take.  The claim needs no order: the barrier gave it. */
+        const void *commit = atomic_ptr_load(&share->commit, acquire);
+        if (commit == atomic_ptr_load(&share->claim, relaxed)) return;
+        if (spins < QUIESCE_SPINS) {
+            thread_spin();
+        } else {
+            thread_pause();
+        }
+    }
+}
+
+static struct share *mine(const struct shares *shares) {
+    const struct local *local = locals_find(thread_state(), &shares->owner);
+    return local == NULL ? NULL : local->items;
+}
+
+void shares_retire_mine(struct shares *shares) {
+    struct share *share = mine(shares);
+    if (share != NULL) end_chunk(shares, share);
+}
+
+bool shares_revoke(struct shares *shares) {
+    shares_retire_mine(shares);
+    if (shares->active == 0) return false;
+    uint32_t epoch = atomic_u32_load(&shares->epoch, relaxed);
+    atomic_u32_store(&shares->epoch, epoch + 1, relaxed); /* partner: shares_take, through the barriers */
+    barrier_heavy();
+    for (struct share *share = atomic_ptr_load(&shares->first, relaxed); share != NULL; share = share->next) {
+        if (!share->active) continue;
+        quiesce(share);
+        end_chunk(shares, share);
+    }
+    return true;
+}
+
+/* --- lending chunks ----------------------------------------------------------------------------------------------- */
+
+/* A share that a thread left behind. */
+static struct share *adopt(struct shares *shares) {
+    for (struct share *share = atomic_ptr_load(&shares->first, relaxed); share != NULL; share = share->next) {
+        if (atomic_u32_load(&share->owned, acquire) != 0) continue; /* partner: orphan; sees all that the thread did */
+        atomic_u32_store(&share->owned, 1, relaxed);
+        end_chunk(shares, share);
+        return share;
+    }
+    return NULL;
+}
+
+/* This thread's share, found or made; NULL: no memory, or the thread is past its end. */
+static struct share *join(struct shares *shares) {
+    struct thread_state *state = thread_state();
+    struct local *local = locals_find(state, &shares->owner);
+    if (local == NULL) local = locals_make(state, &shares->owner);
+    if (local == NULL) return NULL;
+    if (local->items == NULL) local->items = adopt(shares);
+    if (local->items == NULL) local->items = make(shares);
+    return local->items;
+}
+
+static bool lend(struct shares *shares, struct share *share, char **from, char **to) {
+    if (slots_lend_run(shares->slots, &share->spare, from, to)) return true;
+    size_t stride = shares->slots->stride;
+    size_t most = CHUNK_BYTES / stride;
+    size_t part = (size_t)(shares->slots->end - shares->slots->head.cursor) / stride / CHUNK_PARTS / shares->count;
+    if (most > part) most = part;
+    return slots_lend(shares->slots, most == 0 ? 1 : most, from, to);
+}
+
+void *shares_refill(struct shares *shares, const void *value) {
+    struct share *share = join(shares);
+    if (share == NULL) {
+        void *slot = slots_take_slow(shares->slots, value);
+        return slot == NULL && shares_revoke(shares) ? slots_take_slow(shares->slots, value) : slot;
+    }
+    end_chunk(shares, share);
+    char *from;
+    char *to;
+    if (!lend(shares, share, &from, &to) && !(shares_revoke(shares) && lend(shares, share, &from, &to))) return NULL;
+    share_fill(shares, share, from, value);
+    share->epoch = atomic_u32_load(&shares->epoch, relaxed); /* under the permit it does not move */
+    char *next = from + shares->slots->stride;
+    atomic_ptr_store(&share->limit, to, relaxed);
+    atomic_ptr_store(&share->claim, next, relaxed);
+    /* release: a revoker that holds the permit later has it from the gate; shares_unused_bytes reads whatever it finds. */
+    atomic_ptr_store(&share->commit, next, release);
+    share->active = true;
+    shares->active++;
+    return from;
+}
+
+size_t shares_unused_bytes(const struct shares *shares) {
+    size_t bytes = 0;
+    for (const struct share *share = atomic_ptr_load(&shares->first, acquire); share != NULL; share = share->next) {
+        const char *commit = atomic_ptr_load(&share->commit, relaxed);
+        const char *limit = atomic_ptr_load(&share->limit, relaxed);
+        if (commit < limit) bytes += (size_t)(limit - commit);
+    }
+    return bytes;
+}

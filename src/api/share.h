@@ -1,0 +1,120 @@
+/* What each thread holds of a concurrent arena: a chunk of slots that it hands out without the gate.
+ *
+ * A thread that finds its chunk used up takes the gate, as every slow operation does, and is lent another.  From then on
+ * it allocates with plain stores.  Whoever needs the whole arena (acquire, reset, a slab that does not fit elsewhere, a
+ * thread that finds nothing left) revokes: it holds the gate's permit, bumps the epoch, runs the heavy barrier, and waits
+ * for every thread that is in the middle of an allocation.  What their chunks had left is free again.
+ *
+ * One allocation by the owner of a share (no locked instruction, three plain stores):
+ *     slot = commit;  slot != limit or slow
+ *     claim = slot + stride
+ *     barrier_light
+ *     epoch == share->epoch, or claim = slot and slow
+ *     copy the value into slot
+ *     commit = slot + stride (release)
+ * and the revoker:
+ *     epoch = epoch + 1
+ *     barrier_heavy
+ *     wait until commit (acquire) == claim
+ *     take [commit, limit) back; limit = commit
+ * The barriers leave two cases: the owner saw the new epoch and touches no slot, or the revoker sees its claim and waits
+ * until the slot is written.  An owner that read commit and limit long ago does no harm: it sees the epoch moved, and
+ * every write to its chunk comes after one more epoch.  The asymmetric barrier is that of userspace-rcu.
+ *
+ * Invariants
+ *   a share is active when it may have a chunk of the current epoch; else commit == limit
+ *   only its owner writes claim and commit, and both are equal but for the middle of an allocation; only who holds the
+ *   permit writes limit, epoch, active, spare, and the epoch of all
+ *   a share with slots left in its chunk has an empty spare: refill takes the share's own spare first, and only a
+ *   revocation, which ends the chunk, fills it.  So one spare is enough to hold what a chunk had left.
+ *   every free slot is in exactly one chunk, or in a spare, or above the cursor of the arena: capacity is exact.
+ *
+ * A thread that ends leaves its share as it is; a new thread adopts it.  There are as many shares as there were threads
+ * at one time.
+ */
+#ifndef API_SHARE_H
+#define API_SHARE_H
+
+#include "api/locals.h"
+#include "core/slots.h"
+#include "platform/sync.h"
+#include "platform/thread.h"
+
+struct share {
+    /* the owner's, at every allocation */
+    struct atomic_ptr commit;
+    struct atomic_ptr claim;
+    struct atomic_ptr limit;
+    size_t stride;
+    uint32_t epoch;
+    bool word;   /* elements are copied as one word */
+    bool clears; /* free slots may not be zero */
+    /* under the permit */
+    bool active;
+    struct atomic_u32 owned; /* a living thread has it */
+    struct run spare;
+    struct share *next;
+    void *block; /* to be freed */
+};
+
+struct shares {
+    struct local_owner owner; /* index UINT32_MAX: the arena has no shares, and every operation takes the gate */
+    struct atomic_u32 epoch;
+    struct arena *slots;
+    struct atomic_ptr first; /* of the list of shares, which only grows */
+    uint32_t count;
+    uint32_t active;
+};
+
+static inline bool shares_enabled(const struct shares *shares) { return shares->owner.index != UINT32_MAX; }
+
+/* Starts with shares or, where `wanted` is false or the system or a memory checker forbids it, without.  false: no
+ * memory. */
+bool shares_start(struct shares *shares, struct arena *slots, bool wanted);
+
+/* Ends the shares of a destroyed arena, which still has its slots; the result is freed by shares_free after them. */
+struct share *shares_finish(struct shares *shares);
+void shares_free(struct share *first);
+
+/* All of these under the gate's permit. */
+
+/* One element from a new chunk of the calling thread's; NULL: the arena is full.  value NULL: a zeroed one. */
+void *shares_refill(struct shares *shares, const void *value);
+/* Ends the calling thread's own chunk, so that a slab can follow it. */
+void shares_retire_mine(struct shares *shares);
+/* Ends every chunk; false: there was none to end but the caller's own. */
+bool shares_revoke(struct shares *shares);
+
+/* Slots in chunks that are not handed out, in bytes; any thread, without the permit; may lag behind. */
+size_t shares_unused_bytes(const struct shares *shares);
+
+static inline void share_fill(const struct shares *shares, const struct share *share, char *slot, const void *value) {
+    if (UNLIKELY(value == NULL)) {
+        if (share->clears) memset(slot, 0, share->stride);
+    } else if (LIKELY(share->word)) {
+        memcpy(slot, value, sizeof(uint64_t));
+    } else {
+        slots_copy_one(shares->slots, slot, value);
+    }
+}
+
+/* One element from the calling thread's chunk; NULL: take the gate. */
+static inline void *shares_take(const struct shares *shares, const void *value) {
+    const struct local *local = locals_find(thread_state(), &shares->owner);
+    if (UNLIKELY(local == NULL)) return NULL;
+    struct share *share = local->items;
+    char *slot = atomic_ptr_load(&share->commit, relaxed);
+    if (UNLIKELY(slot == atomic_ptr_load(&share->limit, relaxed))) return NULL;
+    char *past = slot + share->stride;
+    atomic_ptr_store(&share->claim, past, relaxed); /* partner: quiesce, through the barriers */
+    barrier_light();
+    if (UNLIKELY(atomic_u32_load(&shares->epoch, relaxed) != share->epoch)) {
+        atomic_ptr_store(&share->claim, slot, relaxed);
+        return NULL;
+    }
+    share_fill(shares, share, slot, value);
+    atomic_ptr_store(&share->commit, past, release); /* partner: quiesce; the slot is written before */
+    return slot;
+}
+
+#endif
