@@ -15,8 +15,8 @@
  * What the binding answers by itself, as plain text:
  *   413   the body exceeds the limit.  Read to its end the connection survives; a body that is much longer (by 16 MiB),
  *         or one the client asked about first (Expect: 100-continue), is not read, and costs the connection
- *   500   the handler returned MHD_YES, but neither queued a response nor suspended the connection; the connection was
- *         resumed with no response queued; or a panic ended the handler (below)
+ *   500   the handler returned MHD_YES, but neither queued a response (an interim one, 1xx, is none) nor suspended the
+ *         connection; the connection was resumed with no response queued; or a panic ended the handler (below)
  *   503   the pool has no arena left, or memory has run out: at once, without waiting for either
  *
  * Panics: the handler runs inside arena_protect.  One that panics is answered 500 and the server goes on; if it had

@@ -97,7 +97,8 @@ struct arena_burst {
 
 /* Opens a burst.  Panics where the arena is NULL. */
 ARENA_API void arena_burst_begin(struct arena *arena, struct arena_burst *out);
-/* One element, as arena_try_alloc does it. */
+/* One element, as arena_try_alloc does it; NULL when nothing is left behind the last element (an arena from
+ * arena_concurrent_acquire may then still have slots between live ones). */
 ARENA_API void *arena_burst_put(struct arena_burst *burst, const void *value);
 /* Closes the burst: what it wrote is live.  Panics where the burst is not the arena's open one. */
 ARENA_API void arena_burst_end(struct arena *arena, struct arena_burst *burst);

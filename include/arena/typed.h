@@ -2,7 +2,7 @@
  * single.h, concurrent.h and pool.h as prefix_..., checked by the compiler, values passed by value, nothing to cast.
  *
  * Thread safety, ownership and failures are those of the functions behind it.  A create returns NULL where the
- * function behind it fails (no memory, or too large).
+ * function behind it fails (no memory, or too large).  The inline functions do not look for a NULL arena: undefined.
  *
  * Every inline function has an exported, type-erased counterpart, so that no binding needs a C compiler:
  *

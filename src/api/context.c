@@ -13,6 +13,7 @@
 #include "core/slots.h"
 #include "core/type.h"
 #include "platform/memory.h"
+#include "platform/panic.h"
 #include "sync/cancel.h"
 
 struct arena_context {
@@ -54,6 +55,7 @@ static bool drop_reference(struct arena_context *context) {
     race_release(context);
     do {
         if (references >= REFERENCES_STUCK) return false;
+        if (UNLIKELY(references == 0)) panic("arena_context_release: the context was released already");
         /* release: what this thread did with the context comes before its end; acquire: so does what the others did. */
     } while (!atomic_u32_cas(&context->references, &references, references - 1, acq_rel));
     if (references != 1) return false;

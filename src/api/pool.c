@@ -218,7 +218,8 @@ static inline int take_limited(struct arena_pool *pool, struct thread_state *sta
 static void leave_scope(struct scope *scope) {
     struct pool_arena *arena = CONTAINER_OF(scope, struct pool_arena, scope);
     struct thread_state *state = thread_state();
-    scope_pop(state, scope);
+    if (UNLIKELY(arena->state != POOL_SCOPE)) panic("arena_pool_scope_leave: the scope was left already");
+    if (UNLIKELY(!scope_pop(state, scope))) panic("arena_pool_scope_leave: another thread entered the scope");
     put(arena, state);
 }
 
@@ -337,6 +338,7 @@ static int create(const struct arena_type *type, size_t arena_capacity, const st
     if (!slots_options_read(options, &known, sizeof known)) return ARENA_EINVAL;
     int status = slots_plan(type, arena_capacity, known.arena_options, &plan);
     if (status != ARENA_OK) return status;
+    if (!slots_possible(&plan)) return ARENA_ENOMEM;
 
     struct arena_pool *pool = memory_alloc(sizeof *pool + type_copy_bytes(type));
     if (pool == NULL) return ARENA_ENOMEM;

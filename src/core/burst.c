@@ -12,7 +12,7 @@
 
 /* Commits up to `cursor`, and lends the next piece: [cursor, the result). */
 static char *burst_refill(struct arena *arena, char *cursor) {
-    if (arena->burst_limit == NULL || arena->burst_limit != cursor) panic("arena_burst_put: the burst is not open");
+    if (arena == NULL || arena->burst_limit == NULL || arena->burst_limit != cursor) panic("arena_burst_put: the burst is not open");
     size_t room = arena->sealed ? 0 : (size_t)(arena->end - cursor);
     size_t piece = PIECE_BYTES - PIECE_BYTES % arena->stride;
     if (piece == 0 || arena->watched) piece = arena->stride; /* a checker sees each slot as it is handed out */

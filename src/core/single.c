@@ -41,6 +41,7 @@ void arena_destroy(struct arena *arena) {
     if (arena == NULL) return;
     if (arena->owner == SLOTS_OWNER_POOL) panic("arena_destroy: the arena belongs to a pool");
     if (arena->owner == SLOTS_OWNER_GATE) panic("arena_destroy: the arena belongs to a concurrent arena");
+    if (arena->sealed) panic("arena_destroy: the arena is dropping its elements");
     slots_destroy(arena);
 }
 

@@ -44,6 +44,14 @@ int slots_plan(const struct arena_type *type, size_t capacity, const struct aren
     return ARENA_OK;
 }
 
+bool slots_possible(const struct slots_plan *plan) {
+    if (plan->bytes < MAP_FROM_BYTES) return true;
+    void *memory = pages_reserve(plan->bytes);
+    if (memory == NULL) return false;
+    pages_release(memory, plan->bytes);
+    return true;
+}
+
 /* --- memory ----------------------------------------------------------------------------------------------------- */
 
 /* The slots of a mapped arena: aligned pages.  false: no memory. */
@@ -139,13 +147,16 @@ static void sort_runs(struct arena *arena) {
     arena->runs = sorted;
 }
 
-/* Drops every live element, down the addresses. */
+/* Drops every live element, down the addresses.  The arena is sealed meanwhile: a drop must not touch it. */
 static void run_drops(struct arena *arena) {
     void (*drop)(void *) = arena->type->drop;
     struct thread_state *state = thread_state();
+    bool was_dropping = state->dropping;
+    bool was_sealed = arena->sealed;
     sort_runs(arena);
     const struct run *run = arena->runs;
-    state->dropping++; /* a panic from here on aborts */
+    slots_seal(arena);
+    state->dropping = true; /* a panic from here on aborts */
     for (char *slot = arena->head.cursor; slot != arena->base;) {
         while (run != NULL && (run->from == run->to || run->to > slot)) run = run->next;
         if (run != NULL && run->to == slot) {
@@ -155,7 +166,8 @@ static void run_drops(struct arena *arena) {
         slot -= arena->stride;
         drop(slot);
     }
-    state->dropping--;
+    state->dropping = was_dropping;
+    arena->sealed = was_sealed;
 }
 
 /* All slots are free: there are no gaps between live ones. */
@@ -358,6 +370,7 @@ void slots_return(struct arena *arena, char *from, char *to, struct run *run) {
 _Noreturn void slots_panic_full(const struct arena *arena, const char *function, size_t count) {
     if (arena == NULL) panic("%s: arena is NULL", function);
     if (arena->sealed) {
+        if (thread_state()->dropping) panic("%s: the arena is dropping its elements", function);
         panic(arena->owner == SLOTS_OWNER_POOL ? "%s: the arena is back in its pool" : "%s: the gate is not held",
               function);
     }

@@ -83,6 +83,9 @@ struct slots_plan {
 int slots_plan(const struct arena_type *type, size_t capacity, const struct arena_options *options,
                struct slots_plan *plan);
 
+/* Is there address space for such an arena?  For owners that make arenas later. */
+bool slots_possible(const struct slots_plan *plan);
+
 /* Copies caller's options of any known size into `known` (known_size bytes).  false: struct_size is too small, or
  * something beyond what is known is not 0. */
 bool slots_options_read(const void *options, void *known, size_t known_size);

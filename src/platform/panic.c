@@ -65,7 +65,7 @@ static _Noreturn void raise_panic(const char *message) {
     state->handling = false;
 
     struct protect_frame *frame = state->frames;
-    if (frame == NULL || state->unwinding || state->dropping != 0) abort();
+    if (frame == NULL || state->unwinding || state->dropping) abort();
     state->unwinding = true;
     scope_unwind(state, frame->mark);
     state->unwinding = false;

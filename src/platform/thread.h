@@ -25,11 +25,12 @@ struct thread_record;
 struct thread_state {
     struct local *locals;         /* api/locals.h: the thread's share of pools and concurrent arenas, by index */
     uint32_t local_count;         /* entries of locals */
+    uint32_t number;              /* sync/gate.c: unlike that of any other thread, living or not; 0: none yet */
     bool armed;                   /* the exit hook will run */
     bool exited;                  /* the exit hook has run */
     bool unwinding;               /* platform/panic.c: a panic is leaving scopes */
     bool handling;                /* platform/panic.c: the handler is running */
-    uint8_t dropping;             /* core/slots.c: depth of running drop functions, 255 at most */
+    bool dropping;                /* core/slots.c: drop functions are running */
     struct scope *scopes;         /* platform/scope.h: the innermost scope */
     uint64_t scope_count;         /* scopes begun so far: the next one's number */
     struct protect_frame *frames; /* platform/panic.c: the innermost protected action */

@@ -14,8 +14,16 @@
 bool gate_init(struct gate *gate, uint32_t permits) {
     *gate = (struct gate){.permits = permits};
     atomic_u32_init(&gate->word, permits * GATE_PERMIT);
-    atomic_ptr_init(&gate->holder, NULL);
+    atomic_u32_init(&gate->holder, 0);
     return mutex_init(&gate->mutex);
+}
+
+/* Numbers, not addresses: a thread's memory is reused, and a gate may outlive its holder. */
+void gate_set_holder(struct gate *gate) {
+    static struct atomic_u32 numbers = ATOMIC_INIT(0);
+    struct thread_state *state = thread_state();
+    while (state->number == 0) state->number = atomic_u32_add(&numbers, 1, relaxed) + 1; /* relaxed: only to differ */
+    atomic_u32_store(&gate->holder, state->number, relaxed);
 }
 
 void gate_finish(struct gate *gate) { mutex_destroy(&gate->mutex); }

@@ -25,7 +25,7 @@
 
 struct gate {
     struct atomic_u32 word;
-    struct atomic_ptr holder; /* thread_state of who holds the only permit; for gate_held_by_me */
+    struct atomic_u32 holder; /* thread number of who holds the only permit; 0: not noted */
     uint32_t permits;
     struct mutex mutex;
     struct waiter *first;
@@ -55,11 +55,12 @@ int gate_enter(struct gate *gate, struct cancel_node *node);
 void gate_leave(struct gate *gate);
 
 /* For gates of one permit: who is inside. */
-static inline void gate_set_holder(struct gate *gate) { atomic_ptr_store(&gate->holder, thread_state(), relaxed); }
-static inline void gate_clear_holder(struct gate *gate) { atomic_ptr_store(&gate->holder, NULL, relaxed); }
+void gate_set_holder(struct gate *gate);
+static inline void gate_clear_holder(struct gate *gate) { atomic_u32_store(&gate->holder, 0, relaxed); }
 /* relaxed: a thread reads here what it wrote itself, or something else, whatever that is. */
 static inline bool gate_held_by_me(const struct gate *gate) {
-    return atomic_ptr_load(&gate->holder, relaxed) == thread_state();
+    uint32_t holder = atomic_u32_load(&gate->holder, relaxed);
+    return holder != 0 && holder == thread_state()->number;
 }
 
 #endif
