@@ -1,0 +1,193 @@
+/* See server.h. */
+#include "server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+enum mode server_modes[MODE_COUNT] = {MODE_INTERNAL_THREAD, MODE_THREAD_POOL, MODE_THREAD_PER_CONNECTION,
+                                      MODE_EXTERNAL};
+
+enum { POLL_MS = 10, POOL_THREADS = 4 };
+
+/* Where dropped elements report. */
+static struct server *current;
+
+static void drop_cell(void *element) {
+    (void)element;
+    if (current == NULL) return;
+    flag_add(&current->resets, 1);
+    server_note(current, 'R');
+}
+
+const struct arena_type server_cell_type = {"struct cell", sizeof(struct cell), _Alignof(struct cell), drop_cell};
+
+void server_note(struct server *server, char event) {
+    pthread_mutex_lock(&server->journal_lock);
+    if (server->journal_length < sizeof server->journal - 1) server->journal[server->journal_length++] = event;
+    pthread_mutex_unlock(&server->journal_lock);
+}
+
+const char *server_journal(struct server *server, char journal[SERVER_JOURNAL_BYTES]) {
+    pthread_mutex_lock(&server->journal_lock);
+    memcpy(journal, server->journal, server->journal_length);
+    journal[server->journal_length] = '\0';
+    pthread_mutex_unlock(&server->journal_lock);
+    return journal;
+}
+
+void server_expect_journal(struct server *server, const char *expected) {
+    char journal[SERVER_JOURNAL_BYTES];
+    for (unsigned waited_ms = 0; strlen(server_journal(server, journal)) < strlen(expected); waited_ms++) {
+        if (waited_ms > 60000) break;
+        sleep_ms(1);
+    }
+    assert_string_equal(journal, expected);
+}
+
+/* --- callbacks ---------------------------------------------------------------------------------------------------- */
+
+static enum MHD_Result on_access(void *user, struct MHD_Connection *connection, const char *url, const char *method,
+                                 const char *version, const char *upload_data, size_t *upload_data_size,
+                                 void **req_cls) {
+    struct server *server = user;
+    flag_add(&server->accesses, 1);
+    bool upload = *upload_data_size != 0;
+    enum MHD_Result result =
+        arena_mhd_access(server->mhd, connection, url, method, version, upload_data, upload_data_size, req_cls);
+    if (upload) flag_add(&server->uploads, 1);
+    return result;
+}
+
+static void on_completed(void *user, struct MHD_Connection *connection, void **req_cls,
+                         enum MHD_RequestTerminationCode termination) {
+    struct server *server = user;
+    server_note(server, 'C');
+    if (*req_cls == NULL) flag_add(&server->null_completed, 1);
+    flag_set(&server->last_termination, (int)termination);
+    if (!server->options.loses_completion) arena_mhd_completed(server->mhd, connection, req_cls, termination);
+    server_note(server, 'c');
+    flag_add(&server->completed, 1);
+}
+
+static enum MHD_Result on_request(struct arena_request *request, void *user) {
+    struct server *server = user;
+    server_note(server, 'H');
+    flag_add(&server->handled, 1);
+    enum MHD_Result result = server->handler(request, server);
+    server_note(server, 'h');
+    return result;
+}
+
+static void *no_uri_log(void *user, const char *uri, struct MHD_Connection *connection) {
+    (void)user;
+    (void)uri;
+    (void)connection;
+    return NULL;
+}
+
+static void poll_daemon(struct worker *self) {
+    struct server *server = self->user;
+    while (flag_get(&self->go) == 0) (void)MHD_run_wait(server->daemon, POLL_MS);
+}
+
+/* --- life --------------------------------------------------------------------------------------------------------- */
+
+static struct MHD_Daemon *start_daemon(struct server *server) {
+    unsigned flags = MHD_ALLOW_UPGRADE;
+    switch (server->mode) {
+    case MODE_INTERNAL_THREAD: flags |= MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME; break;
+    case MODE_THREAD_POOL: flags |= MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME; break;
+    case MODE_THREAD_PER_CONNECTION:
+        flags |= MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ITC;
+        break;
+    default: flags |= MHD_ALLOW_SUSPEND_RESUME; break;
+    }
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct MHD_OptionItem items[4];
+    size_t count = 0;
+    if (server->mode == MODE_THREAD_POOL) {
+        items[count++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, POOL_THREADS, NULL};
+    }
+    if (server->options.connection_memory_bytes != 0) {
+        items[count++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                                                 (intptr_t)server->options.connection_memory_bytes, NULL};
+    }
+    items[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+    return MHD_start_daemon(flags, 0, NULL, NULL, on_access, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+                            MHD_OPTION_SOCK_ADDR, (struct sockaddr *)(void *)&address, MHD_OPTION_URI_LOG_CALLBACK,
+                            server->options.uri_log == NULL ? no_uri_log : server->options.uri_log, server,
+                            MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+}
+
+void server_start(struct server *server, enum mode mode, arena_mhd_handler *handler,
+                  const struct server_options *options) {
+    memset(server, 0, sizeof *server);
+    server->mode = mode;
+    server->handler = handler;
+    server->last_termination = -1;
+    if (options != NULL) server->options = *options;
+    assert_int_equal(pthread_mutex_init(&server->journal_lock, NULL), 0);
+    current = server;
+    const struct arena_pool_options pool_options = {sizeof pool_options, server->options.max_arenas, NULL};
+    assert_int_equal(
+        arena_pool_create_with(&server_cell_type, SERVER_ARENA_CELLS, &pool_options, &server->pool), ARENA_OK);
+    const struct arena_mhd_options mhd_options = {sizeof mhd_options, server->options.body_limit_bytes};
+    assert_int_equal(arena_mhd_create_with(server->pool, on_request, server, &mhd_options, &server->mhd), ARENA_OK);
+    server->daemon = start_daemon(server);
+    assert_non_null(server->daemon);
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT);
+    assert_non_null(info);
+    server->port = info->port;
+    if (mode == MODE_EXTERNAL) worker_start(&server->poller, poll_daemon, server, 0);
+}
+
+void server_stop_daemon(struct server *server) {
+    if (server->mode == MODE_EXTERNAL) {
+        flag_set(&server->poller.go, 1);
+        worker_join(&server->poller);
+    }
+    MHD_stop_daemon(server->daemon);
+    server->daemon = NULL;
+}
+
+void server_destroy(struct server *server) {
+    arena_mhd_destroy(server->mhd);
+    server->mhd = NULL;
+    assert_int_equal(arena_pool_destroy(server->pool), ARENA_OK);
+    server->pool = NULL;
+    current = NULL;
+    pthread_mutex_destroy(&server->journal_lock);
+}
+
+void server_stop(struct server *server) {
+    server_stop_daemon(server);
+    server_destroy(server);
+}
+
+/* --- handlers ----------------------------------------------------------------------------------------------------- */
+
+struct arena *server_arena(struct arena_request *request) {
+    struct arena *arena = NULL;
+    (void)arena_request_extract(request, &server_cell_type, &arena);
+    return arena;
+}
+
+char *server_text(struct arena_request *request, const char *text) {
+    struct arena *arena = server_arena(request);
+    struct cell cell = {{0}};
+    snprintf(cell.text, sizeof cell.text, "%s", text);
+    struct cell *kept = arena == NULL ? NULL : arena_try_alloc(arena, &cell);
+    return kept == NULL ? NULL : kept->text;
+}
+
+enum MHD_Result server_echo(struct arena_request *request, void *user) {
+    (void)user;
+    size_t size;
+    const char *body = arena_request_body(request, &size);
+    char line[sizeof(struct cell)];
+    snprintf(line, sizeof line, "%s %s %.*s", arena_request_method(request), arena_request_url(request),
+             (int)(size < 128 ? size : 128), body);
+    char *text = server_text(request, line);
+    if (text == NULL) return MHD_NO;
+    return arena_request_respond(request, 200, "text/plain", text, strlen(text)) == ARENA_OK ? MHD_YES : MHD_NO;
+}

@@ -1,0 +1,98 @@
+/* A server with the binding, in each of libmicrohttpd's four thread modes, that keeps a journal of what happened.
+ *
+ * The pool's elements count when they are dropped, so a handler that allocates one makes the reset of its arena
+ * visible.  The journal has one letter for each event, in the order they happened:
+ *   H  the handler was called        h  it returned
+ *   C  libmicrohttpd reported completion      c  arena_mhd_completed returned
+ *   R  an arena with an element in it was reset
+ */
+#ifndef TESTS_MHD_SERVER_H
+#define TESTS_MHD_SERVER_H
+
+#include "../support.h"
+#include "client.h"
+
+#include <arena/arena.h>
+#include <arena/mhd.h>
+
+enum mode { MODE_INTERNAL_THREAD, MODE_THREAD_POOL, MODE_THREAD_PER_CONNECTION, MODE_EXTERNAL, MODE_COUNT };
+
+/* What the pool's arenas hold. */
+struct cell {
+    char text[256];
+};
+
+extern const struct arena_type server_cell_type;
+
+enum { SERVER_ARENA_CELLS = 16384, SERVER_JOURNAL_BYTES = 256 };
+
+struct server_options {
+    size_t max_arenas;
+    size_t body_limit_bytes;
+    size_t connection_memory_bytes;                                         /* 0: libmicrohttpd's default */
+    void *(*uri_log)(void *user, const char *uri, struct MHD_Connection *); /* NULL: none */
+    bool loses_completion; /* the completed callback is not passed on, as if libmicrohttpd had not called it */
+};
+
+struct server {
+    enum mode mode;
+    struct server_options options;
+    struct MHD_Daemon *daemon;
+    struct arena_pool *pool;
+    struct arena_mhd *mhd;
+    uint16_t port;
+    struct worker poller; /* of MODE_EXTERNAL */
+
+    arena_mhd_handler *handler;
+    void *user; /* for the handler; it gets the server */
+
+    int accesses; /* atomics, as for flag_get: calls of the access handler, with upload data, and so on */
+    int uploads;
+    int handled;
+    int completed;
+    int null_completed; /* those with *req_cls NULL */
+    int last_termination;
+    int resets; /* arenas reset with one element in them; one more element counts as one more */
+
+    pthread_mutex_t journal_lock;
+    size_t journal_length;
+    char journal[SERVER_JOURNAL_BYTES];
+};
+
+/* One server at a time: elements find it to report to. */
+void server_start(struct server *server, enum mode mode, arena_mhd_handler *handler,
+                  const struct server_options *options);
+/* Stops the daemon, destroys the binding, and then the pool, which says whether every arena is back. */
+void server_stop(struct server *server);
+/* The first part of it. */
+void server_stop_daemon(struct server *server);
+void server_destroy(struct server *server);
+
+/* From any thread. */
+void server_note(struct server *server, char event);
+/* The journal so far, in a buffer of the caller's. */
+const char *server_journal(struct server *server, char journal[SERVER_JOURNAL_BYTES]);
+
+/* The journal becomes the one expected, within a minute. */
+void server_expect_journal(struct server *server, const char *expected);
+
+/* In a handler, which gets the server as `user`: the request's arena; NULL: none. */
+struct arena *server_arena(struct arena_request *request);
+/* An element of it with that text. */
+char *server_text(struct arena_request *request, const char *text);
+
+/* A handler that answers 200 with "METHOD URL BODY" from the arena. */
+enum MHD_Result server_echo(struct arena_request *request, void *server);
+
+/* An entry of a CMocka table that runs test(&mode) in each mode, or in those that can suspend. */
+extern enum mode server_modes[MODE_COUNT];
+#define SERVER_TEST_IN_(test, number, label) {#test ", " label, test, NULL, NULL, &server_modes[number]}
+#define SERVER_TEST_SUSPENDING(test)                                                                                   \
+    SERVER_TEST_IN_(test, MODE_INTERNAL_THREAD, "internal thread"),                                                    \
+        SERVER_TEST_IN_(test, MODE_THREAD_POOL, "thread pool"),                                                        \
+        SERVER_TEST_IN_(test, MODE_EXTERNAL, "external polling")
+#define SERVER_TEST(test)                                                                                              \
+    SERVER_TEST_SUSPENDING(test), SERVER_TEST_IN_(test, MODE_THREAD_PER_CONNECTION, "thread per connection")
+#define SERVER_MODE(state) (*(enum mode *)*(state))
+
+#endif

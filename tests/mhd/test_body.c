@@ -1,0 +1,113 @@
+/* The collected body: limits, growth, and what is thrown away. */
+#include "../support.h"
+
+#include "mhd/body.h"
+
+static char source[1 << 16];
+
+static void fill_source(void) {
+    for (size_t i = 0; i < sizeof source; i++) source[i] = (char)(i * 7 + i / 251);
+}
+
+static void an_empty_body_reads_as_an_empty_string(void **state) {
+    (void)state;
+    struct body body;
+    body_begin(&body, 10);
+    assert_int_equal(body.state, BODY_KEPT);
+    assert_int_equal(body.length, 0);
+    assert_string_equal(body_data(&body), "");
+    assert_true(body_take(&body, source, 0));
+    assert_string_equal(body_data(&body), "");
+    body_end(&body);
+}
+
+static void pieces_of_any_size_are_put_together(void **state) {
+    (void)state;
+    fill_source();
+    static const size_t pieces[] = {1, 2, 3, 7, 4093, 4096, 4097, 65536};
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        struct body body;
+        body_begin(&body, sizeof source);
+        for (size_t at = 0; at < sizeof source; at += pieces[i]) {
+            size_t size = pieces[i] < sizeof source - at ? pieces[i] : sizeof source - at;
+            assert_true(body_take(&body, source + at, size));
+            assert_int_equal(((const char *)body_data(&body))[at + size], '\0');
+            assert_true(body.capacity <= 2 * (at + size) || body.capacity <= 4096);
+        }
+        assert_int_equal(body.state, BODY_KEPT);
+        assert_int_equal(body.length, sizeof source);
+        assert_memory_equal(body_data(&body), source, sizeof source);
+        body_end(&body);
+    }
+}
+
+static void the_limit_is_exact(void **state) {
+    (void)state;
+    fill_source();
+    static const size_t limits[] = {1, 2, 4095, 4096, 4097, 10000};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        struct body body;
+        body_begin(&body, limits[i]);
+        assert_true(body_take(&body, source, limits[i] - 1));
+        assert_true(body_take(&body, source + limits[i] - 1, 1));
+        assert_int_equal(body.state, BODY_KEPT);
+        assert_int_equal(body.capacity, limits[i] < 4096 ? limits[i] : body.capacity);
+        assert_memory_equal(body_data(&body), source, limits[i]);
+        assert_true(body_take(&body, source, 1));
+        assert_int_equal(body.state, BODY_TOO_LONG);
+        assert_int_equal(body.length, 0);
+        assert_null(body.data); /* nothing is kept of a body that is refused */
+        assert_string_equal(body_data(&body), "");
+        body_end(&body);
+    }
+}
+
+static void a_refused_body_is_drained_so_far_and_no_further(void **state) {
+    (void)state;
+    struct body body;
+    body_begin(&body, 1);
+    for (size_t drained = 0; drained < BODY_DRAIN_BYTES; drained += sizeof source) {
+        assert_true(body_take(&body, source, sizeof source));
+        assert_int_equal(body.state, BODY_TOO_LONG);
+    }
+    assert_true(body_take(&body, source, 0));
+    assert_false(body_take(&body, source, 1));
+    body_end(&body);
+}
+
+static void sizes_at_the_ends_of_the_range_do_not_overflow(void **state) {
+    (void)state;
+    struct body body;
+    body_begin(&body, SIZE_MAX);
+    assert_true(body_take(&body, source, 10));
+    assert_int_equal(body.length, 10);
+    assert_true(body.limit < SIZE_MAX);
+    body_end(&body);
+    body_begin(&body, 5);
+    assert_false(body_take(&body, source, SIZE_MAX));
+    assert_int_equal(body.state, BODY_TOO_LONG);
+    assert_false(body_take(&body, source, SIZE_MAX));
+    body_end(&body);
+}
+
+static void a_body_is_hopeless_when_it_is_not_worth_draining(void **state) {
+    (void)state;
+    assert_false(body_hopeless(0, 1));
+    assert_false(body_hopeless(1, 1));
+    assert_false(body_hopeless(1 + BODY_DRAIN_BYTES, 1));
+    assert_true(body_hopeless(2 + BODY_DRAIN_BYTES, 1));
+    assert_true(body_hopeless(UINT64_MAX, 1000));
+    assert_false(body_hopeless(UINT64_MAX, SIZE_MAX));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_body_reads_as_an_empty_string),
+        cmocka_unit_test(pieces_of_any_size_are_put_together),
+        cmocka_unit_test(the_limit_is_exact),
+        cmocka_unit_test(a_refused_body_is_drained_so_far_and_no_further),
+        cmocka_unit_test(sizes_at_the_ends_of_the_range_do_not_overflow),
+        cmocka_unit_test(a_body_is_hopeless_when_it_is_not_worth_draining),
+    };
+    return support_run("mhd body", tests);
+}

@@ -1,0 +1,126 @@
+/* Memory runs out: every allocation of the binding and of libarena below it, and every call to libmicrohttpd that needs
+ * memory, fails in turn, once and from then on.  Nothing leaks, nothing is lost, and the next request is served. */
+#include "heap.h"
+#include "server.h"
+
+static struct server server;
+static struct client client;
+static struct reply reply;
+
+/* --- creation ----------------------------------------------------------------------------------------------------- */
+
+static enum MHD_Result unused_handler(struct arena_request *request, void *user) {
+    (void)request;
+    (void)user;
+    return MHD_NO;
+}
+
+static void creation_fails_cleanly_wherever_memory_runs_out(void **state) {
+    (void)state;
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);
+    for (int persistent = 0; persistent <= 1; persistent++) {
+        long before = heap_live_blocks();
+        long nth = 0;
+        long failed;
+        do {
+            struct arena_mhd *mhd = (struct arena_mhd *)&server;
+            heap_fail(++nth, persistent);
+            int status = arena_mhd_create(pool, unused_handler, NULL, &mhd);
+            failed = heap_fail_end();
+            if (failed > 0) {
+                assert_int_equal(status, ARENA_ENOMEM);
+                assert_null(mhd);
+            } else {
+                assert_int_equal(status, ARENA_OK);
+                arena_mhd_destroy(mhd);
+            }
+            assert_int_equal(heap_live_blocks(), before);
+        } while (failed > 0);
+        assert_true(nth > 60); /* the struct, the locks, the answers and their headers were all reached */
+    }
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* --- requests ----------------------------------------------------------------------------------------------------- */
+
+static int statuses[2]; /* of inject and respond; atomic */
+
+static enum MHD_Result use_everything(struct arena_request *request, void *user) {
+    (void)user;
+    struct arena_request *clone = NULL;
+    int injected = arena_request_inject(request, NULL, &clone);
+    flag_set(&statuses[0], injected);
+    if (injected != ARENA_OK) {
+        if (clone != NULL) abort();
+        clone = request;
+    }
+    size_t size;
+    const char *body = arena_request_body(clone, &size);
+    char *text = server_text(request, body);
+    if (text == NULL) return MHD_NO;
+    int responded = arena_request_respond(clone, 200, "text/plain", text, strlen(text));
+    flag_set(&statuses[1], responded);
+    return responded == ARENA_OK ? MHD_YES : MHD_NO;
+}
+
+static char request_text[6144];
+
+static void make_request(void) {
+    int length = snprintf(request_text, sizeof request_text,
+                          "POST /x?n=1 HTTP/1.1\r\nHost: test\r\nContent-Length: 5000\r\n\r\n");
+    memset(request_text + length, 'b', 5000);
+    request_text[length + 5000] = '\0';
+}
+
+static bool acceptable(int status) { return status == ARENA_OK || status == ARENA_ENOMEM || status == ARENA_EBUSY; }
+
+/* One request with the n-th call failing, one without.  Whether any did. */
+static bool request_with_failure(long nth, bool persistent) {
+    client_connect(&client, server.port);
+    flag_set(&statuses[0], ARENA_OK);
+    flag_set(&statuses[1], ARENA_OK);
+    int before = flag_get(&server.completed);
+    heap_fail(nth, persistent);
+    bool answered = client_try_send(&client, request_text, strlen(request_text)) &&
+                    client_try_receive(&client, &reply);
+    AWAIT(flag_get(&server.completed) == before + 1);
+    bool failed = heap_fail_end() > 0;
+    if (answered) assert_true(reply.status == 200 || (failed && (reply.status == 503 || reply.status == 500)));
+    if (!failed) assert_true(answered);
+    assert_true(acceptable(flag_get(&statuses[0])));
+    assert_true(acceptable(flag_get(&statuses[1])));
+    client_close(&client);
+    client_connect(&client, server.port);
+    client_exchange(&client, request_text, 200, &reply);
+    client_close(&client);
+    AWAIT(flag_get(&server.completed) == before + 2);
+    return failed;
+}
+
+static void serve_with_failures(enum mode mode, bool persistent) {
+    server_start(&server, mode, use_everything, NULL);
+    long nth = 0;
+    while (request_with_failure(++nth, persistent)) {
+    }
+    server_stop(&server);
+    /* fields, exchange, body twice, clone, context twice, response, header, queue; and the arena while none is idle */
+    assert_true(nth > 9);
+}
+
+static void requests_fail_cleanly_wherever_memory_runs_out(void **state) {
+    make_request();
+    serve_with_failures(SERVER_MODE(state), false); /* what libarena keeps for good is there after the first time */
+    long before = heap_live_blocks();
+    serve_with_failures(SERVER_MODE(state), false);
+    serve_with_failures(SERVER_MODE(state), true);
+    assert_int_equal(heap_live_blocks(), before);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(creation_fails_cleanly_wherever_memory_runs_out),
+        SERVER_TEST(requests_fail_cleanly_wherever_memory_runs_out),
+    };
+    return support_run("mhd memory", tests);
+}

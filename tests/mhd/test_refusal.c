@@ -1,0 +1,259 @@
+/* What the binding answers by itself: 413, 500 and 503, in all four thread modes, and what each costs. */
+#include "server.h"
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: test\r\n\r\n"
+#define POST(headers) "POST /p HTTP/1.1\r\nHost: test\r\n" headers "\r\n"
+
+static struct server server;
+static struct client client;
+static struct reply reply;
+
+/* --- 503 ---------------------------------------------------------------------------------------------------------- */
+
+static void an_exhausted_pool_answers_503_at_once(void **state) {
+    const struct server_options options = {.max_arenas = 1};
+    server_start(&server, SERVER_MODE(state), server_echo, &options);
+    struct arena *last = NULL;
+    assert_int_equal(arena_pool_checkout(server.pool, &last), ARENA_OK);
+    client_connect(&client, server.port);
+    for (int i = 0; i < 3; i++) client_exchange(&client, GET("/busy"), 503, &reply);
+    client_exchange(&client, POST("Content-Length: 3\r\n") "abc", 503, &reply);
+    assert_false(reply.close);
+    assert_int_equal(flag_get(&server.handled), 0);
+    arena_pool_return(server.pool, last);
+    client_exchange(&client, GET("/free"), 200, &reply);
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(server.handled, 1);
+}
+
+/* Slow clients cannot exhaust the pool. */
+static void a_request_that_is_still_arriving_holds_no_arena(void **state) {
+    const struct server_options options = {.max_arenas = 1};
+    server_start(&server, SERVER_MODE(state), server_echo, &options);
+    struct client slow;
+    client_connect(&slow, server.port);
+    client_send(&slow, POST("Content-Length: 4\r\n") "sl");
+    AWAIT(flag_get(&server.uploads) == 1);
+    client_connect(&client, server.port);
+    client_exchange(&client, GET("/fast"), 200, &reply);
+    client_close(&client);
+    AWAIT(flag_get(&server.resets) == 1);
+    client_exchange(&slow, "ow", 200, &reply);
+    assert_string_equal(reply.body, "POST /p slow");
+    client_close(&slow);
+    server_stop(&server);
+}
+
+/* --- 500 ---------------------------------------------------------------------------------------------------------- */
+
+static enum MHD_Result forget(struct arena_request *request, void *user) {
+    (void)user;
+    (void)server_text(request, "not sent");
+    return MHD_YES;
+}
+
+static void a_handler_that_does_not_answer_is_answered_500(void **state) {
+    server_start(&server, SERVER_MODE(state), forget, NULL);
+    client_connect(&client, server.port);
+    for (int i = 0; i < 2; i++) {
+        client_exchange(&client, GET("/forgotten"), 500, &reply);
+        assert_false(reply.close);
+    }
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(server.handled, 2);
+    assert_int_equal(server.resets, 2);
+}
+
+static struct arena_pool *scratch;
+
+static enum MHD_Result panic_in_scope(struct arena_request *request, void *user) {
+    (void)user;
+    (void)server_text(request, "not sent");
+    ARENA_POOL_SCOPE(scratch, arena) {
+        (void)arena_alloc(arena, NULL);
+        arena_panic("the handler's own");
+    }
+    return MHD_YES;
+}
+
+static void a_handler_that_panics_is_answered_500(void **state) {
+    panics_record();
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &scratch), ARENA_OK);
+    server_start(&server, SERVER_MODE(state), panic_in_scope, NULL);
+    client_connect(&client, server.port);
+    for (int i = 0; i < 2; i++) {
+        client_exchange(&client, GET("/panic"), 500, &reply);
+        assert_false(reply.close);
+    }
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(panic_count(), 2);
+    assert_int_equal(server.resets, 2);
+    assert_int_equal(arena_pool_destroy(scratch), ARENA_OK);
+    arena_set_panic_handler(NULL, NULL);
+}
+
+static enum MHD_Result answer_and_panic(struct arena_request *request, void *user) {
+    (void)server_echo(request, user);
+    arena_panic("after the answer");
+}
+
+static void a_panic_after_the_answer_closes_the_connection(void **state) {
+    panics_record();
+    server_start(&server, SERVER_MODE(state), answer_and_panic, NULL);
+    client_connect(&client, server.port);
+    client_send(&client, GET("/panic"));
+    assert_true(client_sees_end(&client));
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(server.resets, 1);
+    arena_set_panic_handler(NULL, NULL);
+}
+
+static enum MHD_Result suspend_and_panic(struct arena_request *request, void *user) {
+    (void)user;
+    (void)server_text(request, "not sent");
+    MHD_suspend_connection(arena_request_connection(request));
+    arena_panic("suspended");
+}
+
+static void a_panic_of_a_suspended_request_that_nobody_holds_is_answered_500(void **state) {
+    panics_record();
+    server_start(&server, SERVER_MODE(state), suspend_and_panic, NULL);
+    client_connect(&client, server.port);
+    client_exchange(&client, GET("/panic"), 500, &reply);
+    client_exchange(&client, GET("/panic"), 500, &reply);
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(server.resets, 2);
+    arena_set_panic_handler(NULL, NULL);
+}
+
+/* --- 413 ---------------------------------------------------------------------------------------------------------- */
+
+enum { LIMIT_BYTES = 10000 };
+
+static char filler[1 << 20];
+
+static void send_filler(size_t size) {
+    while (size > 0) {
+        size_t piece = size < sizeof filler ? size : sizeof filler;
+        assert_true(client_try_send(&client, filler, piece));
+        size -= piece;
+    }
+}
+
+static void start_limited(enum mode mode) {
+    const struct server_options options = {.body_limit_bytes = LIMIT_BYTES};
+    memset(filler, 'f', sizeof filler);
+    server_start(&server, mode, server_echo, &options);
+    client_connect(&client, server.port);
+}
+
+static void post_filler(size_t size, unsigned status) {
+    char head[128];
+    snprintf(head, sizeof head, POST("Content-Length: %zu\r\n"), size);
+    client_send(&client, head);
+    send_filler(size);
+    client_receive(&client, &reply);
+    assert_int_equal(reply.status, status);
+}
+
+static void a_body_up_to_the_limit_is_taken_and_no_longer_one(void **state) {
+    start_limited(SERVER_MODE(state));
+    post_filler(LIMIT_BYTES, 200);
+    post_filler(LIMIT_BYTES + 1, 413);
+    assert_false(reply.close);
+    post_filler(LIMIT_BYTES - 1, 200);
+    post_filler(3 * sizeof filler, 413); /* read to its end, so the connection goes on */
+    post_filler(0, 200);
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(server.handled, 3);
+    assert_int_equal(server.resets, 3);
+}
+
+static void the_limit_is_one_mebibyte_unless_set(void **state) {
+    memset(filler, 'f', sizeof filler);
+    server_start(&server, SERVER_MODE(state), server_echo, NULL);
+    client_connect(&client, server.port);
+    post_filler(sizeof filler, 200);
+    post_filler(sizeof filler + 1, 413);
+    client_close(&client);
+    server_stop(&server);
+}
+
+static void send_chunk(size_t size) {
+    char head[32];
+    snprintf(head, sizeof head, "%zx\r\n", size);
+    client_send(&client, head);
+    send_filler(size);
+    client_send(&client, "\r\n");
+}
+
+static void a_chunked_body_over_the_limit_is_413(void **state) {
+    start_limited(SERVER_MODE(state));
+    client_send(&client, POST("Transfer-Encoding: chunked\r\n"));
+    for (int i = 0; i < 20; i++) send_chunk(LIMIT_BYTES / 10);
+    client_exchange(&client, "0\r\n\r\n", 413, &reply);
+    assert_false(reply.close);
+    post_filler(1, 200);
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(server.handled, 1);
+}
+
+static void a_body_without_end_is_cut_off(void **state) {
+    start_limited(SERVER_MODE(state));
+    client_send(&client, POST("Transfer-Encoding: chunked\r\n"));
+    char head[32];
+    snprintf(head, sizeof head, "%zx\r\n", sizeof filler);
+    bool alive = true;
+    for (int i = 0; i < 256 && alive; i++) {
+        alive = client_try_send(&client, head, strlen(head)) && client_try_send(&client, filler, sizeof filler) &&
+                client_try_send(&client, "\r\n", 2);
+    }
+    assert_false(alive);
+    client_close(&client);
+    AWAIT(flag_get(&server.completed) == 1);
+    server_stop(&server);
+    assert_int_equal(server.handled, 0);
+}
+
+static void a_body_announced_far_too_long_is_refused_unread(void **state) {
+    static const char *const announcements[] = {
+        POST("Content-Length: 1000000000000\r\n"),
+        POST("Content-Length: 18446744073709551614\r\n"),
+        POST("Content-Length: 10001\r\nExpect: 100-continue\r\n"),
+    };
+    start_limited(SERVER_MODE(state));
+    client_close(&client);
+    for (size_t i = 0; i < sizeof announcements / sizeof *announcements; i++) {
+        client_connect(&client, server.port);
+        client_exchange(&client, announcements[i], 413, &reply);
+        assert_true(client_sees_end(&client));
+        client_close(&client);
+    }
+    server_stop(&server);
+    assert_int_equal(server.handled, 0);
+    assert_int_equal(server.uploads, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SERVER_TEST(an_exhausted_pool_answers_503_at_once),
+        SERVER_TEST(a_request_that_is_still_arriving_holds_no_arena),
+        SERVER_TEST(a_handler_that_does_not_answer_is_answered_500),
+        SERVER_TEST(a_handler_that_panics_is_answered_500),
+        SERVER_TEST(a_panic_after_the_answer_closes_the_connection),
+        SERVER_TEST_SUSPENDING(a_panic_of_a_suspended_request_that_nobody_holds_is_answered_500),
+        SERVER_TEST(a_body_up_to_the_limit_is_taken_and_no_longer_one),
+        SERVER_TEST(the_limit_is_one_mebibyte_unless_set),
+        SERVER_TEST(a_chunked_body_over_the_limit_is_413),
+        SERVER_TEST(a_body_without_end_is_cut_off),
+        SERVER_TEST(a_body_announced_far_too_long_is_refused_unread),
+    };
+    return support_run("mhd refusals", tests);
+}

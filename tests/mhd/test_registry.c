@@ -1,0 +1,295 @@
+/* Calls that libmicrohttpd makes seldom or in other versions only, made by hand: completion without a request, with
+ * something foreign in *req_cls, twice, or never.  And the options of arena_mhd_create_with.
+ *
+ * The connection is NULL: nothing can be asked of it and nothing queued on it, and the life of the request is the
+ * same. */
+#include "server.h"
+
+static struct arena_pool *pool;
+static struct arena_mhd *mhd;
+static int handled;
+
+static struct arena_request *retained;
+
+static enum MHD_Result count(struct arena_request *request, void *user) {
+    (void)user;
+    struct arena *arena = NULL;
+    if (arena_request_extract(request, ARENA_TYPE(int), &arena) != ARENA_OK) return MHD_NO;
+    if (arena_try_alloc(arena, NULL) == NULL) return MHD_NO;
+    handled++;
+    return MHD_YES;
+}
+
+static enum MHD_Result retain(struct arena_request *request, void *user) {
+    retained = arena_request_retain(request);
+    return count(request, user);
+}
+
+static enum MHD_Result say_no(struct arena_request *request, void *user) {
+    (void)count(request, user);
+    return MHD_NO;
+}
+
+static void begin(arena_mhd_handler *handler) {
+    handled = 0;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);
+    assert_int_equal(arena_mhd_create(pool, handler, NULL, &mhd), ARENA_OK);
+}
+
+static void end(void) {
+    arena_mhd_destroy(mhd);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static enum MHD_Result call(void **req_cls) {
+    size_t size = 0;
+    return arena_mhd_access(mhd, NULL, "/simulated", "GET", "HTTP/1.1", NULL, &size, req_cls);
+}
+
+static void upload(void **req_cls, const char *text) {
+    size_t size = strlen(text);
+    assert_int_equal(arena_mhd_access(mhd, NULL, "/simulated", "PUT", "HTTP/1.1", text, &size, req_cls), MHD_YES);
+    assert_int_equal(size, 0); /* all of it was taken */
+}
+
+static void complete(void **req_cls) {
+    arena_mhd_completed(mhd, NULL, req_cls, MHD_REQUEST_TERMINATED_COMPLETED_OK);
+}
+
+/* --- completion --------------------------------------------------------------------------------------------------- */
+
+static void a_request_calls_the_handler_once_it_is_whole(void **state) {
+    (void)state;
+    begin(count);
+    void *req_cls = NULL;
+    assert_int_equal(call(&req_cls), MHD_YES);
+    assert_non_null(req_cls);
+    assert_int_equal(handled, 0);
+    upload(&req_cls, "some");
+    upload(&req_cls, "more");
+    assert_int_equal(handled, 0);
+    assert_int_equal(call(&req_cls), MHD_YES);
+    assert_int_equal(handled, 1);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY);
+    complete(&req_cls);
+    assert_null(req_cls);
+    end();
+}
+
+static void completion_without_a_request_does_nothing(void **state) {
+    (void)state;
+    begin(count);
+    void *none = NULL;
+    complete(&none);
+    arena_mhd_completed(mhd, NULL, NULL, MHD_REQUEST_TERMINATED_WITH_ERROR);
+    arena_mhd_completed(NULL, NULL, &none, MHD_REQUEST_TERMINATED_WITH_ERROR);
+    assert_int_equal(handled, 0);
+    end();
+}
+
+static void completion_of_something_foreign_does_nothing(void **state) {
+    (void)state;
+    begin(count);
+    char record[] = "of a URI-log callback";
+    void *foreign = record;
+    complete(&foreign);
+    assert_ptr_equal(foreign, record);
+    assert_string_equal(record, "of a URI-log callback");
+    foreign = (void *)(uintptr_t)1; /* not even memory */
+    complete(&foreign);
+    end();
+}
+
+static void a_first_call_with_something_foreign_begins_a_request(void **state) {
+    (void)state;
+    begin(count);
+    char record[] = "of a URI-log callback";
+    void *req_cls = record;
+    assert_int_equal(call(&req_cls), MHD_YES);
+    assert_ptr_not_equal(req_cls, record);
+    assert_int_equal(handled, 0);
+    assert_int_equal(call(&req_cls), MHD_YES);
+    assert_int_equal(handled, 1);
+    complete(&req_cls);
+    end();
+}
+
+static void completion_twice_counts_once(void **state) {
+    (void)state;
+    begin(retain);
+    void *req_cls = NULL;
+    assert_int_equal(call(&req_cls), MHD_YES);
+    assert_int_equal(call(&req_cls), MHD_YES);
+    void *again = req_cls;
+    complete(&req_cls);
+    complete(&again); /* alive still, but complete */
+    assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY);
+    assert_string_equal(arena_request_url(retained), "/simulated");
+    arena_request_release(retained);
+    end();
+}
+
+static void completion_after_the_end_does_nothing(void **state) {
+    (void)state;
+    begin(count);
+    void *req_cls = NULL;
+    assert_int_equal(call(&req_cls), MHD_YES);
+    void *stale = req_cls;
+    complete(&req_cls);
+    complete(&stale); /* freed: known by its absence, not by looking */
+    end();
+}
+
+static void a_request_of_another_binding_is_foreign(void **state) {
+    (void)state;
+    begin(count);
+    struct arena_mhd *second = NULL;
+    assert_int_equal(arena_mhd_create(pool, count, NULL, &second), ARENA_OK);
+    void *req_cls = NULL;
+    assert_int_equal(call(&req_cls), MHD_YES);
+    void *copy = req_cls;
+    arena_mhd_completed(second, NULL, &copy, MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    assert_ptr_equal(copy, req_cls);
+    arena_mhd_destroy(second);
+    assert_int_equal(call(&req_cls), MHD_YES);
+    complete(&req_cls);
+    assert_int_equal(handled, 1);
+    end();
+}
+
+/* --- ends of every kind ------------------------------------------------------------------------------------------- */
+
+static void the_handler_runs_once_whatever_is_called(void **state) {
+    (void)state;
+    begin(count);
+    void *req_cls = NULL;
+    for (int i = 0; i < 5; i++) (void)call(&req_cls);
+    assert_int_equal(handled, 1);
+    complete(&req_cls);
+    end();
+}
+
+static void no_of_the_handler_is_passed_on(void **state) {
+    (void)state;
+    begin(say_no);
+    void *req_cls = NULL;
+    assert_int_equal(call(&req_cls), MHD_YES);
+    assert_int_equal(call(&req_cls), MHD_NO);
+    arena_mhd_completed(mhd, NULL, &req_cls, MHD_REQUEST_TERMINATED_WITH_ERROR);
+    end();
+}
+
+static void completion_with_any_code_gives_the_arena_back(void **state) {
+    (void)state;
+    static const enum MHD_RequestTerminationCode codes[] = {
+        MHD_REQUEST_TERMINATED_COMPLETED_OK,    MHD_REQUEST_TERMINATED_WITH_ERROR,
+        MHD_REQUEST_TERMINATED_TIMEOUT_REACHED, MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN,
+        MHD_REQUEST_TERMINATED_READ_ERROR,      MHD_REQUEST_TERMINATED_CLIENT_ABORT,
+    };
+    begin(count);
+    for (size_t calls = 1; calls <= 2; calls++) {
+        for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+            void *req_cls = NULL;
+            for (size_t made = 0; made < calls; made++) assert_int_equal(call(&req_cls), MHD_YES);
+            arena_mhd_completed(mhd, NULL, &req_cls, codes[i]);
+        }
+    }
+    end();
+}
+
+/* A connection that dies while memory is short ends with no completed call. */
+static void requests_that_never_complete_are_found_at_the_end(void **state) {
+    (void)state;
+    begin(count);
+    for (int i = 0; i < 500; i++) {
+        void *req_cls = NULL;
+        assert_int_equal(call(&req_cls), MHD_YES);
+        if (i % 2 == 0) upload(&req_cls, "half");
+        if (i % 3 == 0) assert_int_equal(call(&req_cls), MHD_YES);
+    }
+    assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY);
+    end();
+}
+
+static void many_open_requests_are_told_apart(void **state) {
+    (void)state;
+    begin(count);
+    void *open[300] = {NULL};
+    for (int i = 0; i < 300; i++) assert_int_equal(call(&open[i]), MHD_YES);
+    for (int i = 0; i < 300; i += 2) assert_int_equal(call(&open[i]), MHD_YES);
+    assert_int_equal(handled, 150);
+    for (int i = 299; i >= 0; i--) {
+        void *copy = open[i];
+        complete(&open[i]);
+        complete(&copy);
+    }
+    end();
+}
+
+/* --- arguments ---------------------------------------------------------------------------------------------------- */
+
+static void access_without_its_arguments_says_no(void **state) {
+    (void)state;
+    begin(count);
+    size_t size = 0;
+    void *req_cls = NULL;
+    assert_int_equal(arena_mhd_access(NULL, NULL, "/", "GET", "HTTP/1.1", NULL, &size, &req_cls), MHD_NO);
+    assert_int_equal(arena_mhd_access(mhd, NULL, "/", "GET", "HTTP/1.1", NULL, NULL, &req_cls), MHD_NO);
+    assert_int_equal(arena_mhd_access(mhd, NULL, "/", "GET", "HTTP/1.1", NULL, &size, NULL), MHD_NO);
+    end();
+}
+
+static void create_refuses_what_it_does_not_understand(void **state) {
+    (void)state;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);
+    mhd = (struct arena_mhd *)&pool;
+    assert_int_equal(arena_mhd_create(NULL, count, NULL, &mhd), ARENA_EINVAL);
+    assert_null(mhd);
+    mhd = (struct arena_mhd *)&pool;
+    assert_int_equal(arena_mhd_create(pool, NULL, NULL, &mhd), ARENA_EINVAL);
+    assert_null(mhd);
+    assert_int_equal(arena_mhd_create(pool, count, NULL, NULL), ARENA_EINVAL);
+
+    struct {
+        struct arena_mhd_options known;
+        size_t later; /* a field of a version to come */
+    } options = {{0, 0}, 0};
+    mhd = (struct arena_mhd *)&pool;
+    assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, &mhd), ARENA_EINVAL);
+    assert_null(mhd);
+    assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, NULL), ARENA_EINVAL);
+    options.known.struct_size = sizeof options;
+    options.later = 1;
+    assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, &mhd), ARENA_EINVAL);
+    assert_null(mhd);
+    options.later = 0;
+    assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, &mhd), ARENA_OK);
+    arena_mhd_destroy(mhd);
+    options.known.struct_size = sizeof options.known.struct_size;
+    assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, &mhd), ARENA_OK);
+    arena_mhd_destroy(mhd);
+    assert_int_equal(arena_mhd_create_with(pool, count, NULL, NULL, &mhd), ARENA_OK);
+    arena_mhd_destroy(mhd);
+    arena_mhd_destroy(NULL);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_calls_the_handler_once_it_is_whole),
+        cmocka_unit_test(completion_without_a_request_does_nothing),
+        cmocka_unit_test(completion_of_something_foreign_does_nothing),
+        cmocka_unit_test(a_first_call_with_something_foreign_begins_a_request),
+        cmocka_unit_test(completion_twice_counts_once),
+        cmocka_unit_test(completion_after_the_end_does_nothing),
+        cmocka_unit_test(a_request_of_another_binding_is_foreign),
+        cmocka_unit_test(the_handler_runs_once_whatever_is_called),
+        cmocka_unit_test(no_of_the_handler_is_passed_on),
+        cmocka_unit_test(completion_with_any_code_gives_the_arena_back),
+        cmocka_unit_test(requests_that_never_complete_are_found_at_the_end),
+        cmocka_unit_test(many_open_requests_are_told_apart),
+        cmocka_unit_test(access_without_its_arguments_says_no),
+        cmocka_unit_test(create_refuses_what_it_does_not_understand),
+    };
+    return support_run("mhd registry", tests);
+}

@@ -1,0 +1,347 @@
+/* What a handler reads from a request, clones of it, and what arena_request_respond returns. */
+#include "server.h"
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: test\r\n\r\n"
+
+static struct server server;
+static struct client client;
+static struct reply reply;
+
+/* Handlers run on threads of the daemon: they record, the main thread asserts. */
+static struct {
+    char text[16][512];
+    int status[16];
+    const void *pointer[16];
+} seen;
+
+static void see(size_t index, const char *text) {
+    snprintf(seen.text[index], sizeof seen.text[index], "%s", text == NULL ? "(null)" : text);
+}
+
+static void serve_once(enum mode mode, arena_mhd_handler *handler, const char *text, unsigned status) {
+    memset(&seen, 0, sizeof seen);
+    server_start(&server, mode, handler, NULL);
+    client_connect(&client, server.port);
+    client_exchange(&client, text, status, &reply);
+    client_close(&client);
+    server_stop(&server);
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------ */
+
+static enum MHD_Result read_all(struct arena_request *request, void *user) {
+    see(0, arena_request_method(request));
+    see(1, arena_request_url(request));
+    see(2, arena_request_version(request));
+    see(3, arena_request_header(request, "content-TYPE"));
+    see(4, arena_request_header(request, "X-Twice"));
+    see(5, arena_request_header(request, "X-Missing"));
+    see(6, arena_request_argument(request, "n"));
+    see(7, arena_request_argument(request, "empty"));
+    see(8, arena_request_argument(request, "flag"));
+    see(9, arena_request_argument(request, "N"));
+    see(10, arena_request_argument(request, "sp ace"));
+    see(11, arena_request_argument(request, "cut"));
+    size_t size = 99;
+    see(12, arena_request_body(request, &size));
+    seen.status[0] = (int)size;
+    see(13, arena_request_header(request, "X-Empty"));
+    see(14, arena_request_argument(request, "nul"));
+    seen.pointer[0] = arena_request_connection(request);
+    seen.pointer[1] = arena_request_context(request);
+    seen.status[1] = arena_context_status(arena_request_context(request));
+    return server_echo(request, user);
+}
+
+static void method_url_headers_and_arguments_read_as_sent(void **state) {
+    serve_once(SERVER_MODE(state), read_all,
+               "GET /a%20b?n=10&n=20&empty=&flag&sp%20ace=x%26y&cut=a%00b&nul%00x=1 HTTP/1.1\r\nHost: test\r\n"
+               "Content-Type: text/x\r\nX-Twice: first\r\nX-Twice: second\r\nX-Empty:\r\n\r\n",
+               200);
+    static const char *const expected[] = {"GET",    "/a b", "HTTP/1.1", "text/x", "first", "(null)", "10", "",
+                                           "",       "(null)", "x&y",    "a",      "",      "",       "(null)"};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) assert_string_equal(seen.text[i], expected[i]);
+    assert_int_equal(seen.status[0], 0);
+    assert_non_null(seen.pointer[0]);
+    assert_non_null(seen.pointer[1]);
+    assert_int_equal(seen.status[1], ARENA_OK);
+}
+
+/* --- clones ------------------------------------------------------------------------------------------------------- */
+
+static enum MHD_Result use_clones(struct arena_request *request, void *user) {
+    struct arena *extra = NULL;
+    struct arena *found = NULL;
+    struct arena_request *child = NULL;
+    struct arena_request *hidden = NULL;
+    if (arena_create(ARENA_TYPE(double), 2, &extra) != ARENA_OK) return MHD_NO;
+    seen.status[0] = arena_request_inject(request, extra, &child);
+    seen.status[1] = arena_request_extract(child, ARENA_TYPE(double), &found);
+    seen.pointer[0] = found;
+    seen.pointer[1] = extra;
+    seen.status[2] = arena_request_extract(child, &server_cell_type, &found); /* still carries the pool's */
+    seen.pointer[2] = found;
+    seen.pointer[3] = server_arena(request);
+    seen.status[3] = arena_request_extract(request, ARENA_TYPE(double), &found); /* the original is as it was */
+    seen.pointer[4] = found;
+    seen.status[4] = arena_request_inject(child, NULL, &hidden);
+    seen.status[5] = arena_request_extract(hidden, &server_cell_type, &found);
+    see(0, arena_request_method(child));
+    see(1, arena_request_url(child));
+    see(2, arena_request_version(child));
+    see(3, arena_request_header(child, "host"));
+    see(4, arena_request_argument(child, "n"));
+    size_t size = 0;
+    see(5, arena_request_body(child, &size));
+    seen.status[6] = size == 4 && arena_request_body(child, NULL) == arena_request_body(request, NULL);
+    seen.status[7] = arena_request_connection(child) == arena_request_connection(request);
+    arena_destroy(extra);
+    return server_echo(child, user); /* a clone answers for its request */
+}
+
+static void a_clone_carries_its_arena_and_reads_the_same(void **state) {
+    serve_once(SERVER_MODE(state), use_clones,
+               "POST /clone?n=5 HTTP/1.1\r\nHost: me\r\nContent-Length: 4\r\n\r\nbody", 200);
+    assert_int_equal(seen.status[0], ARENA_OK);
+    assert_int_equal(seen.status[1], ARENA_OK);
+    assert_ptr_equal(seen.pointer[0], seen.pointer[1]);
+    assert_int_equal(seen.status[2], ARENA_OK);
+    assert_ptr_equal(seen.pointer[2], seen.pointer[3]);
+    assert_non_null(seen.pointer[3]);
+    assert_int_equal(seen.status[3], ARENA_ENOARENA);
+    assert_null(seen.pointer[4]);
+    assert_int_equal(seen.status[4], ARENA_OK);
+    assert_int_equal(seen.status[5], ARENA_ENOARENA);
+    static const char *const expected[] = {"POST", "/clone", "HTTP/1.1", "me", "5", "body"};
+    for (size_t i = 0; i < 6; i++) assert_string_equal(seen.text[i], expected[i]);
+    assert_true(seen.status[6]);
+    assert_true(seen.status[7]);
+    assert_string_equal(reply.body, "POST /clone body");
+    assert_int_equal(server.resets, 1);
+}
+
+/* --- respond ------------------------------------------------------------------------------------------------------ */
+
+static enum MHD_Result respond_badly(struct arena_request *request, void *user) {
+    static const unsigned bad_status[] = {0, 99, 100, 101, 102, 199, 1000};
+    for (size_t i = 0; i < 7; i++) seen.status[i] = arena_request_respond(request, bad_status[i], NULL, "", 0);
+    seen.status[7] = arena_request_respond(request, 200, NULL, NULL, 1);
+    seen.status[8] = arena_request_respond(request, 200, "", "x", 1);
+    seen.status[9] = arena_request_respond(request, 200, "text/plain\r\nSet-Cookie: x", "x", 1);
+    seen.status[10] = arena_request_respond(NULL, 200, NULL, "x", 1);
+    enum MHD_Result result = server_echo(request, user);
+    seen.status[11] = arena_request_respond(request, 201, NULL, "twice", 5);
+    return result;
+}
+
+static void bad_answers_are_refused_and_a_good_one_still_goes(void **state) {
+    serve_once(SERVER_MODE(state), respond_badly, GET("/x"), 200);
+    for (size_t i = 0; i <= 10; i++) assert_int_equal(seen.status[i], ARENA_EINVAL);
+    assert_int_equal(seen.status[11], ARENA_EBUSY);
+    assert_string_equal(reply.body, "GET /x ");
+}
+
+static enum MHD_Result respond_empty(struct arena_request *request, void *user) {
+    (void)user;
+    return arena_request_respond(request, 204, NULL, NULL, 0) == ARENA_OK ? MHD_YES : MHD_NO;
+}
+
+static void an_answer_needs_no_body_and_no_type(void **state) {
+    serve_once(SERVER_MODE(state), respond_empty, GET("/x"), 204);
+    assert_int_equal(reply.body_bytes, 0);
+    assert_null(strstr(reply.head, "Content-Type"));
+}
+
+static enum MHD_Result respond_static(struct arena_request *request, void *user) {
+    (void)user;
+    static const char text[] = "static text";
+    return arena_request_respond(request, 404, "text/x-test", text, sizeof text - 1) == ARENA_OK ? MHD_YES : MHD_NO;
+}
+
+static void static_memory_is_sent_with_its_type_and_status(void **state) {
+    serve_once(SERVER_MODE(state), respond_static, GET("/x"), 404);
+    assert_string_equal(reply.body, "static text");
+    assert_non_null(strstr(reply.head, "Content-Type: text/x-test\r\n"));
+}
+
+/* A response of the handler's own, as libmicrohttpd has it. */
+static enum MHD_Result respond_by_hand(struct arena_request *request, void *user) {
+    (void)user;
+    static char text[] = "by hand";
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
+    if (response == NULL) return MHD_NO;
+    enum MHD_Result result = MHD_queue_response(arena_request_connection(request), 202, response);
+    MHD_destroy_response(response);
+    seen.status[0] = arena_request_respond(request, 200, NULL, "x", 1);
+    return result;
+}
+
+static void a_handler_may_queue_its_own_response(void **state) {
+    serve_once(SERVER_MODE(state), respond_by_hand, GET("/x"), 202);
+    assert_string_equal(reply.body, "by hand");
+    assert_int_equal(seen.status[0], ARENA_EBUSY);
+}
+
+/* libmicrohttpd takes an interim answer and asks for another; the handler is not called a second time. */
+static enum MHD_Result respond_interim(struct arena_request *request, void *user) {
+    (void)request;
+    (void)user;
+    static char none[1];
+    struct MHD_Response *response = MHD_create_response_from_buffer(0, none, MHD_RESPMEM_PERSISTENT);
+    if (response == NULL) return MHD_NO;
+    enum MHD_Result result = MHD_queue_response(arena_request_connection(request), 102, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static void an_interim_answer_is_not_an_answer(void **state) {
+    server_start(&server, SERVER_MODE(state), respond_interim, NULL);
+    client_connect(&client, server.port);
+    client_exchange(&client, GET("/x"), 102, &reply);
+    client_receive(&client, &reply);
+    assert_int_equal(reply.status, 500);
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(server.handled, 1);
+}
+
+/* --- after completion --------------------------------------------------------------------------------------------- */
+
+static struct arena_request *kept;
+static struct arena_request *kept_clone;
+
+static enum MHD_Result keep(struct arena_request *request, void *user) {
+    kept = arena_request_retain(request);
+    kept_clone = NULL;
+    (void)arena_request_inject(request, NULL, &kept_clone);
+    return server_echo(request, user);
+}
+
+static void a_retained_request_reads_the_same_after_it_completed(void **state) {
+    server_start(&server, SERVER_MODE(state), keep, NULL);
+    client_connect(&client, server.port);
+    client_exchange(&client, "POST /kept?n=7 HTTP/1.1\r\nHost: me\r\nContent-Length: 4\r\n\r\nbody", 200, &reply);
+    struct arena_request *first[] = {kept, kept_clone};
+    /* The connection's memory is used again. */
+    client_exchange(&client, "PUT /xxxx?m=8 HTTP/1.1\r\nHost: no\r\nContent-Length: 4\r\n\r\nXXXX", 200, &reply);
+    AWAIT(flag_get(&server.completed) == 2);
+    arena_request_release(kept);
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(arena_request_method(first[i]), "POST");
+        assert_string_equal(arena_request_url(first[i]), "/kept");
+        assert_string_equal(arena_request_version(first[i]), "HTTP/1.1");
+        assert_string_equal(arena_request_header(first[i], "Host"), "me");
+        assert_string_equal(arena_request_argument(first[i], "n"), "7");
+        size_t size = 0;
+        assert_memory_equal(arena_request_body(first[i], &size), "body", 4);
+        assert_int_equal(size, 4);
+        assert_null(arena_request_connection(first[i]));
+        assert_int_equal(arena_context_status(arena_request_context(first[i])), ARENA_ECANCELED);
+        assert_int_equal(arena_request_respond(first[i], 200, NULL, "late", 4), ARENA_ECANCELED);
+    }
+    struct arena *arena = NULL;
+    assert_int_equal(arena_request_extract(first[0], &server_cell_type, &arena), ARENA_OK);
+    assert_int_equal(arena_used(arena), 1);
+    AWAIT(flag_get(&server.resets) == 1); /* the second one's */
+    arena_request_release(first[0]);
+    assert_int_equal(flag_get(&server.resets), 2);
+    client_close(&client);
+    server_stop(&server);
+}
+
+/* --- misuse ------------------------------------------------------------------------------------------------------- */
+
+static void null_is_answered_not_followed(void **state) {
+    (void)state;
+    struct arena_request *request = (struct arena_request *)&server;
+    struct arena *arena = (struct arena *)&server;
+    size_t size = 1;
+    assert_int_equal(arena_request_inject(NULL, NULL, &request), ARENA_EINVAL);
+    assert_null(request);
+    assert_int_equal(arena_request_inject(NULL, NULL, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_request_extract(NULL, &server_cell_type, &arena), ARENA_EINVAL);
+    assert_null(arena);
+    assert_int_equal(arena_request_extract(NULL, &server_cell_type, NULL), ARENA_EINVAL);
+    assert_null(arena_request_connection(NULL));
+    assert_null(arena_request_method(NULL));
+    assert_null(arena_request_url(NULL));
+    assert_null(arena_request_version(NULL));
+    assert_null(arena_request_header(NULL, "Host"));
+    assert_null(arena_request_argument(NULL, "n"));
+    assert_null(arena_request_body(NULL, &size));
+    assert_int_equal(size, 0);
+    assert_null(arena_request_context(NULL));
+    assert_null(arena_request_retain(NULL));
+    arena_request_release(NULL);
+}
+
+static enum MHD_Result read_null_names(struct arena_request *request, void *user) {
+    see(0, arena_request_header(request, NULL));
+    see(1, arena_request_argument(request, NULL));
+    struct arena *arena = (struct arena *)&server;
+    seen.status[0] = arena_request_extract(request, NULL, &arena);
+    seen.pointer[0] = arena;
+    seen.status[1] = arena_request_inject(request, NULL, NULL);
+    return server_echo(request, user);
+}
+
+static void null_names_are_not_there(void **state) {
+    serve_once(SERVER_MODE(state), read_null_names, GET("/x?a=b"), 200);
+    assert_string_equal(seen.text[0], "(null)");
+    assert_string_equal(seen.text[1], "(null)");
+    assert_int_equal(seen.status[0], ARENA_EINVAL);
+    assert_null(seen.pointer[0]);
+    assert_int_equal(seen.status[1], ARENA_EINVAL);
+}
+
+static enum MHD_Result release_too_often(struct arena_request *request, void *user) {
+    (void)user;
+    arena_request_release(arena_request_retain(request));
+    arena_request_release(request); /* panics: 500 */
+    return MHD_YES;
+}
+
+static void releasing_more_often_than_retained_panics(void **state) {
+    panics_record();
+    serve_once(SERVER_MODE(state), release_too_often, GET("/x"), 500);
+    assert_int_equal(panic_count(), 1);
+    arena_set_panic_handler(NULL, NULL);
+}
+
+static void destroy_while_retained(void *user) {
+    (void)user;
+    arena_mhd_destroy(server.mhd);
+}
+
+static void destroying_the_binding_while_a_request_is_retained_panics(void **state) {
+    panics_record();
+    server_start(&server, SERVER_MODE(state), keep, NULL);
+    client_connect(&client, server.port);
+    client_exchange(&client, GET("/kept"), 200, &reply);
+    client_close(&client);
+    server_stop_daemon(&server);
+    assert_panics(destroy_while_retained, NULL, "arena_mhd_destroy");
+    assert_string_equal(arena_request_url(kept), "/kept"); /* nothing has changed */
+    arena_request_release(kept_clone);                     /* a clone's reference is its request's */
+    server_destroy(&server);
+    arena_set_panic_handler(NULL, NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SERVER_TEST(method_url_headers_and_arguments_read_as_sent),
+        SERVER_TEST(a_clone_carries_its_arena_and_reads_the_same),
+        SERVER_TEST(bad_answers_are_refused_and_a_good_one_still_goes),
+        SERVER_TEST(an_answer_needs_no_body_and_no_type),
+        SERVER_TEST(static_memory_is_sent_with_its_type_and_status),
+        SERVER_TEST(a_handler_may_queue_its_own_response),
+        SERVER_TEST(an_interim_answer_is_not_an_answer),
+        SERVER_TEST(a_retained_request_reads_the_same_after_it_completed),
+        cmocka_unit_test(null_is_answered_not_followed),
+        SERVER_TEST(null_names_are_not_there),
+        SERVER_TEST(releasing_more_often_than_retained_panics),
+        SERVER_TEST(destroying_the_binding_while_a_request_is_retained_panics),
+    };
+    return support_run("mhd requests", tests);
+}
