@@ -1,0 +1,355 @@
+/* Arenas of mixed values: what a slot holds, how it is read back, what does not fit, and whose drop runs. */
+#include "support.h"
+
+#include <arena/arena.h>
+
+static struct arena *make(size_t capacity) {
+    struct arena *arena = NULL;
+    assert_int_equal(arena_create(arena_type_any(), capacity, &arena), ARENA_OK);
+    return arena;
+}
+
+struct largest {
+    char bytes[ARENA_ANY_MAX];
+};
+struct too_large {
+    char bytes[ARENA_ANY_MAX + 1];
+};
+
+static void each_slot_holds_a_value_with_its_type(void **state) {
+    (void)state;
+    struct arena *arena = make(5);
+    struct arena_any *number = ARENA_ANY_ALLOC(arena, int, 123);
+    struct arena_any *text = ARENA_ANY_ALLOC(arena, const char *, "hello");
+    struct arena_any *real = ARENA_ANY_ALLOC(arena, double, 2.5);
+    struct arena_any *flag = ARENA_ANY_ALLOC(arena, bool, true);
+    struct largest value;
+    memset(&value, 'z', sizeof value);
+    struct arena_any *large = ARENA_ANY_ALLOC(arena, struct largest, value);
+    assert_int_equal(*ARENA_ANY_GET(number, int), 123);
+    assert_string_equal(*ARENA_ANY_GET(text, const char *), "hello");
+    assert_true(*ARENA_ANY_GET(real, double) == 2.5);
+    assert_true(*ARENA_ANY_GET(flag, bool));
+    assert_memory_equal(ARENA_ANY_GET(large, struct largest), &value, sizeof value);
+    assert_string_equal(arena_any_type(flag)->name, "bool");
+    assert_string_equal(arena_any_type(text)->name, "const char *");
+    assert_int_equal(arena_any_type(large)->size, ARENA_ANY_MAX);
+    assert_int_equal(arena_used(arena), 5);
+    *ARENA_ANY_GET(number, int) = 124; /* it is the value, not a copy */
+    assert_int_equal(*ARENA_ANY_GET(number, int), 124);
+    arena_destroy(arena);
+}
+
+static void another_type_reads_as_null(void **state) {
+    (void)state;
+    struct arena *arena = make(2);
+    struct arena_any *slot = ARENA_ANY_ALLOC(arena, float, 1.0F);
+    assert_null(ARENA_ANY_GET(slot, int32_t));
+    assert_null(ARENA_ANY_GET(slot, double));
+    const struct arena_type other_align = {"float", sizeof(float), 1, NULL};
+    const struct arena_type other_size = {"float", 8, _Alignof(float), NULL};
+    assert_null(arena_any_get(slot, &other_align));
+    assert_null(arena_any_get(slot, &other_size));
+    assert_null(arena_any_get(slot, NULL));
+    assert_null(arena_any_get(NULL, ARENA_TYPE(float)));
+    assert_null(arena_any_type(NULL));
+    assert_non_null(ARENA_ANY_GET(slot, float));
+    arena_destroy(arena);
+}
+
+static void zeroed_slots_hold_nothing(void **state) {
+    (void)state;
+    struct arena *arena = make(4);
+    struct arena_any *slot = arena_alloc(arena, NULL);
+    assert_null(arena_any_type(slot));
+    assert_null(ARENA_ANY_GET(slot, int));
+    slot = arena_alloc_slab(arena, 1);
+    assert_null(arena_any_type(slot));
+    struct arena_any *zero = arena_alloc_any(arena, ARENA_TYPE(int), NULL);
+    assert_int_equal(*ARENA_ANY_GET(zero, int), 0); /* a zeroed value has a type */
+    arena_reset(arena);
+    ARENA_ANY_ALLOC(arena, int, -1);
+    arena_reset(arena);
+    struct arena_any *again = arena_try_alloc_any(arena, ARENA_TYPE(double), NULL);
+    assert_true(*ARENA_ANY_GET(again, double) == 0.0);
+    arena_destroy(arena);
+}
+
+static void every_alignment_up_to_max_align_is_kept(void **state) {
+    (void)state;
+    struct arena *arena = make(30);
+    char bytes[ARENA_ANY_MAX];
+    memset(bytes, 0x3c, sizeof bytes);
+    for (size_t align = 1; align <= _Alignof(max_align_t); align *= 2) {
+        for (size_t size = align; size <= ARENA_ANY_MAX; size *= 2) {
+            const struct arena_type type = {"aligned", size, align, NULL};
+            struct arena_any *slot = arena_alloc_any(arena, &type, bytes);
+            void *value = arena_any_get(slot, &type);
+            assert_non_null(value);
+            assert_true(((uintptr_t)value & (align - 1)) == 0);
+            assert_memory_equal(value, bytes, size);
+        }
+    }
+    arena_destroy(arena);
+}
+
+static void limits_have_functions_for_bindings(void **state) {
+    (void)state;
+    assert_int_equal(arena_any_max(), ARENA_ANY_MAX);
+    assert_int_equal(ARENA_ANY_MAX, 32);
+    struct arena *arena = make(2);
+    char *first = (char *)ARENA_ANY_ALLOC(arena, int, 1);
+    char *second = (char *)ARENA_ANY_ALLOC(arena, int, 1);
+    assert_int_equal(second - first, arena_any_slot_size());
+    assert_int_equal(arena_type_of(arena)->size, arena_any_slot_size());
+    arena_destroy(arena);
+}
+
+/* --- what does not fit -------------------------------------------------------------------------------------------- */
+
+struct request {
+    struct arena *arena;
+    const struct arena_type *type;
+};
+
+static const char zeros[128];
+
+static void do_alloc(void *user) {
+    struct request *request = user;
+    arena_alloc_any(request->arena, request->type, zeros);
+}
+
+static void refused(struct arena *arena, const struct arena_type *type) {
+    struct request request = {arena, type};
+    size_t used = arena_used(arena);
+    assert_null(arena_try_alloc_any(arena, type, zeros));
+    assert_null(arena_try_alloc_any(arena, type, NULL));
+    assert_panics(do_alloc, &request, "arena_alloc_any");
+    assert_int_equal(arena_used(arena), used);
+}
+
+static void values_that_do_not_fit_are_refused(void **state) {
+    (void)state;
+    struct arena *arena = make(3);
+    struct arena_any *kept = ARENA_ANY_ALLOC(arena, int, 5);
+    const size_t over = 2 * _Alignof(max_align_t);
+    const struct arena_type over_aligned = {"over-aligned", 1, over, NULL};
+    const struct arena_type no_size = {"no size", 0, 1, NULL};
+    const struct arena_type no_align = {"no align", 1, 0, NULL};
+    const struct arena_type odd_align = {"odd align", 3, 3, NULL};
+    const struct arena_type no_name = {NULL, 1, 1, NULL};
+    const struct arena_type giant = {"giant", SIZE_MAX, 1, NULL};
+    refused(arena, ARENA_TYPE(struct too_large));
+    refused(arena, &giant);
+    refused(arena, &over_aligned);
+    refused(arena, &no_size);
+    refused(arena, &no_align);
+    refused(arena, &odd_align);
+    refused(arena, &no_name);
+    refused(arena, NULL);
+    assert_int_equal(*ARENA_ANY_GET(kept, int), 5);
+    ARENA_ANY_ALLOC(arena, int, 6);
+    ARENA_ANY_ALLOC(arena, int, 7);
+    refused(arena, ARENA_TYPE(int)); /* full */
+    refused(arena, ARENA_TYPE(long));
+    arena_destroy(arena);
+}
+
+static void arenas_of_other_types_are_refused(void **state) {
+    (void)state;
+    struct arena *arena = NULL;
+    const struct arena_type same_size = {"int", arena_any_slot_size(), arena_type_any()->align, NULL};
+    assert_int_equal(arena_create(&same_size, 3, &arena), ARENA_OK);
+    refused(arena, ARENA_TYPE(int));
+    arena_destroy(arena);
+    struct request request = {NULL, ARENA_TYPE(int)};
+    assert_panics(do_alloc, &request, "arena_alloc_any");
+    assert_null(arena_try_alloc_any(NULL, ARENA_TYPE(int), zeros));
+}
+
+/* --- descriptors -------------------------------------------------------------------------------------------------- */
+
+static void descriptors_are_copied_and_shared(void **state) {
+    (void)state;
+    struct arena *arena = make(3);
+    char name[] = "short-lived";
+    struct arena_type type = {name, 4, 4, NULL};
+    struct arena_any *first = arena_alloc_any(arena, &type, zeros);
+    char other_name[] = "short-lived";
+    struct arena_type other = {other_name, 4, 4, NULL};
+    struct arena_any *second = arena_alloc_any(arena, &other, zeros);
+    memset(name, 'x', sizeof name - 1);
+    memset(&type, 0x7f, sizeof type);
+    assert_string_equal(arena_any_type(first)->name, "short-lived");
+    assert_ptr_equal(arena_any_type(first), arena_any_type(second)); /* one copy of each distinct descriptor */
+    assert_non_null(arena_any_get(first, &other));
+    arena_destroy(arena);
+}
+
+static void descriptors_outlive_resets(void **state) {
+    (void)state;
+    struct arena *arena = make(3);
+    struct arena_any *slot = ARENA_ANY_ALLOC(arena, int, 1);
+    const struct arena_type *type = arena_any_type(slot);
+    arena_reset(arena);
+    for (int i = 0; i < 3; i++) ARENA_ANY_ALLOC(arena, long, 1L);
+    arena_reset(arena);
+    assert_string_equal(type->name, "int");
+    slot = ARENA_ANY_ALLOC(arena, int, 1);
+    assert_ptr_equal(arena_any_type(slot), type);
+    arena_destroy(arena);
+}
+
+static void thousands_of_types_are_told_apart(void **state) {
+    (void)state;
+    size_t count = support_rounds(3000, 400);
+    struct arena *arena = make(count);
+    struct arena_any **slots = calloc(count, sizeof(struct arena_any *));
+    assert_non_null(slots);
+    char name[32];
+    for (size_t i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "type %zu", i);
+        const struct arena_type type = {name, sizeof i, _Alignof(size_t), NULL};
+        slots[i] = arena_alloc_any(arena, &type, &i);
+    }
+    for (size_t i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "type %zu", i);
+        assert_string_equal(arena_any_type(slots[i])->name, name);
+        const struct arena_type type = {name, sizeof i, _Alignof(size_t), NULL};
+        size_t *value = arena_any_get(slots[i], &type);
+        assert_non_null(value);
+        assert_int_equal(*value, i);
+        snprintf(name, sizeof name, "type %zu", i + 1);
+        assert_null(arena_any_get(slots[i], &type));
+    }
+    free(slots);
+    arena_destroy(arena);
+}
+
+/* --- drops -------------------------------------------------------------------------------------------------------- */
+
+static int order[16];
+static size_t order_count;
+
+static void drop_first_kind(void *value) {
+    if (order_count < 16) order[order_count] = 100 + *(int *)value;
+    order_count++;
+}
+
+static void drop_second_kind(void *value) {
+    if (order_count < 16) order[order_count] = 200 + *(int *)value;
+    order_count++;
+}
+
+static void each_value_s_own_drop_runs_last_to_first(void **state) {
+    (void)state;
+    /* The first two are the same type by name, size and align; yet each value has its own destructor. */
+    const struct arena_type first = {"counted", sizeof(int), _Alignof(int), drop_first_kind};
+    const struct arena_type second = {"counted", sizeof(int), _Alignof(int), drop_second_kind};
+    const struct arena_type none = {"counted", sizeof(int), _Alignof(int), NULL};
+    struct arena *arena = make(8);
+    for (int round = 0; round < 2; round++) {
+        int value = 1;
+        struct arena_any *slot = arena_alloc_any(arena, &first, &value);
+        value = 2;
+        arena_alloc_any(arena, &second, &value);
+        value = 3;
+        arena_alloc_any(arena, &none, &value);
+        arena_alloc(arena, NULL);
+        value = 4;
+        arena_alloc_any(arena, &first, &value);
+        assert_int_equal(*(int *)arena_any_get(slot, &second), 1);
+        assert_int_equal(*(int *)arena_any_get(slot, &none), 1);
+        order_count = 0;
+        arena_reset(arena);
+        assert_int_equal(order_count, 3);
+        assert_int_equal(order[0], 104);
+        assert_int_equal(order[1], 202);
+        assert_int_equal(order[2], 101);
+        arena_reset(arena);
+        assert_int_equal(order_count, 3);
+    }
+    int value = 9;
+    arena_alloc_any(arena, &second, &value);
+    order_count = 0;
+    arena_destroy(arena);
+    assert_int_equal(order_count, 1);
+    assert_int_equal(order[0], 209);
+}
+
+static void refused_values_are_not_dropped(void **state) {
+    (void)state;
+    const struct arena_type type = {"counted", sizeof(int), _Alignof(int), drop_first_kind};
+    struct arena *arena = make(1);
+    int value = 1;
+    arena_alloc_any(arena, &type, &value);
+    assert_null(arena_try_alloc_any(arena, &type, &value));
+    order_count = 0;
+    arena_destroy(arena);
+    assert_int_equal(order_count, 1);
+}
+
+/* --- the other handles -------------------------------------------------------------------------------------------- */
+
+static void concurrent_arenas_hold_mixed_values(void **state) {
+    (void)state;
+    struct arena_concurrent *arena = NULL;
+    const struct arena_type type = {"counted", sizeof(int), _Alignof(int), drop_first_kind};
+    assert_int_equal(arena_concurrent_create(arena_type_any(), 2, &arena), ARENA_OK);
+    int value = 3;
+    struct arena_any *slot = arena_concurrent_alloc_any(arena, &type, &value);
+    assert_int_equal(*(int *)arena_any_get(slot, &type), 3);
+    assert_null(arena_concurrent_try_alloc_any(arena, ARENA_TYPE(struct too_large), NULL));
+    assert_int_equal(arena_concurrent_used(arena), 1);
+    assert_non_null(arena_concurrent_try_alloc_any(arena, ARENA_TYPE(int), &value));
+    assert_null(arena_concurrent_try_alloc_any(arena, ARENA_TYPE(int), &value));
+    order_count = 0;
+    arena_concurrent_reset(arena);
+    assert_int_equal(order_count, 1);
+    struct arena *held = NULL;
+    assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+    assert_non_null(arena_alloc_any(held, &type, &value));
+    arena_concurrent_release(arena);
+    arena_concurrent_destroy(arena);
+    assert_int_equal(order_count, 2);
+}
+
+static void put_mixed(struct arena *arena, void *user) {
+    int *total = user;
+    struct arena_any *slot = ARENA_ANY_ALLOC(arena, int, 5);
+    const struct arena_type type = {"counted", sizeof(int), _Alignof(int), drop_first_kind};
+    arena_alloc_any(arena, &type, ARENA_ANY_GET(slot, int));
+    *total += (int)arena_used(arena);
+}
+
+static void pools_hold_mixed_values(void **state) {
+    (void)state;
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create(arena_type_any(), 4, &pool), ARENA_OK);
+    order_count = 0;
+    int total = 0;
+    for (int i = 0; i < 5; i++) assert_int_equal(arena_pool_execute(pool, put_mixed, &total), ARENA_OK);
+    assert_int_equal(total, 10);
+    assert_int_equal(order_count, 5);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_slot_holds_a_value_with_its_type),
+        cmocka_unit_test(another_type_reads_as_null),
+        cmocka_unit_test(zeroed_slots_hold_nothing),
+        cmocka_unit_test(every_alignment_up_to_max_align_is_kept),
+        cmocka_unit_test(limits_have_functions_for_bindings),
+        cmocka_unit_test(values_that_do_not_fit_are_refused),
+        cmocka_unit_test(arenas_of_other_types_are_refused),
+        cmocka_unit_test(descriptors_are_copied_and_shared),
+        cmocka_unit_test(descriptors_outlive_resets),
+        cmocka_unit_test(thousands_of_types_are_told_apart),
+        cmocka_unit_test(each_value_s_own_drop_runs_last_to_first),
+        cmocka_unit_test(refused_values_are_not_dropped),
+        cmocka_unit_test(concurrent_arenas_hold_mixed_values),
+        cmocka_unit_test(pools_hold_mixed_values),
+    };
+    return support_run("mixed values", tests);
+}

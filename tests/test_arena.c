@@ -1,0 +1,1147 @@
+/* The single-owner arena: creation, slots and slabs, capacity and overflow, clearing, drops, options, misuse. */
+#define _GNU_SOURCE
+
+#include "support.h"
+
+#include <arena/arena.h>
+
+static struct arena *make(const struct arena_type *type, size_t capacity) {
+    struct arena *arena = NULL;
+    assert_int_equal(arena_create(type, capacity, &arena), ARENA_OK);
+    assert_non_null(arena);
+    return arena;
+}
+
+static struct arena *make_with(const struct arena_type *type, size_t capacity, uint32_t clear, uint32_t flags) {
+    struct arena_options options = {sizeof options, clear, flags};
+    struct arena *arena = NULL;
+    assert_int_equal(arena_create_with(type, capacity, &options, &arena), ARENA_OK);
+    assert_non_null(arena);
+    return arena;
+}
+
+static size_t round_up(size_t size, size_t align) { return (size + align - 1) / align * align; }
+
+static size_t stride_of(const struct arena_type *type) { return round_up(type->size, type->align); }
+
+static bool aligned(const void *pointer, size_t align) { return ((uintptr_t)pointer & (align - 1)) == 0; }
+
+static void fill_bytes(void *memory, int value, size_t size_bytes) { memset(memory, value, size_bytes); }
+
+/* --- creation ----------------------------------------------------------------------------------------------------- */
+
+static void new_arena_is_empty(void **state) {
+    (void)state;
+    struct arena *arena = make(ARENA_TYPE(int), 4);
+    assert_int_equal(arena_cap(arena), 4);
+    assert_int_equal(arena_used(arena), 0);
+    assert_int_equal(arena_remaining(arena), 4);
+    arena_destroy(arena);
+}
+
+static void create_refuses_what_is_invalid(void **state) {
+    (void)state;
+    const struct arena_type good = {"t", 4, 4, NULL};
+    const struct arena_type no_name = {NULL, 4, 4, NULL};
+    const struct arena_type no_size = {"t", 0, 4, NULL};
+    const struct arena_type *const bad[] = {
+        NULL,
+        &no_name,
+        &no_size,
+        &(const struct arena_type){"t", 4, 0, NULL},
+        &(const struct arena_type){"t", 4, 3, NULL},
+        &(const struct arena_type){"t", 4, 6, NULL},
+        &(const struct arena_type){"t", 4, 4097, NULL},
+        &(const struct arena_type){"t", 4, SIZE_MAX, NULL},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        int anything = 0;
+        struct arena *arena = (struct arena *)(void *)&anything;
+        assert_int_equal(arena_create(bad[i], 4, &arena), ARENA_EINVAL);
+        assert_null(arena);
+        arena = (struct arena *)(void *)&anything;
+        assert_int_equal(arena_create_with(bad[i], 4, NULL, &arena), ARENA_EINVAL);
+        assert_null(arena);
+    }
+    assert_int_equal(arena_create(&good, 4, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_create_with(&good, 4, NULL, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_create(NULL, 4, NULL), ARENA_EINVAL);
+}
+
+static void capacity_zero_is_legal(void **state) {
+    (void)state;
+    struct arena *arena = make(ARENA_TYPE(int), 0);
+    assert_int_equal(arena_cap(arena), 0);
+    assert_int_equal(arena_used(arena), 0);
+    assert_int_equal(arena_remaining(arena), 0);
+    assert_null(arena_try_alloc(arena, NULL));
+    assert_null(arena_try_alloc_slab(arena, 1));
+    assert_non_null(arena_try_alloc_slab(arena, 0));
+    assert_non_null(arena_alloc_slab(arena, 0));
+    arena_reset(arena);
+    arena_trim(arena);
+    assert_null(arena_try_alloc(arena, NULL));
+    arena_destroy(arena);
+}
+
+static void every_power_of_two_up_to_4096_is_an_alignment(void **state) {
+    (void)state;
+    for (size_t align = 1; align <= 4096; align *= 2) {
+        const struct arena_type type = {"aligned", 1, align, NULL};
+        struct arena *arena = make(&type, 3);
+        for (int i = 0; i < 3; i++) assert_true(aligned(arena_alloc(arena, NULL), align));
+        assert_true(aligned(arena_alloc_slab(arena, 0), align));
+        arena_destroy(arena);
+    }
+}
+
+/* Above 4096 either there is no memory for it, or it is kept. */
+static void larger_alignments_are_kept_or_refused(void **state) {
+    (void)state;
+    for (size_t align = 8192; align != 0; align *= 2) {
+        const struct arena_type type = {"wide", 1, align, NULL};
+        struct arena *arena = NULL;
+        int status = arena_create(&type, 2, &arena);
+        if (status == ARENA_OK) {
+            assert_true(aligned(arena_alloc(arena, NULL), align));
+            assert_true(aligned(arena_alloc(arena, NULL), align));
+            assert_null(arena_try_alloc(arena, NULL));
+            arena_destroy(arena);
+        } else {
+            assert_int_equal(status, ARENA_ENOMEM);
+            assert_null(arena);
+        }
+    }
+}
+
+/* Strides that are no multiple of a word, in all their boundary cases around the capacity. */
+static void exactly_capacity_elements_fit_at_every_alignment(void **state) {
+    (void)state;
+    static const size_t capacities[] = {0, 1, 2, 3, 7, 64, 100};
+    for (size_t align = 1; align <= 4096; align *= 2) {
+        const size_t sizes[] = {1, align - 1, align, align + 1, align * 3 / 2 + 1, align * 2 - 1, 5};
+        for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+            if (sizes[s] == 0) continue;
+            const struct arena_type type = {"boundary", sizes[s], align, NULL};
+            size_t stride = stride_of(&type);
+            for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
+                size_t capacity = capacities[c];
+                struct arena *arena = make(&type, capacity);
+                char *base = arena_alloc_slab(arena, 0);
+                for (size_t i = 0; i < capacity; i++) {
+                    assert_int_equal(arena_remaining(arena), capacity - i);
+                    assert_ptr_equal(arena_try_alloc(arena, NULL), base + i * stride);
+                }
+                assert_null(arena_try_alloc(arena, NULL));
+                assert_null(arena_try_alloc_slab(arena, 1));
+                assert_int_equal(arena_used(arena), capacity);
+                arena_reset(arena);
+                assert_null(arena_try_alloc_slab(arena, capacity + 1));
+                if (capacity > 0) {
+                    assert_ptr_equal(arena_try_alloc_slab(arena, capacity - 1), base);
+                    assert_null(arena_try_alloc_slab(arena, 2));
+                    assert_ptr_equal(arena_try_alloc_slab(arena, 1), base + (capacity - 1) * stride);
+                    arena_reset(arena);
+                    char *slab = arena_try_alloc_slab(arena, capacity);
+                    assert_ptr_equal(slab, base);
+                    fill_bytes(slab, 0x5a, capacity * stride); /* all of it is ours */
+                }
+                assert_int_equal(arena_remaining(arena), 0);
+                arena_destroy(arena);
+            }
+        }
+    }
+}
+
+/* --- slots -------------------------------------------------------------------------------------------------------- */
+
+static void alloc_copies_the_value(void **state) {
+    (void)state;
+    struct arena *arena = make(ARENA_TYPE(int), 4);
+    int value = 10;
+    int *first = arena_alloc(arena, &value);
+    value = 20;
+    int *second = arena_alloc(arena, &value);
+    value = 30;
+    assert_int_equal(*first, 10);
+    assert_int_equal(*second, 20);
+    assert_ptr_equal(second, first + 1);
+    assert_int_equal(arena_used(arena), 2);
+    assert_int_equal(arena_remaining(arena), 2);
+    arena_destroy(arena);
+}
+
+static void try_alloc_copies_the_value(void **state) {
+    (void)state;
+    struct arena *arena = make(ARENA_TYPE(int), 2);
+    int value = 7;
+    int *slot = arena_try_alloc(arena, &value);
+    assert_non_null(slot);
+    assert_ptr_not_equal(slot, &value);
+    assert_int_equal(*slot, 7);
+    arena_destroy(arena);
+}
+
+static void null_value_is_a_zeroed_slot(void **state) {
+    (void)state;
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
+        struct arena *arena = make_with(ARENA_TYPE(int64_t), 4, clear, 0);
+        for (int round = 0; round < 3; round++) {
+            for (int i = 0; i < 4; i++) {
+                int64_t *slot = i % 2 ? arena_alloc(arena, NULL) : arena_try_alloc(arena, NULL);
+                assert_non_null(slot);
+                assert_true(*slot == 0);
+                *slot = -1;
+            }
+            arena_reset(arena);
+            int64_t *slab = arena_alloc_slab_with(arena, NULL, 4);
+            assert_true(all_zero(slab, 4 * sizeof *slab));
+            fill_bytes(slab, 0xff, 4 * sizeof *slab);
+            arena_reset(arena);
+            slab = arena_try_alloc_slab_with(arena, NULL, 4);
+            assert_true(all_zero(slab, 4 * sizeof *slab));
+            fill_bytes(slab, 0xff, 4 * sizeof *slab);
+            arena_reset(arena);
+        }
+        arena_destroy(arena);
+    }
+}
+
+/* Every size takes its own way of copying; sources are not aligned; neighbours must stay as they are. */
+static void values_of_every_size_arrive_whole(void **state) {
+    (void)state;
+    enum { COUNT = 5, LARGEST = 300 };
+    static unsigned char source[COUNT * LARGEST + 16];
+    for (size_t i = 0; i < sizeof source; i++) source[i] = (unsigned char)(i * 7 + 1);
+    for (size_t align = 1; align <= 16; align *= 2) {
+        for (size_t size = 1; size <= LARGEST; size++) {
+            const struct arena_type type = {"bytes", size, align, NULL};
+            size_t stride = stride_of(&type);
+            struct arena *arena = make(&type, COUNT);
+            for (size_t i = 0; i < COUNT; i++) {
+                assert_non_null(i % 2 ? arena_alloc(arena, source + 1 + i) : arena_try_alloc(arena, source + 1 + i));
+            }
+            assert_null(arena_try_alloc(arena, source));
+            arena_reset(arena);
+            char *base = arena_alloc_slab(arena, 0);
+            for (size_t i = 0; i < COUNT; i++) arena_alloc(arena, source + 1 + i);
+            for (size_t i = 0; i < COUNT; i++) {
+                assert_memory_equal(base + i * stride, source + 1 + i, size);
+                assert_true(all_zero(base + i * stride + size, stride - size));
+            }
+            arena_reset(arena);
+            assert_ptr_equal(arena_alloc_slab_with(arena, source + 1, COUNT), base);
+            for (size_t i = 0; i < COUNT; i++) {
+                assert_memory_equal(base + i * stride, source + 1 + i * size, size); /* the source's stride is size */
+                assert_true(all_zero(base + i * stride + size, stride - size));
+            }
+            arena_destroy(arena);
+        }
+    }
+}
+
+static void value_may_lie_in_the_arena_itself(void **state) {
+    (void)state;
+    struct arena *arena = make(ARENA_TYPE(int), 6);
+    int values[] = {1, 2};
+    int *slab = arena_alloc_slab_with(arena, values, 2);
+    int *copy = arena_alloc(arena, slab + 1);
+    assert_int_equal(*copy, 2);
+    int *again = arena_alloc_slab_with(arena, slab, 3);
+    assert_int_equal(again[0], 1);
+    assert_int_equal(again[1], 2);
+    assert_int_equal(again[2], 2);
+    arena_destroy(arena);
+}
+
+static void large_elements_work(void **state) {
+    (void)state;
+    const struct arena_type type = {"page and a bit", 5000, 8, NULL};
+    static unsigned char source[5000];
+    fill_bytes(source, 0xab, sizeof source);
+    struct arena *arena = make(&type, 10);
+    char *previous = NULL;
+    for (int i = 0; i < 10; i++) {
+        char *slot = arena_alloc(arena, source);
+        assert_memory_equal(slot, source, sizeof source);
+        if (previous != NULL) assert_ptr_equal(slot, previous + 5000);
+        previous = slot;
+    }
+    arena_destroy(arena);
+}
+
+/* --- slabs -------------------------------------------------------------------------------------------------------- */
+
+static void slabs_are_contiguous_and_zeroed(void **state) {
+    (void)state;
+    struct arena *arena = make(ARENA_TYPE(int), 8);
+    int *slab = arena_alloc_slab(arena, 3);
+    assert_true(all_zero(slab, 3 * sizeof *slab));
+    slab[0] = 10;
+    slab[1] = 20;
+    slab[2] = 30;
+    int value = 40;
+    int *next = arena_alloc(arena, &value);
+    assert_ptr_equal(next, slab + 3);
+    assert_int_equal(slab[0] + slab[1] + slab[2] + *next, 100);
+    assert_int_equal(arena_used(arena), 4);
+    int *rest = arena_try_alloc_slab(arena, 4);
+    assert_ptr_equal(rest, next + 1);
+    assert_int_equal(arena_remaining(arena), 0);
+    arena_destroy(arena);
+}
+
+static void slabs_copy_values_in(void **state) {
+    (void)state;
+    struct arena *arena = make(ARENA_TYPE(int), 6);
+    static const int values[] = {1, 2, 3};
+    int *slab = arena_alloc_slab_with(arena, values, 3);
+    int *other = arena_try_alloc_slab_with(arena, values, 3);
+    assert_memory_equal(slab, values, sizeof values);
+    assert_memory_equal(other, values, sizeof values);
+    assert_ptr_equal(other, slab + 3);
+    assert_null(arena_try_alloc_slab_with(arena, values, 1));
+    arena_destroy(arena);
+}
+
+static void slab_of_zero_takes_nothing_even_when_full(void **state) {
+    (void)state;
+    static const int value = 5;
+    struct arena *arena = make(ARENA_TYPE(int), 2);
+    for (int filled = 0; filled <= 2; filled++) {
+        assert_non_null(arena_alloc_slab(arena, 0));
+        assert_non_null(arena_try_alloc_slab(arena, 0));
+        assert_non_null(arena_alloc_slab_with(arena, &value, 0));
+        assert_non_null(arena_try_alloc_slab_with(arena, &value, 0));
+        assert_non_null(arena_alloc_slab_with(arena, NULL, 0));
+        assert_non_null(arena_try_alloc_slab_with(arena, NULL, 0));
+        assert_int_equal(arena_used(arena), filled);
+        if (filled < 2) assert_int_equal(*(int *)arena_alloc(arena, &value), 5);
+    }
+    arena_destroy(arena);
+}
+
+/* --- failures ----------------------------------------------------------------------------------------------------- */
+
+struct request {
+    struct arena *arena;
+    const void *values;
+    size_t count;
+};
+
+static void do_alloc(void *user) {
+    struct request *request = user;
+    arena_alloc(request->arena, request->values);
+}
+static void do_alloc_slab(void *user) {
+    struct request *request = user;
+    arena_alloc_slab(request->arena, request->count);
+}
+static void do_alloc_slab_with(void *user) {
+    struct request *request = user;
+    arena_alloc_slab_with(request->arena, request->values, request->count);
+}
+
+static void full_arena_panics_and_try_returns_null(void **state) {
+    (void)state;
+    struct arena *arena = make(ARENA_TYPE(int), 2);
+    static const int values[] = {1, 2, 3};
+    struct request request = {arena, values, 1};
+    arena_alloc_slab_with(arena, values, 2);
+    assert_panics(do_alloc, &request, "arena_alloc");
+    assert_panics(do_alloc_slab, &request, "arena_alloc_slab");
+    assert_panics(do_alloc_slab_with, &request, "arena_alloc_slab_with");
+    assert_null(arena_try_alloc(arena, values));
+    assert_null(arena_try_alloc_slab(arena, 1));
+    assert_null(arena_try_alloc_slab_with(arena, values, 1));
+    assert_int_equal(arena_used(arena), 2);
+    arena_destroy(arena);
+}
+
+/* count x stride over the boundary table: each count that is too large fails, and nothing changes. */
+static void counts_that_do_not_fit_change_nothing(void **state) {
+    (void)state;
+    static const size_t sizes[] = {1, 2, 3, 4, 7, 8, 12, 24, 1000, 4096};
+    static const unsigned char values[2 * 4096] = {1};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        size_t n = sizes[s];
+        const size_t counts[] = {
+            4,
+            5,
+            (size_t)1 << 31,
+            ((size_t)1 << 31) + 1,
+            (size_t)UINT32_MAX,
+            (size_t)UINT32_MAX + (sizeof(size_t) > 4 ? 1 : 0),
+            (size_t)UINT32_MAX + (sizeof(size_t) > 4 ? 2 : 0),
+            SIZE_MAX / n - 1,
+            SIZE_MAX / n,
+            SIZE_MAX / n + (n > 1 ? 1 : 0),
+            SIZE_MAX / 2,
+            SIZE_MAX / 2 + 1,
+            SIZE_MAX - 1,
+            SIZE_MAX,
+        };
+        const struct arena_type type = {"n bytes", n, 1, NULL};
+        struct arena *arena = make(&type, 6);
+        char *first = arena_alloc_slab_with(arena, values, 2);
+        fill_bytes(first + n, 0x77, n);
+        static char before[2 * 4096];
+        memcpy(before, first, 2 * n);
+        struct request request = {arena, values, 0};
+        for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+            request.count = counts[c];
+            if (counts[c] == 4) continue; /* would fit: see below */
+            assert_null(arena_try_alloc_slab(arena, counts[c]));
+            assert_null(arena_try_alloc_slab_with(arena, values, counts[c]));
+            assert_null(arena_try_alloc_slab_with(arena, NULL, counts[c]));
+            assert_panics(do_alloc_slab, &request, "arena_alloc_slab");
+            assert_panics(do_alloc_slab_with, &request, "arena_alloc_slab_with");
+            assert_int_equal(arena_used(arena), 2);
+            assert_int_equal(arena_remaining(arena), 4);
+            assert_int_equal(arena_cap(arena), 6);
+            assert_memory_equal(first, before, 2 * n);
+        }
+        char *rest = arena_try_alloc_slab(arena, 4);
+        assert_ptr_equal(rest, first + 2 * n);
+        assert_true(all_zero(rest, 4 * n));
+        arena_destroy(arena);
+    }
+}
+
+/* size x capacity over the boundary table: what overflows or cannot be addressed is ENOMEM, never a small arena. */
+static void capacities_that_do_not_fit_are_enomem(void **state) {
+    (void)state;
+    const size_t word = sizeof(size_t) > 4 ? (size_t)UINT32_MAX + 1 : 0;
+    const size_t sizes[] = {1,
+                            2,
+                            3,
+                            7,
+                            8,
+                            24,
+                            4096,
+                            (size_t)1 << 31,
+                            word == 0 ? 9 : word,
+                            word == 0 ? 10 : word + 1,
+                            SIZE_MAX / 3,
+                            SIZE_MAX / 2,
+                            SIZE_MAX / 2 + 1,
+                            SIZE_MAX - 1,
+                            SIZE_MAX};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        size_t n = sizes[s];
+        const size_t capacities[] = {
+            (size_t)1 << 31, word, word + 1, SIZE_MAX / n - 1, SIZE_MAX / n, SIZE_MAX / n + (n > 1 ? 1 : 0), SIZE_MAX};
+        for (size_t align = 1; align <= 4096; align *= 64) {
+            for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
+                size_t capacity = capacities[c];
+                if (capacity == 0) continue;
+                const struct arena_type type = {"huge", n, align, NULL};
+                struct arena *arena = (struct arena *)(void *)&s;
+                int status = arena_create(&type, capacity, &arena);
+                /* 2^47 bytes are all that a process of a 64-bit machine has, at most. */
+                bool impossible = n > SIZE_MAX - (align - 1) || stride_of(&type) > (SIZE_MAX >> 1) / capacity ||
+                                  (sizeof(size_t) > 4 && stride_of(&type) * capacity > SIZE_MAX >> 8);
+                if (status == ARENA_OK) {
+                    assert_false(impossible);
+                    assert_int_equal(arena_cap(arena), capacity);
+                    assert_int_equal(arena_remaining(arena), capacity);
+                    arena_destroy(arena);
+                } else {
+                    assert_int_equal(status, ARENA_ENOMEM);
+                    assert_null(arena);
+                }
+            }
+        }
+    }
+}
+
+static void the_same_holds_for_the_other_handles(void **state) {
+    (void)state;
+    const struct arena_type type = {"huge", 24, 8, NULL};
+    const size_t capacities[] = {SIZE_MAX / 24, SIZE_MAX / 24 + 1, SIZE_MAX / 8, SIZE_MAX};
+    for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
+        struct arena_concurrent *concurrent = (struct arena_concurrent *)(void *)&c;
+        assert_int_equal(arena_concurrent_create(&type, capacities[c], &concurrent), ARENA_ENOMEM);
+        assert_null(concurrent);
+        struct arena_pool *pool = (struct arena_pool *)(void *)&c;
+        assert_int_equal(arena_pool_create(&type, capacities[c], &pool), ARENA_ENOMEM);
+        assert_null(pool);
+    }
+}
+
+/* --- capacity is reserved, not used ------------------------------------------------------------------------------- */
+
+enum { MIB = 1 << 20 };
+
+static void huge_arenas_cost_nothing_until_filled(void **state) {
+    (void)state;
+    if (sizeof(size_t) < 8) skip();
+    static const size_t capacities[] = {(size_t)1 << 30, (size_t)1 << 33, (size_t)1 << 37};
+    for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
+        size_t before = support_resident_bytes();
+        struct arena *arena = NULL;
+        int status = arena_create(ARENA_TYPE(int64_t), capacities[c], &arena);
+        if (support_slow() && status == ARENA_ENOMEM) continue; /* the checker's own address space */
+        assert_int_equal(status, ARENA_OK); /* up to 2^40 bytes */
+        assert_int_equal(arena_cap(arena), capacities[c]);
+        int64_t value = 5;
+        int64_t *first = arena_alloc(arena, &value);
+        int64_t *slab = arena_alloc_slab(arena, 1000);
+        assert_ptr_equal(slab, first + 1);
+        assert_true(all_zero(slab, 1000 * sizeof *slab));
+        if (!support_slow()) assert_true(support_resident_bytes() < before + 4 * MIB);
+        assert_int_equal(arena_remaining(arena), capacities[c] - 1001);
+        arena_reset(arena);
+        assert_ptr_equal(arena_alloc(arena, NULL), first);
+        arena_destroy(arena);
+        if (!support_slow()) assert_true(support_resident_bytes() < before + 4 * MIB);
+    }
+}
+
+static void fresh_slabs_cost_nothing_until_touched(void **state) {
+    (void)state;
+    if (sizeof(size_t) < 8 || support_slow()) skip();
+    struct arena *arena = make(ARENA_TYPE(char), (size_t)1 << 34);
+    size_t before = support_resident_bytes();
+    char *slab = arena_alloc_slab(arena, (size_t)1 << 32);
+    slab[0] = 1;
+    slab[((size_t)1 << 32) - 1] = 2;
+    assert_int_equal(slab[(size_t)1 << 31], 0);
+    assert_true(support_resident_bytes() < before + 32 * MIB);
+    assert_int_equal(arena_used(arena), (size_t)1 << 32);
+    arena_destroy(arena);
+}
+
+static void destroy_gives_memory_back(void **state) {
+    (void)state;
+    if (support_slow()) skip();
+    size_t before = support_resident_bytes();
+    for (int round = 0; round < 8; round++) {
+        struct arena *arena = make(ARENA_TYPE(char), 64 * MIB);
+        fill_bytes(arena_alloc_slab(arena, 32 * MIB), 1, 32 * MIB);
+        arena_destroy(arena);
+    }
+    assert_true(support_resident_bytes() < before + 16 * MIB);
+}
+
+static void trim_gives_unused_memory_back_and_keeps_what_lives(void **state) {
+    (void)state;
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
+        struct arena *arena = make_with(ARENA_TYPE(char), 64 * MIB, clear, 0);
+        fill_bytes(arena_alloc_slab(arena, 64 * MIB), 1, 64 * MIB);
+        size_t full = support_resident_bytes();
+        arena_reset(arena);
+        char *live = arena_alloc_slab(arena, 5001);
+        fill_bytes(live, 7, 5001);
+        arena_trim(arena);
+        if (!support_slow()) assert_true(support_resident_bytes() + 48 * MIB < full);
+        assert_int_equal(arena_used(arena), 5001);
+        assert_int_equal(arena_cap(arena), 64 * MIB);
+        for (int i = 0; i < 5001; i++) assert_int_equal(live[i], 7);
+        char *next = arena_alloc_slab_with(arena, NULL, MIB);
+        assert_ptr_equal(next, live + 5001);
+        assert_true(all_zero(next, MIB));
+        arena_trim(arena);
+        fill_bytes(next, 9, MIB);
+        arena_trim(arena);
+        for (int i = 0; i < 5001; i++) assert_int_equal(live[i], 7);
+        assert_int_equal(next[0], 9);
+        assert_int_equal(next[MIB - 1], 9);
+        char *rest = arena_try_alloc_slab_with(arena, NULL, arena_remaining(arena));
+        assert_true(all_zero(rest, 64 * MIB - MIB - 5001));
+        arena_trim(arena);
+        arena_destroy(arena);
+    }
+}
+
+static void trim_of_small_arenas_changes_nothing_one_sees(void **state) {
+    (void)state;
+    for (size_t capacity = 0; capacity < 40; capacity += 13) {
+        struct arena *arena = make(ARENA_TYPE(int), capacity);
+        for (size_t used = 0; used <= capacity; used++) {
+            arena_trim(arena);
+            assert_int_equal(arena_used(arena), used);
+            if (used == capacity) break;
+            int value = (int)used + 1;
+            assert_non_null(arena_alloc(arena, &value));
+        }
+        arena_trim(arena);
+        int *base = arena_alloc_slab(arena, 0);
+        base -= capacity;
+        if (capacity > 0) {
+            for (size_t i = 0; i < capacity; i++) assert_int_equal(base[i], (int)i + 1);
+        }
+        arena_destroy(arena);
+    }
+}
+
+/* --- reset and zero ----------------------------------------------------------------------------------------------- */
+
+static void reset_clears_and_reuses_the_first_slot(void **state) {
+    (void)state;
+    struct arena *arena = make(ARENA_TYPE(int), 2);
+    int value = 10;
+    int *first = arena_alloc(arena, &value);
+    int *second = arena_alloc(arena, &value);
+    arena_reset(arena);
+    assert_int_equal(arena_used(arena), 0);
+    assert_int_equal(arena_remaining(arena), 2);
+    value = 30;
+    assert_ptr_equal(arena_alloc(arena, &value), first);
+    assert_int_equal(*first, 30);
+    assert_ptr_equal(arena_alloc(arena, NULL), second);
+    assert_int_equal(*second, 0);
+    arena_destroy(arena);
+}
+
+/* How the library clears may depend on how much there is to clear. */
+static const size_t clear_sizes[] = {1,     7,      8,      63,      64,      65,      4095,     4096,        4097,
+                                     16384, 65536,  65537,  262144,  1048576, 1048577, 4194304,  4194304 + 5, 20000000,
+                                     33554432, 40000001};
+
+static void stale_pointers_read_zero_by_default(void **state) {
+    (void)state;
+    if (support_checked()) skip(); /* the read is reported there */
+    struct arena *arena = make(ARENA_TYPE(char), 40000001);
+    for (size_t s = 0; s < sizeof clear_sizes / sizeof clear_sizes[0]; s++) {
+        volatile char *slab = arena_alloc_slab(arena, clear_sizes[s]);
+        fill_bytes((char *)(uintptr_t)slab, 0xa5, clear_sizes[s]);
+        arena_reset(arena);
+        assert_true(all_zero((const void *)(uintptr_t)slab, clear_sizes[s]));
+    }
+    arena_destroy(arena);
+}
+
+static void handed_out_memory_is_zero_under_every_clearing_policy(void **state) {
+    (void)state;
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
+        for (uint32_t flags = 0; flags <= 3; flags++) {
+            struct arena *arena = make_with(ARENA_TYPE(char), 40000001, clear, flags);
+            for (size_t s = 0; s < sizeof clear_sizes / sizeof clear_sizes[0]; s++) {
+                char *slab = arena_alloc_slab(arena, clear_sizes[s]);
+                assert_true(all_zero(slab, clear_sizes[s]));
+                fill_bytes(slab, 0xa5, clear_sizes[s]);
+                if (s % 3 == 0) { /* a part, a value, and the rest in pieces */
+                    arena_reset(arena);
+                    char *piece = arena_alloc_slab(arena, clear_sizes[s] / 2);
+                    assert_true(all_zero(piece, clear_sizes[s] / 2));
+                    fill_bytes(piece, 0x11, clear_sizes[s] / 2);
+                    char *slot = arena_alloc(arena, NULL);
+                    assert_int_equal(*slot, 0);
+                    *slot = 1;
+                    piece = arena_alloc_slab(arena, clear_sizes[s] - clear_sizes[s] / 2);
+                    assert_true(all_zero(piece, clear_sizes[s] - clear_sizes[s] / 2));
+                    fill_bytes(piece, 0x22, clear_sizes[s] - clear_sizes[s] / 2);
+                }
+                if (s % 4 == 1) arena_trim(arena);
+                arena_reset(arena);
+                if (s % 4 == 2) arena_trim(arena);
+            }
+            arena_destroy(arena);
+        }
+    }
+}
+
+/* Generations of different lengths: what an older, longer generation left must not shine through. */
+static void zero_survives_generations_of_resets(void **state) {
+    (void)state;
+    enum { CAPACITY = 5000 };
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
+        const struct arena_type type = {"twelve of sixteen", 12, 16, NULL};
+        struct arena *arena = make_with(&type, CAPACITY, clear, 0);
+        char *base = arena_alloc_slab(arena, 0);
+        uint32_t random = 12345;
+        size_t rounds = support_rounds(2000, 200);
+        for (size_t round = 0; round < rounds; round++) {
+            random = random * 1664525 + 1013904223;
+            size_t wanted = random % (CAPACITY + 1);
+            while (arena_used(arena) < wanted) {
+                random = random * 1664525 + 1013904223;
+                size_t count = random % 200;
+                if (count > wanted - arena_used(arena)) count = wanted - arena_used(arena);
+                char *slab = count == 1 ? arena_alloc(arena, NULL) : arena_alloc_slab(arena, count);
+                assert_true(all_zero(slab, count * 16));
+                fill_bytes(slab, 0xff, count * 16);
+            }
+            arena_reset(arena);
+        }
+        assert_ptr_equal(arena_alloc_slab(arena, 0), base);
+        arena_destroy(arena);
+    }
+}
+
+/* The bytes between size and stride belong to the slot: not copied into, so zero. */
+static void gap_behind_a_value_is_zero_too(void **state) {
+    (void)state;
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
+        const struct arena_type type = {"five of eight", 5, 8, NULL};
+        static const char values[10] = "123456789";
+        struct arena *arena = make_with(&type, 4, clear, 0);
+        for (int round = 0; round < 3; round++) {
+            char *slot = arena_alloc(arena, values);
+            assert_memory_equal(slot, "12345\0\0\0", 8);
+            char *slab = arena_alloc_slab_with(arena, values, 2);
+            assert_ptr_equal(slab, slot + 8);
+            assert_memory_equal(slab, "12345\0\0\0", 8);
+            assert_memory_equal(slab + 8, "6789\0\0\0\0", 8);
+            char *last = arena_alloc(arena, NULL);
+            assert_true(all_zero(last, 8));
+            fill_bytes(slot, 0xee, 4 * 8);
+            arena_reset(arena);
+        }
+        arena_destroy(arena);
+    }
+}
+
+static void reset_is_idempotent(void **state) {
+    (void)state;
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
+        struct arena *arena = make_with(ARENA_TYPE(int), 3, clear, 0);
+        arena_reset(arena);
+        int *base = arena_alloc_slab(arena, 3);
+        base[0] = 1;
+        arena_reset(arena);
+        arena_reset(arena);
+        arena_reset(arena);
+        assert_int_equal(arena_used(arena), 0);
+        assert_int_equal(arena_remaining(arena), 3);
+        assert_ptr_equal(arena_alloc(arena, NULL), base);
+        assert_int_equal(base[0], 0);
+        arena_destroy(arena);
+    }
+}
+
+static void never_cleared_arenas_work_otherwise(void **state) {
+    (void)state;
+    struct arena *arena = make_with(ARENA_TYPE(int), 4, ARENA_CLEAR_NEVER, 0);
+    static const int values[] = {1, 2, 3, 4};
+    for (int round = 0; round < 3; round++) {
+        int *slab = arena_alloc_slab(arena, 2);
+        slab[0] = slab[1] = -1;
+        int *copies = arena_alloc_slab_with(arena, values, 2);
+        assert_memory_equal(copies, values, 2 * sizeof(int));
+        assert_null(arena_try_alloc(arena, NULL));
+        assert_int_equal(slab[0], -1);
+        arena_reset(arena);
+        assert_int_equal(arena_used(arena), 0);
+    }
+    arena_destroy(arena);
+}
+
+/* --- drop --------------------------------------------------------------------------------------------------------- */
+
+static int dropped[64];
+static size_t dropped_count;
+static void *dropped_last;
+
+static void note_drop(void *element) {
+    if (dropped_count < 64) dropped[dropped_count] = *(int *)element;
+    dropped_count++;
+    dropped_last = element;
+}
+
+static const struct arena_type noted = {"noted", sizeof(int), _Alignof(int), note_drop};
+
+static void drops_run_last_to_first_once_before_clearing(void **state) {
+    (void)state;
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
+        struct arena *arena = make_with(&noted, 10, clear, 0);
+        static const int values[] = {1, 2, 3};
+        dropped_count = 0;
+        int *first = arena_alloc(arena, &values[0]);
+        arena_alloc_slab_with(arena, &values[1], 2);
+        int *slab = arena_alloc_slab(arena, 2);
+        slab[0] = 4; /* a zeroed slot is live too, and dropped as it is by then */
+        arena_alloc(arena, NULL);
+        arena_alloc_slab(arena, 0);
+        assert_int_equal(dropped_count, 0);
+        arena_reset(arena);
+        static const int expected[] = {0, 0, 4, 3, 2, 1};
+        assert_int_equal(dropped_count, 6);
+        assert_memory_equal(dropped, expected, sizeof expected);
+        assert_ptr_equal(dropped_last, first);
+        arena_reset(arena);
+        assert_int_equal(dropped_count, 6);
+        assert_ptr_equal(arena_alloc(arena, &values[1]), first);
+        assert_null(arena_try_alloc_slab(arena, 10)); /* a failed call drops nothing, and adds nothing */
+        arena_destroy(arena);
+        assert_int_equal(dropped_count, 7);
+        assert_int_equal(dropped[6], 2);
+    }
+}
+
+static void destroy_of_an_empty_arena_drops_nothing(void **state) {
+    (void)state;
+    struct arena *arena = make(&noted, 4);
+    dropped_count = 0;
+    arena_destroy(arena);
+    arena = make(&noted, 4);
+    arena_alloc(arena, NULL);
+    arena_reset(arena);
+    assert_int_equal(dropped_count, 1);
+    arena_destroy(arena);
+    assert_int_equal(dropped_count, 1);
+}
+
+static void failed_allocation_is_not_dropped(void **state) {
+    (void)state;
+    static const int values[] = {1, 2};
+    struct arena *arena = make(&noted, 1);
+    dropped_count = 0;
+    arena_alloc(arena, values);
+    struct request request = {arena, values, 2};
+    assert_panics(do_alloc, &request, "arena_alloc");
+    assert_panics(do_alloc_slab, &request, "arena_alloc_slab");
+    arena_reset(arena);
+    assert_int_equal(dropped_count, 1);
+    arena_destroy(arena);
+}
+
+static size_t seen_size_errors;
+static char *expected_next;
+static size_t expected_stride;
+
+static void check_address(void *element) {
+    if ((char *)element != expected_next) seen_size_errors++;
+    expected_next -= expected_stride;
+    dropped_count++;
+}
+
+static void drops_go_stride_by_stride(void **state) {
+    (void)state;
+    for (size_t align = 1; align <= 4096; align *= 4) {
+        const struct arena_type type = {"strided", align + 1, align, check_address};
+        struct arena *arena = make(&type, 30);
+        char *base = arena_alloc_slab(arena, 10);
+        arena_alloc(arena, NULL);
+        arena_alloc_slab(arena, 9);
+        expected_stride = stride_of(&type);
+        expected_next = base + 19 * expected_stride;
+        dropped_count = 0;
+        seen_size_errors = 0;
+        arena_reset(arena);
+        assert_int_equal(dropped_count, 20);
+        assert_int_equal(seen_size_errors, 0);
+        arena_destroy(arena);
+    }
+}
+
+/* --- options ------------------------------------------------------------------------------------------------------ */
+
+struct longer_options {
+    struct arena_options known;
+    uint64_t unknown;
+};
+
+static int create_with(const struct arena_options *options) {
+    struct arena *arena = (struct arena *)(void *)(uintptr_t)options;
+    int status = arena_create_with(ARENA_TYPE(int), 4, options, &arena);
+    if (status == ARENA_OK) {
+        assert_int_equal(*(int *)arena_alloc(arena, NULL), 0);
+        assert_int_equal(arena_cap(arena), 4);
+        arena_destroy(arena);
+    } else {
+        assert_null(arena);
+    }
+    return status;
+}
+
+static void zero_options_are_the_defaults(void **state) {
+    (void)state;
+    struct arena_options options = {.struct_size = sizeof options};
+    assert_int_equal(create_with(&options), ARENA_OK);
+    assert_int_equal(create_with(NULL), ARENA_OK);
+}
+
+static void options_of_other_versions(void **state) {
+    (void)state;
+    struct longer_options longer;
+    memset(&longer, 0, sizeof longer);
+    longer.known.struct_size = sizeof longer;
+    assert_int_equal(create_with(&longer.known), ARENA_OK); /* a newer program that asks for nothing new */
+    longer.unknown = 1;
+    assert_int_equal(create_with(&longer.known), ARENA_EINVAL);
+    longer.unknown = (uint64_t)1 << 63;
+    assert_int_equal(create_with(&longer.known), ARENA_EINVAL);
+    /* An older program, whose struct ended earlier: the rest is not looked at. */
+    longer.known.clear = 77;
+    longer.known.flags = 77;
+    longer.known.struct_size = offsetof(struct arena_options, clear);
+    assert_int_equal(create_with(&longer.known), ARENA_OK);
+    longer.known.clear = ARENA_CLEAR_ON_HANDOUT;
+    longer.known.struct_size = offsetof(struct arena_options, flags);
+    assert_int_equal(create_with(&longer.known), ARENA_OK);
+}
+
+static void options_without_size_are_invalid(void **state) {
+    (void)state;
+    struct arena_options options = {0, 0, 0};
+    assert_int_equal(create_with(&options), ARENA_EINVAL);
+    options.struct_size = sizeof(size_t) - 1;
+    assert_int_equal(create_with(&options), ARENA_EINVAL);
+}
+
+static void options_that_are_not_understood_are_invalid(void **state) {
+    (void)state;
+    struct arena_options options = {sizeof options, 0, 0};
+    for (uint32_t clear = 3; clear != 0; clear = clear < 5 ? clear + 1 : clear << 1) {
+        options.clear = clear;
+        assert_int_equal(create_with(&options), ARENA_EINVAL);
+    }
+    options.clear = 0;
+    for (uint32_t bit = 8; bit != 0; bit <<= 1) {
+        options.flags = bit;
+        assert_int_equal(create_with(&options), ARENA_EINVAL);
+        options.flags = bit | ARENA_PREFAULT;
+        assert_int_equal(create_with(&options), ARENA_EINVAL);
+    }
+    for (uint32_t flags = 0; flags < 8; flags++) {
+        options.flags = flags;
+        assert_int_equal(create_with(&options), ARENA_OK);
+    }
+}
+
+static void never_clearing_with_a_drop_is_invalid(void **state) {
+    (void)state;
+    struct arena_options options = {sizeof options, ARENA_CLEAR_NEVER, 0};
+    struct arena *arena = NULL;
+    struct arena_concurrent *concurrent = NULL;
+    struct arena_pool *pool = NULL;
+    struct arena_pool_options pool_options = {sizeof pool_options, 0, &options};
+    assert_int_equal(arena_create_with(&noted, 4, &options, &arena), ARENA_EINVAL);
+    assert_int_equal(arena_concurrent_create_with(&noted, 4, &options, &concurrent), ARENA_EINVAL);
+    assert_int_equal(arena_pool_create_with(&noted, 4, &pool_options, &pool), ARENA_EINVAL);
+}
+
+static void prefault_touches_all_memory_at_creation(void **state) {
+    (void)state;
+    if (support_slow()) skip();
+    size_t before = support_resident_bytes();
+    struct arena *arena = make_with(ARENA_TYPE(char), 64 * MIB, 0, ARENA_PREFAULT);
+    assert_true(support_resident_bytes() >= before + 60 * MIB);
+    assert_true(all_zero(arena_alloc_slab(arena, 64 * MIB), 64 * MIB));
+    arena_destroy(arena);
+}
+
+/* --- the head ----------------------------------------------------------------------------------------------------- */
+
+static void head_is_two_words_and_bounds_a_window_of_whole_slots(void **state) {
+    (void)state;
+    assert_int_equal(sizeof(struct arena_head), 2 * sizeof(char *));
+    assert_int_equal(offsetof(struct arena_head, cursor), 0);
+    assert_int_equal(offsetof(struct arena_head, limit), sizeof(char *));
+    const struct arena_type type = {"window", 24, 8, NULL};
+    struct arena *arena = make(&type, 1000);
+    const struct arena_head *head = (const struct arena_head *)(const void *)arena;
+    char *base = arena_alloc_slab(arena, 0);
+    for (size_t used = 0; used < 1000; used++) {
+        assert_true(head->limit >= head->cursor);
+        assert_true((head->limit - head->cursor) % 24 == 0);
+        if (head->limit != head->cursor) {
+            assert_ptr_equal(head->cursor, base + used * 24);
+            assert_true(head->limit <= base + 1000 * 24);
+        }
+        if (support_checked()) assert_ptr_equal(head->limit, head->cursor); /* the library marks each slot */
+        assert_ptr_equal(arena_alloc(arena, NULL), base + used * 24);
+    }
+    assert_ptr_equal(head->limit, head->cursor);
+    arena_destroy(arena);
+}
+
+/* Inline code of a program advances the cursor itself; counts, slabs, reset and trim must follow. */
+static void slots_taken_through_the_head_count(void **state) {
+    (void)state;
+    struct arena *arena = make(ARENA_TYPE(int64_t), 100);
+    struct arena_head *head = (struct arena_head *)(void *)arena;
+    int64_t *first = arena_alloc(arena, NULL);
+    size_t taken = 1;
+    for (int i = 0; i < 9 && head->cursor != head->limit; i++) {
+        int64_t *slot = (int64_t *)(void *)head->cursor;
+        head->cursor += sizeof *slot;
+        *slot = 100 + (int64_t)taken;
+        assert_ptr_equal(slot, first + taken);
+        taken++;
+        assert_int_equal(arena_used(arena), taken);
+        assert_int_equal(arena_remaining(arena), 100 - taken);
+    }
+    arena_trim(arena);
+    assert_ptr_equal(arena_alloc_slab(arena, 2), first + taken);
+    for (size_t i = 1; i < taken; i++) assert_true(first[i] == 100 + (int64_t)i);
+    arena_reset(arena);
+    int64_t *slab = arena_alloc_slab(arena, 100);
+    assert_ptr_equal(slab, first);
+    assert_true(all_zero(slab, 100 * sizeof *slab));
+    arena_destroy(arena);
+}
+
+/* --- misuse ------------------------------------------------------------------------------------------------------- */
+
+static void reset_null(void *user) { arena_reset(user); }
+
+static void null_arena_is_diagnosed(void **state) {
+    (void)state;
+    struct request request = {NULL, NULL, 1};
+    assert_panics(do_alloc, &request, "arena_alloc");
+    assert_panics(do_alloc_slab, &request, "arena_alloc_slab");
+    assert_panics(do_alloc_slab_with, &request, "arena_alloc_slab_with");
+    assert_panics(reset_null, NULL, "arena_reset");
+    assert_null(arena_try_alloc(NULL, NULL));
+    assert_null(arena_try_alloc_slab(NULL, 1));
+    assert_null(arena_try_alloc_slab_with(NULL, NULL, 1));
+    assert_int_equal(arena_used(NULL), 0);
+    assert_int_equal(arena_remaining(NULL), 0);
+    assert_int_equal(arena_cap(NULL), 0);
+    arena_destroy(NULL);
+}
+
+static void destroy_it(void *user) { arena_destroy(user); }
+
+static void arena_of_a_pool_cannot_be_destroyed(void **state) {
+    (void)state;
+    struct arena_pool *pool = NULL;
+    struct arena *arena = NULL;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
+    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    arena_alloc(arena, NULL);
+    assert_panics(destroy_it, arena, "arena_destroy");
+    assert_int_equal(arena_used(arena), 1);
+    arena_pool_return(pool, arena);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void arena_behind_a_gate_cannot_be_destroyed(void **state) {
+    (void)state;
+    struct arena_concurrent *concurrent = NULL;
+    struct arena *arena = NULL;
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent), ARENA_OK);
+    assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &arena), ARENA_OK);
+    assert_panics(destroy_it, arena, "arena_destroy");
+    assert_non_null(arena_try_alloc(arena, NULL));
+    arena_concurrent_release(concurrent);
+    arena_concurrent_destroy(concurrent);
+}
+
+/* --- threads and processes ---------------------------------------------------------------------------------------- */
+
+static void use_on_thread(struct worker *self) {
+    struct arena *arena = self->user;
+    int64_t value = 2;
+    self->pointer = arena_try_alloc(arena, &value);
+    self->count = arena_used(arena);
+    arena_reset(arena);
+    value = 3;
+    arena_try_alloc(arena, &value);
+}
+
+static void arena_moves_between_threads(void **state) {
+    (void)state;
+    struct arena *arena = make(ARENA_TYPE(int64_t), 4);
+    int64_t value = 1;
+    int64_t *first = arena_alloc(arena, &value);
+    struct worker worker;
+    worker_start(&worker, use_on_thread, arena, 0);
+    worker_join(&worker);
+    assert_ptr_equal(worker.pointer, first + 1);
+    assert_int_equal(worker.count, 2);
+    assert_int_equal(*first, 3);
+    assert_int_equal(arena_used(arena), 1);
+    assert_ptr_equal(arena_alloc(arena, NULL), first + 1);
+    arena_destroy(arena);
+}
+
+static void use_after_fork(void *user) {
+    struct arena *arena = user;
+    int64_t *second = arena_alloc(arena, NULL);
+    child_check(second != NULL && *second == 0);
+    child_check(second[-1] == 11);
+    child_check(arena_used(arena) == 2);
+    arena_reset(arena);
+    int64_t value = 12;
+    child_check(arena_alloc(arena, &value) == second - 1);
+    struct arena *own = NULL;
+    child_check(arena_create(ARENA_TYPE(char), 100, &own) == ARENA_OK);
+    child_check(arena_alloc_slab(own, 100) != NULL);
+    arena_destroy(own);
+    arena_destroy(arena);
+}
+
+static void child_of_a_single_thread_may_use_its_arenas(void **state) {
+    (void)state;
+    struct arena *arena = make(ARENA_TYPE(int64_t), 4);
+    int64_t value = 11;
+    int64_t *first = arena_alloc(arena, &value);
+    assert_child_succeeds(use_after_fork, arena);
+    assert_int_equal(*first, 11);
+    assert_int_equal(arena_used(arena), 1);
+    arena_destroy(arena);
+}
+
+static void many_arenas_live_at_once(void **state) {
+    (void)state;
+    enum { COUNT = 2000 };
+    static struct arena *arenas[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        arenas[i] = make(ARENA_TYPE(int), 100);
+        assert_non_null(arena_alloc(arenas[i], &i));
+    }
+    for (int i = 0; i < COUNT; i++) {
+        int *next = arena_alloc(arenas[i], NULL);
+        assert_int_equal(next[-1], i);
+        arena_destroy(arenas[i]);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(new_arena_is_empty),
+        cmocka_unit_test(create_refuses_what_is_invalid),
+        cmocka_unit_test(capacity_zero_is_legal),
+        cmocka_unit_test(every_power_of_two_up_to_4096_is_an_alignment),
+        cmocka_unit_test(larger_alignments_are_kept_or_refused),
+        cmocka_unit_test(exactly_capacity_elements_fit_at_every_alignment),
+        cmocka_unit_test(alloc_copies_the_value),
+        cmocka_unit_test(try_alloc_copies_the_value),
+        cmocka_unit_test(null_value_is_a_zeroed_slot),
+        cmocka_unit_test(values_of_every_size_arrive_whole),
+        cmocka_unit_test(value_may_lie_in_the_arena_itself),
+        cmocka_unit_test(large_elements_work),
+        cmocka_unit_test(slabs_are_contiguous_and_zeroed),
+        cmocka_unit_test(slabs_copy_values_in),
+        cmocka_unit_test(slab_of_zero_takes_nothing_even_when_full),
+        cmocka_unit_test(full_arena_panics_and_try_returns_null),
+        cmocka_unit_test(counts_that_do_not_fit_change_nothing),
+        cmocka_unit_test(capacities_that_do_not_fit_are_enomem),
+        cmocka_unit_test(the_same_holds_for_the_other_handles),
+        cmocka_unit_test(huge_arenas_cost_nothing_until_filled),
+        cmocka_unit_test(fresh_slabs_cost_nothing_until_touched),
+        cmocka_unit_test(destroy_gives_memory_back),
+        cmocka_unit_test(trim_gives_unused_memory_back_and_keeps_what_lives),
+        cmocka_unit_test(trim_of_small_arenas_changes_nothing_one_sees),
+        cmocka_unit_test(reset_clears_and_reuses_the_first_slot),
+        cmocka_unit_test(stale_pointers_read_zero_by_default),
+        cmocka_unit_test(handed_out_memory_is_zero_under_every_clearing_policy),
+        cmocka_unit_test(zero_survives_generations_of_resets),
+        cmocka_unit_test(gap_behind_a_value_is_zero_too),
+        cmocka_unit_test(reset_is_idempotent),
+        cmocka_unit_test(never_cleared_arenas_work_otherwise),
+        cmocka_unit_test(drops_run_last_to_first_once_before_clearing),
+        cmocka_unit_test(destroy_of_an_empty_arena_drops_nothing),
+        cmocka_unit_test(failed_allocation_is_not_dropped),
+        cmocka_unit_test(drops_go_stride_by_stride),
+        cmocka_unit_test(zero_options_are_the_defaults),
+        cmocka_unit_test(options_of_other_versions),
+        cmocka_unit_test(options_without_size_are_invalid),
+        cmocka_unit_test(options_that_are_not_understood_are_invalid),
+        cmocka_unit_test(never_clearing_with_a_drop_is_invalid),
+        cmocka_unit_test(prefault_touches_all_memory_at_creation),
+        cmocka_unit_test(head_is_two_words_and_bounds_a_window_of_whole_slots),
+        cmocka_unit_test(slots_taken_through_the_head_count),
+        cmocka_unit_test(null_arena_is_diagnosed),
+        cmocka_unit_test(arena_of_a_pool_cannot_be_destroyed),
+        cmocka_unit_test(arena_behind_a_gate_cannot_be_destroyed),
+        cmocka_unit_test(arena_moves_between_threads),
+        cmocka_unit_test(child_of_a_single_thread_may_use_its_arenas),
+        cmocka_unit_test(many_arenas_live_at_once),
+    };
+    return support_run("single-owner arena", tests);
+}

@@ -1,0 +1,271 @@
+/* Bursts: the window in the caller's registers, what it commits, and what becomes of one that is left open. */
+#include "support.h"
+
+#include <arena/arena.h>
+
+static size_t dropped_count;
+static int64_t dropped_sum;
+
+static void note_drop(int64_t *element) {
+    dropped_count++;
+    dropped_sum += *element;
+}
+
+ARENA_DEFINE(long_arena, int64_t)
+ARENA_DEFINE_DROP(noted_arena, int64_t, note_drop)
+
+/* Smaller and larger than any window the library may hand out at once. */
+static const size_t capacities[] = {1, 2, 5, 100, 4096, 100000, 1000000};
+
+static void burst_writes_what_single_allocations_would(void **state) {
+    (void)state;
+    for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
+        for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
+            size_t capacity = capacities[c];
+            struct arena_options options = {sizeof options, clear, 0};
+            struct long_arena *arena = long_arena_create_with(capacity, &options);
+            int64_t *base = long_arena_alloc_slab(arena, 0).data;
+            for (int round = 0; round < 2; round++) {
+                struct long_arena_burst burst = long_arena_burst_begin(arena);
+                for (size_t i = 0; i < capacity; i++) {
+                    if (long_arena_burst_put(&burst, (int64_t)i + round) != base + i) fail();
+                }
+                assert_null(long_arena_burst_put(&burst, -1));
+                assert_null(long_arena_burst_put(&burst, -1));
+                long_arena_burst_end(arena, &burst);
+                assert_int_equal(long_arena_used(arena), capacity);
+                for (size_t i = 0; i < capacity; i++) {
+                    if (base[i] != (int64_t)i + round) fail();
+                }
+                long_arena_reset(arena);
+                int64_t *slab = arena_alloc_slab_with(long_arena_raw(arena), NULL, capacity);
+                assert_ptr_equal(slab, base);
+                assert_true(all_zero(slab, capacity * sizeof *slab));
+                long_arena_reset(arena);
+            }
+            long_arena_destroy(arena);
+        }
+    }
+}
+
+static void end_commits_what_was_put(void **state) {
+    (void)state;
+    struct long_arena *arena = long_arena_create(10);
+    int64_t *first = long_arena_alloc(arena, 1);
+    struct long_arena_burst burst = long_arena_burst_begin(arena);
+    for (int64_t i = 2; i <= 5; i++) long_arena_burst_put(&burst, i);
+    long_arena_burst_end(arena, &burst);
+    assert_int_equal(long_arena_used(arena), 5);
+    assert_int_equal(long_arena_remaining(arena), 5);
+    assert_ptr_equal(long_arena_alloc(arena, 6), first + 5);
+    struct long_arena_slab slab = long_arena_alloc_slab(arena, 1);
+    assert_ptr_equal(slab.data, first + 6);
+    assert_true(slab.data[0] == 0);
+    burst = long_arena_burst_begin(arena);
+    assert_ptr_equal(long_arena_burst_put(&burst, 8), first + 7);
+    long_arena_burst_end(arena, &burst);
+    for (int64_t i = 0; i < 8; i++) assert_true(first[i] == (i == 6 ? 0 : i + 1));
+    long_arena_destroy(arena);
+}
+
+static void empty_burst_takes_nothing(void **state) {
+    (void)state;
+    struct long_arena *arena = long_arena_create(3);
+    for (size_t used = 0; used <= 3; used++) {
+        struct long_arena_burst burst = long_arena_burst_begin(arena);
+        long_arena_burst_end(arena, &burst);
+        assert_int_equal(long_arena_used(arena), used);
+        if (used < 3) long_arena_alloc(arena, 1);
+    }
+    long_arena_destroy(arena);
+    arena = long_arena_create(0);
+    struct long_arena_burst burst = long_arena_burst_begin(arena);
+    assert_null(long_arena_burst_put(&burst, 1));
+    long_arena_burst_end(arena, &burst);
+    long_arena_destroy(arena);
+}
+
+static void burst_values_are_dropped(void **state) {
+    (void)state;
+    struct noted_arena *arena = noted_arena_create(100);
+    dropped_count = 0;
+    dropped_sum = 0;
+    struct noted_arena_burst burst = noted_arena_burst_begin(arena);
+    for (int64_t i = 1; i <= 60; i++) noted_arena_burst_put(&burst, i);
+    noted_arena_burst_end(arena, &burst);
+    noted_arena_reset(arena);
+    assert_int_equal(dropped_count, 60);
+    assert_int_equal(dropped_sum, 60 * 61 / 2);
+    noted_arena_destroy(arena);
+    assert_int_equal(dropped_count, 60);
+}
+
+/* --- a burst left open -------------------------------------------------------------------------------------------- */
+
+/* For each size: the arena holds three values, a burst writes, and is left.  The next call of any kind finds three
+ * values and zeroed memory behind them. */
+static void leave_burst(struct noted_arena *arena, size_t puts) {
+    for (int64_t i = 1; i <= 3; i++) noted_arena_alloc(arena, i);
+    struct noted_arena_burst burst = noted_arena_burst_begin(arena);
+    for (size_t i = 0; i < puts; i++) {
+        if (noted_arena_burst_put(&burst, -1) == NULL) fail();
+    }
+    dropped_count = 0;
+    dropped_sum = 0;
+}
+
+static void what_an_open_burst_wrote_is_not_live_and_is_cleared(void **state) {
+    (void)state;
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
+        for (size_t c = 2; c < sizeof capacities / sizeof capacities[0]; c++) {
+            size_t capacity = capacities[c];
+            size_t puts = capacity - 3;
+            struct arena_options options = {sizeof options, clear, 0};
+            struct noted_arena *arena = noted_arena_create_with(capacity, &options);
+            int64_t *base = noted_arena_alloc_slab(arena, 0).data;
+            leave_burst(arena, puts);
+            assert_int_equal(noted_arena_used(arena), 3);
+            assert_int_equal(noted_arena_remaining(arena), puts);
+            int64_t *next = noted_arena_alloc_zero(arena);
+            assert_ptr_equal(next, base + 3);
+            assert_true(*next == 0);
+            struct noted_arena_slab rest = noted_arena_alloc_slab(arena, puts - 1);
+            assert_ptr_equal(rest.data, base + 4);
+            assert_true(all_zero(rest.data, rest.len * sizeof *rest.data));
+            noted_arena_reset(arena);
+            assert_int_equal(dropped_count, capacity);
+            assert_int_equal(dropped_sum, 1 + 2 + 3);
+
+            leave_burst(arena, puts);
+            noted_arena_reset(arena); /* at once */
+            assert_int_equal(dropped_count, 3);
+            assert_int_equal(dropped_sum, 1 + 2 + 3);
+            rest = noted_arena_alloc_slab(arena, capacity);
+            assert_true(all_zero(rest.data, rest.len * sizeof *rest.data));
+            noted_arena_reset(arena);
+
+            leave_burst(arena, puts);
+            struct noted_arena_burst burst = noted_arena_burst_begin(arena); /* another burst */
+            assert_ptr_equal(noted_arena_burst_put(&burst, 4), base + 3);
+            noted_arena_burst_end(arena, &burst);
+            assert_int_equal(noted_arena_used(arena), 4);
+            noted_arena_trim(arena);
+            rest = noted_arena_alloc_slab(arena, capacity - 4);
+            assert_true(all_zero(rest.data, rest.len * sizeof *rest.data));
+            noted_arena_reset(arena);
+            assert_int_equal(dropped_sum, 1 + 2 + 3 + 4);
+
+            leave_burst(arena, puts);
+            noted_arena_destroy(arena);
+            assert_int_equal(dropped_count, 3);
+            assert_int_equal(dropped_sum, 1 + 2 + 3);
+        }
+    }
+}
+
+static void burst_and_panic(struct noted_arena *arena, void *user) {
+    noted_arena_alloc(arena, 7);
+    struct noted_arena_burst burst = noted_arena_burst_begin(arena);
+    for (size_t i = 0; i < 50; i++) noted_arena_burst_put(&burst, -1);
+    (void)user;
+    arena_panic("in a burst");
+}
+
+static void execute_burst(void *user) {
+    int status = noted_arena_pool_execute(user, burst_and_panic, NULL);
+    (void)status;
+}
+
+static void panic_in_a_burst_leaves_a_clean_arena_in_the_pool(void **state) {
+    (void)state;
+    struct noted_arena_pool *pool = noted_arena_pool_create(100);
+    dropped_count = 0;
+    dropped_sum = 0;
+    assert_panics(execute_burst, pool, "in a burst");
+    assert_int_equal(dropped_count, 1);
+    assert_int_equal(dropped_sum, 7);
+    struct noted_arena *arena = NULL;
+    assert_int_equal(noted_arena_pool_checkout(pool, &arena), ARENA_OK);
+    assert_int_equal(noted_arena_used(arena), 0);
+    struct noted_arena_slab slab = noted_arena_alloc_slab(arena, 100);
+    assert_true(all_zero(slab.data, slab.len * sizeof *slab.data));
+    noted_arena_pool_return(pool, arena);
+    assert_int_equal(noted_arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* --- the exported twins ------------------------------------------------------------------------------------------- */
+
+static void exported_burst(void **state) {
+    (void)state;
+    const struct arena_type type = {"five of eight", 5, 8, NULL};
+    struct arena *arena = NULL;
+    assert_int_equal(arena_create(&type, 3000, &arena), ARENA_OK);
+    char *base = arena_alloc_slab(arena, 0);
+    for (int round = 0; round < 2; round++) {
+        struct arena_burst burst;
+        arena_burst_begin(arena, &burst);
+        for (size_t i = 0; i < 3000; i++) {
+            char *slot = arena_burst_put(&burst, i % 2 ? "abcde" : NULL);
+            assert_ptr_equal(slot, base + i * 8);
+            assert_memory_equal(slot, i % 2 ? "abcde\0\0" : "\0\0\0\0\0\0\0", 8);
+        }
+        assert_null(arena_burst_put(&burst, "abcde"));
+        arena_burst_end(arena, &burst);
+        assert_int_equal(arena_used(arena), 3000);
+        arena_reset(arena);
+    }
+    arena_destroy(arena);
+}
+
+static void begin_on_nothing(void *user) {
+    struct arena_burst burst;
+    arena_burst_begin(user, &burst);
+}
+
+struct closing {
+    struct arena *arena;
+    struct arena_burst burst;
+};
+
+static void close_burst(void *user) {
+    struct closing *closing = user;
+    arena_burst_end(closing->arena, &closing->burst);
+}
+
+static void misuse_of_bursts_is_diagnosed(void **state) {
+    (void)state;
+    assert_panics(begin_on_nothing, NULL, "arena_burst_begin");
+    struct closing closing = {NULL, {NULL, NULL, NULL}};
+    struct arena *other = NULL;
+    assert_int_equal(arena_create(ARENA_TYPE(int), 10, &closing.arena), ARENA_OK);
+    assert_int_equal(arena_create(ARENA_TYPE(int), 10, &other), ARENA_OK);
+    arena_burst_begin(other, &closing.burst);
+    assert_panics(close_burst, &closing, "arena_burst_end"); /* another arena's */
+    struct arena *own = closing.arena;
+    closing.arena = other;
+    close_burst(&closing);
+    assert_panics(close_burst, &closing, "arena_burst_end"); /* closed already */
+    closing.arena = own;
+    arena_burst_begin(own, &closing.burst);
+    arena_burst_put(&closing.burst, NULL);
+    arena_reset(own);
+    assert_panics(close_burst, &closing, "arena_burst_end"); /* taken back by the reset */
+    assert_int_equal(arena_used(own), 0);
+    assert_non_null(arena_try_alloc_slab(own, 10));
+    arena_destroy(own);
+    arena_destroy(other);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(burst_writes_what_single_allocations_would),
+        cmocka_unit_test(end_commits_what_was_put),
+        cmocka_unit_test(empty_burst_takes_nothing),
+        cmocka_unit_test(burst_values_are_dropped),
+        cmocka_unit_test(what_an_open_burst_wrote_is_not_live_and_is_cleared),
+        cmocka_unit_test(panic_in_a_burst_leaves_a_clean_arena_in_the_pool),
+        cmocka_unit_test(exported_burst),
+        cmocka_unit_test(misuse_of_bursts_is_diagnosed),
+    };
+    return support_run("bursts", tests);
+}

@@ -1,0 +1,1398 @@
+/* The concurrent arena: exact capacity with all threads racing, the gate that acquire closes, contexts before and during
+ * the wait, who may release, what a cancelled or killed waiter leaves behind.
+ *
+ * Most tests run twice: as created by default, and with ARENA_GATE_ONLY. */
+#define _GNU_SOURCE
+
+#include "support.h"
+
+#include <arena/arena.h>
+
+#define BOTH_KINDS(flags) for (uint32_t flags = 0; flags <= ARENA_GATE_ONLY; flags += ARENA_GATE_ONLY)
+
+static struct arena_concurrent *make_of(const struct arena_type *type, size_t capacity, uint32_t clear,
+                                        uint32_t flags) {
+    struct arena_options options = {sizeof options, clear, flags};
+    struct arena_concurrent *arena = NULL;
+    assert_int_equal(arena_concurrent_create_with(type, capacity, &options, &arena), ARENA_OK);
+    assert_non_null(arena);
+    return arena;
+}
+
+static struct arena_concurrent *make(size_t capacity, uint32_t flags) {
+    return make_of(ARENA_TYPE(int64_t), capacity, ARENA_CLEAR_ON_RESET, flags);
+}
+
+static struct arena *hold(struct arena_concurrent *arena) {
+    struct arena *held = NULL;
+    assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+    assert_non_null(held);
+    return held;
+}
+
+static struct arena_context *cancellable(struct arena_context *parent) {
+    struct arena_context *context = NULL;
+    assert_int_equal(arena_context_with_cancel(parent, &context), ARENA_OK);
+    return context;
+}
+
+/* --- one thread --------------------------------------------------------------------------------------------------- */
+
+static void creation_follows_the_single_owner_arena(void **state) {
+    (void)state;
+    int anything = 0;
+    struct arena_concurrent *arena = (struct arena_concurrent *)(void *)&anything;
+    assert_int_equal(arena_concurrent_create(NULL, 4, &arena), ARENA_EINVAL);
+    assert_null(arena);
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, NULL), ARENA_EINVAL);
+    struct arena_options options = {sizeof options, 3, 0};
+    arena = (struct arena_concurrent *)(void *)&anything;
+    assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(int), 4, &options, &arena), ARENA_EINVAL);
+    assert_null(arena);
+    options = (struct arena_options){sizeof options, 0, 8};
+    assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(int), 4, &options, &arena), ARENA_EINVAL);
+    options = (struct arena_options){0, 0, 0};
+    assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(int), 4, &options, &arena), ARENA_EINVAL);
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), SIZE_MAX, &arena), ARENA_ENOMEM);
+    assert_null(arena);
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &arena), ARENA_OK);
+    assert_int_equal(arena_concurrent_cap(arena), 4);
+    assert_string_equal(arena_concurrent_type_of(arena)->name, "int");
+    arena_concurrent_destroy(arena);
+    arena_concurrent_destroy(NULL);
+}
+
+static void one_thread_uses_it_like_a_single_owner_arena(void **state) {
+    (void)state;
+    static const int64_t values[] = {1, 2, 3};
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make(10, flags);
+        int64_t *first = arena_concurrent_alloc(arena, &values[0]);
+        int64_t *second = arena_concurrent_try_alloc(arena, &values[1]);
+        assert_true(*first == 1 && *second == 2);
+        int64_t *slab = arena_concurrent_alloc_slab(arena, 2);
+        assert_true(all_zero(slab, 2 * sizeof *slab));
+        slab[1] = 9;
+        int64_t *copies = arena_concurrent_alloc_slab_with(arena, values, 3);
+        assert_memory_equal(copies, values, sizeof values);
+        assert_non_null(arena_concurrent_try_alloc_slab(arena, 1));
+        assert_int_equal(arena_concurrent_used(arena), 8);
+        assert_int_equal(arena_concurrent_remaining(arena), 2);
+        assert_null(arena_concurrent_try_alloc_slab(arena, 3));
+        assert_null(arena_concurrent_try_alloc_slab_with(arena, values, 3));
+        assert_int_equal(arena_concurrent_used(arena), 8);
+        assert_non_null(arena_concurrent_try_alloc_slab_with(arena, values, 2));
+        assert_null(arena_concurrent_try_alloc(arena, values));
+        assert_non_null(arena_concurrent_try_alloc_slab(arena, 0)); /* even when full */
+        assert_non_null(arena_concurrent_alloc_slab_with(arena, values, 0));
+        arena_concurrent_reset(arena);
+        assert_int_equal(arena_concurrent_used(arena), 0);
+        assert_int_equal(arena_concurrent_remaining(arena), 10);
+        assert_ptr_equal(arena_concurrent_alloc(arena, NULL), first); /* the first slot again */
+        assert_true(*first == 0);
+        arena_concurrent_trim(arena);
+        slab = arena_concurrent_alloc_slab_with(arena, NULL, 9);
+        assert_true(all_zero(slab, 9 * sizeof *slab));
+        arena_concurrent_destroy(arena);
+    }
+}
+
+struct request {
+    struct arena_concurrent *arena;
+    size_t count;
+};
+
+static void do_alloc(void *user) { arena_concurrent_alloc(((struct request *)user)->arena, NULL); }
+static void do_try_alloc(void *user) { arena_concurrent_try_alloc(((struct request *)user)->arena, NULL); }
+static void do_slab(void *user) {
+    struct request *request = user;
+    arena_concurrent_alloc_slab(request->arena, request->count);
+}
+static void do_try_slab(void *user) {
+    struct request *request = user;
+    arena_concurrent_try_alloc_slab(request->arena, request->count);
+}
+static void do_slab_with(void *user) {
+    struct request *request = user;
+    arena_concurrent_alloc_slab_with(request->arena, NULL, request->count);
+}
+static void do_try_slab_with(void *user) {
+    struct request *request = user;
+    arena_concurrent_try_alloc_slab_with(request->arena, NULL, request->count);
+}
+static void do_reset(void *user) { arena_concurrent_reset(((struct request *)user)->arena); }
+static void do_release(void *user) { arena_concurrent_release(((struct request *)user)->arena); }
+static void do_destroy(void *user) { arena_concurrent_destroy(((struct request *)user)->arena); }
+
+static void full_and_overflowing_requests_change_nothing(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        struct request request = {make(3, flags), 0};
+        int64_t value = 77;
+        int64_t *slot = arena_concurrent_alloc(request.arena, &value);
+        static const size_t counts[] = {3, 4, (size_t)1 << 31, SIZE_MAX / 8, SIZE_MAX / 8 + 1, SIZE_MAX / 2 + 1, SIZE_MAX};
+        for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+            void *out = slot;
+            request.count = counts[i];
+            assert_null(arena_concurrent_try_alloc_slab(request.arena, counts[i]));
+            assert_null(arena_concurrent_try_alloc_slab_with(request.arena, NULL, counts[i]));
+            assert_panics(do_slab, &request, "arena_concurrent_alloc_slab");
+            assert_panics(do_slab_with, &request, "arena_concurrent_alloc_slab_with");
+            assert_int_equal(arena_concurrent_alloc_slab_context(request.arena, NULL, counts[i], &out), ARENA_EFULL);
+            assert_null(out);
+            out = slot;
+            assert_int_equal(arena_concurrent_alloc_slab_with_context(request.arena, NULL, NULL, counts[i], &out),
+                             ARENA_EFULL);
+            assert_null(out);
+            assert_int_equal(arena_concurrent_used(request.arena), 1);
+            assert_true(*slot == 77);
+        }
+        assert_non_null(arena_concurrent_try_alloc_slab(request.arena, 2));
+        void *out = slot;
+        assert_int_equal(arena_concurrent_alloc_context(request.arena, NULL, NULL, &out), ARENA_EFULL);
+        assert_null(out);
+        assert_panics(do_alloc, &request, "arena_concurrent_alloc");
+        arena_concurrent_destroy(request.arena);
+    }
+}
+
+static void capacity_zero_is_legal(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make(0, flags);
+        assert_null(arena_concurrent_try_alloc(arena, NULL));
+        assert_non_null(arena_concurrent_try_alloc_slab(arena, 0));
+        arena_concurrent_reset(arena);
+        assert_null(arena_try_alloc(hold(arena), NULL));
+        arena_concurrent_release(arena);
+        arena_concurrent_destroy(arena);
+    }
+}
+
+static void null_is_diagnosed(void **state) {
+    (void)state;
+    struct request request = {NULL, 1};
+    void *out = &request;
+    struct arena *held = (struct arena *)(void *)&request;
+    assert_panics(do_alloc, &request, "arena_concurrent_alloc");
+    assert_panics(do_slab, &request, "arena_concurrent_alloc_slab");
+    assert_panics(do_slab_with, &request, "arena_concurrent_alloc_slab_with");
+    assert_panics(do_reset, &request, "arena_concurrent_reset");
+    assert_null(arena_concurrent_try_alloc(NULL, NULL));
+    assert_null(arena_concurrent_try_alloc_slab(NULL, 1));
+    assert_null(arena_concurrent_try_alloc_slab_with(NULL, NULL, 1));
+    assert_int_equal(arena_concurrent_used(NULL), 0);
+    assert_int_equal(arena_concurrent_remaining(NULL), 0);
+    assert_int_equal(arena_concurrent_cap(NULL), 0);
+    assert_int_equal(arena_concurrent_alloc_context(NULL, NULL, NULL, &out), ARENA_EINVAL);
+    assert_null(out);
+    assert_int_equal(arena_concurrent_alloc_slab_context(NULL, NULL, 1, &out), ARENA_EINVAL);
+    assert_int_equal(arena_concurrent_alloc_slab_with_context(NULL, NULL, NULL, 1, &out), ARENA_EINVAL);
+    assert_int_equal(arena_concurrent_reset_context(NULL, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_concurrent_acquire(NULL, NULL, &held), ARENA_EINVAL);
+    assert_null(held);
+    struct arena_concurrent *arena = make(1, 0);
+    assert_int_equal(arena_concurrent_alloc_context(arena, NULL, NULL, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_concurrent_alloc_slab_context(arena, NULL, 1, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_concurrent_alloc_slab_with_context(arena, NULL, NULL, 1, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_concurrent_acquire(arena, NULL, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_concurrent_used(arena), 0);
+    assert_non_null(arena_concurrent_try_alloc(arena, NULL)); /* the gate is free */
+    arena_concurrent_destroy(arena);
+}
+
+/* One thread alone: a slab fits whenever count <= remaining. */
+static void one_thread_fits_every_slab_that_remains(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        enum { CAPACITY = 10000 };
+        struct arena_concurrent *arena = make(CAPACITY, flags);
+        uint32_t random = 7;
+        for (int round = 0; round < 20; round++) {
+            size_t used = 0;
+            int64_t stamp = 0;
+            while (used < CAPACITY) {
+                random = random * 1664525 + 1013904223;
+                size_t count = random >> 28 ? 1 : (random >> 16) % 1000;
+                if ((random & 15) == 3) count = CAPACITY - used; /* all of it */
+                int64_t *slab = count == 1 ? arena_concurrent_try_alloc(arena, NULL)
+                                           : arena_concurrent_try_alloc_slab(arena, count);
+                if (count > CAPACITY - used) {
+                    assert_null(slab);
+                    continue;
+                }
+                assert_non_null(slab);
+                assert_true(all_zero(slab, count * sizeof *slab));
+                for (size_t i = 0; i < count; i++) slab[i] = ++stamp;
+                used += count;
+                assert_int_equal(arena_concurrent_used(arena), used);
+                assert_int_equal(arena_concurrent_remaining(arena), CAPACITY - used);
+            }
+            arena_concurrent_reset(arena);
+        }
+        arena_concurrent_destroy(arena);
+    }
+}
+
+static void every_clearing_policy_hands_out_zero(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
+            struct arena_concurrent *arena = make_of(ARENA_TYPE(int64_t), 3000, clear, flags);
+            for (int round = 0; round < 3; round++) {
+                for (int i = 0; i < 1000; i++) {
+                    int64_t *slot = arena_concurrent_alloc(arena, NULL);
+                    assert_true(*slot == 0);
+                    *slot = -1;
+                    if (clear == ARENA_CLEAR_NEVER) continue;
+                    slot = arena_concurrent_alloc_slab(arena, 2);
+                    assert_true(slot[0] == 0 && slot[1] == 0);
+                    slot[0] = slot[1] = -1;
+                }
+                arena_concurrent_reset(arena);
+            }
+            arena_concurrent_destroy(arena);
+        }
+    }
+}
+
+/* --- exact capacity ----------------------------------------------------------------------------------------------- */
+
+enum { TEN = 10 };
+
+struct filler {
+    struct arena_concurrent *arena;
+    int64_t **slots; /* what this thread got, room for the whole capacity */
+    unsigned mode;   /* which spelling */
+};
+
+static int64_t stamp_of(unsigned thread, size_t index) { return (int64_t)(thread + 1) * 1000000000 + (int64_t)index; }
+
+static void fill_until_full(struct worker *self) {
+    struct filler *filler = self->user;
+    flag_wait(&self->go, 1);
+    for (;;) {
+        int64_t value = stamp_of(self->index, self->count);
+        void *slot = NULL;
+        if (filler->mode == 0) {
+            slot = arena_concurrent_try_alloc(filler->arena, &value);
+        } else if (filler->mode == 1) {
+            int status = arena_concurrent_alloc_context(filler->arena, NULL, &value, &slot);
+            if (status != (slot == NULL ? ARENA_EFULL : ARENA_OK)) self->status = 1;
+        } else {
+            slot = arena_concurrent_try_alloc_slab_with(filler->arena, &value, 1);
+        }
+        if (slot == NULL) break;
+        filler->slots[self->count++] = slot;
+    }
+    if (arena_concurrent_try_alloc(filler->arena, NULL) != NULL) self->status = 2; /* full stays full */
+}
+
+static int compare_pointers(const void *left, const void *right) {
+    uintptr_t a = (uintptr_t) * (int64_t *const *)left;
+    uintptr_t b = (uintptr_t) * (int64_t *const *)right;
+    return (a > b) - (a < b);
+}
+
+/* All pointers of all fillers are distinct slots of one range, and hold what their owner wrote. */
+static void check_fill(const struct worker *workers, const struct filler *fillers, size_t threads, size_t capacity) {
+    int64_t **all = calloc(capacity + 1, sizeof *all);
+    assert_non_null(all);
+    size_t total = 0;
+    for (size_t t = 0; t < threads; t++) {
+        assert_int_equal(workers[t].status, 0);
+        for (size_t i = 0; i < workers[t].count; i++) {
+            assert_true(*fillers[t].slots[i] == stamp_of((unsigned)t, i));
+            assert_true(total < capacity);
+            all[total++] = fillers[t].slots[i];
+        }
+    }
+    assert_int_equal(total, capacity); /* exactly, whoever got them */
+    qsort(all, total, sizeof *all, compare_pointers);
+    for (size_t i = 1; i < total; i++) assert_ptr_equal(all[i], all[i - 1] + 1);
+    free(all);
+}
+
+static void ten_threads_fill_exactly_to_capacity(void **state) {
+    (void)state;
+    static const size_t capacities[] = {1, 2, 9, 10, 64, 1000, 4097, 20000};
+    BOTH_KINDS(flags) {
+        for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
+            size_t capacity = capacities[c];
+            struct arena_concurrent *arena = make(capacity, flags);
+            struct worker workers[TEN];
+            struct filler fillers[TEN];
+            for (unsigned round = 0; round < 3; round++) {
+                for (unsigned t = 0; t < TEN; t++) {
+                    fillers[t] = (struct filler){arena, calloc(capacity + 1, sizeof(int64_t *)), (t + round) % 3};
+                    assert_non_null(fillers[t].slots);
+                    worker_start(&workers[t], fill_until_full, &fillers[t], t);
+                }
+                for (unsigned t = 0; t < TEN; t++) flag_set(&workers[t].go, 1);
+                workers_join(workers, TEN);
+                check_fill(workers, fillers, TEN, capacity);
+                assert_int_equal(arena_concurrent_used(arena), capacity);
+                assert_int_equal(arena_concurrent_remaining(arena), 0);
+                assert_null(arena_concurrent_try_alloc(arena, NULL));
+                arena_concurrent_reset(arena);
+                assert_int_equal(arena_concurrent_used(arena), 0);
+                for (unsigned t = 0; t < TEN; t++) free(fillers[t].slots);
+            }
+            arena_concurrent_destroy(arena);
+        }
+    }
+}
+
+static void take_a_hundred(struct worker *self) {
+    struct arena_concurrent *arena = self->user;
+    for (int i = 0; i < 100; i++) {
+        int64_t value = (int64_t)self->index * 100 + i;
+        int64_t *slot = arena_concurrent_alloc(arena, &value);
+        if (*slot != value) self->status = 1;
+    }
+}
+
+static void eight_workers_take_a_hundred_each(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make(1024, flags);
+        struct worker workers[8];
+        for (unsigned t = 0; t < 8; t++) worker_start(&workers[t], take_a_hundred, arena, t);
+        workers_join(workers, 8);
+        for (unsigned t = 0; t < 8; t++) assert_int_equal(workers[t].status, 0);
+        assert_int_equal(arena_concurrent_used(arena), 800);
+        assert_int_equal(arena_concurrent_remaining(arena), 224);
+        arena_concurrent_destroy(arena);
+    }
+}
+
+static void take_one(struct worker *self) {
+    self->pointer = arena_concurrent_try_alloc(self->user, NULL);
+    if (self->pointer != NULL) *(int64_t *)self->pointer = -1;
+}
+
+/* What threads that have ended did not use is not lost. */
+static void ended_threads_leave_no_slot_behind(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        enum { CAPACITY = 150 };
+        struct arena_concurrent *arena = make(CAPACITY, flags);
+        for (int round = 0; round < 2; round++) {
+            for (unsigned t = 0; t < CAPACITY; t++) {
+                struct worker worker;
+                worker_start(&worker, take_one, arena, t);
+                worker_join(&worker);
+                assert_non_null(worker.pointer);
+                assert_int_equal(arena_concurrent_used(arena), t + 1);
+            }
+            assert_null(arena_concurrent_try_alloc(arena, NULL));
+            arena_concurrent_reset(arena);
+            struct worker worker;
+            worker_start(&worker, take_one, arena, 0);
+            worker_join(&worker);
+            for (unsigned t = 1; t < CAPACITY; t++) {
+                int64_t *slot = arena_concurrent_try_alloc(arena, NULL);
+                assert_non_null(slot);
+                assert_true(*slot == 0);
+                *slot = -1;
+            }
+            assert_null(arena_concurrent_try_alloc(arena, NULL));
+            arena_concurrent_reset(arena);
+        }
+        arena_concurrent_destroy(arena);
+    }
+}
+
+static void take_one_and_stay(struct worker *self) {
+    self->pointer = arena_concurrent_try_alloc(self->user, NULL);
+    if (self->pointer != NULL) *(int64_t *)self->pointer = stamp_of(self->index, 0);
+    flag_set(&self->reached, 1);
+    if (!flag_wait(&self->go, 1)) self->status = 1;
+}
+
+/* Threads that sit on partly used chunks, and do nothing any more, cannot keep others from the last slot; neither
+ * through the gate nor through an acquired handle. */
+static void idle_threads_keep_no_slot_from_others(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        for (int acquired = 0; acquired < 2; acquired++) {
+            enum { CAPACITY = 5000, THREADS = 6 };
+            struct arena_concurrent *arena = make(CAPACITY, flags);
+            struct worker workers[THREADS];
+            for (unsigned t = 0; t < THREADS; t++) worker_start(&workers[t], take_one_and_stay, arena, t);
+            for (unsigned t = 0; t < THREADS; t++) AWAIT(flag_get(&workers[t].reached));
+            assert_int_equal(arena_concurrent_used(arena), THREADS);
+            struct arena *held = acquired ? hold(arena) : NULL;
+            if (acquired) {
+                assert_int_equal(arena_used(held), THREADS);
+                assert_int_equal(arena_remaining(held), CAPACITY - THREADS);
+                assert_int_equal(arena_cap(held), CAPACITY);
+            }
+            for (size_t i = THREADS; i < CAPACITY; i++) {
+                int64_t *slot = acquired ? arena_try_alloc(held, NULL) : arena_concurrent_try_alloc(arena, NULL);
+                assert_non_null(slot);
+                assert_true(*slot == 0);
+                *slot = -1;
+            }
+            if (acquired) {
+                assert_null(arena_try_alloc(held, NULL));
+                assert_null(arena_try_alloc_slab(held, 1));
+                assert_int_equal(arena_remaining(held), 0);
+                assert_int_equal(arena_used(held), CAPACITY);
+                arena_concurrent_release(arena);
+            }
+            assert_null(arena_concurrent_try_alloc(arena, NULL));
+            assert_int_equal(arena_concurrent_used(arena), CAPACITY);
+            for (unsigned t = 0; t < THREADS; t++) flag_set(&workers[t].go, 1);
+            workers_join(workers, THREADS);
+            for (unsigned t = 0; t < THREADS; t++) assert_true(*(int64_t *)workers[t].pointer == stamp_of(t, 0));
+            arena_concurrent_destroy(arena);
+        }
+    }
+}
+
+static void gate_only_fits_every_slab_that_remains(void **state) {
+    (void)state;
+    struct arena_concurrent *arena = make(1000, ARENA_GATE_ONLY);
+    struct worker workers[5];
+    for (unsigned t = 0; t < 5; t++) worker_start(&workers[t], take_one_and_stay, arena, t);
+    for (unsigned t = 0; t < 5; t++) AWAIT(flag_get(&workers[t].reached));
+    int64_t *slab = arena_concurrent_try_alloc_slab(arena, 995);
+    assert_non_null(slab);
+    assert_true(all_zero(slab, 995 * sizeof *slab));
+    for (unsigned t = 0; t < 5; t++) flag_set(&workers[t].go, 1);
+    workers_join(workers, 5);
+    arena_concurrent_destroy(arena);
+}
+
+/* Slabs of many threads, beside single slots: no overlap, contents kept. */
+static void take_slabs(struct worker *self) {
+    struct filler *filler = self->user;
+    uint32_t random = self->index * 7919 + 1;
+    flag_wait(&self->go, 1);
+    for (;;) {
+        random = random * 1664525 + 1013904223;
+        size_t count = 1 + (random >> 20) % 40;
+        int64_t *slab = arena_concurrent_try_alloc_slab(filler->arena, count);
+        if (slab == NULL && count == 1) break;
+        if (slab == NULL) slab = arena_concurrent_try_alloc(filler->arena, NULL), count = 1;
+        if (slab == NULL) break;
+        for (size_t i = 0; i < count; i++) {
+            if (slab[i] != 0) self->status = 1;
+            slab[i] = stamp_of(self->index, self->count);
+            filler->slots[self->count++] = &slab[i];
+        }
+    }
+}
+
+static void slabs_of_many_threads_do_not_overlap(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        enum { CAPACITY = 30000 };
+        struct arena_concurrent *arena = make(CAPACITY, flags);
+        struct worker workers[TEN];
+        struct filler fillers[TEN];
+        for (unsigned t = 0; t < TEN; t++) {
+            fillers[t] = (struct filler){arena, calloc(CAPACITY + 1, sizeof(int64_t *)), 0};
+            assert_non_null(fillers[t].slots);
+            worker_start(&workers[t], take_slabs, &fillers[t], t);
+        }
+        for (unsigned t = 0; t < TEN; t++) flag_set(&workers[t].go, 1);
+        workers_join(workers, TEN);
+        check_fill(workers, fillers, TEN, CAPACITY);
+        for (unsigned t = 0; t < TEN; t++) free(fillers[t].slots);
+        arena_concurrent_destroy(arena);
+    }
+}
+
+/* --- drops -------------------------------------------------------------------------------------------------------- */
+
+static char *dropped_before;
+static size_t dropped_count;
+static size_t dropped_wrong;
+static int64_t dropped_sum;
+
+static void note_drop(void *element) {
+    if (dropped_count > 0 && (char *)element >= dropped_before) dropped_wrong++;
+    dropped_before = element;
+    dropped_count++;
+    dropped_sum += *(int64_t *)element;
+}
+
+static void take_some_and_stay(struct worker *self) {
+    for (size_t i = 0; i < 10 + self->index; i++) {
+        int64_t value = 1;
+        if (arena_concurrent_try_alloc(self->user, &value) == NULL) self->status = 1;
+    }
+    flag_set(&self->reached, 1);
+    flag_wait(&self->go, 1);
+}
+
+static void drops_go_down_the_addresses_of_live_slots_once(void **state) {
+    (void)state;
+    const struct arena_type type = {"noted", sizeof(int64_t), _Alignof(int64_t), note_drop};
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make_of(&type, 100000, 0, flags);
+        for (int destroyed = 0; destroyed < 2; destroyed++) {
+            struct worker workers[5];
+            for (unsigned t = 0; t < 5; t++) worker_start(&workers[t], take_some_and_stay, arena, t);
+            for (unsigned t = 0; t < 5; t++) AWAIT(flag_get(&workers[t].reached));
+            dropped_count = dropped_wrong = 0;
+            dropped_sum = 0;
+            if (!destroyed) arena_concurrent_reset(arena);
+            for (unsigned t = 0; t < 5; t++) flag_set(&workers[t].go, 1);
+            workers_join(workers, 5);
+            if (destroyed) arena_concurrent_destroy(arena);
+            assert_int_equal(dropped_count, 60);
+            assert_int_equal(dropped_sum, 60);
+            assert_int_equal(dropped_wrong, 0);
+            if (!destroyed) {
+                arena_concurrent_reset(arena);
+                assert_int_equal(dropped_count, 60);
+            }
+        }
+    }
+}
+
+/* --- acquire and release ------------------------------------------------------------------------------------------ */
+
+static void acquire_hands_out_the_arena_behind(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make(5, flags);
+        int64_t value = 3;
+        int64_t *before = arena_concurrent_alloc(arena, &value);
+        struct arena *held = hold(arena);
+        assert_int_equal(arena_used(held), 1);
+        assert_int_equal(arena_remaining(held), 4);
+        assert_int_equal(arena_cap(held), 5);
+        assert_true(arena_type_equal(arena_type_of(held), ARENA_TYPE(int64_t)));
+        assert_non_null(arena_alloc(held, &value));
+        int64_t *slab = arena_alloc_slab(held, 2);
+        slab[0] = 8;
+        assert_true(*before == 3);
+        arena_concurrent_release(arena);
+        assert_int_equal(arena_concurrent_used(arena), 4);
+        assert_non_null(arena_concurrent_try_alloc(arena, NULL));
+        assert_null(arena_concurrent_try_alloc(arena, NULL));
+        held = hold(arena);
+        arena_reset(held);
+        assert_non_null(arena_alloc(held, NULL));
+        arena_trim(held);
+        arena_concurrent_release(arena);
+        assert_int_equal(arena_concurrent_used(arena), 1);
+        assert_int_equal(arena_concurrent_remaining(arena), 4);
+        arena_concurrent_destroy(arena);
+    }
+}
+
+static void holder_gets_ebusy_or_a_panic(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        struct request request = {make(4, flags), 1};
+        struct arena_concurrent *arena = request.arena;
+        for (int times = 0; times < 2; times++) {
+            struct arena *held = hold(arena);
+            assert_non_null(arena_alloc(held, NULL));
+            void *out = &request;
+            struct arena *again = held;
+            assert_int_equal(arena_concurrent_alloc_context(arena, NULL, NULL, &out), ARENA_EBUSY);
+            assert_null(out);
+            out = &request;
+            assert_int_equal(arena_concurrent_alloc_slab_context(arena, NULL, 1, &out), ARENA_EBUSY);
+            assert_null(out);
+            out = &request;
+            assert_int_equal(arena_concurrent_alloc_slab_with_context(arena, NULL, NULL, 1, &out), ARENA_EBUSY);
+            assert_null(out);
+            assert_int_equal(arena_concurrent_reset_context(arena, NULL), ARENA_EBUSY);
+            assert_int_equal(arena_concurrent_acquire(arena, NULL, &again), ARENA_EBUSY);
+            assert_null(again);
+            assert_panics(do_alloc, &request, "arena_concurrent_alloc");
+            assert_panics(do_try_alloc, &request, "arena_concurrent_try_alloc");
+            assert_panics(do_slab, &request, "arena_concurrent_alloc_slab");
+            assert_panics(do_try_slab, &request, "arena_concurrent_try_alloc_slab");
+            assert_panics(do_slab_with, &request, "arena_concurrent_alloc_slab_with");
+            assert_panics(do_try_slab_with, &request, "arena_concurrent_try_alloc_slab_with");
+            assert_panics(do_reset, &request, "arena_concurrent_reset");
+            assert_panics(do_destroy, &request, "arena_concurrent_destroy");
+            assert_int_equal(arena_concurrent_cap(arena), 4); /* counts work */
+            assert_int_equal(arena_used(held), (size_t)times + 1);
+            arena_concurrent_release(arena);
+            assert_int_equal(arena_concurrent_used(arena), (size_t)times + 1);
+        }
+        arena_concurrent_destroy(arena);
+    }
+}
+
+static void panic_on_thread(struct worker *self) {
+    self->status = panics_with(do_release, self->user, "arena_concurrent_release") ? 0 : 1;
+}
+
+static void only_the_holder_releases(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        struct request request = {make(4, flags), 1};
+        assert_panics(do_release, &request, "arena_concurrent_release"); /* nobody holds it */
+        struct arena *held = hold(request.arena);
+        struct worker worker;
+        worker_start(&worker, panic_on_thread, &request, 0);
+        worker_join(&worker);
+        assert_int_equal(worker.status, 0);
+        assert_non_null(arena_try_alloc(held, NULL));
+        void *out = NULL;
+        assert_int_equal(arena_concurrent_alloc_context(request.arena, NULL, NULL, &out), ARENA_EBUSY); /* still held */
+        arena_concurrent_release(request.arena);
+        assert_panics(do_release, &request, "arena_concurrent_release"); /* twice */
+        arena_concurrent_destroy(request.arena);
+    }
+}
+
+static void destroy_on_thread(struct worker *self) {
+    self->status = panics_with(do_destroy, self->user, "arena_concurrent_destroy") ? 0 : 1;
+}
+
+static void wait_for_gate(struct worker *self) {
+    struct request *request = self->user;
+    struct arena *held = NULL;
+    self->status = arena_concurrent_acquire(request->arena, NULL, &held);
+    if (self->status == ARENA_OK) arena_concurrent_release(request->arena);
+}
+
+static void destroy_while_held_or_waited_for_panics(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        struct request request = {make(4, flags), 1};
+        struct worker other;
+        struct worker waiter;
+        hold(request.arena);
+        worker_start(&other, destroy_on_thread, &request, 0);
+        worker_join(&other);
+        assert_int_equal(other.status, 0);
+        worker_start(&waiter, wait_for_gate, &request, 0);
+        assert_true(worker_asleep(&waiter));
+        worker_start(&other, destroy_on_thread, &request, 0);
+        worker_join(&other);
+        assert_int_equal(other.status, 0);
+        arena_concurrent_release(request.arena);
+        worker_join(&waiter);
+        assert_int_equal(waiter.status, ARENA_OK);
+        arena_concurrent_destroy(request.arena);
+    }
+}
+
+static void holds_of_different_gates_are_independent(void **state) {
+    (void)state;
+    struct arena_concurrent *first = make(2, 0);
+    struct arena_concurrent *second = make(2, ARENA_GATE_ONLY);
+    hold(first);
+    assert_non_null(arena_concurrent_try_alloc(second, NULL));
+    hold(second);
+    void *out = NULL;
+    assert_int_equal(arena_concurrent_alloc_context(first, NULL, NULL, &out), ARENA_EBUSY);
+    arena_concurrent_release(first);
+    assert_int_equal(arena_concurrent_alloc_context(first, NULL, NULL, &out), ARENA_OK);
+    assert_int_equal(arena_concurrent_alloc_context(second, NULL, NULL, &out), ARENA_EBUSY);
+    arena_concurrent_release(second);
+    arena_concurrent_destroy(first);
+    arena_concurrent_destroy(second);
+}
+
+/* --- waiting ------------------------------------------------------------------------------------------------------ */
+
+enum operation {
+    ALLOC,
+    SLAB,
+    SLAB_WITH,
+    RESET,
+    ACQUIRE,
+    SLAB_OF_ZERO,
+    OPERATIONS,
+    PLAIN_ALLOC = OPERATIONS,
+    PLAIN_SLAB,
+    PLAIN_RESET,
+    ALL_OPERATIONS
+};
+
+struct call {
+    struct arena_concurrent *arena;
+    struct arena_context *context;
+    enum operation operation;
+};
+
+static int operate(const struct call *call, void **out) {
+    static const int64_t values[] = {5, 6};
+    struct arena *held = NULL;
+    switch (call->operation) {
+        case ALLOC: return arena_concurrent_alloc_context(call->arena, call->context, values, out);
+        case SLAB: return arena_concurrent_alloc_slab_context(call->arena, call->context, 2, out);
+        case SLAB_WITH: return arena_concurrent_alloc_slab_with_context(call->arena, call->context, values, 2, out);
+        case SLAB_OF_ZERO: return arena_concurrent_alloc_slab_context(call->arena, call->context, 0, out);
+        case RESET: return arena_concurrent_reset_context(call->arena, call->context);
+        case PLAIN_ALLOC: *out = arena_concurrent_alloc(call->arena, values); return ARENA_OK;
+        case PLAIN_SLAB: *out = arena_concurrent_alloc_slab(call->arena, 2); return ARENA_OK;
+        case PLAIN_RESET: arena_concurrent_reset(call->arena); return ARENA_OK;
+        case ACQUIRE:
+        default: break;
+    }
+    int status = arena_concurrent_acquire(call->arena, call->context, &held);
+    *out = held;
+    if (status == ARENA_OK) arena_concurrent_release(call->arena);
+    return status;
+}
+
+static void operate_on_thread(struct worker *self) {
+    struct call *call = self->user;
+    self->pointer = self; /* must become NULL after a failure */
+    if (call->operation == RESET) self->pointer = NULL;
+    flag_set(&self->reached, 1);
+    self->status = operate(call, &self->pointer);
+}
+
+static void ended_context_fails_even_on_a_free_gate(void **state) {
+    (void)state;
+    struct arena_context *cancelled = cancellable(NULL);
+    arena_context_cancel(cancelled);
+    struct arena_context *expired = NULL;
+    assert_int_equal(arena_context_with_timeout(NULL, 0, &expired), ARENA_OK);
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make(8, flags);
+        int64_t value = 42;
+        int64_t *kept = arena_concurrent_alloc(arena, &value);
+        for (int operation = 0; operation < OPERATIONS; operation++) {
+            struct call call = {arena, cancelled, (enum operation)operation};
+            void *out = operation == RESET ? NULL : &call;
+            assert_int_equal(operate(&call, &out), ARENA_ECANCELED);
+            assert_null(out);
+            call.context = expired;
+            out = operation == RESET ? NULL : &call;
+            assert_int_equal(operate(&call, &out), ARENA_ETIMEDOUT);
+            assert_null(out);
+            assert_int_equal(arena_concurrent_used(arena), 1);
+            assert_true(*kept == 42); /* a failed reset leaves values */
+        }
+        for (int operation = 0; operation < OPERATIONS; operation++) {
+            struct call call = {arena, NULL, (enum operation)operation};
+            void *out = NULL;
+            assert_int_equal(operate(&call, &out), ARENA_OK); /* no permit is lost */
+            if (operation != RESET) assert_non_null(out);
+        }
+        arena_concurrent_destroy(arena);
+    }
+    arena_context_release(expired);
+    arena_context_release(cancelled);
+}
+
+/* The holder never releases: only the context can end the wait. */
+static void cancel_ends_the_wait_for_a_held_gate(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make(8, flags);
+        int64_t value = 42;
+        int64_t *kept = arena_concurrent_alloc(arena, &value);
+        struct arena *held = hold(arena);
+        for (int operation = 0; operation < OPERATIONS; operation++) {
+            for (int from_parent = 0; from_parent < 2; from_parent++) {
+                struct arena_context *parent = cancellable(NULL);
+                struct arena_context *context = cancellable(parent);
+                struct call call = {arena, context, (enum operation)operation};
+                struct worker worker;
+                worker_start(&worker, operate_on_thread, &call, 0);
+                assert_true(worker_asleep(&worker));
+                arena_context_cancel(from_parent ? parent : context);
+                worker_join(&worker); /* while the gate is held */
+                assert_int_equal(worker.status, ARENA_ECANCELED);
+                assert_null(worker.pointer);
+                assert_int_equal(arena_used(held), 1);
+                assert_true(*kept == 42);
+                arena_context_release(context);
+                arena_context_release(parent);
+            }
+        }
+        arena_concurrent_release(arena);
+        void *out = NULL;
+        assert_int_equal(arena_concurrent_alloc_context(arena, NULL, NULL, &out), ARENA_OK); /* no permit is lost */
+        assert_int_equal(arena_concurrent_used(arena), 2);
+        assert_true(*kept == 42);
+        arena_concurrent_destroy(arena);
+    }
+}
+
+static void deadline_ends_the_wait_for_a_held_gate(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make(8, flags);
+        struct arena *held = hold(arena);
+        for (int operation = 0; operation < OPERATIONS; operation++) {
+            struct arena_context *context = NULL;
+            int64_t deadline = arena_clock_now() + 3000000;
+            assert_int_equal(arena_context_with_deadline(NULL, deadline, &context), ARENA_OK);
+            struct arena_context *child = cancellable(context);
+            struct call call = {arena, operation % 2 ? child : context, (enum operation)operation};
+            struct worker worker;
+            worker_start(&worker, operate_on_thread, &call, 0);
+            worker_join(&worker);
+            assert_int_equal(worker.status, ARENA_ETIMEDOUT);
+            assert_true(arena_clock_now() >= deadline);
+            assert_null(worker.pointer);
+            assert_int_equal(arena_used(held), 0);
+            arena_context_release(child);
+            arena_context_release(context);
+        }
+        arena_concurrent_release(arena);
+        assert_non_null(arena_concurrent_try_alloc(arena, NULL));
+        arena_concurrent_destroy(arena);
+    }
+}
+
+static void waiters_go_on_when_the_holder_releases(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make(64, flags);
+        struct arena_context *context = cancellable(NULL);
+        struct worker workers[ALL_OPERATIONS];
+        struct call calls[ALL_OPERATIONS];
+        hold(arena);
+        for (int operation = 0; operation < ALL_OPERATIONS; operation++) {
+            calls[operation] = (struct call){arena, operation % 2 ? context : NULL, (enum operation)operation};
+            worker_start(&workers[operation], operate_on_thread, &calls[operation], 0);
+        }
+        for (int operation = 0; operation < ALL_OPERATIONS; operation++) {
+            assert_true(worker_asleep(&workers[operation])); /* each waits: allocations, resets, acquire */
+        }
+        arena_concurrent_release(arena);
+        workers_join(workers, ALL_OPERATIONS);
+        for (int operation = 0; operation < ALL_OPERATIONS; operation++) {
+            assert_int_equal(workers[operation].status, ARENA_OK);
+            if (operation != RESET && operation != PLAIN_RESET) assert_non_null(workers[operation].pointer);
+        }
+        arena_context_release(context);
+        arena_concurrent_destroy(arena);
+    }
+}
+
+/* The context ended before the grant: the call fails, and the gate goes to the next. */
+static void context_that_ended_before_the_grant_passes_the_gate_on(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        size_t rounds = support_rounds(300, 30);
+        for (size_t round = 0; round < rounds; round++) {
+            struct arena_concurrent *arena = make(8, flags);
+            struct arena_context *context = cancellable(NULL);
+            struct call call = {arena, context, (enum operation)(round % OPERATIONS)};
+            struct call next = {arena, NULL, (enum operation)((round / 3) % OPERATIONS)};
+            struct worker first;
+            struct worker second;
+            hold(arena);
+            worker_start(&first, operate_on_thread, &call, 0);
+            AWAIT(flag_get(&first.reached));
+            worker_start(&second, operate_on_thread, &next, 1);
+            AWAIT(flag_get(&second.reached));
+            if (round % 10 == 0) {
+                assert_true(worker_asleep(&first));
+                assert_true(worker_asleep(&second));
+            }
+            arena_context_cancel(context);
+            arena_concurrent_release(arena);
+            worker_join(&first);
+            worker_join(&second);
+            assert_int_equal(first.status, ARENA_ECANCELED);
+            assert_null(first.pointer);
+            assert_int_equal(second.status, ARENA_OK);
+            void *out = NULL;
+            assert_int_equal(arena_concurrent_alloc_context(arena, NULL, NULL, &out), ARENA_OK);
+            arena_concurrent_destroy(arena);
+            arena_context_release(context);
+        }
+    }
+}
+
+static void cancelled_head_waiter_wakes_the_next(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make(8, flags);
+        struct arena_context *context = cancellable(NULL);
+        struct call head = {arena, context, ACQUIRE};
+        struct call tail = {arena, NULL, ALLOC};
+        struct worker first;
+        struct worker second;
+        hold(arena);
+        worker_start(&first, operate_on_thread, &head, 0);
+        assert_true(worker_asleep(&first));
+        worker_start(&second, operate_on_thread, &tail, 1);
+        assert_true(worker_asleep(&second));
+        arena_context_cancel(context);
+        worker_join(&first);
+        assert_int_equal(first.status, ARENA_ECANCELED);
+        arena_concurrent_release(arena);
+        worker_join(&second);
+        assert_int_equal(second.status, ARENA_OK);
+        arena_context_release(context);
+        arena_concurrent_destroy(arena);
+    }
+}
+
+/* Cancel races with release, over and over: whatever wins, no permit is lost and nothing is taken by a failed call. */
+static void cancel_races_with_the_grant(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        size_t rounds = support_rounds(400, 40);
+        size_t taken = 0;
+        struct arena_concurrent *arena = make(100000, flags);
+        for (size_t round = 0; round < rounds; round++) {
+            enum { WAITERS = 3 };
+            struct worker workers[WAITERS];
+            struct call calls[WAITERS];
+            struct arena_context *contexts[WAITERS];
+            hold(arena);
+            for (unsigned i = 0; i < WAITERS; i++) {
+                contexts[i] = cancellable(NULL);
+                calls[i] = (struct call){arena, contexts[i], i == 0 ? ACQUIRE : ALLOC};
+                worker_start(&workers[i], operate_on_thread, &calls[i], i);
+            }
+            for (unsigned i = 0; i < WAITERS; i++) AWAIT(flag_get(&workers[i].reached));
+            arena_concurrent_release(arena);
+            for (unsigned i = 0; i < WAITERS; i++) arena_context_cancel(contexts[i]);
+            workers_join(workers, WAITERS);
+            for (unsigned i = 0; i < WAITERS; i++) {
+                if (workers[i].status == ARENA_OK) {
+                    assert_non_null(workers[i].pointer);
+                    if (i > 0) taken++;
+                } else {
+                    assert_int_equal(workers[i].status, ARENA_ECANCELED);
+                    assert_null(workers[i].pointer);
+                }
+                arena_context_release(contexts[i]);
+            }
+            assert_int_equal(arena_concurrent_used(arena), taken);
+        }
+        arena_concurrent_destroy(arena);
+    }
+}
+
+/* Without chunks the slots that the waiters get lie in the order of their arrival. */
+static void after_a_millisecond_allocations_are_served_in_order(void **state) {
+    (void)state;
+    enum { WAITERS = 7 };
+    struct arena_concurrent *arena = make(64, ARENA_GATE_ONLY);
+    struct worker workers[WAITERS];
+    struct call calls[WAITERS];
+    hold(arena);
+    for (unsigned i = 0; i < WAITERS; i++) {
+        calls[i] = (struct call){arena, NULL, i == 4 ? SLAB_WITH : i % 3 == 1 ? PLAIN_ALLOC : ALLOC};
+        worker_start(&workers[i], operate_on_thread, &calls[i], i);
+        assert_true(worker_asleep(&workers[i])); /* some 20 ms */
+    }
+    arena_concurrent_release(arena);
+    workers_join(workers, WAITERS);
+    for (unsigned i = 1; i < WAITERS; i++) {
+        assert_true((uintptr_t)workers[i].pointer > (uintptr_t)workers[i - 1].pointer);
+    }
+    arena_concurrent_destroy(arena);
+}
+
+struct ordered {
+    struct arena_concurrent *arena;
+    int *turn; /* guarded by the gate: not atomic */
+};
+
+static void take_a_turn(struct worker *self) {
+    struct ordered *ordered = self->user;
+    struct arena *held = NULL;
+    self->status = arena_concurrent_acquire(ordered->arena, NULL, &held);
+    self->count = (size_t)++*ordered->turn;
+    if (self->status == ARENA_OK) arena_concurrent_release(ordered->arena);
+}
+
+static void acquirers_get_the_gate_in_the_order_they_came(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        enum { WAITERS = 8 };
+        int turn = 0;
+        struct ordered ordered = {make(4, flags), &turn};
+        struct worker workers[WAITERS];
+        hold(ordered.arena);
+        for (unsigned i = 0; i < WAITERS; i++) {
+            worker_start(&workers[i], take_a_turn, &ordered, i);
+            assert_true(worker_asleep(&workers[i]));
+        }
+        arena_concurrent_release(ordered.arena);
+        workers_join(workers, WAITERS);
+        for (unsigned i = 0; i < WAITERS; i++) {
+            assert_int_equal(workers[i].status, ARENA_OK);
+            assert_int_equal(workers[i].count, i + 1);
+        }
+        arena_concurrent_destroy(ordered.arena);
+    }
+}
+
+static void killed_waiters_leave_the_gate_usable(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        for (int operation = 0; operation < ALL_OPERATIONS; operation++) {
+            struct arena_concurrent *arena = make(8, flags);
+            struct arena_context *context = cancellable(NULL);
+            struct call call = {arena, operation % 2 ? context : NULL, (enum operation)operation};
+            struct call next = {arena, NULL, ALLOC};
+            struct worker killed;
+            struct worker behind;
+            hold(arena);
+            worker_start(&killed, operate_on_thread, &call, 0);
+            assert_true(worker_asleep(&killed));
+            worker_start(&behind, operate_on_thread, &next, 1);
+            assert_true(worker_asleep(&behind));
+            assert_int_equal(pthread_cancel(killed.thread), 0);
+            worker_join(&killed); /* while the gate is held */
+            assert_true(killed.cancelled);
+            arena_concurrent_release(arena);
+            worker_join(&behind);
+            assert_int_equal(behind.status, ARENA_OK);
+            assert_int_equal(arena_concurrent_used(arena), 1);
+            assert_non_null(arena_concurrent_try_alloc(arena, NULL));
+            arena_context_cancel(context); /* nobody is left behind in it */
+            arena_context_release(context);
+            arena_concurrent_destroy(arena);
+        }
+    }
+}
+
+static void kill_races_with_the_grant(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        size_t rounds = support_rounds(300, 30);
+        struct arena_concurrent *arena = make(100000, flags);
+        for (size_t round = 0; round < rounds; round++) {
+            struct call call = {arena, NULL, round % 2 ? ALLOC : PLAIN_ALLOC};
+            struct worker first;
+            struct worker second;
+            size_t before = arena_concurrent_used(arena);
+            hold(arena);
+            worker_start(&first, operate_on_thread, &call, 0);
+            AWAIT(flag_get(&first.reached));
+            worker_start(&second, operate_on_thread, &call, 1);
+            AWAIT(flag_get(&second.reached));
+            arena_concurrent_release(arena);
+            pthread_cancel(first.thread);
+            worker_join(&first);
+            worker_join(&second);
+            assert_false(second.cancelled);
+            assert_non_null(second.pointer);
+            size_t after = arena_concurrent_used(arena);
+            assert_true(after == before + 2 || (first.cancelled && after == before + 1));
+        }
+        arena_concurrent_destroy(arena);
+    }
+}
+
+static void counts_never_wait(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make(8, flags);
+        arena_concurrent_alloc(arena, NULL);
+        struct arena *held = hold(arena);
+        struct request request = {arena, 1};
+        struct worker waiter;
+        worker_start(&waiter, wait_for_gate, &request, 0);
+        assert_true(worker_asleep(&waiter));
+        arena_alloc(held, NULL);
+        assert_int_equal(arena_concurrent_cap(arena), 8);
+        size_t used = arena_concurrent_used(arena); /* may lag behind the holder */
+        assert_true(used == 1 || used == 2);
+        assert_int_equal(arena_concurrent_remaining(arena), 8 - used);
+        arena_concurrent_release(arena);
+        worker_join(&waiter);
+        assert_int_equal(arena_concurrent_used(arena), 2);
+        arena_concurrent_destroy(arena);
+    }
+}
+
+/* --- the operation is atomic -------------------------------------------------------------------------------------- */
+
+struct wide {
+    int64_t words[16];
+};
+
+struct traffic {
+    struct arena_concurrent *arena;
+    int stop;          /* atomic */
+    struct wide *base; /* first slot */
+    size_t capacity;
+};
+
+static void write_wide_values(struct worker *self) {
+    struct traffic *traffic = self->user;
+    int64_t stamp = stamp_of(self->index, 0);
+    while (!flag_get(&traffic->stop)) {
+        struct wide value;
+        for (int i = 0; i < 16; i++) value.words[i] = stamp;
+        if (arena_concurrent_try_alloc(traffic->arena, &value) != NULL) {
+            self->count++;
+            stamp++;
+        } else if (self->count % 3 == 0) {
+            arena_concurrent_reset(traffic->arena);
+        }
+        flag_set(&self->reached, 1);
+    }
+}
+
+static bool torn(const struct wide *value) {
+    for (int i = 1; i < 16; i++) {
+        if (value->words[i] != value->words[0]) return true;
+    }
+    return false;
+}
+
+/* Under an acquired gate every slot is either free, and zero, or holds one whole value. */
+static void acquire_sees_no_slot_half_written(void **state) {
+    (void)state;
+    if (support_checked()) skip(); /* it looks at slots that nobody has */
+    BOTH_KINDS(flags) {
+        enum { THREADS = 4, CAPACITY = 300 };
+        struct traffic traffic = {make_of(ARENA_TYPE(struct wide), CAPACITY, 0, flags), 0, NULL, CAPACITY};
+        traffic.base = arena_concurrent_alloc(traffic.arena, NULL);
+        arena_concurrent_reset(traffic.arena);
+        struct worker workers[THREADS];
+        for (unsigned t = 0; t < THREADS; t++) worker_start(&workers[t], write_wide_values, &traffic, t);
+        for (unsigned t = 0; t < THREADS; t++) AWAIT(flag_get(&workers[t].reached));
+        size_t rounds = support_rounds(3000, 300);
+        for (size_t round = 0; round < rounds; round++) {
+            struct arena *held = hold(traffic.arena);
+            size_t live = 0;
+            for (size_t i = 0; i < CAPACITY; i++) {
+                assert_false(torn(&traffic.base[i]));
+                if (traffic.base[i].words[0] != 0) live++;
+            }
+            assert_int_equal(live, arena_used(held));
+            if (round % 7 == 0) {
+                arena_reset(held);
+                assert_true(all_zero(traffic.base, CAPACITY * sizeof(struct wide)));
+            }
+            arena_concurrent_release(traffic.arena);
+        }
+        flag_set(&traffic.stop, 1);
+        workers_join(workers, THREADS);
+        arena_concurrent_destroy(traffic.arena);
+    }
+}
+
+static size_t torn_drops;
+
+static void check_wide(void *element) {
+    if (torn(element)) torn_drops++;
+}
+
+static void reset_sees_no_slot_half_written(void **state) {
+    (void)state;
+    const struct arena_type type = {"wide", sizeof(struct wide), _Alignof(struct wide), check_wide};
+    BOTH_KINDS(flags) {
+        enum { THREADS = 4 };
+        struct traffic traffic = {make_of(&type, 300, 0, flags), 0, NULL, 300};
+        struct worker workers[THREADS];
+        torn_drops = 0;
+        for (unsigned t = 0; t < THREADS; t++) worker_start(&workers[t], write_wide_values, &traffic, t);
+        for (unsigned t = 0; t < THREADS; t++) AWAIT(flag_get(&workers[t].reached));
+        size_t rounds = support_rounds(3000, 300);
+        for (size_t round = 0; round < rounds; round++) arena_concurrent_reset(traffic.arena);
+        flag_set(&traffic.stop, 1);
+        workers_join(workers, THREADS);
+        arena_concurrent_destroy(traffic.arena);
+        assert_int_equal(torn_drops, 0);
+    }
+}
+
+struct ledger {
+    struct arena_concurrent *arena;
+    int64_t plain; /* guarded by the gate */
+    size_t rounds;
+};
+
+static void add_under_the_gate(struct worker *self) {
+    struct ledger *ledger = self->user;
+    for (size_t i = 0; i < ledger->rounds; i++) {
+        struct arena *held = NULL;
+        if (arena_concurrent_acquire(ledger->arena, NULL, &held) != ARENA_OK) self->status = 1;
+        ledger->plain++;
+        if (arena_used(held) > 0) arena_reset(held);
+        arena_alloc(held, &ledger->plain);
+        arena_concurrent_release(ledger->arena);
+    }
+}
+
+static void the_gate_excludes_and_orders(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        enum { THREADS = 6 };
+        struct ledger ledger = {make(4, flags), 0, support_rounds(20000, 500)};
+        struct worker workers[THREADS];
+        for (unsigned t = 0; t < THREADS; t++) worker_start(&workers[t], add_under_the_gate, &ledger, t);
+        workers_join(workers, THREADS);
+        assert_true(ledger.plain == (int64_t)(THREADS * ledger.rounds));
+        struct arena *held = hold(ledger.arena);
+        assert_int_equal(arena_used(held), 1);
+        arena_concurrent_release(ledger.arena);
+        for (unsigned t = 0; t < THREADS; t++) assert_int_equal(workers[t].status, 0);
+        arena_concurrent_destroy(ledger.arena);
+    }
+}
+
+static void hammer(struct worker *self) {
+    struct traffic *traffic = self->user;
+    while (!flag_get(&traffic->stop)) {
+        if (arena_concurrent_try_alloc(traffic->arena, NULL) == NULL) arena_concurrent_reset(traffic->arena);
+        flag_set(&self->reached, 1);
+    }
+}
+
+static void nobody_starves(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        enum { THREADS = 6 };
+        struct traffic traffic = {make(1000, flags), 0, NULL, 1000};
+        struct worker workers[THREADS];
+        for (unsigned t = 0; t < THREADS; t++) worker_start(&workers[t], hammer, &traffic, t);
+        for (unsigned t = 0; t < THREADS; t++) AWAIT(flag_get(&workers[t].reached));
+        for (int i = 0; i < 50; i++) { /* ends, because each waiter's turn comes */
+            hold(traffic.arena);
+            arena_concurrent_release(traffic.arena);
+            arena_concurrent_reset(traffic.arena);
+        }
+        flag_set(&traffic.stop, 1);
+        workers_join(workers, THREADS);
+        arena_concurrent_destroy(traffic.arena);
+    }
+}
+
+/* --- many arenas, long-lived threads ------------------------------------------------------------------------------ */
+
+struct relay {
+    struct arena_concurrent *arena; /* handed over through go and reached */
+};
+
+static void use_each_arena(struct worker *self) {
+    struct relay *relay = self->user;
+    for (int round = 1;; round++) {
+        if (!flag_wait(&self->go, round)) self->status = 1;
+        if (self->status != 0 || relay->arena == NULL) return;
+        for (int i = 0; i < 3; i++) {
+            int64_t *slot = arena_concurrent_try_alloc(relay->arena, NULL);
+            if (slot == NULL || *slot != 0) {
+                self->status = 2;
+            } else {
+                *slot = -1;
+            }
+        }
+        flag_set(&self->reached, round);
+    }
+}
+
+/* A thread that keeps something of an arena must not use it for the next one at the same address. */
+static void long_lived_threads_see_arenas_come_and_go(void **state) {
+    (void)state;
+    enum { THREADS = 3 };
+    struct worker workers[THREADS];
+    struct relay relay = {NULL};
+    for (unsigned t = 0; t < THREADS; t++) worker_start(&workers[t], use_each_arena, &relay, t);
+    int rounds = (int)support_rounds(400, 60);
+    for (int round = 1; round <= rounds; round++) {
+        relay.arena = make(THREADS * 3 + 1, round % 3 == 0 ? ARENA_GATE_ONLY : 0);
+        for (unsigned t = 0; t < THREADS; t++) flag_set(&workers[t].go, round);
+        for (unsigned t = 0; t < THREADS; t++) {
+            while (!flag_wait(&workers[t].reached, round)) fail();
+        }
+        assert_int_equal(arena_concurrent_used(relay.arena), THREADS * 3);
+        assert_int_equal(arena_concurrent_remaining(relay.arena), 1);
+        assert_non_null(arena_concurrent_try_alloc(relay.arena, NULL));
+        assert_null(arena_concurrent_try_alloc(relay.arena, NULL));
+        arena_concurrent_destroy(relay.arena);
+    }
+    relay.arena = NULL;
+    for (unsigned t = 0; t < THREADS; t++) flag_set(&workers[t].go, rounds + 1);
+    workers_join(workers, THREADS);
+    for (unsigned t = 0; t < THREADS; t++) assert_int_equal(workers[t].status, 0);
+}
+
+static void one_thread_uses_thousands_of_arenas(void **state) {
+    (void)state;
+    size_t count = support_rounds(2000, 200);
+    struct arena_concurrent **arenas = calloc(count, sizeof(struct arena_concurrent *));
+    assert_non_null(arenas);
+    for (size_t i = 0; i < count; i++) arenas[i] = make(50, 0);
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < count; i++) {
+            int64_t value = (int64_t)i;
+            assert_true(*(int64_t *)arena_concurrent_alloc(arenas[i], &value) == value);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(arena_concurrent_used(arenas[i]), 3);
+        assert_non_null(arena_concurrent_try_alloc_slab(arenas[i], 47));
+        arena_concurrent_destroy(arenas[i]);
+    }
+    free(arenas);
+}
+
+static void use_after_fork(void *user) {
+    struct arena_concurrent *arena = user;
+    child_check(arena_concurrent_try_alloc(arena, NULL) != NULL);
+    child_check(arena_concurrent_used(arena) == 2);
+    arena_concurrent_reset(arena);
+    struct arena *held = NULL;
+    child_check(arena_concurrent_acquire(arena, NULL, &held) == ARENA_OK);
+    child_check(arena_try_alloc_slab(held, 50) != NULL);
+    arena_concurrent_release(arena);
+    arena_concurrent_destroy(arena);
+}
+
+static void child_of_a_single_thread_may_use_it(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make(50, flags);
+        arena_concurrent_alloc(arena, NULL);
+        assert_child_succeeds(use_after_fork, arena);
+        assert_int_equal(arena_concurrent_used(arena), 1);
+        arena_concurrent_destroy(arena);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(creation_follows_the_single_owner_arena),
+        cmocka_unit_test(one_thread_uses_it_like_a_single_owner_arena),
+        cmocka_unit_test(full_and_overflowing_requests_change_nothing),
+        cmocka_unit_test(capacity_zero_is_legal),
+        cmocka_unit_test(null_is_diagnosed),
+        cmocka_unit_test(one_thread_fits_every_slab_that_remains),
+        cmocka_unit_test(every_clearing_policy_hands_out_zero),
+        cmocka_unit_test(ten_threads_fill_exactly_to_capacity),
+        cmocka_unit_test(eight_workers_take_a_hundred_each),
+        cmocka_unit_test(ended_threads_leave_no_slot_behind),
+        cmocka_unit_test(idle_threads_keep_no_slot_from_others),
+        cmocka_unit_test(gate_only_fits_every_slab_that_remains),
+        cmocka_unit_test(slabs_of_many_threads_do_not_overlap),
+        cmocka_unit_test(drops_go_down_the_addresses_of_live_slots_once),
+        cmocka_unit_test(acquire_hands_out_the_arena_behind),
+        cmocka_unit_test(holder_gets_ebusy_or_a_panic),
+        cmocka_unit_test(only_the_holder_releases),
+        cmocka_unit_test(destroy_while_held_or_waited_for_panics),
+        cmocka_unit_test(holds_of_different_gates_are_independent),
+        cmocka_unit_test(ended_context_fails_even_on_a_free_gate),
+        cmocka_unit_test(cancel_ends_the_wait_for_a_held_gate),
+        cmocka_unit_test(deadline_ends_the_wait_for_a_held_gate),
+        cmocka_unit_test(waiters_go_on_when_the_holder_releases),
+        cmocka_unit_test(context_that_ended_before_the_grant_passes_the_gate_on),
+        cmocka_unit_test(cancelled_head_waiter_wakes_the_next),
+        cmocka_unit_test(cancel_races_with_the_grant),
+        cmocka_unit_test(after_a_millisecond_allocations_are_served_in_order),
+        cmocka_unit_test(acquirers_get_the_gate_in_the_order_they_came),
+        cmocka_unit_test(killed_waiters_leave_the_gate_usable),
+        cmocka_unit_test(kill_races_with_the_grant),
+        cmocka_unit_test(counts_never_wait),
+        cmocka_unit_test(acquire_sees_no_slot_half_written),
+        cmocka_unit_test(reset_sees_no_slot_half_written),
+        cmocka_unit_test(the_gate_excludes_and_orders),
+        cmocka_unit_test(nobody_starves),
+        cmocka_unit_test(long_lived_threads_see_arenas_come_and_go),
+        cmocka_unit_test(one_thread_uses_thousands_of_arenas),
+        cmocka_unit_test(child_of_a_single_thread_may_use_it),
+    };
+    return support_run("concurrent arena", tests);
+}

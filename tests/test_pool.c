@@ -1,0 +1,1312 @@
+/* The pool: isolation, reset on every way out of an action, threads that come and go, limits, misuse. */
+#define _GNU_SOURCE
+
+#include "support.h"
+
+#include <sched.h>
+
+#include <arena/arena.h>
+
+static struct arena_pool *make(const struct arena_type *type, size_t capacity) {
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create(type, capacity, &pool), ARENA_OK);
+    assert_non_null(pool);
+    return pool;
+}
+
+static struct arena_pool *make_limited(size_t max_arenas) {
+    struct arena_pool_options options = {sizeof options, max_arenas, NULL};
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &pool), ARENA_OK);
+    return pool;
+}
+
+static struct arena *check_out(struct arena_pool *pool) {
+    struct arena *arena = NULL;
+    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    assert_non_null(arena);
+    return arena;
+}
+
+/* Elements are ints; their drop writes them down.  One thread at a time drops, and is joined before the log is read. */
+enum { LOG_SIZE = 64 };
+static int log_entries[LOG_SIZE];
+static int log_count; /* atomic */
+
+static void note_drop(void *element) {
+    int place = flag_add(&log_count, 1) - 1;
+    if (place < LOG_SIZE) log_entries[place] = *(int *)element;
+}
+
+static const struct arena_type noted = {"noted", sizeof(int), _Alignof(int), note_drop};
+
+static void log_clear(void) { flag_set(&log_count, 0); }
+
+/* --- creation ----------------------------------------------------------------------------------------------------- */
+
+static void creation_follows_the_single_owner_arena(void **state) {
+    (void)state;
+    int anything = 0;
+    const struct arena_type bad = {"t", 4, 3, NULL};
+    struct arena_pool *pool = (struct arena_pool *)(void *)&anything;
+    assert_int_equal(arena_pool_create(NULL, 4, &pool), ARENA_EINVAL);
+    assert_null(pool);
+    pool = (struct arena_pool *)(void *)&anything;
+    assert_int_equal(arena_pool_create(&bad, 4, &pool), ARENA_EINVAL);
+    assert_null(pool);
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, NULL), ARENA_EINVAL);
+    pool = (struct arena_pool *)(void *)&anything;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), SIZE_MAX, &pool), ARENA_ENOMEM);
+    assert_null(pool);
+    pool = make(ARENA_TYPE(int), 7);
+    assert_int_equal(arena_pool_arena_cap(pool), 7);
+    assert_string_equal(arena_pool_type_of(pool)->name, "int");
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    assert_int_equal(arena_pool_destroy(NULL), ARENA_OK);
+}
+
+static void options_that_are_not_understood_are_invalid(void **state) {
+    (void)state;
+    struct {
+        struct arena_pool_options known;
+        size_t unknown;
+    } longer = {{sizeof longer, 0, NULL}, 0};
+    struct arena_options arena_options = {sizeof arena_options, 3, 0};
+    struct arena_pool_options options = {0, 0, NULL};
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &pool), ARENA_EINVAL);
+    options.struct_size = sizeof options;
+    options.arena_options = &arena_options;
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &pool), ARENA_EINVAL);
+    assert_null(pool);
+    arena_options.clear = 0;
+    arena_options.flags = 1U << 31;
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &pool), ARENA_EINVAL);
+    arena_options.flags = 0;
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &pool), ARENA_OK);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &longer.known, &pool), ARENA_OK);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    longer.unknown = 1;
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &longer.known, &pool), ARENA_EINVAL);
+    assert_null(pool);
+}
+
+static void do_nothing(struct arena *arena, void *user) {
+    (void)arena;
+    if (user != NULL) ++*(int *)user;
+}
+
+static void null_is_invalid(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(ARENA_TYPE(int), 4);
+    struct arena *arena = (struct arena *)(void *)pool;
+    int calls = 0;
+    assert_int_equal(arena_pool_execute(NULL, do_nothing, &calls), ARENA_EINVAL);
+    assert_int_equal(arena_pool_execute(pool, NULL, &calls), ARENA_EINVAL);
+    assert_int_equal(arena_pool_checkout(NULL, &arena), ARENA_EINVAL);
+    assert_null(arena);
+    assert_int_equal(arena_pool_checkout(pool, NULL), ARENA_EINVAL);
+    arena = (struct arena *)(void *)pool;
+    assert_int_equal(arena_pool_checkout_context(NULL, NULL, &arena), ARENA_EINVAL);
+    assert_null(arena);
+    assert_int_equal(arena_pool_checkout_context(pool, NULL, NULL), ARENA_EINVAL);
+    arena_pool_return(pool, NULL);
+    assert_int_equal(calls, 0);
+    assert_int_equal(arena_pool_arena_cap(NULL), 0);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK); /* nothing was taken */
+}
+
+static void capacity_zero_is_legal(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(ARENA_TYPE(int), 0);
+    struct arena *arena = check_out(pool);
+    assert_null(arena_try_alloc(arena, NULL));
+    arena_pool_return(pool, arena);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* --- execute and checkout ----------------------------------------------------------------------------------------- */
+
+struct visit {
+    struct arena_pool *pool;
+    struct arena *seen;
+    size_t used;
+    size_t capacity;
+    bool zero;
+    int calls;
+};
+
+static void visit(struct arena *arena, void *user) {
+    struct visit *visit = user;
+    visit->calls++;
+    visit->seen = arena;
+    visit->used = arena_used(arena);
+    visit->capacity = arena_cap(arena);
+    char *slab = arena_alloc_slab(arena, visit->capacity);
+    visit->zero = all_zero(slab, visit->capacity * arena_type_of(arena)->size);
+    memset(slab, 0xff, visit->capacity * arena_type_of(arena)->size);
+}
+
+static void execute_runs_the_action_on_an_empty_arena(void **state) {
+    (void)state;
+    struct visit seen = {.pool = make(ARENA_TYPE(int64_t), 500)};
+    for (int i = 1; i <= 5; i++) {
+        assert_int_equal(arena_pool_execute(seen.pool, visit, &seen), ARENA_OK);
+        assert_int_equal(seen.calls, i);
+        assert_int_equal(seen.used, 0);
+        assert_int_equal(seen.capacity, 500);
+        assert_true(seen.zero); /* reset on reuse */
+    }
+    assert_int_equal(arena_pool_destroy(seen.pool), ARENA_OK);
+}
+
+static void arenas_are_made_with_the_pools_options(void **state) {
+    (void)state;
+    struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
+    struct arena_pool_options options = {sizeof options, 0, &arena_options};
+    struct visit seen = {.pool = NULL};
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 5000, &options, &seen.pool), ARENA_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(arena_pool_execute(seen.pool, visit, &seen), ARENA_OK);
+        assert_true(seen.zero);
+        struct arena *arena = check_out(seen.pool);
+        char *slab = arena_alloc_slab(arena, 5000);
+        assert_true(all_zero(slab, 5000 * sizeof(int)));
+        memset(slab, 0x77, 5000 * sizeof(int));
+        arena_pool_return(seen.pool, arena);
+    }
+    assert_int_equal(arena_pool_destroy(seen.pool), ARENA_OK);
+}
+
+static void values_are_dropped_when_the_action_returns(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(&noted, 4);
+    log_clear();
+    struct arena *arena = check_out(pool);
+    for (int i = 1; i <= 3; i++) arena_alloc(arena, &i);
+    assert_int_equal(log_count, 0);
+    arena_pool_return(pool, arena);
+    assert_int_equal(log_count, 3);
+    assert_int_equal(log_entries[0], 3);
+    assert_int_equal(log_entries[2], 1);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    assert_int_equal(log_count, 3);
+}
+
+static void arenas_that_are_out_are_distinct(void **state) {
+    (void)state;
+    enum { COUNT = 300 };
+    static struct arena *arenas[COUNT];
+    struct arena_pool *pool = make(ARENA_TYPE(int), 2);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < COUNT; i++) {
+            arenas[i] = check_out(pool);
+            int *slot = arena_alloc(arenas[i], &i);
+            assert_int_equal(*slot, i);
+            assert_int_equal(*(int *)arena_alloc(arenas[i], NULL), 0);
+        }
+        for (int i = 0; i < COUNT; i++) {
+            for (int k = 0; k < i; k++) assert_ptr_not_equal(arenas[i], arenas[k]);
+            assert_int_equal(arena_used(arenas[i]), 2);
+        }
+        for (int i = 0; i < COUNT; i++) arena_pool_return(pool, arenas[(i * 7) % COUNT]);
+    }
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+struct nesting {
+    struct arena_pool *pool;
+    struct arena *outer;
+    int depth;
+    int wrong;
+};
+
+static void nest(struct arena *arena, void *user) {
+    struct nesting *nesting = user;
+    struct arena *outer = nesting->outer;
+    int depth = ++nesting->depth;
+    int *slot = arena_alloc(arena, &depth);
+    if (arena == outer) nesting->wrong++;
+    nesting->outer = arena;
+    if (depth < 50 && arena_pool_execute(nesting->pool, nest, nesting) != ARENA_OK) nesting->wrong++;
+    if (*slot != depth || arena_used(arena) != 1) nesting->wrong++; /* inner scopes did not touch it */
+}
+
+static void nesting_gets_another_arena(void **state) {
+    (void)state;
+    struct nesting nesting = {.pool = make(ARENA_TYPE(int), 4)};
+    assert_int_equal(arena_pool_execute(nesting.pool, nest, &nesting), ARENA_OK);
+    assert_int_equal(nesting.depth, 50);
+    assert_int_equal(nesting.wrong, 0);
+    assert_int_equal(arena_pool_destroy(nesting.pool), ARENA_OK);
+}
+
+/* --- isolation over threads --------------------------------------------------------------------------------------- */
+
+enum { FIFTY = 50 };
+
+static void mark_and_check(struct arena *arena, void *user) {
+    struct worker *self = user;
+    int64_t mark = (int64_t)self->index + 1;
+    if (arena_used(arena) != 0) self->status = 1;
+    int64_t *slab = arena_alloc_slab(arena, 100);
+    if (!all_zero(slab, 100 * sizeof *slab)) self->status = 2;
+    for (int i = 0; i < 100; i++) slab[i] = mark;
+    if (self->count % 16 == 0) sleep_ms(0); /* let others in */
+    for (int i = 0; i < 100; i++) {
+        if (slab[i] != mark) self->status = 3;
+    }
+    self->count++;
+}
+
+static void execute_often(struct worker *self) {
+    size_t rounds = support_rounds(400, 60);
+    for (size_t i = 0; i < rounds; i++) {
+        if (i % 2 == 0) {
+            if (arena_pool_execute(self->user, mark_and_check, self) != ARENA_OK) self->status = 4;
+        } else {
+            struct arena *arena = NULL;
+            if (arena_pool_checkout_context(self->user, NULL, &arena) != ARENA_OK) self->status = 5;
+            mark_and_check(arena, self);
+            arena_pool_return(self->user, arena);
+        }
+    }
+}
+
+static void fifty_threads_are_isolated(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(ARENA_TYPE(int64_t), 100);
+    struct worker workers[FIFTY];
+    for (unsigned i = 0; i < FIFTY; i++) worker_start(&workers[i], execute_often, pool, i);
+    workers_join(workers, FIFTY);
+    for (unsigned i = 0; i < FIFTY; i++) assert_int_equal(workers[i].status, 0);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void fifty_threads_are_isolated_under_a_limit(void **state) {
+    (void)state;
+    struct arena_pool_options options = {sizeof options, FIFTY, NULL};
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int64_t), 100, &options, &pool), ARENA_OK);
+    struct worker workers[FIFTY];
+    for (unsigned i = 0; i < FIFTY; i++) worker_start(&workers[i], execute_often, pool, i);
+    workers_join(workers, FIFTY);
+    for (unsigned i = 0; i < FIFTY; i++) assert_int_equal(workers[i].status, 0);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* --- return from another thread ----------------------------------------------------------------------------------- */
+
+struct handoff {
+    struct arena_pool *pool;
+    struct arena *arena;
+};
+
+static void return_it(struct worker *self) {
+    struct handoff *handoff = self->user;
+    arena_pool_return(handoff->pool, handoff->arena);
+}
+
+static void check_it_out(struct worker *self) {
+    struct handoff *handoff = self->user;
+    self->status = arena_pool_checkout(handoff->pool, &handoff->arena);
+    int value = 9;
+    arena_try_alloc(handoff->arena, &value);
+}
+
+static void arenas_may_be_returned_by_another_thread(void **state) {
+    (void)state;
+    struct handoff handoff = {make(&noted, 4), NULL};
+    struct worker worker;
+    log_clear();
+    for (int i = 0; i < 20; i++) {
+        worker_start(&worker, check_it_out, &handoff, 0);
+        worker_join(&worker);
+        assert_int_equal(worker.status, ARENA_OK);
+        assert_int_equal(arena_pool_destroy(handoff.pool), ARENA_EBUSY); /* its thread has ended, yet it is out */
+        assert_int_equal(arena_used(handoff.arena), 1);
+        if (i % 2 == 0) {
+            arena_pool_return(handoff.pool, handoff.arena);
+        } else {
+            worker_start(&worker, return_it, &handoff, 0);
+            worker_join(&worker);
+        }
+        assert_int_equal(log_count, i + 1);
+        handoff.arena = check_out(handoff.pool);
+        assert_int_equal(arena_used(handoff.arena), 0);
+        worker_start(&worker, return_it, &handoff, 0);
+        worker_join(&worker);
+    }
+    assert_int_equal(arena_pool_destroy(handoff.pool), ARENA_OK);
+    assert_int_equal(log_count, 20);
+}
+
+enum { RING = 64 };
+
+struct ring {
+    struct arena_pool *pool;
+    struct arena *arenas[RING];
+    int head; /* atomic: produced */
+    int tail; /* atomic: consumed */
+    int total;
+};
+
+static void produce(struct worker *self) {
+    struct ring *ring = self->user;
+    for (int i = 0; i < ring->total; i++) {
+        struct arena *arena = NULL;
+        if (arena_pool_checkout(ring->pool, &arena) != ARENA_OK || arena_used(arena) != 0) self->status = 1;
+        int *slot = arena_alloc(arena, NULL);
+        if (*slot != 0) self->status = 2;
+        *slot = i;
+        if (!flag_wait(&ring->tail, i + 1 - RING)) self->status = 3;
+        ring->arenas[i % RING] = arena;
+        flag_set(&ring->head, i + 1);
+    }
+}
+
+static void consume(struct worker *self) {
+    struct ring *ring = self->user;
+    for (int i = 0; i < ring->total; i++) {
+        if (!flag_wait(&ring->head, i + 1)) self->status = 3;
+        struct arena *arena = ring->arenas[i % RING];
+        int *next = arena_alloc(arena, NULL);
+        if (next[-1] != i || *next != 0) self->status = 4;
+        *next = -1;
+        arena_pool_return(ring->pool, arena);
+        flag_set(&ring->tail, i + 1);
+    }
+}
+
+static void one_thread_checks_out_and_another_returns(void **state) {
+    (void)state;
+    static struct ring ring;
+    memset(&ring, 0, sizeof ring);
+    ring.pool = make(ARENA_TYPE(int), 4);
+    ring.total = (int)support_rounds(20000, 1000);
+    struct worker producer;
+    struct worker consumer;
+    worker_start(&producer, produce, &ring, 0);
+    worker_start(&consumer, consume, &ring, 1);
+    worker_join(&producer);
+    worker_join(&consumer);
+    assert_int_equal(producer.status, 0);
+    assert_int_equal(consumer.status, 0);
+    assert_int_equal(arena_pool_destroy(ring.pool), ARENA_OK);
+}
+
+/* --- ways out of an action ---------------------------------------------------------------------------------------- */
+
+enum way { RETURN, PANIC, THREAD_EXIT, CANCEL, ASYNC_CANCEL, JUMP, WAYS };
+
+struct leave {
+    enum way way;
+    int depth;
+    bool other_pools;
+    struct arena_pool *pools[3];
+    int level;
+    int cleanup_saw; /* drops that had run when the thread's own cleanup handler ran */
+    int after;       /* the code behind the innermost execute ran */
+    jmp_buf jump;
+};
+
+static void leave_now(struct leave *leave) {
+    switch (leave->way) {
+        case PANIC: arena_panic("leaving"); break;
+        case THREAD_EXIT: pthread_exit(leave); break;
+        case CANCEL:
+            pthread_cancel(pthread_self());
+            pthread_testcancel();
+            break;
+        case ASYNC_CANCEL: {
+            int old;
+            pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &old);
+            pthread_cancel(pthread_self());
+            for (;;) __asm__ volatile("");
+            break;
+        }
+        case JUMP: longjmp(leave->jump, 1); break;
+        case RETURN:
+        case WAYS:
+        default: break;
+    }
+}
+
+static void go_deeper(struct arena *arena, void *user) {
+    struct leave *leave = user;
+    int level = ++leave->level;
+    arena_alloc(arena, &level);
+    if (level == leave->depth) {
+        leave_now(leave);
+        return;
+    }
+    (void)arena_pool_execute(leave->pools[level], go_deeper, leave);
+    leave->after++;
+}
+
+static void enter(void *user) {
+    struct leave *leave = user;
+    (void)arena_pool_execute(leave->pools[0], go_deeper, leave);
+}
+
+static void look_at_the_log(void *user) {
+    struct leave *leave = user;
+    leave->cleanup_saw = flag_get(&log_count);
+}
+
+static void leave_on_thread(struct worker *self) {
+    struct leave *leave = self->user;
+    pthread_cleanup_push(look_at_the_log, leave);
+    if (leave->way == PANIC) {
+        self->status = arena_protect(enter, leave);
+    } else if (leave->way == JUMP) {
+        if (setjmp(leave->jump) == 0) enter(leave);
+        self->count = (size_t)flag_get(&log_count);
+    } else {
+        enter(leave);
+    }
+    pthread_cleanup_pop(1);
+}
+
+static void check_way_out(enum way way, int depth, bool other_pools) {
+    struct leave leave = {.way = way, .depth = depth, .other_pools = other_pools, .cleanup_saw = -1};
+    for (int i = 0; i < 3; i++) leave.pools[i] = i == 0 || other_pools ? make(&noted, 4) : leave.pools[0];
+    log_clear();
+    panics_record();
+    struct worker worker;
+    worker_start(&worker, leave_on_thread, &leave, 0);
+    worker_join(&worker);
+    arena_set_panic_handler(NULL, NULL);
+    /* Each scope was reset exactly once, innermost first. */
+    assert_int_equal(leave.level, depth);
+    assert_int_equal(flag_get(&log_count), depth);
+    for (int i = 0; i < depth; i++) assert_int_equal(log_entries[i], depth - i);
+    assert_int_equal(leave.after, way == RETURN ? depth - 1 : 0);
+    if (way == PANIC) assert_int_equal(worker.status, ARENA_EPANIC);
+    assert_int_equal(worker.cancelled, way == CANCEL || way == ASYNC_CANCEL);
+    if (way == JUMP) {
+        assert_int_equal(worker.count, 0); /* still out after the jump, back when the thread ended */
+    } else {
+        assert_int_equal(leave.cleanup_saw, depth); /* at once: before the frames further out were left */
+    }
+    for (int i = 0; i < (other_pools ? 3 : 1); i++) {
+        struct arena *arena = check_out(leave.pools[i]); /* what comes out again is clean */
+        assert_int_equal(arena_used(arena), 0);
+        assert_int_equal(*(int *)arena_alloc(arena, NULL), 0);
+        arena_pool_return(leave.pools[i], arena);
+        assert_int_equal(arena_pool_destroy(leave.pools[i]), ARENA_OK);
+    }
+}
+
+#define WAY_TEST(name, way)                                                                                            \
+    static void name(void **state) {                                                                                   \
+        (void)state;                                                                                                   \
+        for (int depth = 1; depth <= 3; depth++) {                                                                     \
+            check_way_out(way, depth, false);                                                                          \
+            check_way_out(way, depth, true);                                                                           \
+        }                                                                                                              \
+    }
+WAY_TEST(scopes_are_left_by_return, RETURN)
+WAY_TEST(scopes_are_left_by_panic, PANIC)
+WAY_TEST(scopes_are_left_by_pthread_exit, THREAD_EXIT)
+WAY_TEST(scopes_are_left_by_deferred_cancellation, CANCEL)
+WAY_TEST(scopes_are_left_by_asynchronous_cancellation, ASYNC_CANCEL)
+WAY_TEST(scopes_jumped_past_are_left_at_thread_exit, JUMP)
+
+static void wait_to_be_cancelled(struct arena *arena, void *user) {
+    struct worker *self = user;
+    int value = 5;
+    arena_alloc(arena, &value);
+    flag_set(&self->reached, 1);
+    for (;;) sleep_ms(1000);
+}
+
+static void execute_waiting(struct worker *self) { (void)arena_pool_execute(self->user, wait_to_be_cancelled, self); }
+
+static void cancellation_from_outside_resets_the_arena(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(&noted, 4);
+    struct worker worker;
+    log_clear();
+    worker_start(&worker, execute_waiting, pool, 0);
+    AWAIT(flag_get(&worker.reached));
+    assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY);
+    pthread_cancel(worker.thread);
+    worker_join(&worker);
+    assert_true(worker.cancelled);
+    assert_int_equal(log_count, 1);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* --- panics on the main thread ------------------------------------------------------------------------------------ */
+
+static void put_and_panic(struct arena *arena, void *user) {
+    int value = 7;
+    arena_alloc(arena, &value);
+    (void)user;
+    arena_panic("in the action");
+}
+
+static void execute_panicking(void *user) { (void)arena_pool_execute(user, put_and_panic, NULL); }
+
+static void panic_goes_on_to_the_caller_and_the_pool_works_on(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(&noted, 4);
+    log_clear();
+    for (int i = 1; i <= 100; i++) {
+        assert_panics(execute_panicking, pool, "in the action");
+        assert_int_equal(log_count, i);
+    }
+    struct visit seen = {.pool = pool};
+    assert_int_equal(arena_pool_execute(pool, visit, &seen), ARENA_OK);
+    assert_int_equal(seen.used, 0);
+    assert_true(seen.zero);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void panic_in_an_unprotected_action_aborts(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(ARENA_TYPE(int), 4);
+    assert_aborts(execute_panicking, pool, "in the action");
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* --- longjmp ------------------------------------------------------------------------------------------------------ */
+
+struct jumper {
+    struct arena_pool *pool;
+    jmp_buf jump;
+    struct arena *left;  /* jumped past */
+    struct arena *later; /* of scopes after the jump */
+    int wrong;
+    bool by_exit;
+};
+
+static void put_and_jump(struct arena *arena, void *user) {
+    struct jumper *jumper = user;
+    int value = 1;
+    jumper->left = arena;
+    arena_alloc(arena, &value);
+    longjmp(jumper->jump, 1);
+}
+
+static void put_and_return(struct arena *arena, void *user) {
+    struct jumper *jumper = user;
+    int value = 2;
+    if (arena == jumper->left || arena_used(arena) != 0) jumper->wrong++;
+    arena_alloc(arena, &value);
+}
+
+static void jump_inside(struct arena *arena, void *user) {
+    struct jumper *jumper = user;
+    int value = 3;
+    arena_alloc(arena, &value);
+    if (setjmp(jumper->jump) == 0) (void)arena_pool_execute(jumper->pool, put_and_jump, jumper);
+    if (arena_used(arena) != 1) jumper->wrong++;
+}
+
+static void jump_and_go_on(struct worker *self) {
+    struct jumper *jumper = self->user;
+    if (self->index == 0) {
+        if (setjmp(jumper->jump) == 0) (void)arena_pool_execute(jumper->pool, put_and_jump, jumper);
+    } else { /* past an inner scope, to an outer one that is left in order */
+        (void)arena_pool_execute(jumper->pool, jump_inside, jumper);
+    }
+    for (int i = 0; i < 3; i++) (void)arena_pool_execute(jumper->pool, put_and_return, jumper);
+    flag_set(&self->reached, 1);
+    if (!flag_wait(&self->go, 1)) self->status = 1;
+    if (jumper->by_exit) pthread_exit(NULL);
+}
+
+static void arena_jumped_past_stays_out_until_the_thread_ends(void **state) {
+    (void)state;
+    for (unsigned variant = 0; variant < 4; variant++) {
+        struct jumper jumper = {.pool = make(&noted, 4), .by_exit = variant / 2 != 0};
+        bool inside = variant % 2 != 0;
+        log_clear();
+        struct worker worker;
+        worker_start(&worker, jump_and_go_on, &jumper, inside);
+        AWAIT(flag_get(&worker.reached));
+        /* The later scopes, and the one around the jump, were left; the one jumped past was not. */
+        assert_int_equal(flag_get(&log_count), inside ? 4 : 3);
+        if (inside) assert_int_equal(log_entries[0], 3);
+        for (int i = 0; i < 3; i++) assert_int_equal(log_entries[inside ? i + 1 : i], 2);
+        assert_int_equal(arena_pool_destroy(jumper.pool), ARENA_EBUSY);
+        flag_set(&worker.go, 1);
+        worker_join(&worker);
+        assert_int_equal(jumper.wrong, 0);
+        assert_int_equal(flag_get(&log_count), inside ? 5 : 4);
+        assert_int_equal(log_entries[inside ? 4 : 3], 1);
+        assert_int_equal(arena_pool_destroy(jumper.pool), ARENA_OK);
+    }
+}
+
+static void jump_on_the_main_thread(void *user) {
+    struct jumper *jumper = user;
+    if (setjmp(jumper->jump) == 0) (void)arena_pool_execute(jumper->pool, put_and_jump, jumper);
+    child_check(arena_pool_destroy(jumper->pool) == ARENA_EBUSY);
+    child_check(arena_pool_execute(jumper->pool, put_and_return, jumper) == ARENA_OK);
+    child_check(jumper->wrong == 0);
+    child_check(arena_pool_destroy(jumper->pool) == ARENA_EBUSY);
+}
+
+static void arena_jumped_past_on_the_main_thread_stays_out(void **state) {
+    (void)state;
+    struct jumper jumper = {.pool = make(&noted, 4)};
+    assert_child_succeeds(jump_on_the_main_thread, &jumper);
+    assert_int_equal(arena_pool_destroy(jumper.pool), ARENA_OK);
+}
+
+/* --- limits ------------------------------------------------------------------------------------------------------- */
+
+struct limited {
+    struct arena_pool *pool;
+    struct arena_context *context;
+};
+
+static void execute_at_the_limit(struct arena *arena, void *user) {
+    struct nesting *nesting = user;
+    (void)arena;
+    struct arena *other = NULL;
+    nesting->depth++;
+    if (arena_pool_execute(nesting->pool, do_nothing, NULL) != ARENA_EFULL) nesting->wrong++;
+    if (arena_pool_checkout(nesting->pool, &other) != ARENA_EFULL || other != NULL) nesting->wrong++;
+}
+
+static void limit_counts_what_is_checked_out(void **state) {
+    (void)state;
+    struct arena_pool *pool = make_limited(3);
+    struct arena *arenas[3];
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 3; i++) arenas[i] = check_out(pool);
+        struct arena *more = arenas[0];
+        int calls = 0;
+        assert_int_equal(arena_pool_checkout(pool, &more), ARENA_EFULL);
+        assert_null(more);
+        assert_int_equal(arena_pool_execute(pool, do_nothing, &calls), ARENA_EFULL);
+        assert_int_equal(calls, 0);
+        arena_pool_return(pool, arenas[1]);
+        assert_int_equal(arena_pool_execute(pool, do_nothing, &calls), ARENA_OK);
+        arenas[1] = check_out(pool);
+        assert_int_equal(arena_pool_checkout(pool, &more), ARENA_EFULL);
+        for (int i = 0; i < 3; i++) arena_pool_return(pool, arenas[i]);
+    }
+    arena_pool_trim(pool);
+    struct nesting nesting = {.pool = pool};
+    arenas[0] = check_out(pool);
+    arenas[1] = check_out(pool);
+    assert_int_equal(arena_pool_execute(pool, execute_at_the_limit, &nesting), ARENA_OK);
+    assert_int_equal(nesting.depth, 1);
+    assert_int_equal(nesting.wrong, 0);
+    arena_pool_return(pool, arenas[0]);
+    arena_pool_return(pool, arenas[1]);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void every_way_out_gives_the_place_back(void **state) {
+    (void)state;
+    struct arena_pool_options options = {sizeof options, 1, NULL};
+    struct leave leave = {.depth = 1};
+    assert_int_equal(arena_pool_create_with(&noted, 4, &options, &leave.pools[0]), ARENA_OK);
+    panics_record();
+    for (int way = RETURN; way < WAYS; way++) {
+        leave.way = (enum way)way;
+        leave.level = 0;
+        struct worker worker;
+        worker_start(&worker, leave_on_thread, &leave, 0);
+        worker_join(&worker);
+        assert_int_equal(leave.level, 1);
+        arena_pool_return(leave.pools[0], check_out(leave.pools[0]));
+    }
+    arena_set_panic_handler(NULL, NULL);
+    assert_int_equal(arena_pool_destroy(leave.pools[0]), ARENA_OK);
+}
+
+static void check_out_and_wait(struct worker *self) {
+    struct limited *limited = self->user;
+    struct arena *arena = (struct arena *)(void *)self;
+    flag_set(&self->reached, 1);
+    self->status = arena_pool_checkout_context(limited->pool, limited->context, &arena);
+    self->pointer = arena;
+    if (self->status == ARENA_OK && self->index == 1) arena_pool_return(limited->pool, arena);
+}
+
+static void at_the_limit_checkout_context_waits_for_a_return(void **state) {
+    (void)state;
+    enum { WAITERS = 4 };
+    struct limited limited = {make_limited(2), NULL};
+    assert_int_equal(arena_context_with_cancel(NULL, &limited.context), ARENA_OK);
+    for (int with_context = 0; with_context < 2; with_context++) {
+        struct limited used = {limited.pool, with_context ? limited.context : NULL};
+        struct arena *first = check_out(limited.pool);
+        struct arena *second = check_out(limited.pool);
+        struct worker workers[WAITERS];
+        for (unsigned i = 0; i < WAITERS; i++) worker_start(&workers[i], check_out_and_wait, &used, 1);
+        for (unsigned i = 0; i < WAITERS; i++) assert_true(worker_asleep(&workers[i]));
+        arena_pool_return(limited.pool, first);
+        workers_join(workers, WAITERS); /* one place is enough for all, one after the other */
+        for (unsigned i = 0; i < WAITERS; i++) {
+            assert_int_equal(workers[i].status, ARENA_OK);
+            assert_non_null(workers[i].pointer);
+        }
+        arena_pool_return(limited.pool, second);
+    }
+    arena_context_release(limited.context);
+    assert_int_equal(arena_pool_destroy(limited.pool), ARENA_OK);
+}
+
+static void wait_for_a_return_ends_with_the_context(void **state) {
+    (void)state;
+    for (int by_deadline = 0; by_deadline < 2; by_deadline++) {
+        struct limited limited = {make_limited(1), NULL};
+        assert_int_equal(by_deadline ? arena_context_with_timeout(NULL, 3000000, &limited.context)
+                                     : arena_context_with_cancel(NULL, &limited.context),
+                         ARENA_OK);
+        struct arena *only = check_out(limited.pool); /* never returned while the waiter waits */
+        struct worker worker;
+        worker_start(&worker, check_out_and_wait, &limited, 0);
+        if (!by_deadline) {
+            assert_true(worker_asleep(&worker));
+            arena_context_cancel(limited.context);
+        }
+        worker_join(&worker);
+        assert_int_equal(worker.status, by_deadline ? ARENA_ETIMEDOUT : ARENA_ECANCELED);
+        assert_null(worker.pointer);
+        arena_pool_return(limited.pool, only);
+        arena_pool_return(limited.pool, check_out(limited.pool)); /* no place is lost */
+        arena_context_release(limited.context);
+        assert_int_equal(arena_pool_destroy(limited.pool), ARENA_OK);
+    }
+}
+
+static void ended_context_fails_checkout_in_any_case(void **state) {
+    (void)state;
+    for (size_t limit = 0; limit <= 2; limit++) {
+        struct arena_pool *pool = make_limited(limit);
+        for (int expired = 0; expired < 2; expired++) {
+            struct arena_context *context = NULL;
+            assert_int_equal(arena_context_with_timeout(NULL, expired ? 0 : INT64_MAX, &context), ARENA_OK);
+            arena_context_cancel(context);
+            struct arena *arena = (struct arena *)(void *)pool;
+            assert_int_equal(arena_pool_checkout_context(pool, context, &arena),
+                             expired ? ARENA_ETIMEDOUT : ARENA_ECANCELED);
+            assert_null(arena);
+            arena_context_release(context);
+        }
+        assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    }
+}
+
+static void killed_waiter_loses_no_place(void **state) {
+    (void)state;
+    struct limited limited = {make_limited(1), NULL};
+    struct arena *only = check_out(limited.pool);
+    struct worker killed;
+    struct worker behind;
+    worker_start(&killed, check_out_and_wait, &limited, 1);
+    assert_true(worker_asleep(&killed));
+    worker_start(&behind, check_out_and_wait, &limited, 1);
+    assert_true(worker_asleep(&behind));
+    pthread_cancel(killed.thread);
+    worker_join(&killed);
+    assert_true(killed.cancelled);
+    arena_pool_return(limited.pool, only);
+    worker_join(&behind);
+    assert_int_equal(behind.status, ARENA_OK);
+    arena_pool_return(limited.pool, check_out(limited.pool));
+    assert_int_equal(arena_pool_destroy(limited.pool), ARENA_OK);
+}
+
+static void cancel_races_with_the_return(void **state) {
+    (void)state;
+    struct limited limited = {make_limited(1), NULL};
+    size_t rounds = support_rounds(400, 40);
+    for (size_t round = 0; round < rounds; round++) {
+        assert_int_equal(arena_context_with_cancel(NULL, &limited.context), ARENA_OK);
+        struct arena *only = check_out(limited.pool);
+        struct worker worker;
+        worker_start(&worker, check_out_and_wait, &limited, 0);
+        AWAIT(flag_get(&worker.reached));
+        if (round % 2) {
+            arena_context_cancel(limited.context);
+            arena_pool_return(limited.pool, only);
+        } else {
+            arena_pool_return(limited.pool, only);
+            arena_context_cancel(limited.context);
+        }
+        worker_join(&worker);
+        if (worker.status == ARENA_OK) {
+            assert_true(round % 2 == 0); /* a context that has ended by the time of the grant fails the call */
+            arena_pool_return(limited.pool, worker.pointer);
+        } else {
+            assert_int_equal(worker.status, ARENA_ECANCELED);
+            assert_null(worker.pointer);
+        }
+        arena_context_release(limited.context);
+        struct arena *again = check_out(limited.pool); /* the place is there at once */
+        arena_pool_return(limited.pool, again);
+    }
+    assert_int_equal(arena_pool_destroy(limited.pool), ARENA_OK);
+}
+
+static int out_now; /* atomic */
+
+static void check_out_under_limit(struct worker *self) {
+    struct limited *limited = self->user;
+    size_t rounds = support_rounds(2000, 100);
+    for (size_t i = 0; i < rounds; i++) {
+        struct arena *arena = NULL;
+        if (arena_pool_checkout_context(limited->pool, NULL, &arena) != ARENA_OK) self->status = 1;
+        int out = flag_add(&out_now, 1);
+        if (out > 3) self->status = 2;
+        if (arena_used(arena) != 0) self->status = 3;
+        arena_try_alloc(arena, NULL);
+        flag_add(&out_now, -1);
+        arena_pool_return(limited->pool, arena);
+    }
+}
+
+static void never_more_than_the_limit_are_out(void **state) {
+    (void)state;
+    enum { THREADS = 8 };
+    struct limited limited = {make_limited(3), NULL};
+    struct worker workers[THREADS];
+    flag_set(&out_now, 0);
+    for (unsigned i = 0; i < THREADS; i++) worker_start(&workers[i], check_out_under_limit, &limited, i);
+    workers_join(workers, THREADS);
+    for (unsigned i = 0; i < THREADS; i++) assert_int_equal(workers[i].status, 0);
+    assert_int_equal(arena_pool_destroy(limited.pool), ARENA_OK);
+}
+
+/* --- destroy, trim, misuse ---------------------------------------------------------------------------------------- */
+
+static void destroy_inside(struct arena *arena, void *user) {
+    struct nesting *nesting = user;
+    nesting->wrong += arena_pool_destroy(nesting->pool) != ARENA_EBUSY;
+    nesting->wrong += arena_try_alloc(arena, NULL) == NULL;
+    nesting->depth++;
+}
+
+static void destroy_is_refused_while_arenas_are_out(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(ARENA_TYPE(int), 4);
+    int value = 5;
+    struct arena *arena = check_out(pool);
+    int *slot = arena_alloc(arena, &value);
+    for (int i = 0; i < 3; i++) assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY);
+    assert_int_equal(*slot, 5); /* and nothing changed */
+    struct arena *second = check_out(pool);
+    arena_pool_return(pool, arena);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY);
+    arena_pool_return(pool, second);
+    struct nesting nesting = {.pool = pool};
+    assert_int_equal(arena_pool_execute(pool, destroy_inside, &nesting), ARENA_OK);
+    assert_int_equal(nesting.depth, 1);
+    assert_int_equal(nesting.wrong, 0);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void trim_frees_what_is_idle(void **state) {
+    (void)state;
+    enum { COUNT = 16, MIB = 1 << 20 };
+    struct arena *arenas[COUNT];
+    struct arena_pool *pool = make(ARENA_TYPE(char), 4 * MIB);
+    for (int round = 0; round < 2; round++) {
+        struct arena *out = check_out(pool);
+        int64_t mark = 0x1122334455667788;
+        char *kept = arena_alloc_slab_with(out, &mark, 8);
+        for (int i = 0; i < COUNT; i++) {
+            arenas[i] = check_out(pool);
+            memset(arena_alloc_slab(arenas[i], 4 * MIB), 1, 4 * MIB);
+        }
+        for (int i = 0; i < COUNT; i++) arena_pool_return(pool, arenas[i]);
+        size_t before = support_resident_bytes();
+        arena_pool_trim(pool);
+        if (!support_slow()) assert_true(support_resident_bytes() + 40 * MIB < before);
+        assert_memory_equal(kept, &mark, 8); /* what is out stays */
+        arena_pool_trim(pool);
+        arena_pool_return(pool, out);
+    }
+    struct visit seen = {.pool = pool};
+    assert_int_equal(arena_pool_execute(pool, visit, &seen), ARENA_OK);
+    assert_true(seen.zero);
+    arena_pool_trim(pool);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+struct returning {
+    struct arena_pool *pool;
+    struct arena *arena;
+};
+
+static void return_arena(void *user) {
+    struct returning *returning = user;
+    arena_pool_return(returning->pool, returning->arena);
+}
+
+static void only_arenas_of_this_pool_can_be_returned(void **state) {
+    (void)state;
+    struct returning wrong = {make(ARENA_TYPE(int), 4), NULL};
+    struct arena_pool *other = make(ARENA_TYPE(int), 4);
+    struct arena *own = NULL;
+    assert_int_equal(arena_create(ARENA_TYPE(int), 4, &own), ARENA_OK);
+    wrong.arena = own; /* of no pool */
+    assert_panics(return_arena, &wrong, "arena_pool_return");
+    wrong.arena = check_out(other); /* of another pool */
+    assert_panics(return_arena, &wrong, "arena_pool_return");
+    assert_non_null(arena_try_alloc(wrong.arena, NULL));
+    struct returning null_pool = {NULL, wrong.arena};
+    assert_panics(return_arena, &null_pool, "arena_pool_return");
+    arena_pool_return(other, wrong.arena);
+    struct arena_concurrent *concurrent = NULL;
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent), ARENA_OK);
+    assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &wrong.arena), ARENA_OK);
+    assert_panics(return_arena, &wrong, "arena_pool_return"); /* behind a gate */
+    arena_concurrent_release(concurrent);
+    arena_concurrent_destroy(concurrent);
+    assert_int_equal(arena_pool_destroy(wrong.pool), ARENA_OK);
+    assert_int_equal(arena_pool_destroy(other), ARENA_OK);
+    arena_destroy(own);
+}
+
+static void returning_twice_panics(void **state) {
+    (void)state;
+    struct returning twice = {make(ARENA_TYPE(int), 4), NULL};
+    twice.arena = check_out(twice.pool);
+    struct arena *second = check_out(twice.pool);
+    arena_pool_return(twice.pool, twice.arena);
+    assert_panics(return_arena, &twice, "arena_pool_return"); /* it rests in this thread's cache */
+    arena_pool_return(twice.pool, second);
+    struct arena *first_again = check_out(twice.pool);
+    struct arena *second_again = check_out(twice.pool);
+    assert_ptr_not_equal(first_again, second_again); /* it is in the pool once */
+    arena_pool_return(twice.pool, first_again);
+    arena_pool_return(twice.pool, second_again);
+    assert_int_equal(arena_pool_destroy(twice.pool), ARENA_OK);
+}
+
+/* --- threads that come and go ------------------------------------------------------------------------------------- */
+
+static void execute_once(struct worker *self) {
+    struct visit seen = {.calls = 0};
+    self->status = arena_pool_execute(self->user, visit, &seen);
+    if (!seen.zero || seen.used != 0) self->status = 1;
+    self->pointer = seen.seen;
+}
+
+static void arenas_of_ended_threads_go_back(void **state) {
+    (void)state;
+    enum { THREADS = 200 };
+    struct arena_pool *pool = make(ARENA_TYPE(int), 100);
+    void *distinct[THREADS];
+    size_t count = 0;
+    for (unsigned i = 0; i < THREADS; i++) {
+        struct worker worker;
+        worker_start(&worker, execute_once, pool, i);
+        worker_join(&worker);
+        assert_int_equal(worker.status, ARENA_OK);
+        size_t k = 0;
+        while (k < count && distinct[k] != worker.pointer) k++;
+        if (k == count) distinct[count++] = worker.pointer;
+    }
+    assert_true(count <= 4); /* one after the other, they use the same */
+    struct visit seen = {.calls = 0};
+    assert_int_equal(arena_pool_execute(pool, visit, &seen), ARENA_OK);
+    size_t k = 0;
+    while (k < count && distinct[k] != seen.seen) k++;
+    assert_true(k < count);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void take_and_return_many(struct worker *self) {
+    struct arena_pool *pool = self->user;
+    size_t count = self->count = 500;
+    struct arena **arenas = calloc(count, sizeof(struct arena *));
+    self->pointer = arenas;
+    for (size_t i = 0; i < count; i++) {
+        if (arena_pool_checkout(pool, &arenas[i]) != ARENA_OK) self->status = 1;
+    }
+    for (size_t i = 0; i < count; i++) arena_pool_return(pool, arenas[i]);
+    flag_set(&self->reached, 1);
+    if (!flag_wait(&self->go, 1)) self->status = 2;
+}
+
+static void the_excess_of_a_cache_is_shared(void **state) {
+    (void)state;
+    enum { COUNT = 500 };
+    struct arena_pool *pool = make(ARENA_TYPE(int), 4);
+    struct worker worker;
+    worker_start(&worker, take_and_return_many, pool, 0);
+    AWAIT(flag_get(&worker.reached));
+    struct arena *const *theirs = worker.pointer;
+    static struct arena *ours[COUNT];
+    size_t common = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        ours[i] = check_out(pool);
+        for (size_t k = 0; k < COUNT; k++) common += theirs[k] == ours[i];
+    }
+    assert_true(common >= COUNT / 2); /* while that thread lives: its cache is bounded */
+    for (size_t i = 0; i < COUNT; i++) arena_pool_return(pool, ours[i]);
+    flag_set(&worker.go, 1);
+    worker_join(&worker);
+    assert_int_equal(worker.status, 0);
+    free(worker.pointer);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void ten_thousand_threads_use_one_pool(void **state) {
+    (void)state;
+    enum { BATCH = 50 };
+    struct arena_pool *pool = make(ARENA_TYPE(int), 100);
+    size_t batches = support_rounds(10000, 500) / BATCH;
+    struct worker workers[BATCH];
+    for (size_t b = 0; b < batches; b++) {
+        for (unsigned i = 0; i < BATCH; i++) worker_start(&workers[i], execute_once, pool, i);
+        workers_join(workers, BATCH);
+        for (unsigned i = 0; i < BATCH; i++) assert_int_equal(workers[i].status, ARENA_OK);
+    }
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static size_t pools_made;
+
+static void use_all_pools(struct worker *self) {
+    struct arena_pool **pools = self->user;
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < pools_made; i++) {
+            struct visit seen = {.calls = 0};
+            if (arena_pool_execute(pools[i], visit, &seen) != ARENA_OK || !seen.zero || seen.calls != 1) self->status = 1;
+            if (seen.capacity != i % 10) self->status = 2;
+        }
+    }
+}
+
+static void two_thousand_pools_live_at_once(void **state) {
+    (void)state;
+    pools_made = support_rounds(2000, 1200); /* more than there are keys of pthreads */
+    struct arena_pool **pools = calloc(pools_made, sizeof(struct arena_pool *));
+    assert_non_null(pools);
+    for (size_t i = 0; i < pools_made; i++) pools[i] = make(ARENA_TYPE(int), i % 10);
+    struct worker workers[4];
+    for (unsigned i = 0; i < 4; i++) worker_start(&workers[i], use_all_pools, pools, i);
+    workers_join(workers, 4);
+    struct worker self = {.user = pools};
+    use_all_pools(&self);
+    assert_int_equal(self.status, 0);
+    for (unsigned i = 0; i < 4; i++) assert_int_equal(workers[i].status, 0);
+    for (size_t i = 0; i < pools_made; i++) assert_int_equal(arena_pool_destroy(pools[i]), ARENA_OK);
+    free(pools);
+}
+
+struct relay {
+    struct arena_pool *pool;
+};
+
+static void use_each_pool(struct worker *self) {
+    struct relay *relay = self->user;
+    for (int round = 1;; round++) {
+        if (!flag_wait(&self->go, round)) self->status = 1;
+        if (self->status != 0 || relay->pool == NULL) return;
+        struct visit seen = {.calls = 0};
+        if (arena_pool_execute(relay->pool, visit, &seen) != ARENA_OK) self->status = 2;
+        if (seen.capacity != (size_t)round % 7 || !seen.zero) self->status = 3;
+        flag_set(&self->reached, round);
+    }
+}
+
+/* A thread must not use what it keeps of a pool for the next one at the same address. */
+static void long_lived_threads_see_pools_come_and_go(void **state) {
+    (void)state;
+    enum { THREADS = 3 };
+    struct worker workers[THREADS];
+    struct relay relay = {NULL};
+    for (unsigned t = 0; t < THREADS; t++) worker_start(&workers[t], use_each_pool, &relay, t);
+    int rounds = (int)support_rounds(600, 60);
+    for (int round = 1; round <= rounds; round++) {
+        relay.pool = make(ARENA_TYPE(int), (size_t)round % 7);
+        for (unsigned t = 0; t < THREADS; t++) flag_set(&workers[t].go, round);
+        for (unsigned t = 0; t < THREADS; t++) assert_true(flag_wait(&workers[t].reached, round));
+        assert_int_equal(arena_pool_destroy(relay.pool), ARENA_OK);
+    }
+    relay.pool = NULL;
+    for (unsigned t = 0; t < THREADS; t++) flag_set(&workers[t].go, rounds + 1);
+    workers_join(workers, THREADS);
+    for (unsigned t = 0; t < THREADS; t++) assert_int_equal(workers[t].status, 0);
+}
+
+static void execute_and_end(struct worker *self) {
+    struct visit seen = {.calls = 0};
+    self->status = arena_pool_execute(self->user, visit, &seen);
+    flag_set(&self->reached, 1);
+}
+
+static void threads_may_end_beside_destroy(void **state) {
+    (void)state;
+    enum { THREADS = 4 };
+    size_t rounds = support_rounds(500, 50);
+    for (size_t round = 0; round < rounds; round++) {
+        struct arena_pool *pool = make(ARENA_TYPE(int), 10);
+        struct worker workers[THREADS];
+        for (unsigned t = 0; t < THREADS; t++) worker_start(&workers[t], execute_and_end, pool, t);
+        for (unsigned t = 0; t < THREADS; t++) {
+            while (!flag_get(&workers[t].reached)) sched_yield();
+        }
+        assert_int_equal(arena_pool_destroy(pool), ARENA_OK); /* while they end */
+        workers_join(workers, THREADS);
+        for (unsigned t = 0; t < THREADS; t++) assert_int_equal(workers[t].status, ARENA_OK);
+    }
+}
+
+/* --- other thread-local destructors ------------------------------------------------------------------------------- */
+
+/* Two keys whose destructors use the pool: one made before this program's first call of the library, one after. */
+static pthread_key_t key_before;
+static pthread_key_t key_after;
+
+struct late {
+    struct arena_pool *pool;
+    struct arena_pool *fresh; /* that the thread did not use before */
+    int left;                 /* iterations of destructors to go */
+    int calls;
+    int wrong;
+};
+
+static void put_nine(struct arena *arena, void *user) {
+    struct late *late = user;
+    int value = 9;
+    if (arena_used(arena) != 0) late->wrong++;
+    if (*(int *)arena_alloc(arena, &value) != 9) late->wrong++;
+}
+
+static void use_late(void *value, pthread_key_t key) {
+    struct late *late = value;
+    late->calls++;
+    if (arena_pool_execute(late->pool, put_nine, late) != ARENA_OK) late->wrong++;
+    if (arena_pool_execute(late->fresh, put_nine, late) != ARENA_OK) late->wrong++;
+    struct arena *arena = NULL;
+    if (arena_pool_checkout(late->pool, &arena) != ARENA_OK) late->wrong++;
+    put_nine(arena, late);
+    arena_pool_return(late->pool, arena);
+    if (late->left-- > 0) pthread_setspecific(key, late);
+}
+
+static void destroy_before(void *value) { use_late(value, key_before); }
+static void destroy_after(void *value) { use_late(value, key_after); }
+
+static void use_and_leave_late_work(struct worker *self) {
+    struct late *late = self->user;
+    pthread_setspecific(key_before, &late[0]);
+    if (self->index & 1) (void)arena_pool_execute(late[0].pool, put_nine, &late[0]);
+    pthread_setspecific(key_after, &late[1]);
+    if (self->index & 2) {
+        struct jumper jumper = {.pool = late[0].pool};
+        if (setjmp(jumper.jump) == 0) (void)arena_pool_execute(late[0].pool, put_and_jump, &jumper);
+    }
+    if (self->index & 4) pthread_exit(NULL);
+}
+
+static void pools_work_inside_other_destructors(void **state) {
+    (void)state;
+    assert_int_equal(pthread_key_create(&key_after, destroy_after), 0);
+    for (unsigned variant = 0; variant < 8; variant++) {
+        for (int repeats = 0; repeats < 3; repeats++) {
+            struct arena_pool *pool = make(&noted, 4);
+            struct arena_pool *fresh = make(&noted, 4);
+            struct late late[2] = {{pool, fresh, repeats, 0, 0}, {pool, fresh, repeats, 0, 0}};
+            log_clear();
+            struct worker worker;
+            worker_start(&worker, use_and_leave_late_work, late, variant);
+            worker_join(&worker);
+            assert_int_equal(late[0].wrong + late[1].wrong, 0);
+            assert_int_equal(late[0].calls, repeats + 1);
+            assert_int_equal(late[1].calls, repeats + 1);
+            int expected = 3 * 2 * (repeats + 1) + (variant & 1 ? 1 : 0) + (variant & 2 ? 1 : 0);
+            assert_int_equal(flag_get(&log_count), expected); /* each scope was reset once */
+            assert_int_equal(arena_pool_destroy(fresh), ARENA_OK);
+            assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+        }
+    }
+    pthread_key_delete(key_after);
+}
+
+/* --- processes ---------------------------------------------------------------------------------------------------- */
+
+static void use_after_fork(void *user) {
+    struct handoff *handoff = user;
+    int *slot = arena_try_alloc(handoff->arena, NULL);
+    child_check(slot != NULL && *slot == 0 && slot[-1] == 31);
+    arena_pool_return(handoff->pool, handoff->arena);
+    struct visit seen = {.calls = 0};
+    child_check(arena_pool_execute(handoff->pool, visit, &seen) == ARENA_OK);
+    child_check(seen.zero && seen.used == 0);
+    child_check(arena_pool_destroy(handoff->pool) == ARENA_OK);
+    struct arena_pool *own = NULL;
+    child_check(arena_pool_create(ARENA_TYPE(int), 4, &own) == ARENA_OK);
+    child_check(arena_pool_execute(own, visit, &seen) == ARENA_OK);
+    child_check(arena_pool_destroy(own) == ARENA_OK);
+}
+
+static void child_of_a_single_thread_may_use_the_pool(void **state) {
+    (void)state;
+    struct handoff handoff = {make(ARENA_TYPE(int), 4), NULL};
+    handoff.arena = check_out(handoff.pool);
+    int value = 31;
+    int *slot = arena_alloc(handoff.arena, &value);
+    assert_child_succeeds(use_after_fork, &handoff);
+    assert_int_equal(*slot, 31);
+    assert_int_equal(arena_used(handoff.arena), 1);
+    arena_pool_return(handoff.pool, handoff.arena);
+    assert_int_equal(arena_pool_destroy(handoff.pool), ARENA_OK);
+}
+
+int main(void) {
+    if (pthread_key_create(&key_before, destroy_before) != 0) return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pools_work_inside_other_destructors),
+        cmocka_unit_test(creation_follows_the_single_owner_arena),
+        cmocka_unit_test(options_that_are_not_understood_are_invalid),
+        cmocka_unit_test(null_is_invalid),
+        cmocka_unit_test(capacity_zero_is_legal),
+        cmocka_unit_test(execute_runs_the_action_on_an_empty_arena),
+        cmocka_unit_test(arenas_are_made_with_the_pools_options),
+        cmocka_unit_test(values_are_dropped_when_the_action_returns),
+        cmocka_unit_test(arenas_that_are_out_are_distinct),
+        cmocka_unit_test(nesting_gets_another_arena),
+        cmocka_unit_test(fifty_threads_are_isolated),
+        cmocka_unit_test(fifty_threads_are_isolated_under_a_limit),
+        cmocka_unit_test(arenas_may_be_returned_by_another_thread),
+        cmocka_unit_test(one_thread_checks_out_and_another_returns),
+        cmocka_unit_test(scopes_are_left_by_return),
+        cmocka_unit_test(scopes_are_left_by_panic),
+        cmocka_unit_test(scopes_are_left_by_pthread_exit),
+        cmocka_unit_test(scopes_are_left_by_deferred_cancellation),
+        cmocka_unit_test(scopes_are_left_by_asynchronous_cancellation),
+        cmocka_unit_test(scopes_jumped_past_are_left_at_thread_exit),
+        cmocka_unit_test(cancellation_from_outside_resets_the_arena),
+        cmocka_unit_test(panic_goes_on_to_the_caller_and_the_pool_works_on),
+        cmocka_unit_test(panic_in_an_unprotected_action_aborts),
+        cmocka_unit_test(arena_jumped_past_stays_out_until_the_thread_ends),
+        cmocka_unit_test(arena_jumped_past_on_the_main_thread_stays_out),
+        cmocka_unit_test(limit_counts_what_is_checked_out),
+        cmocka_unit_test(every_way_out_gives_the_place_back),
+        cmocka_unit_test(at_the_limit_checkout_context_waits_for_a_return),
+        cmocka_unit_test(wait_for_a_return_ends_with_the_context),
+        cmocka_unit_test(ended_context_fails_checkout_in_any_case),
+        cmocka_unit_test(killed_waiter_loses_no_place),
+        cmocka_unit_test(cancel_races_with_the_return),
+        cmocka_unit_test(never_more_than_the_limit_are_out),
+        cmocka_unit_test(destroy_is_refused_while_arenas_are_out),
+        cmocka_unit_test(trim_frees_what_is_idle),
+        cmocka_unit_test(only_arenas_of_this_pool_can_be_returned),
+        cmocka_unit_test(returning_twice_panics),
+        cmocka_unit_test(arenas_of_ended_threads_go_back),
+        cmocka_unit_test(the_excess_of_a_cache_is_shared),
+        cmocka_unit_test(ten_thousand_threads_use_one_pool),
+        cmocka_unit_test(two_thousand_pools_live_at_once),
+        cmocka_unit_test(long_lived_threads_see_pools_come_and_go),
+        cmocka_unit_test(threads_may_end_beside_destroy),
+        cmocka_unit_test(child_of_a_single_thread_may_use_the_pool),
+    };
+    return support_run("pool", tests);
+}

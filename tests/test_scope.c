@@ -1,0 +1,383 @@
+/* ARENA_POOL_SCOPE: every way to leave the block gives the arena back, reset; and the functions behind it. */
+#define _GNU_SOURCE
+
+#include "support.h"
+
+#include <arena/arena.h>
+
+static int log_entries[64];
+static int log_count; /* atomic */
+
+static void note_drop(void *element) {
+    int place = flag_add(&log_count, 1) - 1;
+    if (place < 64) log_entries[place] = *(int *)element;
+}
+
+static const struct arena_type noted = {"noted", sizeof(int), _Alignof(int), note_drop};
+
+static struct arena_pool *make(size_t max_arenas) {
+    struct arena_pool_options options = {sizeof options, max_arenas, NULL};
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create_with(&noted, 4, &options, &pool), ARENA_OK);
+    flag_set(&log_count, 0);
+    return pool;
+}
+
+static void put(struct arena *arena, int value) { arena_alloc(arena, &value); }
+
+/* --- the block ---------------------------------------------------------------------------------------------------- */
+
+static void block_runs_once_on_an_empty_arena(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(0);
+    for (int i = 1; i <= 5; i++) {
+        int runs = 0;
+        ARENA_POOL_SCOPE(pool, scratch) {
+            runs++;
+            assert_int_equal(arena_used(scratch), 0);
+            assert_int_equal(arena_cap(scratch), 4);
+            put(scratch, i);
+            assert_int_equal(log_count, i - 1);
+        }
+        assert_int_equal(runs, 1);
+        assert_int_equal(log_count, i);
+    }
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void block_may_be_a_single_statement(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(0);
+    size_t capacity = 0;
+    if (pool != NULL) ARENA_POOL_SCOPE(pool, scratch) capacity = arena_cap(scratch);
+    assert_int_equal(capacity, 4);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static int calls;
+
+static struct arena_pool *evaluated(struct arena_pool *pool) {
+    calls++;
+    return pool;
+}
+
+static void pool_expression_is_evaluated_once(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(0);
+    calls = 0;
+    ARENA_POOL_SCOPE(evaluated(pool), scratch) {
+        put(scratch, 1);
+    }
+    assert_int_equal(calls, 1);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void break_leaves_the_block(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(0);
+    int outer = 0;
+    for (int i = 0; i < 3; i++) {
+        ARENA_POOL_SCOPE(pool, scratch) {
+            put(scratch, i);
+            if (i == 1) break; /* leaves the block, not the loop */
+            outer += 10;
+        }
+        outer++;
+    }
+    assert_int_equal(outer, 23);
+    assert_int_equal(log_count, 3);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void continue_leaves_the_block(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(0);
+    int outer = 0;
+    for (int i = 0; i < 3; i++) {
+        ARENA_POOL_SCOPE(pool, scratch) {
+            put(scratch, i);
+            if (i == 1) continue;
+            outer += 10;
+        }
+        outer++;
+    }
+    assert_int_equal(outer, 23);
+    assert_int_equal(log_count, 3);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static int return_from_inside(struct arena_pool *pool, int depth) {
+    ARENA_POOL_SCOPE(pool, scratch) {
+        put(scratch, depth);
+        if (depth == 3) return flag_get(&log_count);
+        return return_from_inside(pool, depth + 1);
+    }
+    return -1;
+}
+
+static void return_leaves_every_block_innermost_first(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(0);
+    assert_int_equal(return_from_inside(pool, 1), 0);
+    assert_int_equal(log_count, 3);
+    for (int i = 0; i < 3; i++) assert_int_equal(log_entries[i], 3 - i);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void goto_leaves_the_block(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(0);
+    ARENA_POOL_SCOPE(pool, scratch) {
+        put(scratch, 1);
+        goto out;
+    }
+    fail();
+out:
+    assert_int_equal(log_count, 1);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void nested_blocks_have_arenas_of_their_own(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(0);
+    struct arena_pool *other = make(0);
+    ARENA_POOL_SCOPE(pool, first) {
+        put(first, 1);
+        ARENA_POOL_SCOPE(other, second) {
+            put(second, 2);
+            ARENA_POOL_SCOPE(pool, third) {
+                put(third, 3);
+                assert_ptr_not_equal(first, third);
+                assert_int_equal(arena_used(third), 1);
+            }
+            assert_int_equal(log_count, 1);
+        }
+        assert_int_equal(log_count, 2);
+        assert_int_equal(arena_used(first), 1);
+        ARENA_POOL_SCOPE(pool, again) {
+            assert_ptr_not_equal(first, again);
+            assert_int_equal(arena_used(again), 0);
+        }
+    }
+    assert_int_equal(log_count, 3);
+    for (int i = 0; i < 3; i++) assert_int_equal(log_entries[i], 3 - i);
+    assert_int_equal(arena_pool_destroy(other), ARENA_OK);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void execute_in_block(struct arena *arena, void *user) {
+    put(arena, 5);
+    ARENA_POOL_SCOPE((struct arena_pool *)user, inner) {
+        put(inner, 6);
+        return;
+    }
+}
+
+static void blocks_and_execute_nest_in_each_other(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(0);
+    ARENA_POOL_SCOPE(pool, outer) {
+        put(outer, 4);
+        assert_int_equal(arena_pool_execute(pool, execute_in_block, pool), ARENA_OK);
+        assert_int_equal(arena_used(outer), 1);
+    }
+    assert_int_equal(log_count, 3);
+    for (int i = 0; i < 3; i++) assert_int_equal(log_entries[i], 6 - i);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* --- panics and threads ------------------------------------------------------------------------------------------- */
+
+static void enter_scope(void *user) {
+    ARENA_POOL_SCOPE((struct arena_pool *)user, scratch) {
+        put(scratch, 1);
+        ARENA_POOL_SCOPE((struct arena_pool *)user, inner) {
+            put(inner, 2);
+            arena_panic("in the block");
+        }
+    }
+}
+
+static void panic_leaves_the_blocks(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(0);
+    for (int i = 1; i <= 10; i++) {
+        assert_panics(enter_scope, pool, "in the block");
+        assert_int_equal(log_count, 2 * i);
+        assert_int_equal(log_entries[2 * i - 2], 2);
+        assert_int_equal(log_entries[2 * i - 1], 1);
+    }
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void enter_at_the_limit(void *user) {
+    int *runs = user;
+    ARENA_POOL_SCOPE(*(struct arena_pool **)(void *)(runs + 2), scratch) {
+        put(scratch, 1);
+        ++*runs;
+    }
+}
+
+static void no_arena_to_be_had_panics(void **state) {
+    (void)state;
+    struct {
+        int runs[2];
+        struct arena_pool *pool;
+    } request = {{0, 0}, make(1)};
+    struct arena *only = NULL;
+    assert_int_equal(arena_pool_checkout(request.pool, &only), ARENA_OK);
+    assert_panics(enter_at_the_limit, request.runs, "ARENA_POOL_SCOPE");
+    assert_int_equal(request.runs[0], 0);
+    arena_pool_return(request.pool, only);
+    enter_at_the_limit(request.runs);
+    assert_int_equal(request.runs[0], 1);
+    assert_int_equal(arena_pool_destroy(request.pool), ARENA_OK);
+    request.pool = NULL;
+    assert_panics(enter_at_the_limit, request.runs, "ARENA_POOL_SCOPE");
+}
+
+static int seen_by_cleanup; /* drops that had run when the frame around the block was left */
+
+static void look_at_the_log(void *user) {
+    (void)user;
+    seen_by_cleanup = flag_get(&log_count);
+}
+
+static void end_in_block(struct worker *self) {
+    pthread_cleanup_push(look_at_the_log, NULL);
+    ARENA_POOL_SCOPE((struct arena_pool *)self->user, scratch) {
+        put(scratch, 1);
+        ARENA_POOL_SCOPE((struct arena_pool *)self->user, inner) {
+            put(inner, 2);
+            if (self->index == 0) {
+                pthread_exit(NULL);
+            } else {
+                pthread_cancel(pthread_self());
+                pthread_testcancel();
+            }
+        }
+    }
+    pthread_cleanup_pop(0);
+}
+
+/* At once where this file is compiled with -fexceptions, else when the thread has ended. */
+static void thread_exit_and_cancellation_leave_the_blocks(void **state) {
+    (void)state;
+    for (unsigned way = 0; way < 2; way++) {
+        struct arena_pool *pool = make(0);
+        struct worker worker;
+        seen_by_cleanup = -1;
+        worker_start(&worker, end_in_block, pool, way);
+        worker_join(&worker);
+        assert_int_equal(worker.cancelled, way == 1);
+#ifdef __EXCEPTIONS
+        assert_int_equal(seen_by_cleanup, 2);
+#endif
+        assert_int_equal(flag_get(&log_count), 2);
+        assert_int_equal(log_entries[0], 2);
+        assert_int_equal(log_entries[1], 1);
+        assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    }
+}
+
+struct jumper {
+    struct arena_pool *pool;
+    jmp_buf jump;
+};
+
+static void jump_out(struct worker *self) {
+    struct jumper *jumper = self->user;
+    if (setjmp(jumper->jump) == 0) {
+        ARENA_POOL_SCOPE(jumper->pool, scratch) {
+            put(scratch, 1);
+            longjmp(jumper->jump, 1);
+        }
+    }
+    ARENA_POOL_SCOPE(jumper->pool, later) {
+        put(later, 2);
+    }
+    self->count = (size_t)flag_get(&log_count);
+}
+
+static void longjmp_leaves_the_arena_out_until_the_thread_ends(void **state) {
+    (void)state;
+    struct jumper jumper = {.pool = make(0)};
+    struct worker worker;
+    worker_start(&worker, jump_out, &jumper, 0);
+    worker_join(&worker);
+    assert_int_equal(worker.count, 1);
+    assert_int_equal(log_entries[0], 2);
+    assert_int_equal(flag_get(&log_count), 2);
+    assert_int_equal(log_entries[1], 1);
+    assert_int_equal(arena_pool_destroy(jumper.pool), ARENA_OK);
+}
+
+/* --- the functions behind it, for bindings ------------------------------------------------------------------------ */
+
+static void enter_and_leave(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(2);
+    struct arena_pool_scope outer = {NULL};
+    struct arena_pool_scope inner = {NULL};
+    struct arena_pool_scope third = {(struct arena *)(void *)pool};
+    assert_int_equal(arena_pool_scope_enter(pool, &outer), ARENA_OK);
+    assert_int_equal(arena_pool_scope_enter(pool, &inner), ARENA_OK);
+    put(outer.arena, 1);
+    put(inner.arena, 2);
+    assert_int_equal(arena_pool_scope_enter(pool, &third), ARENA_EFULL);
+    assert_null(third.arena);
+    third.arena = (struct arena *)(void *)pool;
+    assert_int_equal(arena_pool_scope_enter(NULL, &third), ARENA_EINVAL);
+    assert_null(third.arena);
+    assert_int_equal(arena_pool_scope_enter(pool, NULL), ARENA_EINVAL);
+    arena_pool_scope_leave(&inner);
+    assert_null(inner.arena);
+    assert_int_equal(log_count, 1);
+    arena_pool_scope_leave(&inner); /* once is enough */
+    assert_int_equal(log_count, 1);
+    assert_int_equal(arena_pool_scope_enter(pool, &inner), ARENA_OK);
+    arena_pool_scope_leave(&inner);
+    arena_pool_scope_leave(&outer);
+    assert_null(outer.arena);
+    assert_int_equal(log_count, 2);
+    arena_pool_scope_leave(&outer);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void leave_on_thread_end(struct worker *self) {
+    struct arena_pool_scope scope;
+    self->status = arena_pool_scope_enter(self->user, &scope);
+    put(scope.arena, 3);
+}
+
+static void a_scope_that_is_never_left_ends_with_its_thread(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(0);
+    struct worker worker;
+    worker_start(&worker, leave_on_thread_end, pool, 0);
+    worker_join(&worker);
+    assert_int_equal(worker.status, ARENA_OK);
+    assert_int_equal(flag_get(&log_count), 1);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(block_runs_once_on_an_empty_arena),
+        cmocka_unit_test(block_may_be_a_single_statement),
+        cmocka_unit_test(pool_expression_is_evaluated_once),
+        cmocka_unit_test(break_leaves_the_block),
+        cmocka_unit_test(continue_leaves_the_block),
+        cmocka_unit_test(return_leaves_every_block_innermost_first),
+        cmocka_unit_test(goto_leaves_the_block),
+        cmocka_unit_test(nested_blocks_have_arenas_of_their_own),
+        cmocka_unit_test(blocks_and_execute_nest_in_each_other),
+        cmocka_unit_test(panic_leaves_the_blocks),
+        cmocka_unit_test(no_arena_to_be_had_panics),
+        cmocka_unit_test(thread_exit_and_cancellation_leave_the_blocks),
+        cmocka_unit_test(longjmp_leaves_the_arena_out_until_the_thread_ends),
+        cmocka_unit_test(enter_and_leave),
+        cmocka_unit_test(a_scope_that_is_never_left_ends_with_its_thread),
+    };
+    return support_run("pool scopes", tests);
+}

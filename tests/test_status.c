@@ -1,0 +1,655 @@
+/* Status codes, version, and panics: who sees them, what they end, and what they must not end. */
+#include "support.h"
+
+#include <arena/arena.h>
+
+/* --- status and version ------------------------------------------------------------------------------------------- */
+
+static void statuses_have_their_published_values(void **state) {
+    (void)state;
+    assert_int_equal(ARENA_OK, 0);
+    assert_int_equal(ARENA_EINVAL, -1);
+    assert_int_equal(ARENA_ENOMEM, -2);
+    assert_int_equal(ARENA_EFULL, -3);
+    assert_int_equal(ARENA_ECANCELED, -4);
+    assert_int_equal(ARENA_ETIMEDOUT, -5);
+    assert_int_equal(ARENA_ENOARENA, -6);
+    assert_int_equal(ARENA_EBUSY, -7);
+    assert_int_equal(ARENA_EPANIC, -8);
+}
+
+static void strerror_tells_every_status_apart(void **state) {
+    (void)state;
+    for (int status = ARENA_EPANIC; status <= ARENA_OK; status++) {
+        assert_non_null(arena_strerror(status));
+        assert_true(strlen(arena_strerror(status)) > 1);
+        for (int other = ARENA_EPANIC; other < status; other++) {
+            assert_string_not_equal(arena_strerror(status), arena_strerror(other));
+        }
+    }
+}
+
+static void strerror_answers_for_numbers_that_are_no_status(void **state) {
+    (void)state;
+    static const int numbers[] = {1, 2, 8, -9, -10, -1000, INT_MIN, INT_MIN + 1, INT_MAX};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const char *text = arena_strerror(numbers[i]);
+        assert_non_null(text);
+        assert_true(strlen(text) > 1);
+        for (int status = ARENA_EPANIC; status <= ARENA_OK; status++) {
+            assert_string_not_equal(text, arena_strerror(status));
+        }
+    }
+}
+
+static void version_is_packed_and_is_the_header_s(void **state) {
+    (void)state;
+    assert_int_equal(arena_version(), ARENA_VERSION);
+    assert_int_equal(arena_version() >> 16, ARENA_VERSION_MAJOR);
+    assert_int_equal((arena_version() >> 8) & 0xff, ARENA_VERSION_MINOR);
+    assert_int_equal(arena_version() & 0xff, ARENA_VERSION_PATCH);
+    char text[64];
+    snprintf(text, sizeof text, "%d.%d.%d", ARENA_VERSION_MAJOR, ARENA_VERSION_MINOR, ARENA_VERSION_PATCH);
+    assert_string_equal(text, ARENA_VERSION_STRING);
+}
+
+/* --- the handler -------------------------------------------------------------------------------------------------- */
+
+static void panic_plain(void *user) { arena_panic(user); }
+
+static void unprotected_panic_writes_one_line_and_aborts(void **state) {
+    (void)state;
+    static struct child child;
+    static char message[] = "the sky fell";
+    child_run(&child, panic_plain, message);
+    assert_true(child_aborted(&child));
+    assert_non_null(strstr(child.output, message));
+    char *newline = strchr(child.output, '\n');
+    assert_non_null(newline);
+    assert_true(newline[1] == '\0');
+}
+
+static void default_handler_prints_the_message_as_it_is(void **state) {
+    (void)state;
+    static char message[] = "100%s of %n and %%";
+    assert_aborts(panic_plain, message, message);
+}
+
+static void null_message_reads_panic(void **state) {
+    (void)state;
+    panics_record();
+    assert_int_equal(arena_protect(panic_plain, NULL), ARENA_EPANIC);
+    assert_string_equal(panic_message(), "panic");
+    arena_set_panic_handler(NULL, NULL);
+    assert_aborts(panic_plain, NULL, "panic");
+}
+
+struct seen {
+    char message[64];
+    void *user;
+    int calls;
+    int order; /* of the handler, among the events below */
+};
+
+static int events;
+
+static void see(const char *message, void *user) {
+    struct seen *seen = user;
+    snprintf(seen->message, sizeof seen->message, "%s", message);
+    seen->user = user;
+    seen->calls++;
+    seen->order = ++events;
+}
+
+static void handler_gets_the_message_and_its_user(void **state) {
+    (void)state;
+    struct seen seen = {.calls = 0};
+    static char message[] = "exactly this";
+    arena_set_panic_handler(see, &seen);
+    assert_int_equal(arena_protect(panic_plain, message), ARENA_EPANIC);
+    arena_set_panic_handler(NULL, NULL);
+    assert_string_equal(seen.message, message);
+    assert_ptr_equal(seen.user, &seen);
+    assert_int_equal(seen.calls, 1);
+}
+
+static int dropped_order;
+
+static void note_drop(void *element) {
+    (void)element;
+    dropped_order = ++events;
+}
+
+static void alloc_and_panic(struct arena *arena, void *user) {
+    (void)user;
+    arena_alloc(arena, NULL);
+    arena_panic("inside");
+}
+
+struct execution {
+    struct arena_pool *pool;
+    void (*action)(struct arena *arena, void *user);
+    void *user;
+    int status;
+};
+
+static void execute(void *user) {
+    struct execution *execution = user;
+    execution->status = arena_pool_execute(execution->pool, execution->action, execution->user);
+}
+
+static void handler_runs_before_anything_is_unwound(void **state) {
+    (void)state;
+    const struct arena_type type = {"noted", 8, 8, note_drop};
+    struct execution execution = {.action = alloc_and_panic};
+    assert_int_equal(arena_pool_create(&type, 4, &execution.pool), ARENA_OK);
+    struct seen seen = {.calls = 0};
+    events = 0;
+    arena_set_panic_handler(see, &seen);
+    assert_int_equal(arena_protect(execute, &execution), ARENA_EPANIC);
+    arena_set_panic_handler(NULL, NULL);
+    assert_int_equal(seen.order, 1);
+    assert_int_equal(dropped_order, 2);
+    assert_int_equal(events, 2);
+    assert_int_equal(arena_pool_destroy(execution.pool), ARENA_OK);
+}
+
+static void say_and_return(const char *message, void *user) { fprintf(stderr, "handler %s: %s\n", (char *)user, message); }
+
+static void panic_under_own_handler(void *user) {
+    (void)user;
+    static char name[] = "mine";
+    arena_set_panic_handler(say_and_return, name);
+    arena_panic("over");
+}
+
+static void unprotected_panic_aborts_after_the_handler_returned(void **state) {
+    (void)state;
+    static struct child child;
+    child_run(&child, panic_under_own_handler, NULL);
+    assert_true(child_aborted(&child));
+    assert_string_equal(child.output, "handler mine: over\n"); /* the default's line is not written */
+}
+
+static void panic_after_restoring(void *user) {
+    static char name[] = "gone";
+    arena_set_panic_handler(say_and_return, name);
+    arena_set_panic_handler(NULL, user);
+    arena_panic("default again");
+}
+
+static void null_restores_the_default_handler(void **state) {
+    (void)state;
+    static struct child child;
+    child_run(&child, panic_after_restoring, NULL);
+    assert_true(child_aborted(&child));
+    assert_non_null(strstr(child.output, "default again"));
+    assert_null(strstr(child.output, "gone"));
+}
+
+static void panic_handler_itself(const char *message, void *user) {
+    (void)message;
+    (void)user;
+    arena_panic("second, from the handler");
+}
+
+static void panic_protected_with_panicking_handler(void *user) {
+    arena_set_panic_handler(panic_handler_itself, NULL);
+    (void)arena_protect(panic_plain, user);
+}
+
+static void panic_from_the_handler_aborts_even_when_protected(void **state) {
+    (void)state;
+    static struct child child;
+    static char message[] = "first";
+    child_run(&child, panic_protected_with_panicking_handler, message);
+    assert_true(child_aborted(&child));
+}
+
+/* Two handlers, each with its own user: a handler must never be seen with the other's. */
+struct pair {
+    int mixed; /* atomic */
+    int stop;  /* atomic */
+    int first; /* what `user` points to */
+    int second;
+};
+static struct pair pair;
+
+static void first_handler(const char *message, void *user) {
+    (void)message;
+    if (user != &pair.first) flag_set(&pair.mixed, 1);
+}
+
+static void second_handler(const char *message, void *user) {
+    (void)message;
+    if (user != &pair.second) flag_set(&pair.mixed, 1);
+}
+
+static void keep_panicking(struct worker *self) {
+    while (!flag_get(&pair.stop)) {
+        if (arena_protect(panic_plain, NULL) != ARENA_EPANIC) self->status = 1;
+        self->count++;
+        flag_set(&self->reached, self->count > 100 ? 100 : (int)self->count);
+    }
+}
+
+static void handler_and_user_change_together(void **state) {
+    (void)state;
+    struct worker workers[2];
+    memset(&pair, 0, sizeof pair);
+    arena_set_panic_handler(first_handler, &pair.first);
+    for (unsigned i = 0; i < 2; i++) worker_start(&workers[i], keep_panicking, NULL, i);
+    size_t rounds = support_rounds(20000, 500);
+    for (size_t i = 0; i < rounds; i++) {
+        arena_set_panic_handler(second_handler, &pair.second);
+        arena_set_panic_handler(first_handler, &pair.first);
+    }
+    AWAIT(flag_get(&workers[0].reached) >= 100 && flag_get(&workers[1].reached) >= 100);
+    flag_set(&pair.stop, 1);
+    workers_join(workers, 2);
+    arena_set_panic_handler(NULL, NULL);
+    assert_int_equal(pair.mixed, 0);
+    assert_int_equal(workers[0].status + workers[1].status, 0);
+}
+
+/* --- arena_protect ------------------------------------------------------------------------------------------------ */
+
+static void count_call(void *user) { ++*(int *)user; }
+
+static void protect_runs_the_action_once_and_says_ok(void **state) {
+    (void)state;
+    int calls = 0;
+    assert_int_equal(arena_protect(count_call, &calls), ARENA_OK);
+    assert_int_equal(calls, 1);
+}
+
+static void protect_without_action_is_invalid(void **state) {
+    (void)state;
+    assert_int_equal(arena_protect(NULL, NULL), ARENA_EINVAL);
+}
+
+struct nest {
+    int inner_status;
+    bool after_inner;
+    bool panic_again;
+};
+
+static void nest_protect(void *user) {
+    struct nest *nest = user;
+    nest->inner_status = arena_protect(panic_plain, NULL);
+    nest->after_inner = true;
+    if (nest->panic_again) arena_panic("outer");
+}
+
+static void protect_nests_and_the_innermost_ends(void **state) {
+    (void)state;
+    panics_record();
+    struct nest nest = {.panic_again = false};
+    assert_int_equal(arena_protect(nest_protect, &nest), ARENA_OK);
+    assert_int_equal(nest.inner_status, ARENA_EPANIC);
+    assert_true(nest.after_inner);
+    nest.panic_again = true;
+    assert_int_equal(arena_protect(nest_protect, &nest), ARENA_EPANIC);
+    assert_int_equal(panic_count(), 3);
+    assert_string_equal(panic_message(), "outer");
+    arena_set_panic_handler(NULL, NULL);
+}
+
+static void panic_after_protect(void *user) {
+    int calls = 0;
+    (void)arena_protect(count_call, &calls);
+    (void)user;
+    arena_panic("no longer protected");
+}
+
+static void protection_ends_with_the_action(void **state) {
+    (void)state;
+    assert_aborts(panic_after_protect, NULL, "no longer protected");
+}
+
+static void panic_after_caught_panic(void *user) {
+    (void)arena_protect(panic_plain, NULL);
+    (void)user;
+    arena_panic("the second one");
+}
+
+static void protection_ends_with_a_caught_panic_too(void **state) {
+    (void)state;
+    assert_aborts(panic_after_caught_panic, NULL, "the second one");
+}
+
+static void descend(void *user) {
+    unsigned *depth = user;
+    if (*depth == 0) arena_panic("bottom");
+    --*depth;
+    if (arena_protect(descend, depth) == ARENA_EPANIC) ++*depth;
+}
+
+static void protect_nests_deeply(void **state) {
+    (void)state;
+    panics_record();
+    unsigned depth = 500;
+    assert_int_equal(arena_protect(descend, &depth), ARENA_OK);
+    assert_int_equal(depth, 1); /* the innermost alone was ended */
+    assert_int_equal(panic_count(), 1);
+    arena_set_panic_handler(NULL, NULL);
+}
+
+static void panic_own_message(struct worker *self) {
+    char text[32];
+    for (unsigned i = 0; i < 200; i++) {
+        snprintf(text, sizeof text, "thread %u panic %u", self->index, i);
+        if (arena_protect(panic_plain, text) != ARENA_EPANIC || strcmp(panic_message(), text) != 0) self->status = 1;
+    }
+}
+
+static void each_thread_has_its_own_protection(void **state) {
+    (void)state;
+    panics_record();
+    struct worker workers[8];
+    for (unsigned i = 0; i < 8; i++) worker_start(&workers[i], panic_own_message, NULL, i);
+    workers_join(workers, 8);
+    arena_set_panic_handler(NULL, NULL);
+    assert_int_equal(panic_count(), 8 * 200);
+    for (unsigned i = 0; i < 8; i++) assert_int_equal(workers[i].status, 0);
+}
+
+static void panic_in_thread(struct worker *self) {
+    (void)self;
+    arena_panic("on a thread of its own");
+}
+
+static void start_panicking_thread(void *user) {
+    (void)user;
+    static struct worker worker;
+    worker_start(&worker, panic_in_thread, NULL, 0);
+    worker_join(&worker);
+}
+
+static void protect_here_and_panic_elsewhere(void *user) {
+    (void)user;
+    (void)arena_protect(start_panicking_thread, NULL);
+}
+
+static void protection_of_one_thread_does_not_cover_another(void **state) {
+    (void)state;
+    assert_aborts(protect_here_and_panic_elsewhere, NULL, "on a thread of its own");
+}
+
+/* --- unwinding of scopes ------------------------------------------------------------------------------------------ */
+
+/* Elements are levels; the drop writes them down. */
+static int drops[16];
+static size_t drop_count;
+
+static void note_level(void *element) {
+    if (drop_count < 16) drops[drop_count] = *(int *)element;
+    drop_count++;
+}
+
+struct levels {
+    struct arena_pool *pool;
+    int depth;
+    int caught; /* status of the inner arena_protect, in the tests that have one */
+    int *outer;
+};
+
+static void next_level(struct arena *arena, void *user) {
+    struct levels *levels = user;
+    int level = ++levels->depth;
+    arena_alloc(arena, &level);
+    if (level == 3) arena_panic("level 3");
+    (void)arena_pool_execute(levels->pool, next_level, levels);
+    arena_panic("not reached");
+}
+
+static void enter_levels(void *user) {
+    struct levels *levels = user;
+    (void)arena_pool_execute(levels->pool, next_level, levels);
+}
+
+static struct arena_pool *level_pool(void) {
+    const struct arena_type type = {"level", sizeof(int), _Alignof(int), note_level};
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create(&type, 4, &pool), ARENA_OK);
+    drop_count = 0;
+    return pool;
+}
+
+static void panic_unwinds_every_execute_innermost_first(void **state) {
+    (void)state;
+    struct levels levels = {.pool = level_pool()};
+    panics_record();
+    assert_int_equal(arena_protect(enter_levels, &levels), ARENA_EPANIC);
+    assert_string_equal(panic_message(), "level 3");
+    arena_set_panic_handler(NULL, NULL);
+    assert_int_equal(drop_count, 3);
+    assert_int_equal(drops[0], 3);
+    assert_int_equal(drops[1], 2);
+    assert_int_equal(drops[2], 1);
+    assert_int_equal(arena_pool_destroy(levels.pool), ARENA_OK); /* every arena is back */
+    assert_int_equal(drop_count, 3);                             /* and was reset once */
+}
+
+static void protect_inside_scope(struct arena *arena, void *user) {
+    struct levels *levels = user;
+    static const int outer = 100;
+    levels->outer = arena_alloc(arena, &outer);
+    levels->caught = arena_protect(enter_levels, levels);
+    if (*levels->outer != outer || arena_used(arena) != 1) levels->caught = 1;
+}
+
+static void panic_leaves_scopes_begun_outside_the_protection(void **state) {
+    (void)state;
+    struct levels levels = {.pool = level_pool()};
+    panics_record();
+    assert_int_equal(arena_pool_execute(levels.pool, protect_inside_scope, &levels), ARENA_OK);
+    arena_set_panic_handler(NULL, NULL);
+    assert_int_equal(levels.caught, ARENA_EPANIC);
+    assert_int_equal(drop_count, 4);
+    assert_int_equal(drops[2], 1);
+    assert_int_equal(drops[3], 100); /* dropped when its own action returned, and only then */
+    assert_int_equal(arena_pool_destroy(levels.pool), ARENA_OK);
+}
+
+static void panic_between_pools(struct arena *arena, void *user) {
+    struct arena_pool **pools = user;
+    int level = 1;
+    arena_alloc(arena, &level);
+    struct arena *other = NULL;
+    if (arena_pool_checkout(pools[1], &other) != ARENA_OK) return;
+    pools[2] = (struct arena_pool *)(void *)other;
+    arena_panic("with a plain checkout open");
+}
+
+static void execute_two_pools(void *user) {
+    struct arena_pool **pools = user;
+    (void)arena_pool_execute(pools[0], panic_between_pools, pools);
+}
+
+static void plain_checkouts_stay_the_callers_after_a_panic(void **state) {
+    (void)state;
+    struct arena_pool *pools[3] = {level_pool(), level_pool(), NULL};
+    assert_panics(execute_two_pools, pools, "with a plain checkout open");
+    assert_int_equal(arena_pool_destroy(pools[0]), ARENA_OK);
+    assert_int_equal(arena_pool_destroy(pools[1]), ARENA_EBUSY);
+    arena_pool_return(pools[1], (struct arena *)(void *)pools[2]);
+    assert_int_equal(arena_pool_destroy(pools[1]), ARENA_OK);
+}
+
+/* --- panics that cannot be caught --------------------------------------------------------------------------------- */
+
+static void panic_in_drop(void *element) {
+    (void)element;
+    arena_panic("from drop");
+}
+
+static struct arena *arena_with_panicking_drop(void) {
+    const struct arena_type type = {"explosive", 8, 8, panic_in_drop};
+    struct arena *arena = NULL;
+    if (arena_create(&type, 2, &arena) != ARENA_OK) _exit(2);
+    arena_alloc(arena, NULL);
+    return arena;
+}
+
+static void reset_it(void *user) { arena_reset(user); }
+
+static void destroy_it(void *user) { arena_destroy(user); }
+
+static void reset_explosive_protected(void *user) {
+    (void)user;
+    (void)arena_protect(reset_it, arena_with_panicking_drop());
+}
+
+static void destroy_explosive_protected(void *user) {
+    (void)user;
+    (void)arena_protect(destroy_it, arena_with_panicking_drop());
+}
+
+static void panic_from_drop_aborts_even_when_protected(void **state) {
+    (void)state;
+    assert_aborts(reset_explosive_protected, NULL, "drop");
+    assert_aborts(destroy_explosive_protected, NULL, "drop");
+}
+
+static void unwind_into_panicking_drop(void *user) {
+    (void)user;
+    const struct arena_type type = {"explosive", 8, 8, panic_in_drop};
+    struct execution execution = {.action = alloc_and_panic};
+    if (arena_pool_create(&type, 2, &execution.pool) != ARENA_OK) _exit(2);
+    (void)arena_protect(execute, &execution);
+}
+
+static void panic_while_another_unwinds_aborts(void **state) {
+    (void)state;
+    assert_aborts(unwind_into_panicking_drop, NULL, "drop");
+}
+
+static void protected_panic(void *element) {
+    int *status = *(int **)element;
+    *status = arena_protect(panic_plain, NULL);
+}
+
+static void protect_inside_drop(void *user) {
+    (void)user;
+    const struct arena_type type = {"careful", sizeof(int *), _Alignof(int *), protected_panic};
+    struct arena *arena = NULL;
+    if (arena_create(&type, 2, &arena) != ARENA_OK) _exit(2);
+    int status = 1;
+    int *pointer = &status;
+    arena_alloc(arena, &pointer);
+    arena_reset(arena);
+    _exit(3); /* the panic went no further than the protection inside drop */
+}
+
+static void panic_inside_drop_aborts_even_when_protected_there(void **state) {
+    (void)state;
+    assert_aborts(protect_inside_drop, NULL, "panic");
+}
+
+/* --- panics and gates --------------------------------------------------------------------------------------------- */
+
+struct gate {
+    struct arena_concurrent *arena;
+    struct arena *held;
+};
+
+static void overfill(void *user) {
+    struct gate *gate = user;
+    arena_concurrent_alloc(gate->arena, NULL);
+}
+
+static void try_on_thread(struct worker *self) {
+    struct gate *gate = self->user;
+    self->pointer = arena_concurrent_try_alloc(gate->arena, NULL);
+    struct arena *held = NULL;
+    self->status = arena_concurrent_acquire(gate->arena, NULL, &held);
+    if (self->status == ARENA_OK) arena_concurrent_release(gate->arena);
+}
+
+static void panicking_concurrent_call_has_released_the_gate(void **state) {
+    (void)state;
+    for (uint32_t flags = 0; flags <= ARENA_GATE_ONLY; flags += ARENA_GATE_ONLY) {
+        struct arena_options options = {sizeof options, 0, flags};
+        struct gate gate = {.held = NULL};
+        assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(int), 1, &options, &gate.arena), ARENA_OK);
+        assert_non_null(arena_concurrent_alloc(gate.arena, NULL));
+        assert_panics(overfill, &gate, "arena_concurrent_alloc");
+        struct worker worker;
+        worker_start(&worker, try_on_thread, &gate, 0);
+        worker_join(&worker);
+        assert_null(worker.pointer);
+        assert_int_equal(worker.status, ARENA_OK);
+        arena_concurrent_destroy(gate.arena);
+    }
+}
+
+static void acquire_and_panic(void *user) {
+    struct gate *gate = user;
+    if (arena_concurrent_acquire(gate->arena, NULL, &gate->held) == ARENA_OK) arena_panic("holding the gate");
+}
+
+static void gate_taken_by_acquire_stays_the_callers(void **state) {
+    (void)state;
+    struct gate gate = {.held = NULL};
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 2, &gate.arena), ARENA_OK);
+    assert_panics(acquire_and_panic, &gate, "holding the gate");
+    void *slot = &gate;
+    assert_int_equal(arena_concurrent_alloc_context(gate.arena, NULL, NULL, &slot), ARENA_EBUSY);
+    assert_null(slot);
+    assert_non_null(arena_try_alloc(gate.held, NULL));
+    arena_concurrent_release(gate.arena);
+    assert_int_equal(arena_concurrent_alloc_context(gate.arena, NULL, NULL, &slot), ARENA_OK);
+    assert_int_equal(arena_concurrent_used(gate.arena), 2);
+    arena_concurrent_destroy(gate.arena);
+}
+
+/* --- failures leave errno and other channels alone ---------------------------------------------------------------- */
+
+static void statuses_do_not_travel_in_errno(void **state) {
+    (void)state;
+    struct arena *arena = NULL;
+    assert_int_equal(arena_create(ARENA_TYPE(int), 1, &arena), ARENA_OK);
+    arena_alloc(arena, NULL);
+    errno = 0;
+    assert_null(arena_try_alloc(arena, NULL));
+    assert_null(arena_try_alloc_slab(arena, SIZE_MAX));
+    assert_int_equal(errno, 0);
+    arena_destroy(arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(statuses_have_their_published_values),
+        cmocka_unit_test(strerror_tells_every_status_apart),
+        cmocka_unit_test(strerror_answers_for_numbers_that_are_no_status),
+        cmocka_unit_test(version_is_packed_and_is_the_header_s),
+        cmocka_unit_test(unprotected_panic_writes_one_line_and_aborts),
+        cmocka_unit_test(default_handler_prints_the_message_as_it_is),
+        cmocka_unit_test(null_message_reads_panic),
+        cmocka_unit_test(handler_gets_the_message_and_its_user),
+        cmocka_unit_test(handler_runs_before_anything_is_unwound),
+        cmocka_unit_test(unprotected_panic_aborts_after_the_handler_returned),
+        cmocka_unit_test(null_restores_the_default_handler),
+        cmocka_unit_test(panic_from_the_handler_aborts_even_when_protected),
+        cmocka_unit_test(handler_and_user_change_together),
+        cmocka_unit_test(protect_runs_the_action_once_and_says_ok),
+        cmocka_unit_test(protect_without_action_is_invalid),
+        cmocka_unit_test(protect_nests_and_the_innermost_ends),
+        cmocka_unit_test(protection_ends_with_the_action),
+        cmocka_unit_test(protection_ends_with_a_caught_panic_too),
+        cmocka_unit_test(protect_nests_deeply),
+        cmocka_unit_test(each_thread_has_its_own_protection),
+        cmocka_unit_test(protection_of_one_thread_does_not_cover_another),
+        cmocka_unit_test(panic_unwinds_every_execute_innermost_first),
+        cmocka_unit_test(panic_leaves_scopes_begun_outside_the_protection),
+        cmocka_unit_test(plain_checkouts_stay_the_callers_after_a_panic),
+        cmocka_unit_test(panic_from_drop_aborts_even_when_protected),
+        cmocka_unit_test(panic_while_another_unwinds_aborts),
+        cmocka_unit_test(panic_inside_drop_aborts_even_when_protected_there),
+        cmocka_unit_test(panicking_concurrent_call_has_released_the_gate),
+        cmocka_unit_test(gate_taken_by_acquire_stays_the_callers),
+        cmocka_unit_test(statuses_do_not_travel_in_errno),
+    };
+    return support_run("status and panics", tests);
+}

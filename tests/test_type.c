@@ -1,0 +1,214 @@
+/* Type descriptors: what ARENA_TYPE writes into them, when two are the same, and that every handle keeps a copy. */
+#include "support.h"
+
+#include <arena/arena.h>
+
+struct sample {
+    char letter;
+    double number;
+};
+
+static void type_macro_describes_the_type(void **state) {
+    (void)state;
+    const struct arena_type *type = ARENA_TYPE(struct sample);
+    assert_string_equal(type->name, "struct sample");
+    assert_int_equal(type->size, sizeof(struct sample));
+    assert_int_equal(type->align, _Alignof(struct sample));
+    assert_null((void *)(uintptr_t)type->drop);
+    assert_string_equal(ARENA_TYPE(unsigned long)->name, "unsigned long");
+    assert_int_equal(ARENA_TYPE(char)->size, 1);
+}
+
+#define ALIAS int
+
+static void name_is_the_text_as_written(void **state) {
+    (void)state;
+    assert_string_equal(ARENA_TYPE(bool)->name, "bool"); /* a macro for _Bool in C11 */
+    assert_string_equal(ARENA_TYPE(ALIAS)->name, "ALIAS");
+    assert_int_equal(ARENA_TYPE(ALIAS)->size, sizeof(int));
+    assert_string_equal(ARENA_TYPE(int32_t)->name, "int32_t");
+}
+
+static void descriptor_lives_to_the_end_of_its_block(void **state) {
+    (void)state;
+    const struct arena_type *types[3];
+    types[0] = ARENA_TYPE(int);
+    types[1] = ARENA_TYPE(long);
+    types[2] = ARENA_TYPE(int);
+    for (int i = 0; i < 3; i++) assert_string_equal(types[i]->name, i == 1 ? "long" : "int");
+}
+
+static void drop_nothing(void *element) { (void)element; }
+
+static void same_means_name_size_and_align(void **state) {
+    (void)state;
+    const struct arena_type type = {"thing", 8, 4, NULL};
+    char spelled[] = "thing";
+    const struct arena_type same = {spelled, 8, 4, drop_nothing};
+    const struct arena_type name = {"thinG", 8, 4, NULL};
+    const struct arena_type prefix = {"thin", 8, 4, NULL};
+    const struct arena_type longer = {"things", 8, 4, NULL};
+    const struct arena_type size = {"thing", 12, 4, NULL};
+    const struct arena_type align = {"thing", 8, 8, NULL};
+    assert_true(arena_type_equal(&type, &type));
+    assert_true(arena_type_equal(&type, &same));
+    assert_true(arena_type_equal(&same, &type));
+    assert_false(arena_type_equal(&type, &name));
+    assert_false(arena_type_equal(&type, &prefix));
+    assert_false(arena_type_equal(&type, &longer));
+    assert_false(arena_type_equal(&type, &size));
+    assert_false(arena_type_equal(&type, &align));
+    assert_false(arena_type_equal(&type, NULL));
+    assert_false(arena_type_equal(NULL, &type));
+    assert_false(arena_type_equal(NULL, NULL));
+}
+
+static void float_is_not_int32(void **state) {
+    (void)state;
+    assert_false(arena_type_equal(ARENA_TYPE(float), ARENA_TYPE(int32_t)));
+    struct arena *arena = NULL;
+    struct arena_context *context = NULL;
+    struct arena *found = NULL;
+    assert_int_equal(arena_create(ARENA_TYPE(float), 1, &arena), ARENA_OK);
+    assert_int_equal(arena_inject(NULL, arena, &context), ARENA_OK);
+    assert_int_equal(arena_extract(context, ARENA_TYPE(int32_t), &found), ARENA_ENOARENA);
+    assert_int_equal(arena_extract(context, ARENA_TYPE(float), &found), ARENA_OK);
+    assert_ptr_equal(found, arena);
+    arena_context_release(context);
+    arena_destroy(arena);
+}
+
+static void bindings_can_check_the_layout(void **state) {
+    (void)state;
+    assert_int_equal(arena_type_size(), sizeof(struct arena_type));
+    assert_int_equal(arena_type_align(), _Alignof(struct arena_type));
+}
+
+/* A descriptor in memory that is scribbled over once the handle exists. */
+struct borrowed {
+    char name[16];
+    struct arena_type type;
+};
+
+static void borrow(struct borrowed *borrowed) {
+    strcpy(borrowed->name, "short-lived");
+    borrowed->type = (struct arena_type){borrowed->name, 12, 4, drop_nothing};
+}
+
+static void scribble(struct borrowed *borrowed) { memset(borrowed, 'x', sizeof *borrowed); }
+
+static void check_copy(const struct arena_type *copy, const struct borrowed *borrowed) {
+    assert_non_null(copy);
+    assert_ptr_not_equal(copy, &borrowed->type);
+    assert_string_equal(copy->name, "short-lived");
+    assert_int_equal(copy->size, 12);
+    assert_int_equal(copy->align, 4);
+    assert_true(copy->drop == drop_nothing);
+}
+
+static void arena_keeps_its_own_copy(void **state) {
+    (void)state;
+    struct borrowed borrowed;
+    struct arena *arena = NULL;
+    borrow(&borrowed);
+    assert_int_equal(arena_create(&borrowed.type, 3, &arena), ARENA_OK);
+    scribble(&borrowed);
+    check_copy(arena_type_of(arena), &borrowed);
+    arena_alloc(arena, NULL);
+    arena_reset(arena);
+    check_copy(arena_type_of(arena), &borrowed);
+    arena_destroy(arena);
+}
+
+static void concurrent_arena_keeps_its_own_copy(void **state) {
+    (void)state;
+    struct borrowed borrowed;
+    struct arena_concurrent *arena = NULL;
+    borrow(&borrowed);
+    assert_int_equal(arena_concurrent_create(&borrowed.type, 3, &arena), ARENA_OK);
+    scribble(&borrowed);
+    check_copy(arena_concurrent_type_of(arena), &borrowed);
+    struct arena *held = NULL;
+    assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+    check_copy(arena_type_of(held), &borrowed);
+    arena_concurrent_release(arena);
+    arena_concurrent_destroy(arena);
+}
+
+static void pool_keeps_its_own_copy(void **state) {
+    (void)state;
+    struct borrowed borrowed;
+    struct arena_pool *pool = NULL;
+    borrow(&borrowed);
+    assert_int_equal(arena_pool_create(&borrowed.type, 3, &pool), ARENA_OK);
+    scribble(&borrowed);
+    check_copy(arena_pool_type_of(pool), &borrowed);
+    struct arena *arena = NULL;
+    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    check_copy(arena_type_of(arena), &borrowed);
+    arena_pool_return(pool, arena);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void pool_keeps_its_own_copy_of_options(void **state) {
+    (void)state;
+    struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
+    struct arena_pool_options options = {sizeof options, 1, &arena_options};
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 3, &options, &pool), ARENA_OK);
+    memset(&arena_options, 0xff, sizeof arena_options);
+    memset(&options, 0xff, sizeof options);
+    struct arena *arena = NULL;
+    struct arena *second = NULL;
+    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    assert_int_equal(arena_pool_checkout(pool, &second), ARENA_EFULL);
+    arena_pool_return(pool, arena);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void long_names_are_kept_whole(void **state) {
+    (void)state;
+    static char name[5000];
+    memset(name, 'n', sizeof name - 1);
+    const struct arena_type type = {name, 1, 1, NULL};
+    struct arena *arena = NULL;
+    assert_int_equal(arena_create(&type, 1, &arena), ARENA_OK);
+    assert_string_equal(arena_type_of(arena)->name, name);
+    assert_true(arena_type_of(arena)->name != name);
+    arena_destroy(arena);
+}
+
+static void empty_name_is_a_name(void **state) {
+    (void)state;
+    const struct arena_type type = {"", 1, 1, NULL};
+    struct arena *arena = NULL;
+    assert_int_equal(arena_create(&type, 1, &arena), ARENA_OK);
+    assert_true(arena_type_equal(arena_type_of(arena), &type));
+    arena_destroy(arena);
+}
+
+static void type_of_nothing_is_nothing(void **state) {
+    (void)state;
+    assert_null(arena_type_of(NULL));
+    assert_null(arena_concurrent_type_of(NULL));
+    assert_null(arena_pool_type_of(NULL));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(type_macro_describes_the_type),
+        cmocka_unit_test(name_is_the_text_as_written),
+        cmocka_unit_test(descriptor_lives_to_the_end_of_its_block),
+        cmocka_unit_test(same_means_name_size_and_align),
+        cmocka_unit_test(float_is_not_int32),
+        cmocka_unit_test(bindings_can_check_the_layout),
+        cmocka_unit_test(arena_keeps_its_own_copy),
+        cmocka_unit_test(concurrent_arena_keeps_its_own_copy),
+        cmocka_unit_test(pool_keeps_its_own_copy),
+        cmocka_unit_test(pool_keeps_its_own_copy_of_options),
+        cmocka_unit_test(long_names_are_kept_whole),
+        cmocka_unit_test(empty_name_is_a_name),
+        cmocka_unit_test(type_of_nothing_is_nothing),
+    };
+    return support_run("type descriptors", tests);
+}

@@ -1,0 +1,556 @@
+/* The typed face in C: every function it makes, and what the compiler and the bounds check refuse. */
+#include "support.h"
+
+#include <arena/arena.h>
+
+struct point {
+    char tag; /* with padding behind it */
+    double x;
+    int y;
+};
+
+static int dropped[32];
+static size_t dropped_count;
+
+static void drop_point(struct point *point) {
+    if (dropped_count < 32) dropped[dropped_count] = point->y;
+    dropped_count++;
+}
+
+ARENA_DEFINE(int_arena, int)
+ARENA_DEFINE(byte_arena, unsigned char)
+ARENA_DEFINE(double_arena, double)
+ARENA_DEFINE(flag_arena, bool)
+ARENA_DEFINE(text_arena, const char *)
+ARENA_DEFINE_DROP(point_arena, struct point, drop_point)
+
+typedef int number;
+ARENA_DEFINE(number_arena, number)
+
+/* --- single-owner ------------------------------------------------------------------------------------------------- */
+
+static void quick_start(void **state) {
+    (void)state;
+    struct int_arena *arena = int_arena_create(4);
+    assert_non_null(arena);
+    int *first = int_arena_alloc(arena, 10);
+    int *second = int_arena_try_alloc(arena, 20);
+    assert_int_equal(*first, 10);
+    assert_int_equal(*second, 20);
+    assert_ptr_equal(second, first + 1);
+    struct int_arena_slab slab = int_arena_alloc_slab(arena, 1);
+    assert_int_equal(slab.len, 1);
+    assert_int_equal(slab.data[0], 0);
+    struct int_arena_slab more = ARENA_SLAB_WITH(int_arena, arena, 30);
+    assert_int_equal(more.len, 1);
+    assert_int_equal(more.data[0], 30);
+    *int_arena_slab_at(slab, 0) = 7;
+    assert_int_equal(first[2], 7);
+    assert_null(int_arena_try_alloc(arena, 1));
+    int_arena_reset(arena);
+    assert_ptr_equal(int_arena_alloc(arena, 30), first);
+    int_arena_destroy(arena);
+}
+
+static void counts_are_in_elements(void **state) {
+    (void)state;
+    struct double_arena *arena = double_arena_create(5);
+    double_arena_alloc(arena, 1.5);
+    double_arena_alloc_slab(arena, 2);
+    assert_int_equal(double_arena_used(arena), 3);
+    assert_int_equal(double_arena_remaining(arena), 2);
+    assert_int_equal(double_arena_cap(arena), 5);
+    double_arena_trim(arena);
+    assert_int_equal(double_arena_used(arena), 3);
+    double_arena_reset(arena);
+    assert_int_equal(double_arena_used(arena), 0);
+    double_arena_destroy(arena);
+    double_arena_destroy(NULL);
+}
+
+static void create_returns_null_when_it_is_too_large(void **state) {
+    (void)state;
+    assert_null(double_arena_create(SIZE_MAX / 2));
+    assert_null(double_arena_create(SIZE_MAX / sizeof(double) + 1));
+    assert_null(double_arena_concurrent_create(SIZE_MAX / 2));
+    assert_null(double_arena_pool_create(SIZE_MAX / 2));
+    struct arena_options options = {sizeof options, 3, 0};
+    assert_null(double_arena_create_with(4, &options));
+}
+
+static void create_with_takes_options(void **state) {
+    (void)state;
+    struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
+    struct int_arena *arena = int_arena_create_with(1000, &options);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 1000; i++) {
+            int *slot = i % 3 == 0   ? int_arena_alloc(arena, 0)
+                        : i % 3 == 1 ? int_arena_alloc_zero(arena)
+                                     : int_arena_alloc_slab(arena, 1).data;
+            assert_int_equal(*slot, 0);
+            *slot = -1;
+        }
+        assert_null(int_arena_try_alloc_zero(arena));
+        int_arena_reset(arena);
+    }
+    int_arena_destroy(arena);
+}
+
+static void zeroed_slots(void **state) {
+    (void)state;
+    struct arena_options options = {sizeof options, ARENA_CLEAR_NEVER, 0};
+    for (int policy = 0; policy < 2; policy++) {
+        struct point_arena *points = point_arena_create(4);
+        struct int_arena *arena = policy == 0 ? int_arena_create(6) : int_arena_create_with(6, &options);
+        for (int round = 0; round < 3; round++) {
+            struct point *point = round % 2 ? point_arena_alloc_zero(points) : point_arena_try_alloc_zero(points);
+            assert_true(all_zero(point, sizeof *point));
+            memset(point, 0xff, sizeof *point);
+            point_arena_reset(points);
+            for (int i = 0; i < 6; i++) {
+                int *slot = i % 2 ? int_arena_alloc_zero(arena) : int_arena_try_alloc_zero(arena);
+                assert_int_equal(*slot, 0);
+                *slot = -1;
+            }
+            int_arena_reset(arena);
+        }
+        int_arena_destroy(arena);
+        point_arena_destroy(points);
+    }
+}
+
+static void structures_arrive_whole(void **state) {
+    (void)state;
+    struct point_arena *arena = point_arena_create(100);
+    struct point *points[100];
+    for (int i = 0; i < 100; i++) {
+        struct point value = {(char)i, i * 0.5, i};
+        points[i] = i % 2 ? point_arena_alloc(arena, value) : point_arena_try_alloc(arena, value);
+    }
+    for (int i = 0; i < 100; i++) {
+        assert_ptr_equal(points[i], points[0] + i);
+        assert_int_equal(points[i]->tag, i);
+        assert_true(points[i]->x == i * 0.5);
+        assert_int_equal(points[i]->y, i);
+    }
+    point_arena_destroy(arena);
+}
+
+static void single_bytes_pack(void **state) {
+    (void)state;
+    struct byte_arena *arena = byte_arena_create(100000);
+    unsigned char *first = byte_arena_alloc(arena, 0);
+    for (size_t i = 1; i < 100000; i++) {
+        unsigned char *slot = byte_arena_alloc(arena, (unsigned char)(i * 31));
+        if (slot != first + i) fail();
+    }
+    assert_null(byte_arena_try_alloc(arena, 1));
+    for (size_t i = 0; i < 100000; i++) {
+        if (first[i] != (unsigned char)(i * 31)) fail();
+    }
+    byte_arena_destroy(arena);
+}
+
+static void full_arena_fails_and_stays_as_it_is(void **state) {
+    (void)state;
+    struct int_arena *arena = int_arena_create(2);
+    int *first = int_arena_alloc(arena, 1);
+    int_arena_alloc(arena, 2);
+    assert_null(int_arena_try_alloc(arena, 3));
+    assert_null(int_arena_try_alloc_zero(arena));
+    struct int_arena_slab slab = {first, 77};
+    assert_false(int_arena_try_alloc_slab(arena, 1, &slab));
+    assert_null(slab.data);
+    assert_int_equal(slab.len, 0);
+    slab = (struct int_arena_slab){first, 77};
+    assert_false(ARENA_TRY_SLAB_WITH(int_arena, arena, &slab, 1, 2));
+    assert_null(slab.data);
+    assert_int_equal(slab.len, 0);
+    assert_int_equal(int_arena_used(arena), 2);
+    assert_int_equal(first[0] + first[1], 3);
+    int_arena_destroy(arena);
+}
+
+static void alloc_when_full(void *user) { int_arena_alloc(user, 1); }
+static void alloc_zero_when_full(void *user) { int_arena_alloc_zero(user); }
+static void alloc_slab_when_full(void *user) { int_arena_alloc_slab(user, 2); }
+static void slab_with_when_full(void *user) { ARENA_SLAB_WITH(int_arena, (struct int_arena *)user, 1, 2); }
+
+static void plain_spellings_panic_when_full(void **state) {
+    (void)state;
+    struct int_arena *arena = int_arena_create(1);
+    int_arena_alloc(arena, 5);
+    assert_panics(alloc_when_full, arena, "arena_alloc");
+    assert_panics(alloc_zero_when_full, arena, "arena_alloc");
+    assert_panics(alloc_slab_when_full, arena, "arena_alloc_slab");
+    assert_panics(slab_with_when_full, arena, "arena_alloc_slab_with");
+    assert_int_equal(int_arena_used(arena), 1);
+    int_arena_destroy(arena);
+}
+
+/* --- slabs -------------------------------------------------------------------------------------------------------- */
+
+static int evaluations;
+
+static int next_value(void) { return ++evaluations; }
+
+static struct int_arena *same(struct int_arena *arena) {
+    evaluations += 100;
+    return arena;
+}
+
+static void slab_values_are_evaluated_once_in_order(void **state) {
+    (void)state;
+    struct int_arena *arena = int_arena_create(10);
+    evaluations = 0;
+    struct int_arena_slab slab = ARENA_SLAB_WITH(int_arena, same(arena), 7, 8, 9);
+    assert_int_equal(evaluations, 100);
+    assert_int_equal(slab.len, 3);
+    static const int expected[] = {7, 8, 9};
+    assert_memory_equal(slab.data, expected, sizeof expected);
+    evaluations = 0;
+    slab = ARENA_SLAB_WITH(int_arena, arena, next_value(), next_value(), next_value(), next_value());
+    assert_int_equal(evaluations, 4);
+    assert_int_equal(slab.len, 4);
+    assert_int_equal(slab.data[0] + slab.data[1] + slab.data[2] + slab.data[3], 10);
+    evaluations = 0;
+    assert_true(ARENA_TRY_SLAB_WITH(int_arena, same(arena), &slab, next_value()));
+    assert_int_equal(evaluations, 101);
+    assert_int_equal(slab.len, 1);
+    assert_int_equal(slab.data[0], 1);
+    int_arena_destroy(arena);
+}
+
+static void slab_with_takes_structures(void **state) {
+    (void)state;
+    struct point_arena *arena = point_arena_create(2);
+    struct point_arena_slab slab =
+        ARENA_SLAB_WITH(point_arena, arena, (struct point){'a', 1.0, 1}, (struct point){'b', 2.0, 2});
+    assert_int_equal(slab.len, 2);
+    assert_int_equal(slab.data[1].tag, 'b');
+    assert_int_equal(point_arena_slab_at(slab, 1)->y, 2);
+    point_arena_destroy(arena);
+}
+
+static void slab_from_a_pointer(void **state) {
+    (void)state;
+    static const int values[] = {4, 5, 6};
+    struct int_arena *arena = int_arena_create(6);
+    struct int_arena_slab slab = int_arena_alloc_slab_with(arena, values, 3);
+    assert_memory_equal(slab.data, values, sizeof values);
+    assert_true(int_arena_try_alloc_slab_with(arena, values, 2, &slab));
+    assert_int_equal(slab.len, 2);
+    assert_false(int_arena_try_alloc_slab_with(arena, values, 2, &slab));
+    assert_null(slab.data);
+    slab = int_arena_alloc_slab_with(arena, NULL, 1);
+    assert_int_equal(*int_arena_slab_at(slab, 0), 0);
+    int_arena_destroy(arena);
+}
+
+static void slab_of_zero(void **state) {
+    (void)state;
+    struct int_arena *arena = int_arena_create(0);
+    struct int_arena_slab slab = int_arena_alloc_slab(arena, 0);
+    assert_non_null(slab.data);
+    assert_int_equal(slab.len, 0);
+    slab.data = NULL;
+    assert_true(int_arena_try_alloc_slab(arena, 0, &slab));
+    assert_non_null(slab.data);
+    assert_int_equal(slab.len, 0);
+    int_arena_destroy(arena);
+}
+
+struct access {
+    struct int_arena_slab slab;
+    size_t index;
+};
+
+static void access_slab(void *user) {
+    struct access *access = user;
+    *int_arena_slab_at(access->slab, access->index) = 1;
+}
+
+static void slab_access_is_bounds_checked(void **state) {
+    (void)state;
+    struct int_arena *arena = int_arena_create(5);
+    struct access access = {int_arena_alloc_slab(arena, 3), 0};
+    int *next = int_arena_alloc(arena, 99);
+    for (access.index = 0; access.index < 3; access.index++) {
+        assert_int_equal(arena_protect(access_slab, &access), ARENA_OK);
+    }
+    static const size_t outside[] = {3, 4, (size_t)1 << 31, SIZE_MAX / sizeof(int) + 1, SIZE_MAX - 1, SIZE_MAX};
+    for (size_t i = 0; i < sizeof outside / sizeof outside[0]; i++) {
+        access.index = outside[i];
+        assert_panics(access_slab, &access, "3");
+    }
+    access.slab = (struct int_arena_slab){NULL, 0};
+    access.index = 0;
+    assert_panics(access_slab, &access, "0");
+    assert_int_equal(*next, 99);
+    int_arena_destroy(arena);
+}
+
+/* --- types -------------------------------------------------------------------------------------------------------- */
+
+static void type_is_named_as_written(void **state) {
+    (void)state;
+    assert_string_equal(int_arena_type()->name, "int");
+    assert_string_equal(flag_arena_type()->name, "bool");
+    assert_string_equal(text_arena_type()->name, "const char *");
+    assert_string_equal(number_arena_type()->name, "number");
+    assert_string_equal(point_arena_type()->name, "struct point");
+    assert_int_equal(point_arena_type()->size, sizeof(struct point));
+    assert_int_equal(point_arena_type()->align, _Alignof(struct point));
+    assert_true(point_arena_type()->drop != NULL);
+    assert_true(arena_type_equal(int_arena_type(), ARENA_TYPE(int)));
+    assert_false(arena_type_equal(int_arena_type(), number_arena_type()));
+    int_arena_element element = 5;
+    assert_int_equal(sizeof element, sizeof(int));
+}
+
+static void raw_is_the_same_handle(void **state) {
+    (void)state;
+    struct int_arena *arena = int_arena_create(3);
+    struct arena *raw = int_arena_raw(arena);
+    assert_ptr_equal(raw, arena);
+    assert_int_equal(*int_arena_alloc(arena, 1), 1);
+    assert_int_equal(arena_used(raw), 1);
+    assert_non_null(arena_alloc(raw, NULL));
+    assert_int_equal(int_arena_used(arena), 2);
+    assert_ptr_equal(int_arena_from_raw(raw), arena);
+    assert_true(arena_type_equal(arena_type_of(raw), int_arena_type()));
+    assert_null(int_arena_from_raw(NULL));
+    int_arena_destroy(arena);
+}
+
+static void as_double(void *user) { double_arena_from_raw(user); }
+static void as_number(void *user) { number_arena_from_raw(user); }
+
+static void from_raw_of_another_type_panics(void **state) {
+    (void)state;
+    struct int_arena *arena = int_arena_create(3);
+    assert_panics(as_double, int_arena_raw(arena), "int");
+    assert_panics(as_double, int_arena_raw(arena), "double");
+    assert_panics(as_number, int_arena_raw(arena), "number");
+    int_arena_destroy(arena);
+}
+
+static void concurrent_as_double(void *user) { double_arena_concurrent_from_raw(user); }
+static void pool_as_double(void *user) { double_arena_pool_from_raw(user); }
+
+static void raw_handles_of_the_others(void **state) {
+    (void)state;
+    struct int_arena_concurrent *concurrent = int_arena_concurrent_create(3);
+    struct int_arena_pool *pool = int_arena_pool_create(3);
+    assert_ptr_equal(int_arena_concurrent_from_raw(int_arena_concurrent_raw(concurrent)), concurrent);
+    assert_ptr_equal(int_arena_pool_from_raw(int_arena_pool_raw(pool)), pool);
+    assert_panics(concurrent_as_double, int_arena_concurrent_raw(concurrent), "double");
+    assert_panics(pool_as_double, int_arena_pool_raw(pool), "double");
+    int_arena_concurrent_destroy(concurrent);
+    assert_int_equal(int_arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void drop_is_typed(void **state) {
+    (void)state;
+    struct point_arena *arena = point_arena_create(4);
+    dropped_count = 0;
+    for (int i = 1; i <= 3; i++) point_arena_alloc(arena, (struct point){'x', 0.0, i});
+    point_arena_alloc_slab(arena, 1);
+    point_arena_reset(arena);
+    assert_int_equal(dropped_count, 4);
+    static const int expected[] = {0, 3, 2, 1};
+    assert_memory_equal(dropped, expected, sizeof expected);
+    point_arena_alloc(arena, (struct point){'y', 0.0, 9});
+    point_arena_destroy(arena);
+    assert_int_equal(dropped_count, 5);
+    assert_int_equal(dropped[4], 9);
+}
+
+/* --- concurrent --------------------------------------------------------------------------------------------------- */
+
+static void concurrent_face(void **state) {
+    (void)state;
+    struct arena_options options = {sizeof options, 0, ARENA_GATE_ONLY};
+    for (int with = 0; with < 2; with++) {
+        struct int_arena_concurrent *arena =
+            with ? int_arena_concurrent_create_with(8, &options) : int_arena_concurrent_create(8);
+        static const int values[] = {5, 6};
+        assert_int_equal(*int_arena_concurrent_alloc(arena, 1), 1);
+        assert_int_equal(*int_arena_concurrent_try_alloc(arena, 2), 2);
+        assert_int_equal(*int_arena_concurrent_alloc_zero(arena), 0);
+        assert_int_equal(*int_arena_concurrent_try_alloc_zero(arena), 0);
+        assert_int_equal(int_arena_concurrent_alloc_slab(arena, 1).len, 1);
+        struct int_arena_slab slab;
+        assert_true(int_arena_concurrent_try_alloc_slab(arena, 1, &slab));
+        assert_int_equal(int_arena_concurrent_used(arena), 6);
+        slab = int_arena_concurrent_alloc_slab_with(arena, values, 1);
+        assert_int_equal(*int_arena_slab_at(slab, 0), 5);
+        assert_true(int_arena_concurrent_try_alloc_slab_with(arena, values + 1, 1, &slab));
+        assert_int_equal(*int_arena_slab_at(slab, 0), 6);
+        assert_int_equal(int_arena_concurrent_remaining(arena), 0);
+        assert_null(int_arena_concurrent_try_alloc(arena, 1));
+        assert_false(int_arena_concurrent_try_alloc_slab(arena, 1, &slab));
+        int_arena_concurrent_reset(arena);
+        int_arena_concurrent_trim(arena);
+        slab = ARENA_SLAB_WITH(int_arena_concurrent, arena, 3, 4);
+        assert_int_equal(slab.data[1], 4);
+        assert_true(ARENA_TRY_SLAB_WITH(int_arena_concurrent, arena, &slab, 5));
+        assert_int_equal(int_arena_concurrent_cap(arena), 8);
+        assert_int_equal(int_arena_concurrent_used(arena), 3);
+        int_arena_concurrent_destroy(arena);
+    }
+}
+
+static void concurrent_face_under_a_context(void **state) {
+    (void)state;
+    struct int_arena_concurrent *arena = int_arena_concurrent_create(8);
+    struct arena_context *context = NULL;
+    assert_int_equal(arena_context_with_cancel(NULL, &context), ARENA_OK);
+    static const int values[] = {5, 6};
+    int *slot = NULL;
+    struct int_arena_slab slab;
+    assert_int_equal(int_arena_concurrent_alloc_context(arena, context, 4, &slot), ARENA_OK);
+    assert_int_equal(*slot, 4);
+    assert_int_equal(int_arena_concurrent_alloc_slab_context(arena, context, 2, &slab), ARENA_OK);
+    assert_int_equal(slab.len, 2);
+    assert_int_equal(int_arena_concurrent_alloc_slab_with_context(arena, context, values, 2, &slab), ARENA_OK);
+    assert_int_equal(slab.data[1], 6);
+    assert_int_equal(ARENA_SLAB_WITH_CONTEXT(int_arena, arena, context, &slab, 7, 8, 9), ARENA_OK);
+    assert_int_equal(slab.len, 3);
+    assert_int_equal(slab.data[2], 9);
+    assert_int_equal(int_arena_concurrent_used(arena), 8);
+    assert_int_equal(int_arena_concurrent_alloc_context(arena, context, 4, &slot), ARENA_EFULL);
+    assert_null(slot);
+    assert_int_equal(int_arena_concurrent_alloc_slab_context(arena, context, 1, &slab), ARENA_EFULL);
+    assert_null(slab.data);
+    assert_int_equal(slab.len, 0);
+    assert_int_equal(int_arena_concurrent_alloc_context(arena, context, 4, NULL), ARENA_EINVAL);
+    assert_int_equal(int_arena_concurrent_alloc_slab_context(arena, context, 1, NULL), ARENA_EINVAL);
+    assert_int_equal(int_arena_concurrent_reset_context(arena, context), ARENA_OK);
+    struct int_arena *held = NULL;
+    assert_int_equal(int_arena_concurrent_acquire(arena, context, &held), ARENA_OK);
+    assert_int_equal(*int_arena_alloc(held, 12), 12);
+    int_arena_concurrent_release(arena);
+    arena_context_cancel(context);
+    slot = (int *)(uintptr_t)values;
+    assert_int_equal(int_arena_concurrent_alloc_context(arena, context, 4, &slot), ARENA_ECANCELED);
+    assert_null(slot);
+    assert_int_equal(int_arena_concurrent_reset_context(arena, context), ARENA_ECANCELED);
+    held = (struct int_arena *)(void *)arena;
+    assert_int_equal(int_arena_concurrent_acquire(arena, context, &held), ARENA_ECANCELED);
+    assert_null(held);
+    assert_int_equal(int_arena_concurrent_used(arena), 1);
+    arena_context_release(context);
+    int_arena_concurrent_destroy(arena);
+}
+
+/* --- pool and context --------------------------------------------------------------------------------------------- */
+
+static void sum_three(struct int_arena *arena, void *user) {
+    struct int_arena_slab slab = ARENA_SLAB_WITH(int_arena, arena, 1, 2, 3);
+    int *sum = user;
+    for (size_t i = 0; i < slab.len; i++) *sum += *int_arena_slab_at(slab, i);
+    *sum += (int)int_arena_used(arena) * 100;
+}
+
+static void pool_face(void **state) {
+    (void)state;
+    struct arena_pool_options options = {sizeof options, 1, NULL};
+    for (int with = 0; with < 2; with++) {
+        struct int_arena_pool *pool = with ? int_arena_pool_create_with(4, &options) : int_arena_pool_create(4);
+        int sum = 0;
+        assert_int_equal(int_arena_pool_execute(pool, sum_three, &sum), ARENA_OK);
+        assert_int_equal(sum, 306);
+        assert_int_equal(int_arena_pool_execute(pool, NULL, &sum), ARENA_EINVAL);
+        struct int_arena *arena = NULL;
+        assert_int_equal(int_arena_pool_checkout(pool, &arena), ARENA_OK);
+        assert_int_equal(int_arena_used(arena), 0);
+        assert_int_equal(int_arena_cap(arena), 4);
+        assert_int_equal(int_arena_pool_destroy(pool), ARENA_EBUSY);
+        int_arena_pool_return(pool, arena);
+        assert_int_equal(int_arena_pool_checkout_context(pool, NULL, &arena), ARENA_OK);
+        int_arena_pool_return(pool, arena);
+        int_arena_pool_trim(pool);
+        int loops = 0;
+        ARENA_POOL_SCOPE_OF(int_arena, pool, scratch) {
+            assert_int_equal(*int_arena_alloc(scratch, 3), 3);
+            loops++;
+        }
+        assert_int_equal(loops, 1);
+        assert_int_equal(int_arena_pool_checkout(pool, NULL), ARENA_EINVAL);
+        assert_int_equal(int_arena_pool_destroy(pool), ARENA_OK);
+    }
+}
+
+static void context_face(void **state) {
+    (void)state;
+    struct int_arena *arena = int_arena_create(1);
+    struct double_arena *other = double_arena_create(1);
+    struct arena_context *context = NULL;
+    struct arena_context *child = NULL;
+    struct int_arena *found = arena;
+    assert_int_equal(int_arena_extract(NULL, &found), ARENA_ENOARENA);
+    assert_null(found);
+    assert_int_equal(int_arena_inject(NULL, arena, &context), ARENA_OK);
+    assert_int_equal(double_arena_inject(context, other, &child), ARENA_OK);
+    assert_int_equal(int_arena_extract(child, &found), ARENA_OK);
+    assert_ptr_equal(found, arena);
+    struct double_arena *double_found = NULL;
+    assert_int_equal(double_arena_extract(child, &double_found), ARENA_OK);
+    assert_ptr_equal(double_found, other);
+    assert_int_equal(double_arena_extract(context, &double_found), ARENA_ENOARENA);
+    assert_null(double_found);
+    arena_context_release(child);
+    arena_context_release(context);
+    double_arena_destroy(other);
+    int_arena_destroy(arena);
+}
+
+/* --- burst (more in test_burst.c) --------------------------------------------------------------------------------- */
+
+static void burst_face(void **state) {
+    (void)state;
+    struct int_arena *arena = int_arena_create(1000);
+    int *before = int_arena_alloc(arena, -1);
+    struct int_arena_burst burst = int_arena_burst_begin(arena);
+    for (int i = 1; i < 1000; i++) {
+        int *slot = int_arena_burst_put(&burst, i);
+        assert_ptr_equal(slot, before + i);
+    }
+    assert_null(int_arena_burst_put(&burst, 1));
+    assert_null(int_arena_burst_put(&burst, 1));
+    int_arena_burst_end(arena, &burst);
+    assert_int_equal(int_arena_used(arena), 1000);
+    for (int i = 1; i < 1000; i++) assert_int_equal(before[i], i);
+    int_arena_destroy(arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(quick_start),
+        cmocka_unit_test(counts_are_in_elements),
+        cmocka_unit_test(create_returns_null_when_it_is_too_large),
+        cmocka_unit_test(create_with_takes_options),
+        cmocka_unit_test(zeroed_slots),
+        cmocka_unit_test(structures_arrive_whole),
+        cmocka_unit_test(single_bytes_pack),
+        cmocka_unit_test(full_arena_fails_and_stays_as_it_is),
+        cmocka_unit_test(plain_spellings_panic_when_full),
+        cmocka_unit_test(slab_values_are_evaluated_once_in_order),
+        cmocka_unit_test(slab_with_takes_structures),
+        cmocka_unit_test(slab_from_a_pointer),
+        cmocka_unit_test(slab_of_zero),
+        cmocka_unit_test(slab_access_is_bounds_checked),
+        cmocka_unit_test(type_is_named_as_written),
+        cmocka_unit_test(raw_is_the_same_handle),
+        cmocka_unit_test(from_raw_of_another_type_panics),
+        cmocka_unit_test(raw_handles_of_the_others),
+        cmocka_unit_test(drop_is_typed),
+        cmocka_unit_test(concurrent_face),
+        cmocka_unit_test(concurrent_face_under_a_context),
+        cmocka_unit_test(pool_face),
+        cmocka_unit_test(context_face),
+        cmocka_unit_test(burst_face),
+    };
+    return support_run("typed face", tests);
+}

@@ -1,0 +1,259 @@
+// The typed face in C++17: the same names, values by initializer_list, and what overloads and templates make of it.
+#include "support.h"
+
+#include <arena/arena.h>
+
+#include <type_traits>
+
+namespace {
+
+struct Point {
+    char tag;
+    double x;
+    int y;
+};
+
+int dropped[32];
+size_t dropped_count;
+
+void drop_point(Point *point) {
+    if (dropped_count < 32) dropped[dropped_count] = point->y;
+    dropped_count++;
+}
+
+#define ALIAS int
+
+ARENA_DEFINE(int_arena, int)
+ARENA_DEFINE(double_arena, double)
+ARENA_DEFINE(flag_arena, bool)
+ARENA_DEFINE_DROP(point_arena, Point, drop_point)
+
+// A handle of one type does not convert to another's.
+static_assert(!std::is_convertible<int_arena *, double_arena *>::value, "typed handles are distinct");
+static_assert(!std::is_convertible<int_arena *, struct arena *>::value, "typed handles are not the raw one");
+static_assert(std::is_same<int_arena_element, int>::value, "element type");
+static_assert(std::is_same<decltype(int_arena_alloc(nullptr, 1)), int *>::value, "typed result");
+static_assert(std::is_same<decltype(int_arena_slab::data), int *>::value, "typed slab");
+
+void quick_start(void **) {
+    int_arena *arena = int_arena_create(4);
+    assert_non_null(arena);
+    int *first = int_arena_alloc(arena, 10);
+    int *second = int_arena_try_alloc(arena, 20);
+    assert_int_equal(*first, 10);
+    assert_ptr_equal(second, first + 1);
+    int_arena_slab slab = int_arena_alloc_slab(arena, 1);
+    int_arena_slab more = ARENA_SLAB_WITH(int_arena, arena, 30);
+    assert_int_equal(more.data[0], 30);
+    *int_arena_slab_at(slab, 0) = 7;
+    assert_int_equal(first[2], 7);
+    assert_null(int_arena_try_alloc(arena, 1));
+    int_arena_reset(arena);
+    assert_ptr_equal(int_arena_alloc(arena, 30), first);
+    int_arena_destroy(arena);
+    int_arena_destroy(nullptr);
+}
+
+void zeroed_slots(void **) {
+    point_arena *arena = point_arena_create(2);
+    for (int round = 0; round < 3; round++) {
+        Point *first = point_arena_alloc_zero(arena);
+        Point *second = point_arena_try_alloc_zero(arena);
+        assert_true(all_zero(first, sizeof *first) && all_zero(second, sizeof *second));
+        assert_null(point_arena_try_alloc_zero(arena));
+        memset(static_cast<void *>(first), 0xff, 2 * sizeof *first);
+        point_arena_reset(arena);
+    }
+    point_arena_destroy(arena);
+}
+
+int evaluations;
+int next_value() { return ++evaluations; }
+
+void slab_values_are_evaluated_once_in_order(void **) {
+    int_arena *arena = int_arena_create(8);
+    evaluations = 0;
+    int_arena_slab slab = ARENA_SLAB_WITH(int_arena, arena, next_value(), next_value(), next_value());
+    assert_int_equal(evaluations, 3);
+    assert_int_equal(slab.len, 3);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(*int_arena_slab_at(slab, i), static_cast<int>(i) + 1);
+    assert_true(ARENA_TRY_SLAB_WITH(int_arena, arena, &slab, 9, 8));
+    assert_int_equal(slab.data[1], 8);
+    assert_false(ARENA_TRY_SLAB_WITH(int_arena, arena, &slab, 1, 2, 3, 4));
+    assert_null(slab.data);
+    assert_int_equal(slab.len, 0);
+    assert_int_equal(int_arena_used(arena), 5);
+    int_arena_destroy(arena);
+}
+
+void slab_with_takes_structures(void **) {
+    point_arena *arena = point_arena_create(2);
+    point_arena_slab slab = ARENA_SLAB_WITH(point_arena, arena, Point{'a', 1.0, 1}, {'b', 2.0, 2});
+    assert_int_equal(slab.len, 2);
+    assert_int_equal(slab.data[1].y, 2);
+    point_arena_destroy(arena);
+}
+
+struct access {
+    int_arena_slab slab;
+    size_t index;
+};
+
+void access_slab(void *user) {
+    access *wanted = static_cast<access *>(user);
+    *int_arena_slab_at(wanted->slab, wanted->index) = 1;
+}
+
+void slab_access_is_bounds_checked(void **) {
+    int_arena *arena = int_arena_create(5);
+    access wanted = {int_arena_alloc_slab(arena, 3), 2};
+    assert_int_equal(arena_protect(access_slab, &wanted), ARENA_OK);
+    wanted.index = 3;
+    assert_panics(access_slab, &wanted, "3");
+    wanted.index = SIZE_MAX;
+    assert_panics(access_slab, &wanted, "3");
+    int_arena_destroy(arena);
+}
+
+void type_is_named_as_written(void **) {
+    assert_string_equal(int_arena_type()->name, "int");
+    assert_string_equal(flag_arena_type()->name, "bool");
+    assert_string_equal(point_arena_type()->name, "Point");
+    assert_string_equal(ARENA_TYPE(ALIAS)->name, "ALIAS");
+    assert_string_equal(ARENA_TYPE(unsigned long)->name, "unsigned long");
+    assert_int_equal(ARENA_TYPE(Point)->size, sizeof(Point));
+    assert_int_equal(ARENA_TYPE(Point)->align, alignof(Point));
+    assert_true(arena_type_equal(ARENA_TYPE(int), int_arena_type()));
+    // In C++ a descriptor is valid always: not to the end of the block alone.
+    const struct arena_type *kept = nullptr;
+    {
+        kept = ARENA_TYPE(Point);
+    }
+    assert_string_equal(kept->name, "Point");
+}
+
+void as_double(void *user) { double_arena_from_raw(static_cast<struct arena *>(user)); }
+
+void raw_handles(void **) {
+    int_arena *arena = int_arena_create(2);
+    assert_ptr_equal(int_arena_from_raw(int_arena_raw(arena)), arena);
+    assert_panics(as_double, int_arena_raw(arena), "double");
+    int_arena_destroy(arena);
+}
+
+void drop_is_typed(void **) {
+    point_arena *arena = point_arena_create(4);
+    dropped_count = 0;
+    for (int i = 1; i <= 3; i++) point_arena_alloc(arena, Point{'x', 0.0, i});
+    point_arena_destroy(arena);
+    assert_int_equal(dropped_count, 3);
+    assert_int_equal(dropped[0], 3);
+    assert_int_equal(dropped[2], 1);
+}
+
+void concurrent_face(void **) {
+    int_arena_concurrent *arena = int_arena_concurrent_create(8);
+    struct arena_context *context = nullptr;
+    assert_int_equal(arena_context_with_cancel(nullptr, &context), ARENA_OK);
+    int *slot = nullptr;
+    assert_int_equal(int_arena_concurrent_alloc_context(arena, context, 4, &slot), ARENA_OK);
+    assert_int_equal(*slot, 4);
+    int_arena_slab slab;
+    assert_int_equal(ARENA_SLAB_WITH_CONTEXT(int_arena, arena, context, &slab, 7, 8, 9), ARENA_OK);
+    assert_int_equal(slab.data[2], 9);
+    slab = ARENA_SLAB_WITH(int_arena_concurrent, arena, 1, 2);
+    assert_int_equal(slab.len, 2);
+    assert_true(ARENA_TRY_SLAB_WITH(int_arena_concurrent, arena, &slab, 5));
+    assert_int_equal(int_arena_concurrent_used(arena), 7);
+    int_arena *held = nullptr;
+    assert_int_equal(int_arena_concurrent_acquire(arena, context, &held), ARENA_OK);
+    assert_int_equal(*int_arena_alloc(held, 3), 3);
+    int_arena_concurrent_release(arena);
+    arena_context_release(context);
+    int_arena_concurrent_destroy(arena);
+}
+
+void count_up(int_arena *arena, void *user) {
+    *static_cast<int *>(user) += *int_arena_alloc(arena, 5);
+}
+
+void pool_face(void **) {
+    int_arena_pool *pool = int_arena_pool_create(4);
+    int sum = 0;
+    assert_int_equal(int_arena_pool_execute(pool, count_up, &sum), ARENA_OK);
+    assert_int_equal(sum, 5);
+    // A lambda without captures is an action too.
+    assert_int_equal(int_arena_pool_execute(
+                         pool, [](int_arena *arena, void *user) { count_up(arena, user); }, &sum),
+                     ARENA_OK);
+    assert_int_equal(sum, 10);
+    ARENA_POOL_SCOPE_OF(int_arena, pool, scratch) {
+        sum += *int_arena_alloc(scratch, 1);
+    }
+    ARENA_POOL_SCOPE(int_arena_pool_raw(pool), raw) {
+        sum += static_cast<int>(arena_cap(raw));
+    }
+    assert_int_equal(sum, 15);
+    assert_int_equal(int_arena_pool_destroy(pool), ARENA_OK);
+}
+
+void context_face(void **) {
+    int_arena *arena = int_arena_create(1);
+    struct arena_context *context = nullptr;
+    int_arena *found = nullptr;
+    assert_int_equal(int_arena_inject(nullptr, arena, &context), ARENA_OK);
+    assert_int_equal(int_arena_extract(context, &found), ARENA_OK);
+    assert_ptr_equal(found, arena);
+    double_arena *other = nullptr;
+    assert_int_equal(double_arena_extract(context, &other), ARENA_ENOARENA);
+    arena_context_release(context);
+    int_arena_destroy(arena);
+}
+
+void burst_face(void **) {
+    int_arena *arena = int_arena_create(100);
+    int_arena_burst burst = int_arena_burst_begin(arena);
+    for (int i = 0; i < 100; i++) assert_non_null(int_arena_burst_put(&burst, i));
+    assert_null(int_arena_burst_put(&burst, 1));
+    int_arena_burst_end(arena, &burst);
+    assert_int_equal(int_arena_used(arena), 100);
+    int_arena_destroy(arena);
+}
+
+void mixed_values(void **) {
+    struct arena *arena = nullptr;
+    assert_int_equal(arena_create(arena_type_any(), 4, &arena), ARENA_OK);
+    struct arena_any *number = ARENA_ANY_ALLOC(arena, int, 123);
+    struct arena_any *text = ARENA_ANY_ALLOC(arena, const char *, "hello");
+    struct arena_any *point = ARENA_ANY_ALLOC(arena, Point, Point{'p', 1.5, 2});
+    struct arena_any *alias = ARENA_ANY_ALLOC(arena, ALIAS, 5);
+    assert_int_equal(*ARENA_ANY_GET(number, int), 123);
+    assert_string_equal(*ARENA_ANY_GET(text, const char *), "hello");
+    assert_int_equal(ARENA_ANY_GET(point, Point)->y, 2);
+    assert_null(ARENA_ANY_GET(number, unsigned));
+    assert_string_equal(arena_any_type(alias)->name, "ALIAS"); // the name is the text as written
+    assert_int_equal(*ARENA_ANY_GET(alias, ALIAS), 5);
+    assert_null(ARENA_ANY_GET(alias, int));
+    arena_destroy(arena);
+}
+
+} // namespace
+
+int main() {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(quick_start),
+        cmocka_unit_test(zeroed_slots),
+        cmocka_unit_test(slab_values_are_evaluated_once_in_order),
+        cmocka_unit_test(slab_with_takes_structures),
+        cmocka_unit_test(slab_access_is_bounds_checked),
+        cmocka_unit_test(type_is_named_as_written),
+        cmocka_unit_test(raw_handles),
+        cmocka_unit_test(drop_is_typed),
+        cmocka_unit_test(concurrent_face),
+        cmocka_unit_test(pool_face),
+        cmocka_unit_test(context_face),
+        cmocka_unit_test(burst_face),
+        cmocka_unit_test(mixed_values),
+    };
+    return support_run("typed face in C++", tests);
+}
