@@ -25,6 +25,14 @@
 #endif
 #endif
 
+#if defined(__GNUC__)
+#define ARENA_COLD __attribute__((cold))
+#define ARENA_IS_CONSTANT(value) __builtin_constant_p(value)
+#else
+#define ARENA_COLD
+#define ARENA_IS_CONSTANT(value) 0
+#endif
+
 /* Inline functions of the headers.  `unused` keeps -Wunused-function quiet about the ones a program does not call. */
 #if defined(__GNUC__)
 #define ARENA_INLINE static inline __attribute__((unused))

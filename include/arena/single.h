@@ -105,7 +105,7 @@ ARENA_API void arena_burst_end(struct arena *arena, struct arena_burst *burst);
 
 /* For the inline forms of the typed face: commits what lies below `cursor` and opens the next window.  The new cursor,
  * and its limit in *limit; both equal when the arena is full. */
-ARENA_API char *arena_burst_more(struct arena *arena, char *cursor, char **limit);
+ARENA_API ARENA_COLD char *arena_burst_more(struct arena *arena, char *cursor, char **limit);
 
 ARENA_END_DECLS
 

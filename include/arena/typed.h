@@ -100,6 +100,8 @@ ARENA_END_DECLS
     ARENA_DEFINE_CREATE_(prefix, prefix##_pool, arena_pool, struct arena_pool_options)                                 \
     ARENA_DEFINE_SLOTS_(prefix)                                                                                        \
     ARENA_DEFINE_BURST_(prefix)                                                                                        \
+    ARENA_DEFINE_SMALL_SLABS_(prefix)                                                                                  \
+    ARENA_DEFINE_NO_SMALL_SLABS_(prefix, prefix##_concurrent)                                                          \
     ARENA_DEFINE_SLABS_(prefix, prefix, arena)                                                                         \
     ARENA_DEFINE_SLAB_LISTS_(prefix, prefix)                                                                           \
     ARENA_DEFINE_CONCURRENT_SLOTS_(prefix)                                                                             \
@@ -215,6 +217,42 @@ ARENA_END_DECLS
         return slab.data + index;                                                                                      \
     }
 
+/* Slabs of a few elements whose number the compiler knows are as good as single slots: inline, stored by words. */
+#define ARENA_DEFINE_SMALL_SLABS_(prefix)                                                                              \
+    ARENA_INLINE bool prefix##_small_(const struct prefix *arena, size_t count) {                                      \
+        const struct arena_head *head = (const struct arena_head *)(const void *)arena;                                \
+        return ARENA_IS_CONSTANT(count) && count != 0 && count <= 64 / sizeof(prefix##_element) &&                     \
+               ARENA_LIKELY((size_t)(head->limit - head->cursor) >= count * sizeof(prefix##_element));                 \
+    }                                                                                                                  \
+    ARENA_INLINE struct prefix##_slab prefix##_take_small_(struct prefix *arena, const prefix##_element *values,       \
+                                                           size_t count) {                                             \
+        struct arena_head *head = (struct arena_head *)(void *)arena;                                                  \
+        struct prefix##_slab slab;                                                                                     \
+        slab.data = (prefix##_element *)(void *)head->cursor;                                                          \
+        slab.len = count;                                                                                              \
+        if (values == NULL) {                                                                                          \
+            memset((void *)slab.data, 0, count * sizeof(prefix##_element));                                            \
+        } else {                                                                                                       \
+            memcpy((void *)slab.data, (const void *)values, count * sizeof(prefix##_element));                         \
+        }                                                                                                              \
+        head->cursor += count * sizeof(prefix##_element);                                                              \
+        return slab;                                                                                                   \
+    }
+#define ARENA_DEFINE_NO_SMALL_SLABS_(prefix, tag)                                                                      \
+    ARENA_INLINE bool tag##_small_(const struct tag *arena, size_t count) {                                            \
+        (void)arena;                                                                                                   \
+        (void)count;                                                                                                   \
+        return false;                                                                                                  \
+    }                                                                                                                  \
+    ARENA_INLINE struct prefix##_slab tag##_take_small_(struct tag *arena, const prefix##_element *values,             \
+                                                        size_t count) {                                                \
+        (void)values;                                                                                                  \
+        (void)count;                                                                                                   \
+        struct prefix##_slab none = {NULL, 0};                                                                         \
+        (void)arena;                                                                                                   \
+        return none;                                                                                                   \
+    }
+
 /* What struct arena and struct arena_concurrent have alike. */
 #define ARENA_DEFINE_SLABS_(prefix, tag, rawtag)                                                                       \
     ARENA_INLINE struct prefix##_slab tag##_slab_of_(void *data, size_t count) {                                       \
@@ -224,10 +262,12 @@ ARENA_END_DECLS
         return slab;                                                                                                   \
     }                                                                                                                  \
     ARENA_INLINE struct prefix##_slab tag##_alloc_slab(struct tag *arena, size_t count) {                              \
+        if (tag##_small_(arena, count)) return tag##_take_small_(arena, NULL, count);                                  \
         return tag##_slab_of_(rawtag##_alloc_slab(tag##_raw(arena), count), count);                                    \
     }                                                                                                                  \
     ARENA_INLINE struct prefix##_slab tag##_alloc_slab_with(struct tag *arena, const prefix##_element *values,         \
                                                             size_t count) {                                            \
+        if (tag##_small_(arena, count)) return tag##_take_small_(arena, values, count);                                \
         return tag##_slab_of_(rawtag##_alloc_slab_with(tag##_raw(arena), values, count), count);                       \
     }                                                                                                                  \
     ARENA_INLINE bool tag##_try_alloc_slab(struct tag *arena, size_t count, struct prefix##_slab *slab) {              \

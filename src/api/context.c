@@ -1,7 +1,8 @@
 /* struct arena_context: a cancellation node (sync/cancel.h), a reference count, and at most one arena.
  *
- * Each context points to the nearest one at or above it that carries something, so that extract visits carriers only.
- * A carrier keeps its own copy of the arena's type: to look past an arena is no use of it.
+ * Each context points to the nearest carrier at or above it.  A carrier keeps the keys of the NEAR carriers next to it,
+ * itself first, in one array, so that extract follows a pointer once in NEAR injections, not at each.  It keeps its own
+ * copy of the arena's type: to look past an arena is no use of it.
  *
  * Locking: the lists of the tree are sync/cancel.c's.  references is atomic; all else never changes.  A context holds a
  * reference to its parent, so that ends happen bottom-up; release walks up in a loop.
@@ -16,15 +17,23 @@
 #include "platform/panic.h"
 #include "sync/cancel.h"
 
+#define NEAR 8
+
+/* One arena that is carried, and where to look on from it. */
+struct carrier {
+    uint64_t keys[NEAR];               /* type_key of near[i] */
+    const struct carrier *near[NEAR];  /* itself, and those above it, nearest first */
+    uint32_t near_count;               /* 0: a NULL arena, which hides all that is above */
+    const struct carrier *beyond;      /* the one above the last of near; NULL: none */
+    struct arena *arena;
+    const struct arena_type *type;     /* a copy, behind this struct */
+};
+
 struct arena_context {
     struct cancel_node node;
-    struct atomic_u32 references; /* REFERENCES_STUCK and above: for ever */
-    struct arena_context *parent; /* NULL: the background */
-    const struct arena_context *carrier; /* the nearest at or above that carries, or NULL */
-    const struct arena_context *next_carrier; /* of a carrier: the next one above it */
-    struct arena *arena; /* of a carrier: NULL hides what is above */
-    struct arena_type *type;
-    uint32_t type_hash;
+    struct atomic_u32 references;  /* REFERENCES_STUCK and above: for ever */
+    struct arena_context *parent;  /* NULL: the background */
+    const struct carrier *carrier; /* the nearest at or above, or NULL */
 };
 
 #define REFERENCES_STUCK ((uint32_t)1 << 31)
@@ -119,19 +128,33 @@ int64_t arena_clock_now(void) { return clock_now(); }
 
 /* --- the arenas it carries ---------------------------------------------------------------------------------------- */
 
+/* Puts `carrier` in front of those that `above` knows. */
+static void carrier_start(struct carrier *carrier, const struct carrier *above, struct arena *arena) {
+    carrier->arena = arena;
+    if (arena == NULL) return;
+    carrier->type = type_copy(carrier + 1, arena->type);
+    carrier->keys[0] = type_key(arena->type);
+    carrier->near[0] = carrier;
+    uint32_t count = above == NULL ? 0 : above->near_count;
+    carrier->beyond = count == 0 ? NULL : above->beyond;
+    if (count == NEAR) carrier->beyond = above->near[--count];
+    for (uint32_t i = 0; i < count; i++) {
+        carrier->keys[i + 1] = above->keys[i];
+        carrier->near[i + 1] = above->near[i];
+    }
+    carrier->near_count = count + 1;
+}
+
 int arena_inject(struct arena_context *parent, struct arena *arena, struct arena_context **out) {
     if (out == NULL) return ARENA_EINVAL;
     *out = NULL;
     struct arena_context *context;
-    int status = make(parent, INT64_MAX, arena == NULL ? 0 : type_copy_bytes(arena->type), &context);
+    size_t bytes = sizeof(struct carrier) + (arena == NULL ? 0 : type_copy_bytes(arena->type));
+    int status = make(parent, INT64_MAX, bytes, &context);
     if (status != ARENA_OK) return status;
-    context->next_carrier = context->carrier;
-    context->carrier = context;
-    context->arena = arena;
-    if (arena != NULL) {
-        context->type = type_copy(context + 1, arena->type);
-        context->type_hash = type_hash(arena->type);
-    }
+    struct carrier *carrier = (struct carrier *)(void *)(context + 1);
+    carrier_start(carrier, context->carrier, arena);
+    context->carrier = carrier;
     *out = context;
     return ARENA_OK;
 }
@@ -141,11 +164,13 @@ int arena_extract(struct arena_context *context, const struct arena_type *type, 
     *out = NULL;
     if (!type_valid(type)) return ARENA_EINVAL;
     if (is_background(context)) return ARENA_ENOARENA;
-    uint32_t hash = type_hash(type);
-    for (const struct arena_context *at = context->carrier; at != NULL && at->arena != NULL; at = at->next_carrier) {
-        if (at->type_hash == hash && type_same(at->type, type)) {
-            *out = at->arena;
-            return ARENA_OK;
+    uint64_t key = type_key(type);
+    for (const struct carrier *from = context->carrier; from != NULL; from = from->beyond) {
+        for (uint32_t i = 0; i < from->near_count; i++) {
+            if (from->keys[i] == key && type_same(from->near[i]->type, type)) {
+                *out = from->near[i]->arena;
+                return ARENA_OK;
+            }
         }
     }
     return ARENA_ENOARENA;

@@ -49,7 +49,6 @@ bool locals_join(struct local_owner *owner, void (*flush)(struct local_owner *ow
     bool joined = take_index(&owner->index);
     if (joined) {
         owner->serial = ++registry.serials;
-        owner->settled = 0;
         owner->flush = flush;
     }
     mutex_unlock(&registry.mutex);
@@ -61,14 +60,15 @@ static struct local *entry_of(const struct thread_record *record, const struct l
     return locals_find(record->state, owner);
 }
 
-bool locals_leave(struct local_owner *owner) {
+bool locals_leave(struct local_owner *owner, bool (*may_leave)(struct local_owner *owner, uint64_t kept)) {
     mutex_lock(&registry.mutex);
-    int64_t balance = owner->settled;
+    uint64_t kept = 0;
     for (struct thread_record *at = registry.threads; at != NULL; at = at->next) {
-        struct local *local = entry_of(at, owner);
-        if (local != NULL) balance += local->balance;
+        const struct local *local = entry_of(at, owner);
+        if (local != NULL) kept += local->count;
     }
-    if (balance == 0) {
+    bool leaves = may_leave == NULL || may_leave(owner, kept);
+    if (leaves) {
         for (struct thread_record *at = registry.threads; at != NULL; at = at->next) {
             struct local *local = entry_of(at, owner);
             if (local != NULL) memset(local, 0, sizeof *local);
@@ -76,13 +76,7 @@ bool locals_leave(struct local_owner *owner) {
         registry.free[registry.free_count++] = owner->index;
     }
     mutex_unlock(&registry.mutex);
-    return balance == 0;
-}
-
-void locals_settle(struct local_owner *owner, int64_t change) {
-    mutex_lock(&registry.mutex);
-    owner->settled += change;
-    mutex_unlock(&registry.mutex);
+    return leaves;
 }
 
 /* --- threads ------------------------------------------------------------------------------------------------------ */
@@ -128,9 +122,7 @@ void thread_exit_hook(struct thread_state *state) {
     mutex_lock(&registry.mutex);
     for (uint32_t i = 0; i < state->local_count; i++) {
         struct local *local = &state->locals[i];
-        if (local->serial == 0) continue;
-        local->owner->flush(local->owner, local);
-        local->owner->settled += local->balance;
+        if (local->serial != 0) local->owner->flush(local->owner, local);
     }
     struct thread_record *record = state->record;
     if (record != NULL) {

@@ -5,10 +5,10 @@
  * serials agree, and a leftover otherwise.
  *
  * Locking discipline
- *   registry mutex  guards the list of threads that have a table, the free indices, owner->settled, and every growth,
- *                   claiming and clearing of table entries.
+ *   registry mutex  guards the list of threads that have a table, the free indices, and every growth, claiming and
+ *                   clearing of table entries.
  *   The thread itself reads and writes its entries' contents without it: nobody else touches them while it lives, but
- *   for locals_leave and locals_visit, whose callers see to it (no call on the owner runs beside them).
+ *   for locals_leave, whose caller sees to it (no call on the owner runs beside it).
  *   At its end a thread hands its entries back under the mutex; an owner that ends clears them under the mutex: so each
  *   entry is claimed by exactly one of the two.
  *   Order: registry first; flush may push to lock-free stacks, and takes no lock.
@@ -26,7 +26,6 @@ struct local;
 struct local_owner {
     uint64_t serial; /* > 0, unique in the process */
     uint32_t index;
-    int64_t settled; /* the balances of threads that ended, or have no table */
     void (*flush)(struct local_owner *owner, struct local *local); /* a thread ends: take its share back */
 };
 
@@ -35,20 +34,17 @@ struct local {
     struct local_owner *owner;
     void *items;     /* the owner's: what the thread keeps */
     uint32_t count;  /* of items */
-    int64_t balance; /* what this thread took less what it gave back; other threads may give back */
 };
 
 /* false: no memory. */
 bool locals_join(struct local_owner *owner, void (*flush)(struct local_owner *owner, struct local *local));
 
-/* Ends the owner's share in every thread, if its balances add up to 0.  false: they do not, and nothing has changed. */
-bool locals_leave(struct local_owner *owner);
+/* Ends the owner's share in every thread, if may_leave, told how many items the threads keep, agrees; it is called once,
+ * with the registry locked, so that no thread ends meanwhile.  NULL agrees.  false: it did not, and nothing has changed. */
+bool locals_leave(struct local_owner *owner, bool (*may_leave)(struct local_owner *owner, uint64_t kept));
 
 /* Makes this thread's entry.  NULL: no memory, or the thread is past its end. */
 struct local *locals_make(struct thread_state *state, struct local_owner *owner) COLD;
-
-/* Changes the balance of a thread that has no entry. */
-void locals_settle(struct local_owner *owner, int64_t change) COLD;
 
 static inline struct local *locals_find(struct thread_state *state, const struct local_owner *owner) {
     if (UNLIKELY(owner->index >= state->local_count)) return NULL;

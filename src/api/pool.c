@@ -10,9 +10,11 @@
  *
  * Invariants
  *   an arena is in exactly one of: a cache, the store, out
- *   sum of the balances of all threads (locals.h) = arenas out
+ *   nodes in the table = nodes in spare + nodes in the store + arenas in caches + arenas out; so nobody has to count
+ *   what is out, and destroy finds it by taking away
  *   idle arenas are empty, cleared and sealed
- *   with a limit: free permits of the gate + arenas out = the limit, but for calls under way
+ *   with a limit: free permits of the gate + arenas out = the limit, but for calls under way; no thread has a cache, so
+ *   that what one returns is there for all
  *
  * Who locks what
  *   make_mutex   guards the growth of the node table
@@ -62,6 +64,8 @@ struct arena_pool {
 
 static struct pool_arena *pool_arena_of(struct arena *arena) { return (struct pool_arena *)(void *)arena; }
 
+static void leave_scope(struct scope *scope);
+
 /* --- making and freeing arenas ------------------------------------------------------------------------------------ */
 
 static struct stack_node *take_node(struct arena_pool *pool) {
@@ -84,6 +88,7 @@ static struct pool_arena *make_arena(struct arena_pool *pool) {
     struct pool_arena *made = pool_arena_of(arena);
     made->pool = pool;
     made->node = node;
+    made->scope.leave = leave_scope;
     node->item = made;
     slots_seal(arena);
     return made;
@@ -143,7 +148,7 @@ static void flush(struct local_owner *owner, struct local *local) {
 
 /* An arena for a thread whose cache is empty, or that has none. */
 static COLD struct pool_arena *take_slow(struct arena_pool *pool, struct thread_state *state, struct local *local) {
-    if (local == NULL) local = locals_make(state, &pool->owner);
+    if (local == NULL && !pool->limited) local = locals_make(state, &pool->owner);
     struct pool_arena *arenas[BATCH];
     size_t count = store_take(pool, arenas, local == NULL ? 1 : BATCH);
     if (count == 0) {
@@ -152,22 +157,14 @@ static COLD struct pool_arena *take_slow(struct arena_pool *pool, struct thread_
         count = 1;
     }
     while (count > 1) cache_put(local, arenas[--count]);
-    if (local != NULL) {
-        local->balance++;
-    } else {
-        locals_settle(&pool->owner, 1);
-    }
     return arenas[0];
 }
 
 /* Takes an arena out, whatever the limit says.  NULL: no memory. */
 static inline struct pool_arena *take(struct arena_pool *pool, struct thread_state *state) {
     struct local *local = locals_find(state, &pool->owner);
-    struct pool_arena *arena = NULL;
-    if (LIKELY(local != NULL)) arena = cache_take(local);
-    if (LIKELY(arena != NULL)) {
-        local->balance++;
-    } else {
+    struct pool_arena *arena = LIKELY(local != NULL) ? cache_take(local) : NULL;
+    if (UNLIKELY(arena == NULL)) {
         arena = take_slow(pool, state, local);
         if (arena == NULL) return NULL;
     }
@@ -176,13 +173,11 @@ static inline struct pool_arena *take(struct arena_pool *pool, struct thread_sta
 }
 
 static COLD void put_slow(struct arena_pool *pool, struct thread_state *state, struct pool_arena *arena) {
-    struct local *local = locals_make(state, &pool->owner);
+    struct local *local = pool->limited ? NULL : locals_make(state, &pool->owner);
     if (local != NULL) {
         cache_put(local, arena);
-        local->balance--;
     } else {
         store_put(pool, arena);
-        locals_settle(&pool->owner, -1);
     }
 }
 
@@ -196,7 +191,6 @@ static inline void put(struct pool_arena *arena, struct thread_state *state) {
     if (LIKELY(local != NULL)) {
         if (UNLIKELY(local->count >= CACHE_MOST)) cache_shrink(pool, local, CACHE_MOST - BATCH);
         cache_put(local, arena);
-        local->balance--;
     } else {
         put_slow(pool, state, arena);
     }
@@ -214,8 +208,38 @@ static inline int take_limited(struct arena_pool *pool, struct thread_state *sta
 
 /* --- scopes ------------------------------------------------------------------------------------------------------- */
 
+/* Puts a scope around an arena that was taken. */
+static inline struct arena *scope_start(struct thread_state *state, struct pool_arena *arena) {
+    arena->state = POOL_SCOPE;
+    scope_push(state, &arena->scope);
+    return &arena->slots;
+}
+
+/* The steady state, in which nothing is called, so that the callers need no frame: an arena out of the thread's cache.
+ * NULL: scope_begin knows more. */
+static inline struct arena *scope_begin_fast(struct arena_pool *pool) {
+    if (UNLIKELY(pool == NULL)) return NULL;
+    struct thread_state *state = thread_state();
+    struct local *local = locals_find(state, &pool->owner);
+    struct pool_arena *arena = LIKELY(local != NULL) ? cache_take(local) : NULL;
+    if (UNLIKELY(arena == NULL)) return NULL;
+    arena->slots.sealed = false;
+    arena->slots.head.limit = arena->slots.fresh_limit;
+    return scope_start(state, arena);
+}
+
+static COLD int scope_begin(struct arena_pool *pool, struct arena_pool_scope *out) {
+    out->arena = NULL;
+    if (pool == NULL) return ARENA_EINVAL;
+    struct thread_state *state = thread_state();
+    struct pool_arena *arena;
+    int status = take_limited(pool, state, &arena);
+    if (status == ARENA_OK) out->arena = scope_start(state, arena);
+    return status;
+}
+
 /* For platform/scope.h, and from scope_end. */
-static void leave_scope(struct scope *scope) {
+static COLD void leave_scope(struct scope *scope) {
     struct pool_arena *arena = CONTAINER_OF(scope, struct pool_arena, scope);
     struct thread_state *state = thread_state();
     if (UNLIKELY(arena->state != POOL_SCOPE)) panic("arena_pool_scope_leave: the scope was left already");
@@ -223,18 +247,20 @@ static void leave_scope(struct scope *scope) {
     put(arena, state);
 }
 
-static inline int scope_begin(struct arena_pool *pool, struct arena_pool_scope *out) {
-    out->arena = NULL;
-    if (UNLIKELY(pool == NULL)) return ARENA_EINVAL;
+/* The steady state of leaving: the innermost scope, whose arena used little and goes into the thread's cache.  false:
+ * nothing was done. */
+static inline bool scope_end_fast(struct pool_arena *arena) {
     struct thread_state *state = thread_state();
-    struct pool_arena *arena;
-    int status = take_limited(pool, state, &arena);
-    if (UNLIKELY(status != ARENA_OK)) return status;
-    arena->state = POOL_SCOPE;
-    arena->scope.leave = leave_scope;
-    scope_push(state, &arena->scope);
-    out->arena = &arena->slots;
-    return ARENA_OK;
+    struct local *local = locals_find(state, &arena->pool->owner);
+    if (UNLIKELY(local == NULL || local->count >= CACHE_MOST)) return false;
+    if (UNLIKELY(state->scopes != &arena->scope || arena->state != POOL_SCOPE)) return false;
+    if (UNLIKELY(!slots_reset_quick(&arena->slots))) return false;
+    arena->slots.sealed = true;
+    arena->slots.head.limit = arena->slots.base;
+    arena->state = POOL_IDLE;
+    state->scopes = arena->scope.outer;
+    cache_put(local, arena);
+    return true;
 }
 
 /* Idempotent. */
@@ -242,34 +268,43 @@ static inline void scope_end(struct arena_pool_scope *scope) {
     struct arena *arena = scope->arena;
     if (arena == NULL) return;
     scope->arena = NULL;
-    leave_scope(&pool_arena_of(arena)->scope);
+    if (UNLIKELY(!scope_end_fast(pool_arena_of(arena)))) leave_scope(&pool_arena_of(arena)->scope);
 }
 
 static void scope_cleanup(void *scope) { scope_end(scope); }
 static void scope_attribute(struct arena_pool_scope *scope) { scope_end(scope); }
 
 int arena_pool_scope_enter(struct arena_pool *pool, struct arena_pool_scope *out) {
-    return out == NULL ? ARENA_EINVAL : scope_begin(pool, out);
+    if (UNLIKELY(out == NULL)) return ARENA_EINVAL;
+    out->arena = scope_begin_fast(pool);
+    return LIKELY(out->arena != NULL) ? ARENA_OK : scope_begin(pool, out);
 }
 
 void arena_pool_scope_leave(struct arena_pool_scope *scope) {
     if (scope != NULL) scope_end(scope);
 }
 
-struct arena *arena_pool_scope_arena(struct arena_pool *pool) {
+static COLD struct arena *scope_arena_slow(struct arena_pool *pool) {
     struct arena_pool_scope scope;
     int status = scope_begin(pool, &scope);
-    if (UNLIKELY(status != ARENA_OK)) panic("ARENA_POOL_SCOPE: no arena to be had: %s", arena_strerror(status));
+    if (status != ARENA_OK) panic("ARENA_POOL_SCOPE: no arena to be had: %s", arena_strerror(status));
     return scope.arena;
+}
+
+struct arena *arena_pool_scope_arena(struct arena_pool *pool) {
+    struct arena *arena = scope_begin_fast(pool);
+    return LIKELY(arena != NULL) ? arena : scope_arena_slow(pool);
 }
 
 /* glibc unwinds the frame for thread exit, cancellation and exceptions alike, and either way would do; where only
  * exceptions unwind (musl), the clean-up handler serves the other two. */
 int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user) {
     if (action == NULL) return ARENA_EINVAL;
-    CLEANUP(scope_attribute) struct arena_pool_scope scope;
-    int status = scope_begin(pool, &scope);
-    if (UNLIKELY(status != ARENA_OK)) return status;
+    CLEANUP(scope_attribute) struct arena_pool_scope scope = {scope_begin_fast(pool)};
+    if (UNLIKELY(scope.arena == NULL)) {
+        int status = scope_begin(pool, &scope);
+        if (status != ARENA_OK) return status;
+    }
     CLEANUP_PUSH(scope_cleanup, &scope);
     action(scope.arena, user);
     CLEANUP_POP(1);
@@ -349,7 +384,8 @@ static int create(const struct arena_type *type, size_t arena_capacity, const st
     pool->limited = known.max_arenas != 0 && known.max_arenas < GATE_MAX_PERMITS;
     if (!mutex_init(&pool->make_mutex)) goto no_mutex;
     if (pool->limited && !gate_init(&pool->gate, (uint32_t)known.max_arenas)) goto no_gate;
-    if (!locals_join(&pool->owner, flush)) goto no_owner;
+    pool->owner.index = UINT32_MAX;
+    if (!pool->limited && !locals_join(&pool->owner, flush)) goto no_owner;
     *out = pool;
     return ARENA_OK;
 
@@ -371,9 +407,16 @@ int arena_pool_create_with(const struct arena_type *type, size_t arena_capacity,
     return create(type, arena_capacity, options, out);
 }
 
+/* Is every arena that is not in a cache in the store? */
+static bool all_idle(struct local_owner *owner, uint64_t kept) {
+    struct arena_pool *pool = CONTAINER_OF(owner, struct arena_pool, owner);
+    size_t stored = stack_count(&pool->store, &pool->table) + stack_count(&pool->spare, &pool->table);
+    return stored + kept == pool->table.count;
+}
+
 int arena_pool_destroy(struct arena_pool *pool) {
     if (pool == NULL) return ARENA_OK;
-    if (!locals_leave(&pool->owner)) return ARENA_EBUSY;
+    if (!(pool->limited ? all_idle(&pool->owner, 0) : locals_leave(&pool->owner, all_idle))) return ARENA_EBUSY;
     for (uint32_t index = 1; index <= pool->table.count; index++) {
         struct pool_arena *arena = stack_table_at(&pool->table, index)->item;
         if (arena == NULL) continue;

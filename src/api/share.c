@@ -26,13 +26,15 @@ bool shares_start(struct shares *shares, struct arena *slots, bool wanted) {
     shares->slots = slots;
     shares->owner.index = UINT32_MAX;
     if (!wanted || slots->watched || !barrier_available()) return true;
-    return locals_join(&shares->owner, orphan);
+    if (!locals_join(&shares->owner, orphan)) return false;
+    slots->plain = slots->quick = false; /* there may be runs */
+    return true;
 }
 
 struct share *shares_finish(struct shares *shares) {
     if (!shares_enabled(shares)) return NULL;
     (void)shares_revoke(shares); /* what a chunk has left is not live */
-    (void)locals_leave(&shares->owner); /* shares have no balance */
+    (void)locals_leave(&shares->owner, NULL);
     return atomic_ptr_load(&shares->first, relaxed);
 }
 
@@ -50,7 +52,7 @@ static struct share *make(struct shares *shares) {
     struct share *share = (struct share *)(void *)(block + arith_padding((uintptr_t)block, SHARE_ALIGN));
     share->block = block;
     share->stride = shares->slots->stride;
-    share->word = shares->slots->copy == SLOTS_COPY_8;
+    share->word = shares->slots->words == 1;
     share->clears = shares->slots->clear != ARENA_CLEAR_ON_RESET;
     atomic_u32_init(&share->owned, 1);
     share->spare.next = shares->slots->runs;

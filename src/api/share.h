@@ -47,7 +47,7 @@ struct share {
     struct atomic_ptr limit;
     size_t stride;
     uint32_t epoch;
-    bool word;   /* elements are copied as one word */
+    bool word;   /* an element is one word */
     bool clears; /* free slots may not be zero */
     /* under the permit */
     bool active;

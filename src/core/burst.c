@@ -29,6 +29,7 @@ void arena_burst_begin(struct arena *arena, struct arena_burst *out) {
     slots_settle(arena);
     arena->head.limit = arena->head.cursor;
     arena->burst_limit = arena->head.cursor;
+    arena->quick = false;
     out->arena = arena;
     out->cursor = arena->head.cursor;
     out->limit = arena->head.cursor; /* empty: the first put lends a piece, and a burst of nothing costs nothing */
@@ -64,6 +65,7 @@ void arena_burst_end(struct arena *arena, struct arena_burst *burst) {
     arena->head.cursor = burst->cursor;
     if (arena->watched) poison_set(burst->cursor, (size_t)(burst->limit - burst->cursor));
     arena->burst_limit = NULL;
+    arena->quick = arena->plain;
     arena->head.limit = arena->sealed || arena->watched ? arena->head.cursor : arena->end;
     burst->cursor = burst->limit = NULL;
     burst->arena = NULL;

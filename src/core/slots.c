@@ -14,6 +14,8 @@
 #include "platform/panic.h"
 #include "platform/thread.h"
 
+/* Larger elements are copied by memcpy. */
+#define MOST_WORDS 8
 /* From here on slots are mapped. */
 #define MAP_FROM_BYTES ((size_t)64 << 10)
 
@@ -84,10 +86,8 @@ static void poison_slots(struct arena *arena, char *from, char *to) {
     if (to > arena->poison_end) arena->poison_end = to;
 }
 
-static enum slots_copy copy_class(size_t size, size_t stride) {
-    if (size == 8 && stride == 8) return SLOTS_COPY_8;
-    if (size == stride && size % 8 == 0 && size <= 64) return SLOTS_COPY_WORDS;
-    return SLOTS_COPY_ANY;
+static uint8_t words_of(size_t size, size_t stride) {
+    return size == stride && size % 8 == 0 && size <= MOST_WORDS * 8 ? (uint8_t)(size / 8) : 0;
 }
 
 struct arena *slots_create(const struct slots_plan *plan, const struct arena_type *type, enum slots_owner owner,
@@ -115,16 +115,18 @@ struct arena *slots_create(const struct slots_plan *plan, const struct arena_typ
         if (watched) poison_set((char *)arena + header_bytes, (size_t)(arena->base - ((char *)arena + header_bytes)));
     }
     arena->stride = plan->stride;
-    arena->copy = (uint8_t)copy_class(type->size, plan->stride);
+    arena->capacity = plan->bytes / plan->stride;
+    arena->words = words_of(type->size, plan->stride);
     arena->clear = (uint8_t)plan->clear;
     arena->owner = (uint8_t)owner;
     arena->watched = watched;
-    arena->plain = type->drop == NULL && !watched && plan->clear == ARENA_CLEAR_ON_RESET;
+    arena->plain = arena->quick = type->drop == NULL && !watched && plan->clear == ARENA_CLEAR_ON_RESET;
     arena->end = arena->base + plan->bytes;
     arena->dirty = arena->base;
     arena->type = type;
     arena->head.cursor = arena->base;
-    arena->head.limit = watched ? arena->base : arena->end;
+    arena->fresh_limit = watched ? arena->base : arena->end;
+    arena->head.limit = arena->fresh_limit;
     arena->poison_end = arena->base;
     if (watched) {
         poison_slots(arena, arena->base,
@@ -203,6 +205,7 @@ void slots_settle(struct arena *arena) {
     if (LIKELY(arena->burst_limit == NULL)) return;
     char *limit = arena->burst_limit;
     arena->burst_limit = NULL;
+    arena->quick = arena->plain;
     if (arena->clear == ARENA_CLEAR_ON_RESET) {
         clear_range(arena->head.cursor, limit);
     } else if (limit > arena->dirty) {
@@ -223,12 +226,8 @@ void slots_reset_slow(struct arena *arena) {
     }
     if (arena->gap_bytes != 0) forget_runs(arena);
     arena->head.cursor = arena->base;
-    if (LIKELY(!arena->sealed && !arena->watched)) {
-        arena->head.limit = arena->end;
-    } else {
-        arena->head.limit = arena->base;
-        if (arena->watched) poison_slots(arena, arena->base, cursor);
-    }
+    arena->head.limit = arena->sealed ? arena->base : arena->fresh_limit;
+    if (arena->watched) poison_slots(arena, arena->base, cursor);
 }
 
 void slots_trim(struct arena *arena) {

@@ -37,29 +37,24 @@ struct run {
     struct run *next;
 };
 
-/* How one element is copied: chosen once, at creation.  Word copies, because a wide load from what the caller has just
- * stored in narrower pieces would stall. */
-enum slots_copy {
-    SLOTS_COPY_8,     /* one word */
-    SLOTS_COPY_WORDS, /* size is a multiple of 8, up to 64 */
-    SLOTS_COPY_ANY    /* memcpy */
-};
-
 /* Whose arena it is, which decides who may destroy it and what a sealed one says. */
 enum slots_owner { SLOTS_OWNER_USER, SLOTS_OWNER_POOL, SLOTS_OWNER_GATE };
 
 struct arena {
     struct arena_head head; /* frozen: the public header's inline code reads and writes it */
     size_t stride;          /* bytes from slot to slot */
-    uint8_t copy;           /* enum slots_copy */
+    size_t capacity;        /* slots */
+    uint8_t words;          /* an element is this many words of 8 bytes, and nothing else; 0: copied by memcpy */
     uint8_t clear;          /* enum arena_clear */
     uint8_t owner;          /* enum slots_owner */
     bool sealed;            /* nothing may be handed out */
     bool watched;           /* a memory checker is watching */
-    bool plain;             /* reset is nothing but clearing: no drop, no checker, ARENA_CLEAR_ON_RESET */
+    bool plain;             /* reset is nothing but clearing: no drop, no checker, ARENA_CLEAR_ON_RESET, never any runs */
+    bool quick;             /* plain, and no burst is open */
     bool mapped;            /* the slots are pages of their own, at `memory`; else they lie behind this struct */
     char *base;
     char *end;
+    char *fresh_limit; /* what head.limit is in an empty arena that is not sealed */
     char *dirty;
     char *burst_limit;
     char *poison_end;              /* nothing at or after it was ever poisoned */
@@ -123,9 +118,7 @@ static inline size_t slots_used_bytes(const struct arena *arena) {
     return (size_t)(arena->head.cursor - arena->base) - arena->gap_bytes;
 }
 static inline size_t slots_used(const struct arena *arena) { return slots_used_bytes(arena) / arena->stride; }
-static inline size_t slots_capacity(const struct arena *arena) {
-    return (size_t)(arena->end - arena->base) / arena->stride;
-}
+static inline size_t slots_capacity(const struct arena *arena) { return arena->capacity; }
 static inline size_t slots_remaining(const struct arena *arena) {
     return ((size_t)(arena->end - arena->head.cursor) + arena->gap_bytes) / arena->stride;
 }
@@ -133,18 +126,23 @@ static inline size_t slots_remaining(const struct arena *arena) {
 /* Every block of slots starts at a multiple of this, and has as much room behind its end as rounding up to it takes. */
 #define SLOTS_BLOCK_ALIGN ((size_t)16)
 
-/* Takes every element back.  What a small scope used is cleared here, in wide stores that may run past the cursor: what
- * lies there is zero anyway. */
-static inline void slots_reset(struct arena *arena) {
+/* Takes every element back where that is quick: what a small scope used is cleared here, in wide stores that may run past
+ * the cursor (what lies there is zero anyway).  head.limit is the caller's to set.  false: nothing was done. */
+static inline bool slots_reset_quick(struct arena *arena) {
     char *cursor = arena->head.cursor;
-    size_t used_bytes = (size_t)(cursor - arena->base);
-    if (UNLIKELY(!arena->plain || arena->burst_limit != NULL || used_bytes > CLEAR_INLINE_BYTES || arena->gap_bytes != 0)) {
+    char *base = arena->base;
+    if (UNLIKELY(!arena->quick || (size_t)(cursor - base) > CLEAR_INLINE_BYTES)) return false;
+    arena->head.cursor = base;
+    for (char *at = base; at < cursor; at += SLOTS_BLOCK_ALIGN) memset(at, 0, SLOTS_BLOCK_ALIGN);
+    return true;
+}
+
+static inline void slots_reset(struct arena *arena) {
+    if (UNLIKELY(!slots_reset_quick(arena))) {
         slots_reset_slow(arena);
-        return;
+    } else {
+        arena->head.limit = UNLIKELY(arena->sealed) ? arena->base : arena->fresh_limit;
     }
-    for (char *at = arena->base; at < cursor; at += SLOTS_BLOCK_ALIGN) memset(at, 0, SLOTS_BLOCK_ALIGN);
-    arena->head.cursor = arena->base;
-    arena->head.limit = UNLIKELY(arena->sealed) ? arena->base : arena->end;
 }
 
 /* Closes the window for good, and opens it again. */
@@ -160,32 +158,56 @@ static inline void slots_unseal(struct arena *arena) {
 /* Copies one element into a slot; what the slot has behind the element is cleared. */
 void slots_copy_general(const struct arena *arena, char *slot, const void *value);
 
-static inline void slots_copy_one(const struct arena *arena, char *slot, const void *value) {
-    if (LIKELY(arena->copy == SLOTS_COPY_8)) {
+/* Word by word: a wide load from what the caller has just stored in narrower pieces would stall for the store buffer,
+ * so the compiler must not make wide loads of these. */
+static inline void slots_copy_words(char *slot, const void *value, size_t words) {
+    const char *from = value;
+    for (size_t i = 0; i < words; i++) {
         uint64_t word;
-        memcpy(&word, value, sizeof word);
-        memcpy(slot, &word, sizeof word);
-    } else if (arena->copy == SLOTS_COPY_WORDS) {
-        const char *from = value;
-        char *past = slot + arena->stride;
-        for (char *to = slot; to != past; to += 8, from += 8) {
-            uint64_t word;
-            memcpy(&word, from, sizeof word);
-            OPAQUE(word);
-            memcpy(to, &word, sizeof word);
-        }
+        memcpy(&word, from + 8 * i, sizeof word);
+        OPAQUE(word);
+        memcpy(slot + 8 * i, &word, sizeof word);
+    }
+}
+
+static inline void slots_copy_one(const struct arena *arena, char *slot, const void *value) {
+    if (LIKELY(arena->words != 0)) {
+        slots_copy_words(slot, value, arena->words);
     } else {
         slots_copy_general(arena, slot, value);
     }
 }
 
-/* One element; NULL when there is no room. */
+/* One element out of the window, for values copied as words.  NULL: take the slow path, which knows the reason.  Nothing
+ * here calls a function, so that the callers need no frame. */
 static inline void *slots_take(struct arena *arena, const void *value) {
+    if (UNLIKELY(arena == NULL)) return NULL;
     char *slot = arena->head.cursor;
-    if (UNLIKELY(slot == arena->head.limit || value == NULL)) return slots_take_slow(arena, value);
+    if (UNLIKELY(slot == arena->head.limit) || UNLIKELY(value == NULL)) return NULL;
+    if (LIKELY(arena->words == 1)) {
+        arena->head.cursor = slot + 8;
+        slots_copy_words(slot, value, 1);
+        return slot;
+    }
+    if (UNLIKELY(arena->words == 0)) return NULL;
     arena->head.cursor = slot + arena->stride;
-    slots_copy_one(arena, slot, value);
+    if (arena->words == 4) {
+        slots_copy_words(slot, value, 4);
+    } else {
+        slots_copy_words(slot, value, arena->words);
+    }
     return slot;
+}
+
+/* A slab out of the window, where memory that is handed out needs no clearing.  NULL: take the slow path. */
+static inline void *slots_take_window(struct arena *arena, size_t count) {
+    if (UNLIKELY(arena == NULL)) return NULL;
+    char *slab = arena->head.cursor;
+    if (UNLIKELY(count > arena->capacity)) return NULL; /* so the product cannot overflow */
+    size_t bytes = count * arena->stride;
+    if (UNLIKELY(bytes > (size_t)(arena->head.limit - slab)) || arena->clear == ARENA_CLEAR_ON_HANDOUT) return NULL;
+    arena->head.cursor = slab + bytes;
+    return slab;
 }
 
 #endif

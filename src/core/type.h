@@ -23,6 +23,13 @@ static inline uint32_t type_hash(const struct arena_type *type) {
     return (hash ^ (uint32_t)type->size) * 16777619u ^ (uint32_t)type->align;
 }
 
+/* Equal for types that are the same, and cheap: the first letters of the name, mixed with size and alignment. */
+static inline uint64_t type_key(const struct arena_type *type) {
+    uint64_t key = 0;
+    for (int i = 0; i < 8 && type->name[i] != 0; i++) key = key << 8 | (unsigned char)type->name[i];
+    return key + type->size * UINT64_C(0x9e3779b97f4a7c15) + type->align;
+}
+
 /* Bytes that a copy takes: the descriptor, then the text of its name. */
 static inline size_t type_copy_bytes(const struct arena_type *type) { return sizeof *type + strlen(type->name) + 1; }
 

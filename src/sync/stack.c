@@ -81,3 +81,10 @@ size_t stack_pop(struct stack *stack, struct stack_table *table, struct stack_no
         if (atomic_u64_cas(&stack->head, &head, next, acquire)) return count;
     }
 }
+
+size_t stack_count(const struct stack *stack, struct stack_table *table) {
+    size_t count = 0;
+    uint32_t index = (uint32_t)(atomic_u64_load(&stack->head, acquire) & INDEX_MASK); /* partner: stack_push */
+    for (; index != 0; count++) index = atomic_u32_load(&stack_table_at(table, index)->next, relaxed);
+    return count;
+}

@@ -45,6 +45,9 @@ void stack_table_finish(struct stack_table *table);
 
 void stack_push(struct stack *stack, struct stack_node *node);
 
+/* How many nodes are in it.  Nobody may push or pop meanwhile. */
+size_t stack_count(const struct stack *stack, struct stack_table *table);
+
 /* Takes up to `most` nodes off the top, and puts them into nodes[]; how many. */
 size_t stack_pop(struct stack *stack, struct stack_table *table, struct stack_node **nodes, size_t most);
 
