@@ -1,0 +1,35 @@
+"""Every test that docs/misuse.md names exists:  python3 tests/docs.py [SOURCE_ROOT]"""
+
+import glob
+import os
+import re
+import sys
+
+root = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+
+
+def cases(*patterns):
+    names = set()
+    for pattern in patterns:
+        for path in glob.glob(os.path.join(root, "tests", pattern)):
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+            names.update(re.findall(r"cmocka_unit_test\w*\(\s*(\w+)", text))
+            names.update(re.findall(r"^static void (\w+)\(void \*\*state\)", text, re.M))
+    return names
+
+
+with open(os.path.join(root, "docs", "misuse.md"), encoding="utf-8") as file:
+    # The last column: names like arena/null_arena_is_diagnosed.
+    columns = [line.rstrip(" |\n").rsplit("|", 1)[-1] for line in file if line.startswith("|")]
+named = sorted(set(re.findall(r"\b([a-z_]+)/([a-z_0-9]+)\b", "\n".join(columns))))
+
+missing = []
+for group, name in named:
+    folder = {"mhd": "mhd/test_*.c", "fail": "fail/test_*.c"}.get(group)
+    found = cases(folder) if folder else cases("test_%s.c" % group, "test_%s.cpp" % group)
+    if name not in found:
+        missing.append("%s/%s" % (group, name))
+if not named or missing:
+    sys.exit("docs/misuse.md names tests that do not exist: %s" % (", ".join(missing) or "none named at all"))
+print("%d tests named, all there" % len(named))

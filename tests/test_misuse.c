@@ -1,0 +1,251 @@
+/* Misuse that the library can see: the rows of docs/misuse.md that belong to no single function and so to no other test
+ * file.  Nothing that is undefined is tried here. */
+#define _GNU_SOURCE
+
+#include "support.h"
+
+#include <arena/arena.h>
+
+ARENA_DEFINE(int_arena, int)
+
+/* --- handles that were given back --------------------------------------------------------------------------------- */
+
+static void alloc_one(void *user) { arena_alloc(user, NULL); }
+static void alloc_two(void *user) { arena_alloc_slab(user, 2); }
+static void reset_it(void *user) { arena_reset(user); }
+static void trim_it(void *user) { arena_trim(user); }
+
+/* `arena` is not the caller's any more; panics name `why`. */
+static void assert_hands_out_nothing(struct arena *arena, const char *why) {
+    int value = 1;
+    assert_null(arena_try_alloc(arena, &value));
+    assert_null(arena_try_alloc(arena, NULL));
+    assert_null(arena_try_alloc_slab(arena, 2));
+    assert_null(arena_try_alloc_slab_with(arena, &value, 1));
+    assert_null(int_arena_try_alloc(int_arena_from_raw(arena), 1)); /* the inline path */
+    assert_null(int_arena_try_alloc_zero(int_arena_from_raw(arena)));
+    assert_panics(alloc_one, arena, why);
+    assert_panics(alloc_two, arena, why);
+    assert_panics(reset_it, arena, why);
+    assert_panics(trim_it, arena, why);
+}
+
+static void returned_arenas_hand_out_nothing(void **state) {
+    (void)state;
+    struct arena_pool *pool = NULL;
+    struct arena *arena = NULL;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
+    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    arena_alloc(arena, NULL);
+    arena_pool_return(pool, arena);
+    assert_hands_out_nothing(arena, "back in its pool");
+    struct arena *again = NULL;
+    assert_int_equal(arena_pool_checkout(pool, &again), ARENA_OK);
+    assert_int_equal(arena_used(again), 0);
+    for (int i = 0; i < 4; i++) assert_non_null(arena_try_alloc(again, &i));
+    arena_pool_return(pool, again);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void released_arenas_hand_out_nothing(void **state) {
+    (void)state;
+    struct arena_concurrent *concurrent = NULL;
+    struct arena *inside = NULL;
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent), ARENA_OK);
+    assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &inside), ARENA_OK);
+    arena_alloc(inside, NULL);
+    arena_concurrent_release(concurrent);
+    assert_hands_out_nothing(inside, "the gate is not held");
+    for (int i = 0; i < 3; i++) assert_non_null(arena_concurrent_try_alloc(concurrent, &i));
+    assert_null(arena_concurrent_try_alloc(concurrent, NULL));
+    arena_concurrent_destroy(concurrent);
+}
+
+/* --- scopes ------------------------------------------------------------------------------------------------------- */
+
+static void leave_it(void *user) { arena_pool_scope_leave(user); }
+
+static void copy_of_a_scope_is_no_scope(void **state) {
+    (void)state;
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
+    struct arena_pool_scope scope;
+    assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
+    struct arena_pool_scope copy = scope;
+    arena_pool_scope_leave(&scope);
+    assert_panics(leave_it, &copy, "arena_pool_scope_leave");
+    struct arena *first = NULL;
+    struct arena *second = NULL;
+    assert_int_equal(arena_pool_checkout(pool, &first), ARENA_OK);
+    assert_int_equal(arena_pool_checkout(pool, &second), ARENA_OK);
+    assert_ptr_not_equal(first, second);
+    arena_pool_return(pool, first);
+    arena_pool_return(pool, second);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void leave_elsewhere(struct worker *self) {
+    self->status = panics_with(leave_it, self->user, "arena_pool_scope_leave");
+}
+
+static void scope_is_left_by_the_thread_that_entered(void **state) {
+    (void)state;
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
+    struct arena_pool_scope scope;
+    assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
+    arena_alloc(scope.arena, NULL);
+    struct arena_pool_scope copy = scope;
+    struct worker worker;
+    worker_start(&worker, leave_elsewhere, &copy, 0);
+    worker_join(&worker);
+    assert_true(worker.status);
+    assert_int_equal(arena_used(scope.arena), 1); /* the refused call changed nothing */
+    assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY);
+    arena_pool_scope_leave(&scope);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* --- a drop that touches its arena -------------------------------------------------------------------------------- */
+
+static struct arena *dropping;
+static int drops;
+static int handed_out;
+
+static void drop_allocates(void *element) {
+    (void)element;
+    static const int value = 7;
+    drops++;
+    if (arena_try_alloc(dropping, &value) != NULL) handed_out++;
+    if (arena_try_alloc_slab(dropping, 2) != NULL) handed_out++;
+}
+
+static void drop_resets(void *element) {
+    (void)element;
+    arena_reset(dropping);
+}
+
+static void drop_destroys(void *element) {
+    (void)element;
+    arena_destroy(dropping);
+}
+
+static void make_dropping(void (*drop)(void *)) {
+    const struct arena_type type = {"dropping", sizeof(int), sizeof(int), drop};
+    if (arena_create(&type, 8, &dropping) != ARENA_OK) abort();
+    for (int i = 1; i <= 3; i++) arena_alloc(dropping, &i);
+}
+
+static void arena_hands_out_nothing_while_it_drops(void **state) {
+    (void)state;
+    make_dropping(drop_allocates);
+    drops = 0;
+    handed_out = 0;
+    arena_reset(dropping);
+    assert_int_equal(drops, 3);
+    assert_int_equal(handed_out, 0);
+    assert_int_equal(arena_used(dropping), 0);
+    assert_true(all_zero(arena_alloc_slab(dropping, 8), 8 * sizeof(int)));
+    arena_destroy(dropping);
+    assert_int_equal(drops, 3 + 8);
+    assert_int_equal(handed_out, 0);
+}
+
+static void reset_in_drop(void *user) {
+    (void)user;
+    make_dropping(drop_resets);
+    arena_reset(dropping);
+}
+
+static void destroy_in_drop(void *user) {
+    (void)user;
+    make_dropping(drop_destroys);
+    arena_reset(dropping);
+}
+
+static void ending_the_arena_while_it_drops_aborts(void **state) {
+    (void)state;
+    assert_aborts(reset_in_drop, NULL, "arena_reset");
+    assert_aborts(destroy_in_drop, NULL, "arena_destroy");
+}
+
+/* --- bursts ------------------------------------------------------------------------------------------------------- */
+
+static void put_typed(void *user) { int_arena_burst_put(user, 1); }
+static void put_exported(void *user) { arena_burst_put(user, NULL); }
+
+static void burst_takes_nothing_after_its_end(void **state) {
+    (void)state;
+    struct int_arena *arena = int_arena_create(8);
+    struct int_arena_burst typed = int_arena_burst_begin(arena);
+    int_arena_burst_put(&typed, 1);
+    int_arena_burst_end(arena, &typed);
+    assert_panics(put_typed, &typed, "arena_burst_put");
+    struct arena_burst exported;
+    arena_burst_begin(int_arena_raw(arena), &exported);
+    arena_burst_put(&exported, NULL);
+    arena_burst_end(int_arena_raw(arena), &exported);
+    assert_panics(put_exported, &exported, "arena_burst_put");
+    assert_int_equal(int_arena_used(arena), 2);
+    int_arena_destroy(arena);
+}
+
+/* --- a thread that ends while it holds a gate ---------------------------------------------------------------------- */
+
+static void acquire_and_end(struct worker *self) {
+    struct arena *inside;
+    self->status = arena_concurrent_acquire(self->user, NULL, &inside);
+}
+
+static void release_it(void *user) { arena_concurrent_release(user); }
+
+/* By a thread that may have been given the ended one's thread-local storage. */
+static void try_after_it(struct worker *self) {
+    struct arena_context *soon = NULL;
+    if (arena_context_with_timeout(NULL, 1000000, &soon) != ARENA_OK) return;
+    struct arena *inside;
+    self->status = arena_concurrent_acquire(self->user, soon, &inside);
+    arena_context_release(soon);
+    self->count = panics_with(release_it, self->user, "arena_concurrent_release");
+}
+
+static void destroy_concurrent(void *user) { arena_concurrent_destroy(user); }
+
+/* In a child: what the ended thread held can never be given back. */
+static void lose_a_gate(void *user) {
+    (void)user;
+    struct arena_concurrent *concurrent = NULL;
+    child_check(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent) == ARENA_OK);
+    struct worker holder;
+    worker_start(&holder, acquire_and_end, concurrent, 0);
+    worker_join(&holder);
+    child_check(holder.status == ARENA_OK);
+    for (unsigned i = 0; i < 8; i++) {
+        struct worker worker;
+        worker_start(&worker, try_after_it, concurrent, i);
+        worker_join(&worker);
+        child_check(worker.status == ARENA_ETIMEDOUT);
+        child_check(worker.count == 1);
+    }
+    child_check(arena_concurrent_used(concurrent) == 0);
+    child_check(panics_with(destroy_concurrent, concurrent, "arena_concurrent_destroy"));
+}
+
+static void gate_of_an_ended_thread_stays_taken(void **state) {
+    (void)state;
+    assert_child_succeeds(lose_a_gate, NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(returned_arenas_hand_out_nothing),
+        cmocka_unit_test(released_arenas_hand_out_nothing),
+        cmocka_unit_test(copy_of_a_scope_is_no_scope),
+        cmocka_unit_test(scope_is_left_by_the_thread_that_entered),
+        cmocka_unit_test(arena_hands_out_nothing_while_it_drops),
+        cmocka_unit_test(ending_the_arena_while_it_drops_aborts),
+        cmocka_unit_test(burst_takes_nothing_after_its_end),
+        cmocka_unit_test(gate_of_an_ended_thread_stays_taken),
+    };
+    return support_run("misuse", tests);
+}
