@@ -1,0 +1,139 @@
+/* Every call that can fail for want of resources is made to fail, once and from then on, at every place of a walk over
+ * the whole API (scenario.c).
+ *
+ * Each round is a process of its own, because some calls come once in the life of a process: it runs the walk with the
+ * failure, then again without.  After the second walk it holds what a process without any failure holds: the records of
+ * waiters and the like that the library keeps for later threads.  More would be a leak.  Under AddressSanitizer the leak
+ * checker has its say at the end of each process too.
+ */
+#include "inject.h"
+#include "scenario.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { ROUND_ENDS_S = 120 };
+
+/* What a process tells its parent, in memory they share. */
+struct report {
+    unsigned calls;
+    unsigned failures;
+    char first[32];
+    struct inject_live live;
+};
+
+static struct report *report;
+static struct inject_live kept; /* by a process in which nothing failed */
+
+static bool more(struct inject_live left, struct inject_live right) {
+    return left.blocks > right.blocks || left.mappings > right.mappings || left.mutexes > right.mutexes ||
+           left.conditions > right.conditions;
+}
+
+static void print_live(const char *when, struct inject_live live) {
+    (void)fprintf(stderr, "%s: %ld blocks, %ld mappings, %ld mutexes, %ld conditions\n", when, live.blocks,
+                  live.mappings, live.mutexes, live.conditions);
+}
+
+/* Both walks, in the child. */
+static int two_walks(enum inject_mode mode, unsigned at, bool old_kernel) {
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) (void)signal(crashes[i], SIG_DFL); /* not CMocka's */
+    (void)alarm(ROUND_ENDS_S);
+    inject_old_kernel(old_kernel);
+    inject_arm(mode, at);
+    scenario_run();
+    report->calls = inject_calls();
+    report->failures = inject_failures();
+    if (inject_first() != NULL) (void)snprintf(report->first, sizeof report->first, "%s", inject_first());
+    inject_arm(INJECT_NEVER, 0);
+    scenario_run();
+    report->live = inject_live();
+    scenario_run();
+    struct inject_live again = inject_live();
+    if (!more(again, report->live)) return 0;
+    print_live("after the second walk", report->live);
+    print_live("after the third", again);
+    return 1;
+}
+
+/* One round; how many calls failed in it. */
+static unsigned round_with(enum inject_mode mode, unsigned at, bool old_kernel) {
+    memset(report, 0, sizeof *report);
+    (void)fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) exit(two_walks(mode, at, old_kernel)); /* exit, not _exit: so that leaks are looked for */
+    assert_true(child > 0);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        print_error("failure %u (%s, %s): the process ended with %#x\n", at, report->first,
+                    mode == INJECT_ONCE ? "once" : "from then on", (unsigned)status);
+        fail();
+    }
+    if (mode != INJECT_NEVER && more(report->live, kept)) {
+        print_error("failure %u (%s, %s)\n", at, report->first, mode == INJECT_ONCE ? "once" : "from then on");
+        print_live("without a failure", kept);
+        print_live("after it", report->live);
+        fail();
+    }
+    return report->failures;
+}
+
+static int prepare(void **state) {
+    (void)state;
+    report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (report == MAP_FAILED) return -1;
+    inject_arm(INJECT_NEVER, 0);
+    return 0;
+}
+
+static void nothing_fails(void **state) {
+    (void)state;
+    assert_int_equal(round_with(INJECT_NEVER, 0, false), 0);
+    kept = report->live;
+    print_live("kept", kept);
+}
+
+static void every_call(enum inject_mode mode) {
+    unsigned at = 1;
+    while (round_with(mode, at, false) != 0) at++;
+    print_message("[          ] %u places\n", at - 1);
+    assert_true(at > 100); /* the walk did take place */
+}
+
+static void each_call_fails_once(void **state) {
+    (void)state;
+    every_call(INJECT_ONCE);
+}
+
+static void each_call_fails_from_then_on(void **state) {
+    (void)state;
+    every_call(INJECT_ONWARDS);
+}
+
+static void old_kernel(void **state) {
+    (void)state;
+    assert_int_equal(round_with(INJECT_NEVER, 0, true), 0);
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_fails),
+        cmocka_unit_test(old_kernel),
+        cmocka_unit_test(each_call_fails_once),
+        cmocka_unit_test(each_call_fails_from_then_on),
+    };
+    return cmocka_run_group_tests_name("fail", tests, prepare, NULL);
+}
