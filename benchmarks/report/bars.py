@@ -1,0 +1,120 @@
+"""The bars: for each, what was measured, and whether it was reached."""
+
+LOCKS = ("Y-pthread_mutex", "Y-sem_t", "Y-spinlock")
+CLEARING = ("way-memset", "way-memset-backward", "way-non-temporal", "way-DONTNEED", "way-DONTNEED-huge")
+
+
+class Bar:
+    def __init__(self, what, against, limit, value, spread, unit="x"):
+        self.what = what
+        self.against = against
+        self.limit = limit
+        self.value = value  # None: not measured
+        self.spread = spread  # percent, of both sides together
+        self.unit = unit
+
+    @property
+    def verdict(self):
+        if self.value is None:
+            return "not measured"
+        return "reached" if self.value <= self.limit else "not reached"
+
+
+def size_text(size_bytes):
+    for unit, shift in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if size_bytes >= 1 << shift:
+            return "%d %s" % (size_bytes >> shift, unit)
+    return "%d B" % size_bytes
+
+
+class Bars:
+    def __init__(self, results):
+        self.results = results
+        self.list = []
+        self._single()
+        self._concurrent()
+        self._pool()
+        self._reset()
+        self._calls()
+        self._growth()
+
+    def _add(self, what, against, limit, row, base):
+        if row is None and base is None:
+            return
+        value = self.results.ratio(row, base)
+        spread = row.spread + base.spread if value is not None else 0.0
+        self.list.append(Bar(what, against, limit, value, spread))
+
+    def _best(self, workload, parameter, contenders):
+        rows = [self.results.get(workload, contender, parameter) for contender in contenders]
+        rows = [row for row in rows if row is not None]
+        return min(rows, key=lambda row: row.median) if rows else None
+
+    def _single(self):
+        get = self.results.get
+        for workload in ("W1", "W2", "W5s"):
+            self._add("%s typed" % workload, "Yz", 1.05, get(workload, "libarena-typed"), get(workload, "Yz"))
+            self._add("%s typed, clear on hand-out" % workload, "Y", 1.05,
+                      get(workload, "libarena-typed-handout"), get(workload, "Y"))
+        self._add("W2 burst", "Y", 0.70, get("W2", "libarena-burst"), get("W2", "Y"))
+        peers = [row for row in self.results.workload("W2") if row.peer]
+        if peers:
+            best = min(peers, key=lambda row: row.median)
+            self._add("W2 burst", "the fastest peer, %s" % best.contender, 1.0, get("W2", "libarena-burst"), best)
+        self._add("W3 typed slab, zeroed", "Yz", 1.10, get("W3", "libarena-typed"), get("W3", "Yz"))
+        self._add("W3 typed slab, clear on hand-out", "Yz", 1.10, get("W3", "libarena-typed-handout"), get("W3", "Yz"))
+        self._add("W2 exported, 8 bytes", "Y", 1.7, get("W2", "libarena-exported"), get("W2", "Y"))
+        self._add("W5s exported, 32 bytes", "Y", 2.2, get("W5s", "libarena-exported"), get("W5s", "Y"))
+
+    def _concurrent(self):
+        get = self.results.get
+        base = get("W6", "Y", 1)
+        for threads in self.results.parameters("W6"):
+            self._add("W6 concurrent, T = %d" % threads, "Y", 2.5 if threads == 1 else 1.5,
+                      get("W6", "libarena-concurrent", threads), base)
+        for threads in self.results.parameters("W6"):
+            best = self._best("W6", threads, LOCKS)
+            self._add("W6 chunks off, T = %d" % threads,
+                      "the best lock, %s" % (best.contender[2:] if best else "none"), 1.0,
+                      get("W6", "libarena-gate-only", threads), best)
+
+    def _pool(self):
+        get = self.results.get
+        base = get("W7", "Y", 1)
+        for name, limit in (("pool-scope", 2.2), ("pool-execute", 3.0)):
+            for threads in (1, 2):
+                self._add("W7 %s, T = %d" % (name, threads), "Y", limit, get("W7", "libarena-" + name, threads), base)
+            self._add("W7 %s, T = 2" % name, "T = 1", 1.10, get("W7", "libarena-" + name, 2),
+                      get("W7", "libarena-" + name, 1))
+            self._add("W7 %s, 1,000 pools in turn" % name, "1 pool", 1.5, get("pools", "libarena-" + name, 1000),
+                      get("pools", "libarena-" + name, 1))
+
+    def _reset(self):
+        get = self.results.get
+        sizes = self.results.parameters("W8")
+        for size in sizes:
+            best = self._best("W8", size, CLEARING)
+            self._add("W8 reset, %s" % size_text(size), "the best way, %s" % (best.contender[4:] if best else "none"),
+                      1.10, get("W8", "libarena-reset", size), best)
+        for size in sizes:
+            self._add("W8 reset, %s" % size_text(size), "as Go clears", 1.05, get("W8", "libarena-reset", size),
+                      get("W8", "way-as-Go-clears", size))
+        for size in sizes:
+            if size >= 1 << 20:
+                self._add("W8 clear on hand-out, %s in pieces of 16 KiB" % size_text(size), "memset at reset", 0.65,
+                          get("W8", "libarena-handout-16K", size), get("W8", "way-memset", size))
+
+    def _calls(self):
+        for size in self.results.parameters("create"):
+            row = self.results.get("create", "libarena", size)
+            if size == 1 << 40 and row is not None:
+                self.list.append(Bar("creating and destroying 2^40 bytes", "microseconds", 100.0, row.median / 1000,
+                                     row.spread, "us"))
+        row = self.results.get("extract", "libarena", 16)
+        if row is not None:
+            self.list.append(Bar("extract, 16 injections deep", "nanoseconds", 20.0, row.median, row.spread, "ns"))
+
+    def _growth(self):
+        for count in self.results.parameters("batch"):
+            self._add("growth, %s values a batch" % format(count, ","), "Yz", 1.10,
+                      self.results.get("batch", "libarena-typed", count), self.results.get("batch", "Yz", count))

@@ -1,0 +1,214 @@
+"""The page: one HTML file that needs nothing beside it."""
+
+import html
+import os
+import re
+
+from bars import size_text
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #1b1b1b; background: #fff; margin: 2rem auto; max-width: 66rem;
+       padding: 0 1.2rem; }
+h1 { font-size: 1.7rem; margin-bottom: .2rem; } h2 { margin-top: 2.6rem; border-bottom: 1px solid #ddd; }
+h3 { margin-bottom: .3rem; }
+table { border-collapse: collapse; margin: .6rem 0 1.2rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .16rem .8rem .16rem 0; text-align: right; } th { border-bottom: 2px solid #888; font-weight: 600; }
+th:first-child, td:first-child, .left { text-align: left; }
+tr:nth-child(even) td { background: #f6f7f8; }
+tr.ours td:first-child { color: #c1121f; font-weight: 600; }
+tr.aside td { color: #777; }
+tr.wins td { background: #fff3cd; }
+tr.wins td:first-child::after { content: " \\2605 ahead of libarena"; color: #8a5a00; }
+.reached { color: #14532d; font-weight: 600; } .not-reached { color: #b00020; font-weight: 600; }
+.facts td { text-align: left; } .facts td:first-child { color: #666; white-space: nowrap; vertical-align: top; }
+svg { width: 100%; height: auto; } details > summary { cursor: pointer; color: #1d3557; }
+p.note { color: #555; max-width: 54rem; }
+"""
+
+WORKLOADS = (
+    ("W1", "W1: one int64 stored, 1,000,000 per reset", "Y"),
+    ("W2", "W2: one int64 stored, 1,024 per reset", "Y"),
+    ("W3", "W3: a slab of 64 int64 filled, 1,024 per reset", "Y"),
+    ("W4s", "W4s: mixed, 8 to 256 bytes, 1,000 per reset", "Y"),
+    ("W5s", "W5s: a 32-byte struct stored, 1,000 per reset", "Y"),
+    ("W6", "W6: T threads, one shared arena, one int64 each", "Y"),
+    ("W6reset", "W6, with the round's reset or frees in the time", "Y"),
+    ("W6slab", "W6 with slabs of four, reset or frees in the time", "Y"),
+    ("W7", "W7: one scope: scratch arena, one value and a slab of four, reset, give back", "Y"),
+    ("pools", "W7 over many pools in turn", "Y"),
+    ("W8", "W8: a byte slab, one byte touched per cache line, reset with zeroing", "way-memset"),
+    ("reuse", "Reset-heavy reuse: 16 values per reset", "Y"),
+    ("slab", "Slabs of 4 to 1,024 int64, filled: heap slice against slab", "Y"),
+    ("batch", "Repeated batches: values stored between two resets", "Y"),
+    ("create", "Creating and destroying an arena, by bytes of capacity", None),
+    ("extract", "Finding an arena in a context, by injections above it", None),
+)
+THREADS = ("W6", "W6reset", "W6slab", "W7")
+BYTES = ("W8", "create")
+
+
+def text(value):
+    return html.escape(str(value))
+
+
+def number(value):
+    if value >= 1000:
+        return format(int(round(value)), ",")
+    return "%.3g" % value if value < 100 else "%.0f" % value
+
+
+def parameter_text(workload, parameter):
+    if workload in THREADS:
+        return "T = %d" % parameter
+    if workload in BYTES:
+        return size_text(parameter) if parameter < 1 << 40 else "1 TiB"
+    return format(parameter, ",")
+
+
+def table(header, rows, classes=None):
+    out = ["<table><tr>%s</tr>" % "".join("<th>%s</th>" % text(cell) for cell in header)]
+    for index, row in enumerate(rows):
+        kind = ' class="%s"' % classes[index] if classes and classes[index] else ""
+        out.append("<tr%s>%s</tr>" % (kind, "".join("<td>%s</td>" % cell for cell in row)))
+    return "\n".join(out) + "</table>"
+
+
+def inline_svg(folder, name):
+    """The plot without its XML head, its identifiers made its own so that several fit one page."""
+    with open(os.path.join(folder, name), encoding="utf-8") as file:
+        body = file.read()
+    body = body[body.index("<svg"):]
+    own = re.sub(r"\W", "", name)
+    body = re.sub(r"(id=['\"]|url\(#|href=['\"]#)", lambda match: match.group(0) + own, body)
+    return body
+
+
+def losses(results):
+    """Where a peer is ahead of the best of libarena's rows of that workload and parameter."""
+    found = []
+    for workload, _, _ in WORKLOADS:
+        for parameter in results.parameters(workload) or [""]:
+            rows = results.workload(workload, parameter)
+            ours = [row for row in rows if row.ours]
+            for row in rows:
+                if ours and row.peer and row.median < min(mine.median for mine in ours):
+                    found.append((row, min(ours, key=lambda mine: mine.median)))
+    return found
+
+
+def bars_section(bars):
+    rows = []
+    for bar in bars.list:
+        value = "" if bar.value is None else "%.2f %s" % (bar.value, bar.unit)
+        kind = {"reached": "reached", "not reached": "not-reached"}.get(bar.verdict, "")
+        rows.append((text(bar.what), '<span class="left">%s</span>' % text(bar.against), "%g" % bar.limit, value,
+                     "&plusmn; %.0f %%" % bar.spread, '<span class="%s">%s</span>' % (kind, bar.verdict)))
+    reached = sum(bar.verdict == "reached" for bar in bars.list)
+    return "<h2>The bars</h2><p class=note>%d of %d reached in this run. Ratios of medians; the spread is the " \
+           "half-distance of the quartiles of both sides together.</p>" % (reached, len(bars.list)) + table(
+               ("what", "held against", "at most", "measured", "spread", ""), rows)
+
+
+def losses_section(results):
+    found = losses(results)
+    out = ["<h2>Where a peer is ahead</h2>"]
+    if not found:
+        return out[0] + "<p>In no workload of this run is a peer ahead of the best of libarena's faces.</p>"
+    rows = [(text(peer.workload), text(peer.contender),
+             text(parameter_text(peer.workload, int(peer.parameter)) if peer.parameter else ""), number(peer.median),
+             text(mine.contender), number(mine.median), "%.2f" % (mine.median / peer.median),
+             "&plusmn; %.0f %%" % (mine.spread + peer.spread)) for peer, mine in found]
+    return out[0] + table(("workload", "peer", "at", "ns", "libarena's best", "ns", "ratio", "spread"), rows)
+
+
+def plain_table(results, workload, base_name):
+    rows = sorted(results.workload(workload), key=lambda row: row.median)
+    best = min([row.median for row in rows if row.ours], default=None)
+    lines, classes = [], []
+    for row in rows:
+        line = [text(row.contender), number(row.median), "%s &ndash; %s" % (number(row.low), number(row.high)),
+                "&plusmn; %.1f %%" % row.spread]
+        for base in (base_name, "Yz"):
+            ratio = results.ratio(row, results.base(row, base))
+            line.append("" if ratio is None else "%.2f" % ratio)
+        lines.append(line)
+        classes.append("ours" if row.ours else "aside" if row.yardstick else
+                       "wins" if best is not None and row.median < best else "")
+    return table(("contender", "ns, median", "lowest - highest", "spread", "/ Y", "/ Yz"), lines, classes)
+
+
+def swept_table(results, workload, base_name):
+    """Contenders down, parameters across: the ratio to the yardstick, or the nanoseconds where there is none."""
+    parameters = results.parameters(workload)
+    names = sorted({row.contender for row in results.workload(workload)})
+    best = {p: min([row.median for row in results.workload(workload, p) if row.ours], default=None) for p in parameters}
+    lines, classes = [], []
+    for name in names:
+        line, wins, some = [text(name)], False, None
+        for parameter in parameters:
+            row = results.get(workload, name, parameter)
+            if row is None:
+                line.append("")
+                continue
+            some = row
+            base = results.base(row, base_name) if base_name else None
+            cell = number(row.median)
+            if base is not None:
+                cell = "%s <small>(%.2f)</small>" % (cell, row.median / base.median)
+            if row.peer and best[parameter] is not None and row.median < best[parameter]:
+                cell, wins = "<b>%s &#9733;</b>" % cell, True
+            line.append(cell)
+        lines.append(line)
+        classes.append("ours" if some.ours else "wins" if wins else "aside" if some.yardstick else "")
+    order = sorted(range(len(lines)), key=lambda i: (classes[i] != "ours", classes[i] == "aside", names[i]))
+    header = ["contender"] + [parameter_text(workload, parameter) for parameter in parameters]
+    return table(header, [lines[i] for i in order], [classes[i] for i in order])
+
+
+def workload_sections(results):
+    out = []
+    for workload, title, base_name in WORKLOADS:
+        if not results.workload(workload):
+            continue
+        out.append("<h3 id=%s>%s</h3>" % (workload, text(title)))
+        if results.parameters(workload):
+            unit = " a cache line" if workload == "W8" else ""
+            ratio = "" if base_name is None else "; in brackets, the ratio to %s" % (
+                "touch + memset" if base_name == "way-memset" else "Y")
+            out.append("<p class=note>Nanoseconds%s, median%s. &#9733;: a peer ahead of libarena.</p>" % (unit, ratio))
+            out.append(swept_table(results, workload, base_name))
+        else:
+            out.append(plain_table(results, workload, base_name))
+    return "\n".join(out)
+
+
+def memory_section(results):
+    if not results.memory:
+        return ""
+    rows = [(text(row["name"]), number(row["minor_faults"]), number(row["major_faults"]),
+             number(row["peak_bytes"] / 1024), number(row["ns_per_value"])) for row in results.memory]
+    classes = ["ours" if row["name"].startswith("libarena") else "" for row in results.memory]
+    return "<h2>Memory pressure</h2><p class=note>200 rounds of 100,000 values of 32 bytes, all alive together; each " \
+           "contender in a process of its own (getrusage).</p>" + table(
+               ("contender", "page faults", "major", "peak KiB", "ns a value"), rows, classes)
+
+
+def facts_section(facts):
+    return "<table class=facts>%s</table>" % "".join(
+        "<tr><td>%s</td><td>%s</td></tr>" % (text(name), text(value)) for name, value in facts if value)
+
+
+def page(results, bars, facts, plots, folder, notes):
+    out = ["<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
+           "<title>libarena: benchmarks</title><style>%s</style>" % STYLE,
+           "<h1>libarena: benchmarks</h1>", notes["head"], facts_section(facts)]
+    if results.errors:
+        out.append("<h2>Failed</h2>" + table(("benchmark", "why"), [(text(a), text(b)) for a, b in results.errors]))
+    out.append(bars_section(bars))
+    out.append(losses_section(results))
+    for title, name in plots:
+        out.append("<h2>%s</h2>%s" % (text(title), inline_svg(folder, name)))
+    out += ["<h2>Every workload</h2>", notes["tables"], workload_sections(results), memory_section(results)]
+    out += [notes["tail"], "</html>"]
+    return "\n".join(out)
