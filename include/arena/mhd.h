@@ -20,9 +20,9 @@
  *   503   the pool has no arena left, or memory has run out: at once, without waiting for either
  *
  * Panics: the handler runs inside arena_protect.  One that panics is answered 500 and the server goes on; if it had
- * queued a response already, the connection is closed instead; if it had suspended the connection and retained the
- * request, the one who holds it has to answer and resume.  As everywhere, a panic must not leave a C++ frame with a
- * destructor to run.
+ * queued a response already, the connection is closed instead; if it had suspended the connection, that is resumed,
+ * unless the request is retained: then the one who holds it has to answer and resume.  As everywhere, a panic must not
+ * leave a C++ frame with a destructor to run.
  *
  * libmicrohttpd's *req_cls belongs to the binding.  What a URI-log callback puts there is left alone, and not seen
  * again.

@@ -39,7 +39,7 @@ int exchange_equip(struct exchange *exchange) {
 }
 
 void exchange_complete(struct exchange *exchange) {
-    if (!registry_remove(exchange)) return;
+    registry_remove(exchange);
     if (exchange->original.context != NULL) arena_context_cancel(exchange->original.context);
     /* release: pairs with the acquire of connection_of in request.c. */
     atomic_ptr_store(&exchange->connection, NULL, release);

@@ -44,9 +44,8 @@ struct exchange {
     struct registry *registry;
     struct registry_bucket *bucket;
     const struct MHD_Connection *key; /* the connection, to compare with alone: it may be gone */
-    struct exchange *next;            /* these three are guarded by bucket->lock */
+    struct exchange *next;            /* in the bucket; guarded by bucket->lock, as is previous */
     struct exchange *previous;
-    bool open;
 };
 
 /* Begins an exchange, with the request's reference, and registers it.  Takes the fields over, also when it fails.
@@ -57,7 +56,8 @@ struct exchange *exchange_open(struct registry *registry, struct arena_pool *poo
 /* Gives it an arena of the pool and the context that carries it.  ARENA_OK, ARENA_EFULL, ARENA_ENOMEM. */
 int exchange_equip(struct exchange *exchange);
 
-/* The request is over: ends its context and gives up its reference.  Does nothing for one that is complete. */
+/* The request is over: takes it out of the registry, ends its context and gives up its reference.  For an exchange that
+ * was found in the registry, on the thread of its connection: so it happens once. */
 void exchange_complete(struct exchange *exchange);
 
 void exchange_retain(struct exchange *exchange);

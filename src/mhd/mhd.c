@@ -125,7 +125,6 @@ static bool expects_continue(struct MHD_Connection *connection) {
 
 static enum MHD_Result first_call(struct arena_mhd *mhd, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, void **req_cls) {
-    *req_cls = NULL;
     struct exchange *left_over;
     while (connection != NULL && (left_over = registry_left_over(&mhd->registry, connection)) != NULL) {
         exchange_complete(left_over);
@@ -177,7 +176,7 @@ static void call_handler(void *user) {
 }
 
 /* The handler returned MHD_YES.  It has answered, or it has suspended the connection, to be answered by somebody else.
- * Whether it queued a response of its own cannot be asked; but libmicrohttpd takes no second one. */
+ * Whether it queued a response of its own is not known here; but libmicrohttpd takes no second one. */
 static enum MHD_Result after_handler(struct arena_mhd *mhd, struct exchange *exchange,
                                      struct MHD_Connection *connection) {
     if (atomic_u32_load(&exchange->answered, relaxed) != 0 || is_suspended(connection)) return MHD_YES;
@@ -187,18 +186,17 @@ static enum MHD_Result after_handler(struct arena_mhd *mhd, struct exchange *exc
 
 /* A panic ended the handler.  With a response queued already the client must not take it for whole: MHD_NO closes the
  * connection.  A suspended connection whose request is retained belongs to the one who retained it, who will answer
- * and resume; otherwise nobody else would. */
+ * and resume; otherwise nobody else would, and libmicrohttpd does not close a suspended connection. */
 static enum MHD_Result after_panic(struct arena_mhd *mhd, struct exchange *exchange,
                                    struct MHD_Connection *connection) {
     bool suspended = is_suspended(connection);
     if (suspended && atomic_u64_load(&exchange->retains, relaxed) != 0) return MHD_YES;
-    if (atomic_u32_load(&exchange->answered, relaxed) != 0) return MHD_NO;
     enum MHD_Result queued = refuse(mhd, exchange, REFUSAL_INTERNAL);
     if (suspended) {
         MHD_resume_connection(connection);
         return MHD_YES;
     }
-    return queued;
+    return queued; /* MHD_NO: there was one already */
 }
 
 static enum MHD_Result run_handler(struct arena_mhd *mhd, struct exchange *exchange) {

@@ -33,25 +33,19 @@ void registry_add(struct exchange *exchange) {
     exchange->next = bucket->first;
     if (bucket->first != NULL) bucket->first->previous = exchange;
     bucket->first = exchange;
-    exchange->open = true;
     lock_leave(&bucket->lock);
 }
 
-bool registry_remove(struct exchange *exchange) {
+void registry_remove(struct exchange *exchange) {
     struct registry_bucket *bucket = exchange->bucket;
     lock_enter(&bucket->lock);
-    bool was_open = exchange->open;
-    if (was_open) {
-        exchange->open = false;
-        if (exchange->next != NULL) exchange->next->previous = exchange->previous;
-        if (exchange->previous != NULL) {
-            exchange->previous->next = exchange->next;
-        } else {
-            bucket->first = exchange->next;
-        }
+    if (exchange->next != NULL) exchange->next->previous = exchange->previous;
+    if (exchange->previous != NULL) {
+        exchange->previous->next = exchange->next;
+    } else {
+        bucket->first = exchange->next;
     }
     lock_leave(&bucket->lock);
-    return was_open;
 }
 
 struct exchange *registry_find(struct registry *registry, const struct MHD_Connection *connection,

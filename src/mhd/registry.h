@@ -37,10 +37,9 @@ void registry_destroy(struct registry *registry);
 
 struct registry_bucket *registry_bucket(struct registry *registry, const struct MHD_Connection *connection);
 
-/* In its bucket, which exchange->bucket names. */
+/* Into its bucket, which exchange->bucket names, and out of it; once each. */
 void registry_add(struct exchange *exchange);
-/* false: it was not there (any more). */
-bool registry_remove(struct exchange *exchange);
+void registry_remove(struct exchange *exchange);
 
 /* The open exchange of the connection that `candidate`, which may be any pointer, points to; else NULL. */
 struct exchange *registry_find(struct registry *registry, const struct MHD_Connection *connection,

@@ -47,6 +47,7 @@ void *__real_realloc(void *block, size_t size);
 void __real_free(void *block);
 void *__real_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
 int __real_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes);
+int __real_pthread_mutex_destroy(pthread_mutex_t *mutex);
 struct MHD_Response *__real_MHD_create_response_from_buffer(size_t size, void *buffer,
                                                             enum MHD_ResponseMemoryMode mode);
 struct MHD_Response *__real_MHD_create_response_from_buffer_with_free_callback_cls(size_t size, void *buffer,
@@ -62,6 +63,7 @@ void *__wrap_realloc(void *block, size_t size);
 void __wrap_free(void *block);
 void *__wrap_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
 int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes);
+int __wrap_pthread_mutex_destroy(pthread_mutex_t *mutex);
 struct MHD_Response *__wrap_MHD_create_response_from_buffer(size_t size, void *buffer,
                                                             enum MHD_ResponseMemoryMode mode);
 struct MHD_Response *__wrap_MHD_create_response_from_buffer_with_free_callback_cls(size_t size, void *buffer,
@@ -91,7 +93,14 @@ void *__wrap_mmap(void *address, size_t length, int protection, int flags, int f
 }
 
 int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes) {
-    return fails() ? ENOMEM : __real_pthread_mutex_init(mutex, attributes);
+    if (fails()) return ENOMEM;
+    atomic_fetch_add(&live_blocks, 1);
+    return __real_pthread_mutex_init(mutex, attributes);
+}
+
+int __wrap_pthread_mutex_destroy(pthread_mutex_t *mutex) {
+    atomic_fetch_sub(&live_blocks, 1);
+    return __real_pthread_mutex_destroy(mutex);
 }
 
 struct MHD_Response *__wrap_MHD_create_response_from_buffer(size_t size, void *buffer,

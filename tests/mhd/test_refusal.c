@@ -64,6 +64,7 @@ static void a_handler_that_does_not_answer_is_answered_500(void **state) {
     server_stop(&server);
     assert_int_equal(server.handled, 2);
     assert_int_equal(server.resets, 2);
+    assert_int_equal(server.accesses, 4); /* libmicrohttpd was not kept waiting */
 }
 
 static struct arena_pool *scratch;
@@ -128,6 +129,52 @@ static void a_panic_of_a_suspended_request_that_nobody_holds_is_answered_500(voi
     client_close(&client);
     server_stop(&server);
     assert_int_equal(server.resets, 2);
+    arena_set_panic_handler(NULL, NULL);
+}
+
+/* The answer was whole when it was queued, and a suspended connection cannot be closed. */
+static enum MHD_Result suspend_answer_and_panic(struct arena_request *request, void *user) {
+    MHD_suspend_connection(arena_request_connection(request));
+    return answer_and_panic(request, user);
+}
+
+static void a_panic_after_the_answer_of_a_suspended_request_resumes_it(void **state) {
+    panics_record();
+    server_start(&server, SERVER_MODE(state), suspend_answer_and_panic, NULL);
+    client_connect(&client, server.port);
+    client_exchange(&client, GET("/panic"), 200, &reply);
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(server.resets, 1);
+    arena_set_panic_handler(NULL, NULL);
+}
+
+static struct arena_request *held;
+static int panicked;
+
+static enum MHD_Result retain_suspend_and_panic(struct arena_request *request, void *user) {
+    (void)user;
+    held = arena_request_retain(request);
+    MHD_suspend_connection(arena_request_connection(request));
+    flag_add(&panicked, 1);
+    arena_panic("somebody else has it");
+}
+
+static void a_panic_of_a_suspended_request_that_somebody_holds_leaves_it_to_them(void **state) {
+    panics_record();
+    flag_set(&panicked, 0);
+    server_start(&server, SERVER_MODE(state), retain_suspend_and_panic, NULL);
+    client_connect(&client, server.port);
+    client_send(&client, GET("/panic"));
+    AWAIT(panic_count() == 1 && flag_get(&panicked) == 1);
+    struct MHD_Connection *connection = arena_request_connection(held);
+    assert_int_equal(arena_request_respond(held, 200, NULL, "held", 4), ARENA_OK);
+    MHD_resume_connection(connection);
+    arena_request_release(held);
+    client_receive(&client, &reply);
+    assert_int_equal(reply.status, 200);
+    client_close(&client);
+    server_stop(&server);
     arena_set_panic_handler(NULL, NULL);
 }
 
@@ -227,6 +274,7 @@ static void a_body_announced_far_too_long_is_refused_unread(void **state) {
         POST("Content-Length: 1000000000000\r\n"),
         POST("Content-Length: 18446744073709551614\r\n"),
         POST("Content-Length: 10001\r\nExpect: 100-continue\r\n"),
+        POST("Transfer-Encoding: chunked\r\nContent-Length: 18446744073709551617\r\n"), /* 2^64 + 1 */
     };
     start_limited(SERVER_MODE(state));
     client_close(&client);
@@ -241,6 +289,16 @@ static void a_body_announced_far_too_long_is_refused_unread(void **state) {
     assert_int_equal(server.uploads, 0);
 }
 
+static void a_body_that_just_fits_is_asked_for(void **state) {
+    start_limited(SERVER_MODE(state));
+    client_exchange(&client, POST("Content-Length: 10000\r\nExpect: 100-continue\r\n"), 100, &reply);
+    send_filler(LIMIT_BYTES);
+    client_receive(&client, &reply);
+    assert_int_equal(reply.status, 200);
+    client_close(&client);
+    server_stop(&server);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SERVER_TEST(an_exhausted_pool_answers_503_at_once),
@@ -249,11 +307,14 @@ int main(void) {
         SERVER_TEST(a_handler_that_panics_is_answered_500),
         SERVER_TEST(a_panic_after_the_answer_closes_the_connection),
         SERVER_TEST_SUSPENDING(a_panic_of_a_suspended_request_that_nobody_holds_is_answered_500),
+        SERVER_TEST_SUSPENDING(a_panic_after_the_answer_of_a_suspended_request_resumes_it),
+        SERVER_TEST_SUSPENDING(a_panic_of_a_suspended_request_that_somebody_holds_leaves_it_to_them),
         SERVER_TEST(a_body_up_to_the_limit_is_taken_and_no_longer_one),
         SERVER_TEST(the_limit_is_one_mebibyte_unless_set),
         SERVER_TEST(a_chunked_body_over_the_limit_is_413),
         SERVER_TEST(a_body_without_end_is_cut_off),
         SERVER_TEST(a_body_announced_far_too_long_is_refused_unread),
+        SERVER_TEST(a_body_that_just_fits_is_asked_for),
     };
     return support_run("mhd refusals", tests);
 }

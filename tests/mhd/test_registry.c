@@ -218,12 +218,36 @@ static void many_open_requests_are_told_apart(void **state) {
     for (int i = 0; i < 300; i++) assert_int_equal(call(&open[i]), MHD_YES);
     for (int i = 0; i < 300; i += 2) assert_int_equal(call(&open[i]), MHD_YES);
     assert_int_equal(handled, 150);
-    for (int i = 299; i >= 0; i--) {
-        void *copy = open[i];
-        complete(&open[i]);
-        complete(&copy);
+    /* From the middle of every list, then from the ends. */
+    for (int part = 0; part < 3; part++) {
+        for (int i = 0; i < 300; i++) {
+            if (i % 3 != (part + 1) % 3) continue;
+            void *copy = open[i];
+            complete(&open[i]);
+            assert_null(open[i]);
+            complete(&copy);
+        }
     }
     end();
+}
+
+static void destroy(void *user) {
+    (void)user;
+    arena_mhd_destroy(mhd);
+}
+
+static void destroying_while_a_request_that_never_completed_is_retained_panics(void **state) {
+    (void)state;
+    panics_record();
+    begin(retain);
+    void *req_cls = NULL;
+    assert_int_equal(call(&req_cls), MHD_YES);
+    assert_int_equal(call(&req_cls), MHD_YES);
+    assert_panics(destroy, NULL, "arena_mhd_destroy");
+    assert_string_equal(arena_request_url(retained), "/simulated");
+    arena_request_release(retained);
+    end();
+    arena_set_panic_handler(NULL, NULL);
 }
 
 /* --- arguments ---------------------------------------------------------------------------------------------------- */
@@ -288,6 +312,7 @@ int main(void) {
         cmocka_unit_test(completion_with_any_code_gives_the_arena_back),
         cmocka_unit_test(requests_that_never_complete_are_found_at_the_end),
         cmocka_unit_test(many_open_requests_are_told_apart),
+        cmocka_unit_test(destroying_while_a_request_that_never_completed_is_retained_panics),
         cmocka_unit_test(access_without_its_arguments_says_no),
         cmocka_unit_test(create_refuses_what_it_does_not_understand),
     };

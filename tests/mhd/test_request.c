@@ -1,4 +1,5 @@
 /* What a handler reads from a request, clones of it, and what arena_request_respond returns. */
+#include "mhd/exchange.h"
 #include "server.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -50,13 +51,16 @@ static enum MHD_Result read_all(struct arena_request *request, void *user) {
     seen.pointer[0] = arena_request_connection(request);
     seen.pointer[1] = arena_request_context(request);
     seen.status[1] = arena_context_status(arena_request_context(request));
+    seen.status[2] = (int)request->exchange->fields->header_count;
+    seen.status[3] = (int)request->exchange->fields->argument_count;
     return server_echo(request, user);
 }
 
 static void method_url_headers_and_arguments_read_as_sent(void **state) {
     serve_once(SERVER_MODE(state), read_all,
                "GET /a%20b?n=10&n=20&empty=&flag&sp%20ace=x%26y&cut=a%00b&nul%00x=1 HTTP/1.1\r\nHost: test\r\n"
-               "Content-Type: text/x\r\nX-Twice: first\r\nX-Twice: second\r\nX-Empty:\r\n\r\n",
+               "Content-Type: text/x\r\nX-Twice-More: no\r\nX-Twi: no\r\nX-Twice: first\r\n"
+               "X-Twice: second\r\nX-Empty:\r\n\r\n",
                200);
     static const char *const expected[] = {"GET",    "/a b", "HTTP/1.1", "text/x", "first", "(null)", "10", "",
                                            "",       "(null)", "x&y",    "a",      "",      "",       "(null)"};
@@ -65,6 +69,8 @@ static void method_url_headers_and_arguments_read_as_sent(void **state) {
     assert_non_null(seen.pointer[0]);
     assert_non_null(seen.pointer[1]);
     assert_int_equal(seen.status[1], ARENA_OK);
+    assert_int_equal(seen.status[2], 7);
+    assert_int_equal(seen.status[3], 7);
 }
 
 /* --- clones ------------------------------------------------------------------------------------------------------- */
@@ -295,9 +301,12 @@ static void null_names_are_not_there(void **state) {
     assert_int_equal(seen.status[1], ARENA_EINVAL);
 }
 
+static void release(void *user) { arena_request_release(user); }
+
 static enum MHD_Result release_too_often(struct arena_request *request, void *user) {
     (void)user;
     arena_request_release(arena_request_retain(request));
+    for (int i = 0; i < 3; i++) seen.status[i] = arena_protect(release, request);
     arena_request_release(request); /* panics: 500 */
     return MHD_YES;
 }
@@ -305,7 +314,8 @@ static enum MHD_Result release_too_often(struct arena_request *request, void *us
 static void releasing_more_often_than_retained_panics(void **state) {
     panics_record();
     serve_once(SERVER_MODE(state), release_too_often, GET("/x"), 500);
-    assert_int_equal(panic_count(), 1);
+    assert_int_equal(panic_count(), 4);
+    for (int i = 0; i < 3; i++) assert_int_equal(seen.status[i], ARENA_EPANIC);
     arena_set_panic_handler(NULL, NULL);
 }
 
