@@ -87,8 +87,8 @@ struct arena_head {
 };
 
 /* A burst: the window held in the caller's registers.  Between begin and end only the burst allocates from the arena.
- * What it wrote counts as live, and in arena_used, once it is committed: by end, or when a window is used up.  A
- * burst left without end is taken back by the arena's next call, and what it wrote is cleared. */
+ * What it wrote counts as live, and in arena_used, once end has committed it.  A burst left without end is taken back by
+ * the arena's next allocation or reset, and what it wrote is cleared. */
 struct arena_burst {
     char *cursor;
     char *limit;
@@ -103,8 +103,8 @@ ARENA_API void *arena_burst_put(struct arena_burst *burst, const void *value);
 /* Closes the burst: what it wrote is live.  Panics where the burst is not the arena's open one. */
 ARENA_API void arena_burst_end(struct arena *arena, struct arena_burst *burst);
 
-/* For the inline forms of the typed face: commits what lies below `cursor` and opens the next window.  The new cursor,
- * and its limit in *limit; both equal when the arena is full. */
+/* For the inline forms of the typed face: opens the next window, at `cursor`.  The cursor again, and the limit in *limit;
+ * both equal when nothing is left. */
 ARENA_API ARENA_COLD char *arena_burst_more(struct arena *arena, char *cursor, char **limit);
 
 ARENA_END_DECLS

@@ -73,11 +73,14 @@ bool locals_leave(struct local_owner *owner, bool (*may_leave)(struct local_owne
             struct local *local = entry_of(at, owner);
             if (local != NULL) memset(local, 0, sizeof *local);
         }
-        registry.free[registry.free_count++] = owner->index;
+        if (owner->index != UINT32_MAX) registry.free[registry.free_count++] = owner->index;
     }
     mutex_unlock(&registry.mutex);
     return leaves;
 }
+
+void locals_lock(void) { mutex_lock(&registry.mutex); }
+void locals_unlock(void) { mutex_unlock(&registry.mutex); }
 
 /* --- threads ------------------------------------------------------------------------------------------------------ */
 

@@ -11,7 +11,7 @@
  *   for locals_leave, whose caller sees to it (no call on the owner runs beside it).
  *   At its end a thread hands its entries back under the mutex; an owner that ends clears them under the mutex: so each
  *   entry is claimed by exactly one of the two.
- *   Order: registry first; flush may push to lock-free stacks, and takes no lock.
+ *   Order: registry first, then gate, then waiter.
  */
 #ifndef API_LOCALS_H
 #define API_LOCALS_H
@@ -39,9 +39,14 @@ struct local {
 /* false: no memory. */
 bool locals_join(struct local_owner *owner, void (*flush)(struct local_owner *owner, struct local *local));
 
-/* Ends the owner's share in every thread, if may_leave, told how many items the threads keep, agrees; it is called once,
+/* Ends the owner's share in every thread (an owner that never joined has index UINT32_MAX, and none), if may_leave, told how many items the threads keep, agrees; it is called once,
  * with the registry locked, so that no thread ends meanwhile.  NULL agrees.  false: it did not, and nothing has changed. */
 bool locals_leave(struct local_owner *owner, bool (*may_leave)(struct local_owner *owner, uint64_t kept));
+
+/* For what an ending thread gives back outside of flush: it may do so beside the owner's end, so both are locked out of
+ * each other's way. */
+void locals_lock(void);
+void locals_unlock(void);
 
 /* Makes this thread's entry.  NULL: no memory, or the thread is past its end. */
 struct local *locals_make(struct thread_state *state, struct local_owner *owner) COLD;

@@ -181,12 +181,25 @@ static COLD void put_slow(struct arena_pool *pool, struct thread_state *state, s
     }
 }
 
+/* An ending thread gives back what a longjmp left out.  The pool may be destroyed beside it: once it sees the arena in
+ * the store, and not before. */
+static COLD void put_exiting(struct arena_pool *pool, struct pool_arena *arena) {
+    locals_lock();
+    store_put(pool, arena);
+    if (pool->limited) gate_leave(&pool->gate);
+    locals_unlock();
+}
+
 /* Takes an arena back. */
 static inline void put(struct pool_arena *arena, struct thread_state *state) {
     struct arena_pool *pool = arena->pool;
     slots_reset(&arena->slots);
     slots_seal(&arena->slots);
     arena->state = POOL_IDLE;
+    if (UNLIKELY(state->exiting)) {
+        put_exiting(pool, arena);
+        return;
+    }
     struct local *local = locals_find(state, &pool->owner);
     if (LIKELY(local != NULL)) {
         if (UNLIKELY(local->count >= CACHE_MOST)) cache_shrink(pool, local, CACHE_MOST - BATCH);
@@ -416,7 +429,7 @@ static bool all_idle(struct local_owner *owner, uint64_t kept) {
 
 int arena_pool_destroy(struct arena_pool *pool) {
     if (pool == NULL) return ARENA_OK;
-    if (!(pool->limited ? all_idle(&pool->owner, 0) : locals_leave(&pool->owner, all_idle))) return ARENA_EBUSY;
+    if (!locals_leave(&pool->owner, all_idle)) return ARENA_EBUSY;
     for (uint32_t index = 1; index <= pool->table.count; index++) {
         struct pool_arena *arena = stack_table_at(&pool->table, index)->item;
         if (arena == NULL) continue;

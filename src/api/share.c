@@ -18,8 +18,7 @@
 static void orphan(struct local_owner *owner, struct local *local) {
     (void)owner;
     struct share *share = local->items;
-    /* Partner: adopt.  NULL when the thread ended before it got one. */
-    if (share != NULL) atomic_u32_store(&share->owned, 0, release);
+    atomic_u32_store(&share->owned, 0, release); /* partner: adopt */
 }
 
 bool shares_start(struct shares *shares, struct arena *slots, bool wanted) {
@@ -135,6 +134,7 @@ static struct share *join(struct shares *shares) {
     if (local == NULL) return NULL;
     if (local->items == NULL) local->items = adopt(shares);
     if (local->items == NULL) local->items = make(shares);
+    if (local->items == NULL) local->serial = 0; /* an entry without a share is none */
     return local->items;
 }
 
@@ -150,8 +150,11 @@ static bool lend(struct shares *shares, struct share *share, char **from, char *
 void *shares_refill(struct shares *shares, const void *value) {
     struct share *share = join(shares);
     if (share == NULL) {
+        shares->slots->sealed = false;
         void *slot = slots_take_slow(shares->slots, value);
-        return slot == NULL && shares_revoke(shares) ? slots_take_slow(shares->slots, value) : slot;
+        if (slot == NULL && shares_revoke(shares)) slot = slots_take_slow(shares->slots, value);
+        slots_seal(shares->slots);
+        return slot;
     }
     end_chunk(shares, share);
     char *from;

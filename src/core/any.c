@@ -45,7 +45,7 @@ static bool identical(const struct arena_type *left, const struct arena_type *ri
 
 /* The entry that holds `type`, or the free one where it belongs. */
 static const struct arena_type **entry_for(const struct type_set *set, const struct arena_type *type) {
-    size_t at = type_hash(type) & (set->size - 1);
+    size_t at = (size_t)type_key(type) & (set->size - 1);
     while (set->entries[at] != NULL && !identical(set->entries[at], type)) at = (at + 1) & (set->size - 1);
     return &set->entries[at];
 }

@@ -16,18 +16,33 @@ static inline bool type_same(const struct arena_type *left, const struct arena_t
                              (left->name == right->name || strcmp(left->name, right->name) == 0));
 }
 
-/* Equal for types that are the same.  FNV-1a over the name (Fowler, Noll and Vo), then size and alignment. */
-static inline uint32_t type_hash(const struct arena_type *type) {
-    uint32_t hash = 2166136261u;
-    for (const char *at = type->name; *at != 0; at++) hash = (hash ^ (unsigned char)*at) * 16777619u;
-    return (hash ^ (uint32_t)type->size) * 16777619u ^ (uint32_t)type->align;
+static inline uint64_t type_mix(uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15); /* 2^64 divided by the golden ratio: Knuth, volume 3 */
+    return hash ^ hash >> 32;
 }
 
-/* Equal for types that are the same, and cheap: the first letters of the name, mixed with size and alignment. */
+/* `size` <= 8 bytes of text as one number: the same for the same text of the same size.  Overlapping loads, because a
+ * copy of unknown size is a call. */
+static inline uint64_t type_word(const char *text, size_t size) {
+    if (size >= 4) {
+        uint32_t first;
+        uint32_t last;
+        memcpy(&first, text, sizeof first);
+        memcpy(&last, text + size - 4, sizeof last);
+        return first | (uint64_t)last << 32;
+    }
+    if (size == 0) return 0;
+    const unsigned char *bytes = (const unsigned char *)text;
+    return bytes[0] | (uint64_t)bytes[size / 2] << 8 | (uint64_t)bytes[size - 1] << 16;
+}
+
+/* A hash of name, size and alignment: equal for types that are the same, hardly ever for others. */
 static inline uint64_t type_key(const struct arena_type *type) {
-    uint64_t key = 0;
-    for (int i = 0; i < 8 && type->name[i] != 0; i++) key = key << 8 | (unsigned char)type->name[i];
-    return key + type->size * UINT64_C(0x9e3779b97f4a7c15) + type->align;
+    const char *name = type->name;
+    size_t length = strlen(name);
+    uint64_t hash = type_mix(length, type->size);
+    for (; length > 8; length -= 8, name += 8) hash = type_mix(hash, type_word(name, 8));
+    return type_mix(hash, type_word(name, length) + type->align);
 }
 
 /* Bytes that a copy takes: the descriptor, then the text of its name. */

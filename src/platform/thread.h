@@ -27,6 +27,7 @@ struct thread_state {
     uint32_t local_count;         /* entries of locals */
     uint32_t number;              /* sync/gate.c: unlike that of any other thread, living or not; 0: none yet */
     bool armed;                   /* the exit hook will run */
+    bool exiting;                 /* the exit hook is running */
     bool exited;                  /* the exit hook has run */
     bool unwinding;               /* platform/panic.c: a panic is leaving scopes */
     bool handling;                /* platform/panic.c: the handler is running */

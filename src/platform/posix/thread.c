@@ -13,7 +13,9 @@ static bool key_made;
 
 static void thread_ending(void *argument) {
     struct thread_state *state = argument;
+    state->exiting = true;
     thread_exit_hook(state);
+    state->exiting = false;
     state->armed = false;
     state->exited = true;
 }
