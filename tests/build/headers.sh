@@ -1,0 +1,38 @@
+#!/bin/sh
+# Compiles each public header alone, first and twice, in C11 and in C++17, with each compiler that is here.
+#
+#   headers.sh INCLUDE_DIR BUILD_INCLUDE_DIR HEADER...
+set -eu
+include=$1
+generated=$2
+shift 2
+warnings='-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wundef -Wcast-align -Wwrite-strings -Werror'
+compiled=0
+failed=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# compile COMPILER LANGUAGE STANDARD
+compile() {
+    command -v "$1" >"$work/which" 2>&1 || return 0
+    for header in "$@"; do
+        case $header in *.h) ;; *) continue ;; esac
+        printf '#include <arena/%s>\n#include <arena/%s>\nint main(void);\nint main(void) { return 0; }\n' \
+            "$header" "$header" >"$work/alone"
+        # shellcheck disable=SC2086 # several words
+        if "$1" -x "$2" "-std=$3" $warnings -I"$include" -I"$generated" -c -o "$work/alone.o" "$work/alone"; then
+            compiled=$((compiled + 1))
+        else
+            echo "$header does not compile alone: $1 -std=$3" >&2
+            failed=$((failed + 1))
+        fi
+    done
+}
+
+for compiler in "${CC:-cc}" gcc clang clang-19; do compile "$compiler" c c11 "$@"; done
+for compiler in "${CXX:-c++}" g++ clang++ clang++-19; do
+    compile "$compiler" c++ c++17 "$@"
+    compile "$compiler" c++ c++20 "$@"
+done
+echo "$compiled compilations, $failed failed"
+[ "$compiled" -gt 0 ] && [ "$failed" -eq 0 ]

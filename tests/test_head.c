@@ -1,0 +1,85 @@
+/* The layouts that programs are compiled with: the head of struct arena, which the inline path works on, and the structs
+ * that callers fill in.  A change here breaks every program that was compiled before. */
+#include "support.h"
+
+#include <arena/arena.h>
+
+static void the_head_is_two_words(void **state) {
+    (void)state;
+    assert_int_equal(sizeof(struct arena_head), 2 * sizeof(char *));
+    assert_int_equal(offsetof(struct arena_head, cursor), 0);
+    assert_int_equal(offsetof(struct arena_head, limit), sizeof(char *));
+}
+
+/* What the library writes into the first two words of an arena is a window of whole free slots, and what inline code
+ * takes out of it counts. */
+static void an_arena_begins_with_its_head(void **state) {
+    (void)state;
+    struct arena *arena = NULL;
+    assert_int_equal(arena_create(ARENA_TYPE(int64_t), 8, &arena), ARENA_OK);
+    int64_t first_value = 1;
+    int64_t *first = arena_alloc(arena, &first_value);
+    struct arena_head *head = (struct arena_head *)(void *)arena;
+    assert_non_null(head->cursor);
+    assert_true(head->cursor <= head->limit);
+    if (support_checked()) {
+        assert_ptr_equal(head->cursor, head->limit); /* closed, so that the library marks each slot */
+    } else {
+        assert_ptr_equal(head->cursor, first + 1);
+        assert_ptr_equal(head->limit, first + 8);
+        int64_t *second = (int64_t *)(void *)head->cursor;
+        head->cursor += sizeof *second;
+        *second = 2;
+        assert_int_equal(arena_used(arena), 2);
+        assert_int_equal(arena_remaining(arena), 6);
+        int64_t third_value = 3;
+        assert_ptr_equal(arena_alloc(arena, &third_value), first + 2);
+    }
+    arena_reset(arena);
+    int64_t *again = arena_alloc(arena, NULL);
+    assert_ptr_equal(again, first);
+    assert_int_equal(*again, 0);
+    arena_destroy(arena);
+}
+
+static void descriptors_keep_their_layout(void **state) {
+    (void)state;
+    assert_int_equal(offsetof(struct arena_type, name), 0);
+    assert_int_equal(offsetof(struct arena_type, size), sizeof(void *));
+    assert_int_equal(offsetof(struct arena_type, align), sizeof(void *) + sizeof(size_t));
+    assert_int_equal(offsetof(struct arena_type, drop), sizeof(void *) + 2 * sizeof(size_t));
+    assert_int_equal(sizeof(struct arena_type), 2 * sizeof(void *) + 2 * sizeof(size_t));
+    assert_int_equal(arena_type_size(), sizeof(struct arena_type));
+    assert_int_equal(arena_type_align(), _Alignof(struct arena_type));
+}
+
+static void options_begin_with_their_size(void **state) {
+    (void)state;
+    assert_int_equal(offsetof(struct arena_options, struct_size), 0);
+    assert_int_equal(offsetof(struct arena_options, clear), sizeof(size_t));
+    assert_int_equal(offsetof(struct arena_options, flags), sizeof(size_t) + 4);
+    assert_int_equal(offsetof(struct arena_pool_options, struct_size), 0);
+    assert_int_equal(offsetof(struct arena_pool_options, max_arenas), sizeof(size_t));
+    assert_int_equal(offsetof(struct arena_pool_options, arena_options), 2 * sizeof(size_t));
+}
+
+static void bursts_and_scopes_keep_their_layout(void **state) {
+    (void)state;
+    assert_int_equal(offsetof(struct arena_burst, cursor), 0);
+    assert_int_equal(offsetof(struct arena_burst, limit), sizeof(char *));
+    assert_int_equal(offsetof(struct arena_burst, arena), 2 * sizeof(char *));
+    assert_int_equal(sizeof(struct arena_burst), 3 * sizeof(char *));
+    assert_int_equal(offsetof(struct arena_pool_scope, arena), 0);
+    assert_int_equal(sizeof(struct arena_pool_scope), sizeof(void *));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_head_is_two_words),
+        cmocka_unit_test(an_arena_begins_with_its_head),
+        cmocka_unit_test(descriptors_keep_their_layout),
+        cmocka_unit_test(options_begin_with_their_size),
+        cmocka_unit_test(bursts_and_scopes_keep_their_layout),
+    };
+    return support_run("head", tests);
+}
