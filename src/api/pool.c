@@ -247,8 +247,11 @@ static COLD int scope_begin(struct arena_pool *pool, struct arena_pool_scope *ou
     struct thread_state *state = thread_state();
     struct pool_arena *arena;
     int status = take_limited(pool, state, &arena);
-    if (status == ARENA_OK) out->arena = scope_start(state, arena);
-    return status;
+    if (status != ARENA_OK) return status;
+    /* The thread's end is where a scope ends that a longjmp leaves behind; a cache has armed this thread already. */
+    (void)thread_exit_arm(state);
+    out->arena = scope_start(state, arena);
+    return ARENA_OK;
 }
 
 /* For platform/scope.h, and from scope_end. */
