@@ -49,6 +49,8 @@ bool support_checked(void) { return WITH_ASAN || on_valgrind(); }
 
 bool support_slow(void) { return support_checked() || WITH_SLOW_SANITIZER; }
 
+bool support_cancellable(void) { return !WITH_ASAN; }
+
 size_t support_rounds(size_t many, size_t few) { return support_slow() ? few : many; }
 
 size_t support_resident_bytes(void) {

@@ -36,6 +36,10 @@ bool support_checked(void);
 /* Is any checker watching that makes every access slow or the address space small (the above, or ThreadSanitizer)? */
 bool support_slow(void);
 
+/* Can threads be cancelled through frames of this program and of a library built like it?  AddressSanitizer leaves the
+ * marks of frames that a cancellation unwinds on the stack, and stumbles over them later. */
+bool support_cancellable(void);
+
 /* `many` as a rule, `few` where support_slow(). */
 size_t support_rounds(size_t many, size_t few);
 

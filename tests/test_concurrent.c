@@ -1027,6 +1027,7 @@ static void acquirers_get_the_gate_in_the_order_they_came(void **state) {
 
 static void killed_waiters_leave_the_gate_usable(void **state) {
     (void)state;
+    if (!support_cancellable()) skip();
     BOTH_KINDS(flags) {
         for (int operation = 0; operation < ALL_OPERATIONS; operation++) {
             struct arena_concurrent *arena = make(8, flags);
@@ -1057,6 +1058,7 @@ static void killed_waiters_leave_the_gate_usable(void **state) {
 
 static void kill_races_with_the_grant(void **state) {
     (void)state;
+    if (!support_cancellable()) skip();
     BOTH_KINDS(flags) {
         size_t rounds = support_rounds(300, 30);
         struct arena_concurrent *arena = make(100000, flags);

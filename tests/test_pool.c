@@ -499,9 +499,12 @@ static void check_way_out(enum way way, int depth, bool other_pools) {
     }
 }
 
+static bool cancels(enum way way) { return way == CANCEL || way == ASYNC_CANCEL; }
+
 #define WAY_TEST(name, way)                                                                                            \
     static void name(void **state) {                                                                                   \
         (void)state;                                                                                                   \
+        if (cancels(way) && !support_cancellable()) skip();                                                            \
         for (int depth = 1; depth <= 3; depth++) {                                                                     \
             check_way_out(way, depth, false);                                                                          \
             check_way_out(way, depth, true);                                                                           \
@@ -519,19 +522,22 @@ static void wait_to_be_cancelled(struct arena *arena, void *user) {
     int value = 5;
     arena_alloc(arena, &value);
     flag_set(&self->reached, 1);
-    for (;;) sleep_ms(1000);
+    for (;;) { /* not asleep: ThreadSanitizer loses its way when a thread is cancelled inside one of its functions */
+        pthread_testcancel();
+        sched_yield();
+    }
 }
 
 static void execute_waiting(struct worker *self) { (void)arena_pool_execute(self->user, wait_to_be_cancelled, self); }
 
 static void cancellation_from_outside_resets_the_arena(void **state) {
     (void)state;
+    if (!support_cancellable()) skip();
     struct arena_pool *pool = make(&noted, 4);
     struct worker worker;
     log_clear();
     worker_start(&worker, execute_waiting, pool, 0);
     AWAIT(flag_get(&worker.reached));
-    assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY);
     pthread_cancel(worker.thread);
     worker_join(&worker);
     assert_true(worker.cancelled);
@@ -711,6 +717,7 @@ static void every_way_out_gives_the_place_back(void **state) {
     assert_int_equal(arena_pool_create_with(&noted, 4, &options, &leave.pools[0]), ARENA_OK);
     panics_record();
     for (int way = RETURN; way < WAYS; way++) {
+        if (cancels((enum way)way) && !support_cancellable()) continue;
         leave.way = (enum way)way;
         leave.level = 0;
         struct worker worker;
@@ -800,6 +807,7 @@ static void ended_context_fails_checkout_in_any_case(void **state) {
 
 static void killed_waiter_loses_no_place(void **state) {
     (void)state;
+    if (!support_cancellable()) skip();
     struct limited limited = {make_limited(1), NULL};
     struct arena *only = check_out(limited.pool);
     struct worker killed;
