@@ -1,0 +1,106 @@
+"""The generated declarations as cffi reads them: every function is found in the library, and a few do their work.
+
+    test_cffi.py CDEF LIBARENA [CDEF_MHD LIBARENA_MHD]
+"""
+import re
+import sys
+import unittest
+
+from cffi import FFI
+
+ARGUMENTS = sys.argv[1:]
+del sys.argv[1:]
+
+
+def opened(cdefs, library):
+    ffi = FFI()
+    for cdef in cdefs:
+        with open(cdef, encoding="utf-8") as file:
+            ffi.cdef(file.read())
+    return ffi, ffi.dlopen(library)
+
+
+ffi, lib = opened(ARGUMENTS[:1], ARGUMENTS[1])
+
+
+def made(create, *arguments, kind="struct arena *"):
+    out = ffi.new(kind + "[1]")
+    status = create(*arguments, out)
+    assert status == lib.ARENA_OK, ffi.string(lib.arena_strerror(status))
+    return out[0]
+
+
+class Declarations(unittest.TestCase):
+    def functions(self, path):
+        with open(path, encoding="utf-8") as file:
+            names = re.findall(r"^[^{}/]*?\b(arena_\w+)\(", file.read(), flags=re.MULTILINE)
+        self.assertGreater(len(names), 10)
+        return names
+
+    def test_every_function_is_in_the_library(self):
+        for name in self.functions(ARGUMENTS[0]):
+            self.assertTrue(callable(getattr(lib, name)), name)
+
+    def test_every_function_of_the_binding_is_in_its_library(self):
+        if len(ARGUMENTS) < 4:
+            self.skipTest("built without the HTTP binding")
+        _, mhd = opened([ARGUMENTS[0], ARGUMENTS[2]], ARGUMENTS[3])
+        for name in self.functions(ARGUMENTS[2]):
+            if name != "arena_mhd_handler":
+                self.assertTrue(callable(getattr(mhd, name)), name)
+        self.assertEqual(mhd.arena_mhd_create(ffi.NULL, ffi.NULL, ffi.NULL, ffi.NULL), lib.ARENA_EINVAL)
+
+    def test_layouts_are_the_library_s(self):
+        self.assertEqual(ffi.sizeof("struct arena_type"), lib.arena_type_size())
+        self.assertEqual(ffi.alignof("struct arena_type"), lib.arena_type_align())
+        self.assertEqual(ffi.sizeof("struct arena_head"), 2 * ffi.sizeof("void *"))
+        self.assertEqual(lib.ARENA_ANY_MAX, lib.arena_any_max())
+        self.assertEqual([lib.ARENA_EINVAL, lib.ARENA_EPANIC, lib.ARENA_GATE_ONLY], [-1, -8, 4])
+
+
+class Use(unittest.TestCase):
+    def setUp(self):
+        self.name = ffi.new("char[]", b"int")
+        self.type = ffi.new("struct arena_type *", [self.name, ffi.sizeof("int"), ffi.alignof("int"), ffi.NULL])
+
+    def test_arena(self):
+        arena = made(lib.arena_create, self.type, 4)
+        first = ffi.cast("int *", lib.arena_try_alloc(arena, ffi.new("int *", 10)))
+        second = ffi.cast("int *", lib.arena_try_alloc(arena, ffi.new("int *", 20)))
+        self.assertEqual((first[0], second[0]), (10, 20))
+        slab = ffi.cast("int *", lib.arena_try_alloc_slab(arena, 2))
+        self.assertEqual((slab[0], slab[1]), (0, 0))
+        self.assertEqual(lib.arena_try_alloc(arena, ffi.NULL), ffi.NULL)
+        lib.arena_reset(arena)
+        self.assertEqual(lib.arena_remaining(arena), 4)
+        self.assertEqual(ffi.cast("int *", lib.arena_try_alloc(arena, ffi.new("int *", 30))), first)
+        lib.arena_destroy(arena)
+
+    def test_options(self):
+        options = ffi.new("struct arena_options *", [ffi.sizeof("struct arena_options"), lib.ARENA_CLEAR_ON_HANDOUT, 0])
+        arena = made(lib.arena_create_with, self.type, 4, options)
+        self.assertEqual(lib.arena_cap(arena), 4)
+        lib.arena_destroy(arena)
+
+    def test_callbacks(self):
+        pool = made(lib.arena_pool_create, self.type, 8, kind="struct arena_pool *")
+        seen = []
+
+        @ffi.callback("void(struct arena *, void *)")
+        def action(arena, _user):
+            seen.append(lib.arena_cap(arena))
+
+        self.assertEqual(lib.arena_pool_execute(pool, action, ffi.NULL), lib.ARENA_OK)
+        self.assertEqual(seen, [8])
+        self.assertEqual(lib.arena_pool_destroy(pool), lib.ARENA_OK)
+
+    def test_context_carries_an_arena(self):
+        arena = made(lib.arena_create, self.type, 1)
+        context = made(lib.arena_inject, ffi.NULL, arena, kind="struct arena_context *")
+        self.assertEqual(made(lib.arena_extract, context, self.type), arena)
+        lib.arena_context_release(context)
+        lib.arena_destroy(arena)
+
+
+if __name__ == "__main__":
+    unittest.main()
