@@ -1,0 +1,309 @@
+/* sync/gate.c, with sync/cancel.c and sync/waiter.c below it: mutual exclusion, no permit lost or made, and each way a
+ * wait can end against each way a permit can come. */
+#include "engine.h"
+#include "platform/sync.h"
+#include "platform/thread.h"
+#include "sync/cancel.h"
+#include "sync/gate.h"
+#include "sync/waiter.h"
+
+#include <arena/base.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+void thread_exit_hook(struct thread_state *state) { waiter_recycle(state); } /* the library's is in src/api */
+
+static struct gate gate;
+static struct cancel_node node, other;
+static uint32_t inside; /* plain: two inside at once are a data race */
+static int status[MODEL_THREADS + 1];
+
+static void setup_permits(uint32_t permits) {
+    model_check(gate_init(&gate, permits));
+    model_check(cancel_start(&node, NULL, INT64_MAX));
+    model_check(cancel_start(&other, NULL, INT64_MAX));
+}
+static void setup(void) { setup_permits(1); }
+static void setup_two(void) { setup_permits(2); }
+static void setup_held(void) {
+    setup();
+    model_check(gate_enter(&gate, NULL) == ARENA_OK);
+}
+
+/* All permits are back, nobody is queued, and no record is in a list. */
+static void check_whole(void) {
+    model_check(gate_idle(&gate));
+    model_check(gate.first == NULL && gate.last == NULL);
+    model_check(node.waiters == NULL && other.waiters == NULL);
+    gate_finish(&gate);
+    cancel_finish(&node);
+    cancel_finish(&other);
+}
+
+static void use_under(struct cancel_node *under) {
+    int got = gate_enter(&gate, under);
+    status[model_thread()] = got;
+    if (got != ARENA_OK)
+        return;
+    inside++;
+    gate_leave(&gate);
+}
+
+static void use(void) { use_under(NULL); }
+static void use_node(void) { use_under(&node); }
+static void use_twice(void) {
+    use();
+    use();
+}
+static void use_shared(void) {
+    int got = gate_enter(&gate, NULL);
+    model_check(got == ARENA_OK);
+    gate_leave(&gate);
+}
+static void try_use(void) {
+    if (!gate_try_enter(&gate))
+        return;
+    status[model_thread()] = 1;
+    inside++;
+    gate_leave(&gate);
+}
+static void cancel(void) { cancel_trigger(&node); }
+static void leave(void) { gate_leave(&gate); }
+static void cancel_then_leave(void) {
+    cancel_trigger(&node);
+    gate_leave(&gate);
+}
+static void cancel_thread_2(void) { model_cancel(2); }
+static void nothing(void) {}
+
+static void finish_two(void) {
+    model_check(inside == 2 && status[1] == ARENA_OK && status[2] == ARENA_OK);
+    check_whole();
+}
+static void finish_three(void) {
+    model_check(inside == 3);
+    check_whole();
+}
+static void finish_try(void) {
+    model_check(status[1] == ARENA_OK && inside == 1 + (uint32_t)status[2]);
+    model_outcome("%u", inside);
+    check_whole();
+}
+static const char *const outcomes_try[] = {"1", "2", NULL};
+
+/* T2 waited under the node. */
+static void finish_cancelled(void) {
+    model_check(status[2] == ARENA_OK || status[2] == ARENA_ECANCELED);
+    model_outcome("%d", status[2]);
+    check_whole();
+}
+static const char *const outcomes_cancelled[] = {"0", "-4", NULL};
+static const char *const outcomes_only_cancelled[] = {"-4", NULL};
+static void finish_cancelled_held(void) {
+    model_check(status[2] == ARENA_ECANCELED);
+    model_check(!gate_idle(&gate));
+    gate_leave(&gate);
+    check_whole();
+}
+
+/* T1 waits under the node and T2 without one, behind or before it; the holder leaves once. */
+static void finish_next(void) {
+    model_check(status[2] == ARENA_OK);
+    model_outcome("%d", status[1]);
+    check_whole();
+}
+
+/* --- deadlines: of the node, at 5 ms --------------------------------------------------------------------------------- */
+
+static const int64_t times_deadline[] = {1000, 5000000, 0};
+static void setup_deadline(void) {
+    model_check(gate_init(&gate, 1));
+    model_check(cancel_start(&node, NULL, 5000000));
+    model_check(cancel_start(&other, NULL, INT64_MAX));
+    model_check(gate_enter(&gate, NULL) == ARENA_OK);
+}
+static void finish_deadline_held(void) {
+    model_check(status[2] == ARENA_ETIMEDOUT);
+    gate_leave(&gate);
+    check_whole();
+}
+static void finish_deadline(void) {
+    model_check(status[2] == ARENA_OK || status[2] == ARENA_ETIMEDOUT);
+    model_outcome("%d", status[2]);
+    check_whole();
+}
+static const char *const outcomes_deadline[] = {"0", "-5", NULL};
+static void finish_deadline_cancel(void) {
+    model_check(status[2] == ARENA_ECANCELED || status[2] == ARENA_ETIMEDOUT);
+    model_check(cancel_status(&node) == status[2]);
+    model_outcome("%d", status[2]);
+    gate_leave(&gate);
+    check_whole();
+}
+static const char *const outcomes_deadline_cancel[] = {"-4", "-5", NULL};
+
+/* --- hand-over after 1 ms -------------------------------------------------------------------------------------------- */
+
+static const int64_t times_handoff[] = {1000, 1000 + GATE_HANDOFF_NS, 0};
+
+/* A permit granted to a waiter that is cancelled goes on to the next. */
+static void finish_granted(void) {
+    model_check(status[2] == ARENA_OK || status[2] == ARENA_ECANCELED);
+    model_check(inside == (status[2] == ARENA_OK ? 1u : 0u));
+    check_whole();
+}
+
+/* --- the holder's mark ------------------------------------------------------------------------------------------------ */
+
+static void use_marked(void) {
+    model_check(!gate_held_by_me(&gate));
+    model_check(gate_enter(&gate, NULL) == ARENA_OK);
+    gate_set_holder(&gate);
+    model_check(gate_held_by_me(&gate));
+    inside++;
+    gate_clear_holder(&gate);
+    gate_leave(&gate);
+    model_check(!gate_held_by_me(&gate));
+}
+static void look_marked(void) {
+    model_check(!gate_held_by_me(&gate));
+    model_check(!gate_held_by_me(&gate));
+}
+static void finish_marked(void) {
+    model_check(inside == 2);
+    check_whole();
+}
+static void finish_whole(void) { check_whole(); }
+
+/* Who finds the gate idle sees what was done under it. */
+static void leave_counted(void) {
+    inside = 1;
+    gate_leave(&gate);
+}
+static void look_idle(void) {
+    if (gate_idle(&gate))
+        model_outcome("%u", inside);
+}
+static const char *const outcomes_one[] = {"1", NULL};
+
+/* --- no memory for a record: the waiter polls ------------------------------------------------------------------------ */
+
+static void use_without_memory(void) {
+    model_fail_allocation(1);
+    use();
+}
+static void use_node_without_memory(void) {
+    model_fail_allocation(1);
+    use_node();
+}
+
+/* Cancelled threads never come back from gate_enter. */
+static void finish_thread_cancelled(void) {
+    model_check(status[2] == 99 || status[2] == ARENA_OK);
+    model_check(inside == (status[2] == ARENA_OK ? 1u : 0u));
+    model_outcome("%d", status[2]);
+    check_whole();
+}
+static const char *const outcomes_thread_cancelled[] = {"99", "0", NULL};
+static void finish_thread_cancelled_held(void) {
+    model_check(status[2] == 99);
+    gate_leave(&gate);
+    check_whole();
+}
+static void setup_cancelled_waiter(void) {
+    setup_held();
+    status[2] = 99;
+}
+
+static const struct model_scenario scenarios[] = {
+    {.name = "gate.exclusion", .setup = setup, .threads = {use, use}, .finish = finish_two, .spurious = 1},
+    {.name = "gate.exclusion.spinning",
+     .setup = setup,
+     .threads = {use, use},
+     .finish = finish_two,
+     .processors = 2},
+    {.name = "gate.exclusion.again", .setup = setup, .threads = {use_twice, use}, .finish = finish_three},
+    {.name = "gate.exclusion.three", .setup = setup, .threads = {use, use, use}, .finish = finish_three, .slow = true},
+    {.name = "gate.two-permits", .setup = setup_two, .threads = {use_shared, use_shared, use_shared},
+     .finish = finish_whole},
+    {.name = "gate.try", .setup = setup, .threads = {use, try_use}, .finish = finish_try, .outcomes = outcomes_try},
+    {.name = "gate.idle",
+     .setup = setup_held,
+     .threads = {leave_counted, look_idle},
+     .finish = finish_whole,
+     .outcomes = outcomes_one},
+    {.name = "gate.mark", .setup = setup, .threads = {use_marked, use_marked}, .finish = finish_marked},
+    {.name = "gate.mark.stranger", .setup = setup, .threads = {use_marked, look_marked}, .finish = finish_whole},
+    {.name = "gate.cancel.held",
+     .setup = setup_held,
+     .threads = {cancel, use_node},
+     .finish = finish_cancelled_held,
+     .spurious = 1},
+    {.name = "gate.cancel.grant",
+     .setup = setup_held,
+     .threads = {cancel_then_leave, use_node},
+     .finish = finish_cancelled,
+     .outcomes = outcomes_only_cancelled},
+    {.name = "gate.cancel.grant.three",
+     .setup = setup_held,
+     .threads = {leave, use_node, cancel},
+     .finish = finish_cancelled,
+     .outcomes = outcomes_cancelled},
+    {.name = "gate.cancel.next",
+     .setup = setup_held,
+     .threads = {use_node, use, cancel_then_leave},
+     .finish = finish_next,
+     .slow = true},
+    {.name = "gate.deadline.held",
+     .setup = setup_deadline,
+     .threads = {nothing, use_node},
+     .finish = finish_deadline_held,
+     .times = times_deadline,
+     .spurious = 1},
+    {.name = "gate.deadline.grant",
+     .setup = setup_deadline,
+     .threads = {leave, use_node},
+     .finish = finish_deadline,
+     .times = times_deadline,
+     .outcomes = outcomes_deadline},
+    {.name = "gate.deadline.cancel",
+     .setup = setup_deadline,
+     .threads = {cancel, use_node},
+     .finish = finish_deadline_cancel,
+     .times = times_deadline,
+     .outcomes = outcomes_deadline_cancel},
+    {.name = "gate.hand-over",
+     .setup = setup_held,
+     .threads = {leave, use},
+     .finish = finish_whole,
+     .times = times_handoff,
+     .spurious = 1},
+    {.name = "gate.hand-over.newcomer",
+     .setup = setup,
+     .threads = {use_twice, use},
+     .finish = finish_three,
+     .times = times_handoff},
+    {.name = "gate.hand-over.cancel",
+     .setup = setup_held,
+     .threads = {leave, use_node, cancel},
+     .finish = finish_granted,
+     .times = times_handoff,
+     .slow = true},
+    {.name = "gate.thread-cancel",
+     .setup = setup_cancelled_waiter,
+     .threads = {leave, use_node, cancel_thread_2},
+     .finish = finish_thread_cancelled,
+     .times = times_handoff,
+     .outcomes = outcomes_thread_cancelled},
+    {.name = "gate.thread-cancel.held",
+     .setup = setup_cancelled_waiter,
+     .threads = {cancel_thread_2, use_node},
+     .finish = finish_thread_cancelled_held},
+    {.name = "gate.no-memory", .setup = setup, .threads = {use, use_without_memory}, .finish = finish_two},
+    {.name = "gate.no-memory.cancel",
+     .setup = setup_held,
+     .threads = {cancel, use_node_without_memory},
+     .finish = finish_cancelled_held},
+};
+
+int main(int argc, char **argv) { return model_main(argc, argv, scenarios, COUNT(scenarios)); }
