@@ -1,0 +1,272 @@
+/* api/pool.c with api/locals.c: an arena belongs to one at a time and comes back empty; what a thread keeps is taken
+ * back exactly once, by the end of the thread or by the end of the pool; a limit loses no place. */
+#include "engine.h"
+#include "platform/sync.h"
+#include "platform/thread.h"
+
+#include <arena/arena.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct arena_type number_type = {"number", sizeof(unsigned), _Alignof(unsigned), NULL};
+static struct arena_pool *pool;
+static struct arena *held[32];
+static struct arena_context *context;
+static struct atomic_u32 done;
+static int status[MODEL_THREADS + 1];
+static struct atomic_ptr handed;
+
+static void make(size_t most, struct arena_pool **out) {
+    struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = most};
+    model_check(arena_pool_create_with(&number_type, 4, &options, out) == ARENA_OK);
+}
+static void setup(void) { make(0, &pool); }
+static void setup_limited(void) { make(1, &pool); }
+static void end_pool(void) { model_check(arena_pool_destroy(pool) == ARENA_OK); }
+static void setup_stored(void) {
+    setup(); /* two idle arenas in the main thread's cache go to the shared store as its cache overflows */
+    for (unsigned i = 0; i < 17; i++)
+        model_check(arena_pool_checkout(pool, &held[i]) == ARENA_OK);
+    for (unsigned i = 0; i < 17; i++)
+        arena_pool_return(pool, held[i]);
+}
+
+/* Whoever has an arena finds it empty and zero, and alone writes it. */
+static void work(struct arena *arena) {
+    model_check(arena_used(arena) == 0);
+    unsigned *zero = arena_try_alloc(arena, NULL);
+    model_check(zero != NULL && *zero == 0);
+    *zero = model_thread() + 1;
+    model_check(*zero == model_thread() + 1);
+}
+static void action(struct arena *arena, void *user) {
+    (void)user;
+    work(arena);
+}
+static void execute(void) { model_check(arena_pool_execute(pool, action, NULL) == ARENA_OK); }
+static void action_nested(struct arena *arena, void *user) {
+    struct arena **outer = user;
+    model_check(arena != *outer);
+    work(arena);
+}
+static void action_outer(struct arena *arena, void *user) {
+    (void)user;
+    work(arena);
+    model_check(arena_pool_execute(pool, action_nested, &arena) == ARENA_OK);
+}
+static void execute_nested(void) { model_check(arena_pool_execute(pool, action_outer, NULL) == ARENA_OK); }
+static void execute_done(void) {
+    execute();
+    atomic_u32_store(&done, 1, release);
+}
+static void await_done(void) {
+    while (!atomic_u32_load(&done, acquire))
+        thread_spin();
+}
+
+/* The thread that used the pool ends beside its destruction. */
+static void await_destroy(void) {
+    await_done();
+    model_check(arena_pool_destroy(pool) == ARENA_OK);
+    pool = NULL;
+}
+/* Its cache goes to the shared store beside a trim or another user. */
+static void trim(void) { arena_pool_trim(pool); }
+static void await_execute(void) {
+    await_done();
+    execute();
+}
+static void await_trim(void) {
+    await_done();
+    trim();
+}
+static void execute_trim(void) {
+    execute();
+    trim();
+}
+
+/* A scope that a longjmp left behind ends with its thread. */
+static void leave_scope_behind(void) {
+    struct arena_pool_scope scope;
+    model_check(arena_pool_scope_enter(pool, &scope) == ARENA_OK);
+    work(scope.arena);
+    atomic_u32_store(&done, 1, release);
+}
+static void await_try_destroy(void) {
+    await_done();
+    int got = arena_pool_destroy(pool);
+    model_outcome("%d", got);
+    if (got == ARENA_OK)
+        pool = NULL;
+    else
+        model_check(got == ARENA_EBUSY);
+}
+static void finish_maybe(void) {
+    if (pool != NULL)
+        end_pool();
+}
+static const char *const outcomes_try_destroy[] = {"0", "-7", NULL};
+
+/* Out in one thread, back in another. */
+static void checkout_hand(void) {
+    struct arena *arena;
+    model_check(arena_pool_checkout(pool, &arena) == ARENA_OK);
+    work(arena);
+    atomic_ptr_store(&handed, arena, release);
+}
+static void return_handed(void) {
+    struct arena *arena;
+    while ((arena = atomic_ptr_load(&handed, acquire)) == NULL)
+        thread_spin();
+    model_check(arena_used(arena) == 1);
+    arena_pool_return(pool, arena);
+    execute();
+}
+static void return_handed_destroy(void) {
+    struct arena *arena;
+    while ((arena = atomic_ptr_load(&handed, acquire)) == NULL)
+        thread_spin();
+    arena_pool_return(pool, arena);
+    model_check(arena_pool_destroy(pool) == ARENA_OK);
+    pool = NULL;
+}
+
+/* More than a cache holds goes to the store, from where the other takes it. */
+static void setup_overflow(void) {
+    setup();
+    for (unsigned i = 0; i < 17; i++)
+        model_check(arena_pool_checkout(pool, &held[i]) == ARENA_OK);
+}
+static void return_all(void) {
+    for (unsigned i = 0; i < 17; i++)
+        arena_pool_return(pool, held[i]);
+}
+
+/* --- a limit of one --------------------------------------------------------------------------------------------------- */
+
+static void execute_limited(void) {
+    int got = arena_pool_execute(pool, action, NULL);
+    model_check(got == ARENA_OK || got == ARENA_EFULL);
+    status[model_thread()] = got;
+}
+static void checkout_wait(void) {
+    struct arena *arena;
+    int got = arena_pool_checkout_context(pool, context, &arena);
+    status[model_thread()] = got;
+    if (got != ARENA_OK) {
+        model_check(arena == NULL);
+        return;
+    }
+    work(arena);
+    arena_pool_return(pool, arena);
+}
+static void setup_limited_out(void) {
+    setup_limited();
+    model_check(arena_pool_checkout(pool, &held[0]) == ARENA_OK);
+}
+static void setup_limited_context(void) {
+    setup_limited_out();
+    model_check(arena_context_with_cancel(NULL, &context) == ARENA_OK);
+}
+static void return_held(void) { arena_pool_return(pool, held[0]); }
+static void cancel(void) { arena_context_cancel(context); }
+static void cancel_return(void) {
+    cancel();
+    return_held();
+}
+/* The one place is free again. */
+static void finish_limited(void) {
+    model_check(arena_pool_checkout(pool, &held[0]) == ARENA_OK);
+    model_check(arena_pool_checkout(pool, &held[1]) == ARENA_EFULL);
+    model_check(arena_pool_destroy(pool) == ARENA_EBUSY);
+    arena_pool_return(pool, held[0]);
+    end_pool();
+    arena_context_release(context);
+}
+static void finish_limited_cancelled(void) {
+    model_check(status[2] == ARENA_ECANCELED);
+    finish_limited();
+}
+static void finish_limited_held(void) {
+    model_check(status[2] == ARENA_ECANCELED);
+    return_held();
+    finish_limited();
+}
+
+/* --- memory runs out -------------------------------------------------------------------------------------------------- */
+
+static void execute_without_memory(void) {
+    model_fail_allocation(1 + model_choose(8));
+    int got = arena_pool_execute(pool, action, NULL);
+    model_fail_allocation(0);
+    model_check(got == ARENA_OK || got == ARENA_ENOMEM);
+    execute();
+}
+
+/* --- several pools: indices and thread tables are reused -------------------------------------------------------------- */
+
+static void create_use_destroy(void) {
+    struct arena_pool *mine;
+    make(0, &mine);
+    model_check(arena_pool_execute(mine, action, NULL) == ARENA_OK);
+    model_check(arena_pool_destroy(mine) == ARENA_OK);
+}
+static void use_destroyed_index(void) {
+    execute();
+    create_use_destroy();
+}
+
+static const struct model_scenario scenarios[] = {
+    {.name = "pool.execute", .setup = setup, .threads = {execute, execute}, .finish = end_pool},
+    {.name = "pool.execute.nested", .setup = setup, .threads = {execute_nested, execute}, .finish = end_pool},
+    {.name = "pool.exit-store", .setup = setup, .threads = {execute_done, await_execute}, .finish = end_pool},
+    {.name = "pool.exit-trim", .setup = setup, .threads = {execute_done, await_trim}, .finish = end_pool},
+    {.name = "pool.exit-destroy", .setup = setup, .threads = {execute_done, await_destroy}},
+    {.name = "pool.exit-destroy.three",
+     .setup = setup,
+     .threads = {execute_done, await_destroy, create_use_destroy},
+     .slow = true},
+    {.name = "pool.exit-scope-destroy",
+     .setup = setup,
+     .threads = {leave_scope_behind, await_try_destroy},
+     .finish = finish_maybe,
+     .outcomes = outcomes_try_destroy},
+    {.name = "pool.exit-scope-destroy.limited",
+     .setup = setup_limited,
+     .threads = {leave_scope_behind, await_try_destroy},
+     .finish = finish_maybe,
+     .outcomes = outcomes_try_destroy},
+    {.name = "pool.return-elsewhere", .setup = setup, .threads = {checkout_hand, return_handed}, .finish = end_pool},
+    {.name = "pool.return-elsewhere-destroy", .setup = setup, .threads = {checkout_hand, return_handed_destroy}},
+    {.name = "pool.store",
+     .setup = setup_stored,
+     .threads = {execute, execute},
+     .finish = end_pool,
+     .slow = true},
+    {.name = "pool.store.trim", .setup = setup_stored, .threads = {execute_trim, trim}, .finish = end_pool, .slow = true},
+    {.name = "pool.overflow", .setup = setup_overflow, .threads = {return_all, execute}, .finish = end_pool, .slow = true},
+    {.name = "pool.three", .setup = setup, .threads = {execute, execute, execute_trim}, .finish = end_pool, .slow = true},
+    {.name = "pool.limit", .setup = setup_limited, .threads = {execute_limited, execute_limited}, .finish = finish_limited},
+    {.name = "pool.limit.wait",
+     .setup = setup_limited_out,
+     .threads = {return_held, checkout_wait},
+     .finish = finish_limited},
+    {.name = "pool.limit.wait.cancel",
+     .setup = setup_limited_context,
+     .threads = {cancel_return, checkout_wait},
+     .finish = finish_limited_cancelled},
+    {.name = "pool.limit.held.cancel",
+     .setup = setup_limited_context,
+     .threads = {cancel, checkout_wait},
+     .finish = finish_limited_held},
+    {.name = "pool.limit.wait.three",
+     .setup = setup_limited_context,
+     .threads = {return_held, checkout_wait, cancel},
+     .finish = finish_limited,
+     .slow = true},
+    {.name = "pool.no-memory", .setup = setup, .threads = {execute_without_memory, execute}, .finish = end_pool},
+    {.name = "pool.several", .threads = {create_use_destroy, create_use_destroy}},
+    {.name = "pool.several.index", .setup = setup, .threads = {use_destroyed_index, create_use_destroy}, .finish = end_pool},
+};
+
+int main(int argc, char **argv) { return model_main(argc, argv, scenarios, COUNT(scenarios)); }
