@@ -1,0 +1,376 @@
+/* api/concurrent.c: capacity is exact, no slot is handed out twice or half written, acquire keeps everybody else out,
+ * and a wait that a context ends takes nothing. */
+#include "engine.h"
+#include "platform/sync.h"
+#include "platform/thread.h"
+
+#include <arena/arena.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+enum { CAPACITY = 3 };
+
+static const struct arena_type number_type = {"number", sizeof(unsigned), _Alignof(unsigned), NULL};
+static struct arena_concurrent *arena;
+static struct arena_context *context;
+static struct arena *inner;
+static unsigned *got[MODEL_THREADS + 1][CAPACITY + 1];
+static unsigned count[MODEL_THREADS + 1];
+static int status[MODEL_THREADS + 1];
+
+static void setup(void) {
+    model_check(arena_concurrent_create(&number_type, CAPACITY, &arena) == ARENA_OK);
+    model_check(arena_context_with_cancel(NULL, &context) == ARENA_OK);
+}
+static void setup_held(void) {
+    setup();
+    model_check(arena_concurrent_acquire(arena, NULL, &inner) == ARENA_OK);
+}
+static void end_arena(void) {
+    arena_concurrent_destroy(arena);
+    arena_context_release(context);
+}
+
+static void note(unsigned *slot) {
+    unsigned self = model_thread();
+    if (!slot)
+        return;
+    *slot += 100 * self; /* a plain access: a slot of two threads is a race */
+    got[self][count[self]++] = slot;
+}
+static void alloc(void) {
+    unsigned value = model_thread();
+    note(arena_concurrent_try_alloc(arena, &value));
+}
+static void alloc_two(void) {
+    alloc();
+    alloc();
+}
+static void alloc_zero(void) {
+    unsigned *slot = arena_concurrent_try_alloc(arena, NULL);
+    model_check(slot == NULL || *slot == 0);
+    note(slot);
+}
+static void slab_two(void) {
+    unsigned *slots = arena_concurrent_try_alloc_slab(arena, 2);
+    if (!slots)
+        return;
+    model_check(slots[0] == 0 && slots[1] == 0);
+    note(&slots[0]);
+    note(&slots[1]);
+}
+static void fill(void) {
+    model_check(arena_concurrent_acquire(arena, NULL, &inner) == ARENA_OK);
+    size_t before = arena_used(inner);
+    model_check(arena_concurrent_used(arena) == before);
+    model_check(arena_concurrent_alloc_context(arena, NULL, NULL, &(void *){NULL}) == ARENA_EBUSY);
+    unsigned value = model_thread();
+    while (count[model_thread()] < CAPACITY - before)
+        note(arena_alloc(inner, &value));
+    model_check(arena_remaining(inner) == 0);
+    model_check(arena_used(inner) == CAPACITY);
+    arena_concurrent_release(arena);
+}
+static void reset(void) { arena_concurrent_reset(arena); }
+/* What lies in the slots is left alone: the gate does not guard it against the reset. */
+static void alloc_two_bare(void) {
+    for (int i = 0; i < 2; i++)
+        count[model_thread()] += arena_concurrent_try_alloc(arena, &(unsigned){7}) != NULL;
+}
+static void alloc_context(void) {
+    void *slot;
+    unsigned value = model_thread();
+    status[model_thread()] = arena_concurrent_alloc_context(arena, context, &value, &slot);
+    model_check((slot != NULL) == (status[model_thread()] == ARENA_OK));
+    note(slot);
+}
+static void reset_context(void) { status[model_thread()] = arena_concurrent_reset_context(arena, context); }
+static void acquire_context(void) {
+    struct arena *mine;
+    status[model_thread()] = arena_concurrent_acquire(arena, context, &mine);
+    model_check((mine != NULL) == (status[model_thread()] == ARENA_OK));
+    if (mine)
+        arena_concurrent_release(arena);
+}
+static void cancel(void) { arena_context_cancel(context); }
+static void count_slots(void) {
+    size_t used = arena_concurrent_used(arena);
+    model_check(used <= CAPACITY && arena_concurrent_remaining(arena) <= CAPACITY);
+    model_check(arena_concurrent_cap(arena) == CAPACITY);
+    model_outcome("%zu", used);
+}
+static const char *const outcomes_used[] = {"0", "1", "2", NULL};
+static void acquire_release(void) {
+    struct arena *mine;
+    model_check(arena_concurrent_acquire(arena, NULL, &mine) == ARENA_OK);
+    note(arena_try_alloc(mine, NULL));
+    arena_concurrent_release(arena);
+}
+
+/* Slots are distinct, and as many as fit. */
+static void check_slots(unsigned wanted) {
+    unsigned all = 0;
+    unsigned *seen[CAPACITY];
+    for (unsigned t = 1; t <= MODEL_THREADS; t++)
+        for (unsigned i = 0; i < count[t]; i++) {
+            model_check(all < CAPACITY);
+            for (unsigned k = 0; k < all; k++)
+                model_check(seen[k] != got[t][i]);
+            seen[all++] = got[t][i];
+        }
+    model_check(all == wanted);
+    model_check(arena_concurrent_used(arena) == wanted);
+    model_check(arena_concurrent_remaining(arena) == CAPACITY - wanted);
+}
+static void finish_full(void) {
+    check_slots(CAPACITY);
+    model_check(arena_concurrent_try_alloc(arena, NULL) == NULL);
+    end_arena();
+}
+static void finish_two(void) {
+    check_slots(2);
+    end_arena();
+}
+/* A slab of two and two single ones in three slots. */
+static void finish_slab(void) {
+    check_slots(count[1] == 2 ? 3 : 2);
+    model_outcome("%u %u", count[1], count[2]);
+    end_arena();
+}
+static const char *const outcomes_slab[] = {"2 1", "0 2", NULL};
+static void finish_reset(void) {
+    size_t used = arena_concurrent_used(arena);
+    model_check(used <= count[2]);
+    model_outcome("%zu", used);
+    for (; used < CAPACITY; used++) {
+        unsigned *slot = arena_concurrent_alloc(arena, NULL);
+        model_check(slot != NULL && *slot == 0);
+    }
+    model_check(arena_concurrent_try_alloc(arena, NULL) == NULL);
+    end_arena();
+}
+static const char *const outcomes_reset[] = {"0", "1", "2", NULL};
+static void finish_context(void) {
+    for (unsigned t = 1; t <= MODEL_THREADS; t++)
+        model_check(status[t] == ARENA_OK || status[t] == ARENA_ECANCELED);
+    model_check(arena_concurrent_used(arena) == count[1] + count[2] + count[3]);
+    model_outcome("%d", status[2]);
+    end_arena();
+}
+static const char *const outcomes_context[] = {"0", "-4", NULL};
+static void finish_held(void) {
+    model_check(status[2] == ARENA_ECANCELED);
+    model_check(arena_used(inner) == 0);
+    end_arena();
+}
+static void release_main(void) {
+    arena_concurrent_release(arena);
+    finish_held();
+}
+
+/* --- chunks: capacities at which a thread is lent several slots at a time ---------------------------------------------- */
+
+struct pair {
+    unsigned first, second;
+};
+static void drop_pair(void *element);
+static const struct arena_type pair_type = {"pair", sizeof(struct pair), _Alignof(struct pair), drop_pair};
+static unsigned dropped, made[MODEL_THREADS + 1];
+static struct atomic_u32 done;
+
+/* Reads every live element, as a whole. */
+static void drop_pair(void *element) {
+    const struct pair *pair = element;
+    model_check(pair->first != 0 && pair->first == pair->second);
+    dropped++;
+}
+static void setup_narrow(void) { model_check(arena_concurrent_create(&pair_type, 2, &arena) == ARENA_OK); }
+static void setup_wide(void) { model_check(arena_concurrent_create(&pair_type, 8, &arena) == ARENA_OK); }
+static void setup_gate_only(void) {
+    struct arena_options options = {.struct_size = sizeof options, .flags = ARENA_GATE_ONLY};
+    model_check(arena_concurrent_create_with(&number_type, CAPACITY, &options, &arena) == ARENA_OK);
+    model_check(arena_context_with_cancel(NULL, &context) == ARENA_OK);
+}
+static bool make_pair(void) {
+    if (arena_concurrent_try_alloc(arena, &(struct pair){3, 3}) == NULL)
+        return false;
+    made[model_thread()]++;
+    return true;
+}
+static void make_one(void) { (void)make_pair(); }
+static void make_two(void) {
+    make_one();
+    make_one();
+}
+static void make_three(void) {
+    make_two();
+    make_one();
+}
+static void make_all(void) {
+    while (make_pair())
+        ;
+}
+static void make_slab(void) {
+    static const struct pair pairs[6] = {{1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}};
+    if (arena_concurrent_try_alloc_slab_with(arena, pairs, 6) != NULL)
+        made[model_thread()] += 6;
+}
+static void make_done(void) {
+    make_two();
+    atomic_u32_store(&done, 1, release);
+}
+static void await_done(void) {
+    while (!atomic_u32_load(&done, acquire))
+        thread_spin();
+}
+static void await_make(void) {
+    await_done();
+    make_two();
+}
+static void await_destroy(void) {
+    await_done();
+    arena_concurrent_destroy(arena);
+    model_check(dropped == 2);
+}
+/* Inside, the counts are exact and everything that counts is written. */
+static void acquire_count(void) {
+    model_check(arena_concurrent_acquire(arena, NULL, &inner) == ARENA_OK);
+    size_t used = arena_used(inner);
+    model_check(used <= 3);
+    model_outcome("%zu", used);
+    arena_reset(inner);
+    model_check(dropped == used && arena_used(inner) == 0);
+    arena_concurrent_release(arena);
+}
+static const char *const outcomes_acquired[] = {"0", "1", "2", NULL};
+static const char *const outcomes_acquired_three[] = {"0", "1", "2", "3", NULL};
+static void finish_made(void) {
+    unsigned all = 0;
+    for (unsigned t = 0; t <= MODEL_THREADS; t++)
+        all += made[t];
+    model_check(arena_concurrent_used(arena) == all - dropped);
+    arena_concurrent_destroy(arena);
+    model_check(dropped == all);
+}
+static void finish_made_full(void) {
+    model_check(made[1] + made[2] == arena_concurrent_cap(arena));
+    finish_made();
+}
+static void finish_made_slab(void) {
+    /* The slab fits if it came first, or behind what the other had by then. */
+    model_check(made[1] == 2 && (made[2] == 6 || made[2] == 0));
+    model_outcome("%u", made[2]);
+    finish_made();
+}
+static const char *const outcomes_slab_made[] = {"6", NULL};
+
+static const struct model_scenario scenarios[] = {
+    {.name = "concurrent.capacity", .setup = setup, .threads = {alloc_two, alloc}, .finish = finish_full},
+    {.name = "concurrent.capacity.four",
+     .setup = setup,
+     .threads = {alloc_two, alloc_two},
+     .finish = finish_full,
+     .slow = true},
+    {.name = "concurrent.capacity.gate-only",
+     .setup = setup_gate_only,
+     .threads = {alloc_two, alloc},
+     .finish = finish_full},
+    {.name = "concurrent.capacity.no-barrier",
+     .setup = setup,
+     .threads = {alloc_two, alloc},
+     .finish = finish_full,
+     .no_barrier = true},
+    {.name = "concurrent.chunk.acquire",
+     .setup = setup_wide,
+     .threads = {make_two, acquire_count},
+     .finish = finish_made,
+     .outcomes = outcomes_acquired},
+    {.name = "concurrent.chunk.acquire.again",
+     .setup = setup_wide,
+     .threads = {make_three, acquire_count},
+     .finish = finish_made,
+     .outcomes = outcomes_acquired_three,
+     .slow = true},
+    {.name = "concurrent.chunk.reset", .setup = setup_wide, .threads = {make_two, reset}, .finish = finish_made},
+    {.name = "concurrent.chunk.reset.again",
+     .setup = setup_wide,
+     .threads = {make_three, reset},
+     .finish = finish_made,
+     .slow = true},
+    {.name = "concurrent.chunk.steal",
+     .setup = setup_narrow,
+     .threads = {make_one, make_all},
+     .finish = finish_made_full},
+    {.name = "concurrent.chunk.steal.wide",
+     .setup = setup_wide,
+     .threads = {make_one, make_all},
+     .finish = finish_made_full,
+     .slow = true},
+    {.name = "concurrent.chunk.slab",
+     .setup = setup_wide,
+     .threads = {make_two, make_slab},
+     .finish = finish_made_slab,
+     .outcomes = outcomes_slab_made},
+    {.name = "concurrent.chunk.adopt", .setup = setup_wide, .threads = {make_done, await_make}, .finish = finish_made},
+    {.name = "concurrent.chunk.exit-destroy", .setup = setup_wide, .threads = {make_done, await_destroy}},
+    {.name = "concurrent.chunk.exit-destroy.reset",
+     .setup = setup_wide,
+     .threads = {make_done, await_make, reset},
+     .finish = finish_made,
+     .slow = true},
+    {.name = "concurrent.chunk.reset.reset",
+     .setup = setup_wide,
+     .threads = {make_two, reset, reset},
+     .finish = finish_made,
+     .slow = true},
+    {.name = "concurrent.capacity.three",
+     .setup = setup,
+     .threads = {alloc, alloc, alloc_zero},
+     .finish = finish_full,
+     .slow = true},
+    {.name = "concurrent.slab",
+     .setup = setup,
+     .threads = {slab_two, alloc_two},
+     .finish = finish_slab,
+     .outcomes = outcomes_slab},
+    {.name = "concurrent.acquire", .setup = setup, .threads = {fill, alloc}, .finish = finish_full},
+    {.name = "concurrent.acquire.acquire",
+     .setup = setup,
+     .threads = {acquire_release, acquire_release},
+     .finish = finish_two},
+    {.name = "concurrent.reset",
+     .setup = setup,
+     .threads = {reset, alloc_two_bare},
+     .finish = finish_reset,
+     .outcomes = outcomes_reset},
+    {.name = "concurrent.counts",
+     .setup = setup,
+     .threads = {alloc_two, count_slots},
+     .finish = finish_two,
+     .outcomes = outcomes_used},
+    {.name = "concurrent.context.cancel",
+     .setup = setup,
+     .threads = {cancel, alloc_context},
+     .finish = finish_context,
+     .outcomes = outcomes_context},
+    {.name = "concurrent.context.wait",
+     .setup = setup,
+     .threads = {alloc, alloc_context, cancel},
+     .finish = finish_context,
+     .outcomes = outcomes_context,
+     .slow = true},
+    {.name = "concurrent.context.held",
+     .setup = setup_held,
+     .threads = {cancel, alloc_context},
+     .finish = release_main},
+    {.name = "concurrent.context.held.acquire",
+     .setup = setup_held,
+     .threads = {cancel, acquire_context},
+     .finish = release_main},
+    {.name = "concurrent.context.held.reset",
+     .setup = setup_held,
+     .threads = {cancel, reset_context},
+     .finish = release_main},
+};
+
+int main(int argc, char **argv) { return model_main(argc, argv, scenarios, COUNT(scenarios)); }
