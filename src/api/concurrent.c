@@ -82,7 +82,7 @@ static inline void *run(struct arena_concurrent *arena, const struct step *step)
     return result;
 }
 
-static COLD void *try_step(struct arena_concurrent *arena, const char *function, const struct step *step) {
+static void *try_step(struct arena_concurrent *arena, const char *function, const struct step *step) {
     if (arena == NULL) return NULL;
     enter_or_panic(arena, function);
     void *result = run(arena, step);
@@ -116,16 +116,26 @@ static int step_context(struct arena_concurrent *arena, struct arena_context *co
 
 /* --- allocation --------------------------------------------------------------------------------------------------- */
 
+static SLOW void *try_alloc_slow(struct arena_concurrent *arena, const char *function, const void *value) {
+    void *slot = arena == NULL ? NULL : shares_take_any(&arena->shares, value);
+    return slot != NULL ? slot : try_step(arena, function, &(struct step){STEP_ONE, value, 1});
+}
+
+static SLOW void *alloc_slow(struct arena_concurrent *arena, const void *value) {
+    static const char function[] = "arena_concurrent_alloc";
+    void *slot = try_alloc_slow(arena, function, value);
+    if (UNLIKELY(slot == NULL)) panic_full(arena, function, 1);
+    return slot;
+}
+
 void *arena_concurrent_alloc(struct arena_concurrent *arena, const void *value) {
     void *slot = LIKELY(arena != NULL) ? shares_take(&arena->shares, value) : NULL;
-    if (LIKELY(slot != NULL)) return slot;
-    return step_or_panic(arena, "arena_concurrent_alloc", &(struct step){STEP_ONE, value, 1});
+    return LIKELY(slot != NULL) ? slot : alloc_slow(arena, value);
 }
 
 void *arena_concurrent_try_alloc(struct arena_concurrent *arena, const void *value) {
     void *slot = LIKELY(arena != NULL) ? shares_take(&arena->shares, value) : NULL;
-    if (LIKELY(slot != NULL)) return slot;
-    return try_step(arena, "arena_concurrent_try_alloc", &(struct step){STEP_ONE, value, 1});
+    return LIKELY(slot != NULL) ? slot : try_alloc_slow(arena, "arena_concurrent_try_alloc", value);
 }
 
 void *arena_concurrent_alloc_slab(struct arena_concurrent *arena, size_t count) {
@@ -147,7 +157,7 @@ void *arena_concurrent_try_alloc_slab_with(struct arena_concurrent *arena, const
 int arena_concurrent_alloc_context(struct arena_concurrent *arena, struct arena_context *context, const void *value,
                                    void **out) {
     if (LIKELY(arena != NULL && out != NULL) && cancel_status(context_node(context)) == ARENA_OK) {
-        *out = shares_take(&arena->shares, value);
+        *out = shares_take_any(&arena->shares, value);
         if (LIKELY(*out != NULL)) return ARENA_OK;
     }
     return step_context(arena, context, &(struct step){STEP_ONE, value, 1}, out);
@@ -281,7 +291,7 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
     if (slots == NULL) return ARENA_ENOMEM;
     struct arena_concurrent *arena = (struct arena_concurrent *)(void *)slots;
     bool gated = gate_init(&arena->gate, 1);
-    if (!gated || !shares_start(&arena->shares, slots, (plan.flags & ARENA_GATE_ONLY) == 0)) {
+    if (!gated || !shares_start(&arena->shares, slots, (plan.flags & ARENA_GATE_ONLY) != 0)) {
         if (gated) gate_finish(&arena->gate);
         slots_destroy(slots);
         return ARENA_ENOMEM;

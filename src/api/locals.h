@@ -51,7 +51,7 @@ void locals_unlock(void);
 /* Makes this thread's entry.  NULL: no memory, or the thread is past its end. */
 struct local *locals_make(struct thread_state *state, struct local_owner *owner) COLD;
 
-static inline struct local *locals_find(struct thread_state *state, const struct local_owner *owner) {
+HOT_INLINE struct local *locals_find(struct thread_state *state, const struct local_owner *owner) {
     if (UNLIKELY(owner->index >= state->local_count)) return NULL;
     struct local *local = &state->locals[owner->index];
     return LIKELY(local->serial == owner->serial) ? local : NULL;

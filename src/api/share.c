@@ -11,6 +11,8 @@
 /* A share has cache lines of its own; two, because processors fetch them in pairs. */
 #define SHARE_ALIGN ((size_t)128)
 #define QUIESCE_SPINS 200
+/* A revocation costs as much as some hundred turns at the gate. */
+#define ALONE_AFTER 1000u
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
 
@@ -21,10 +23,11 @@ static void orphan(struct local_owner *owner, struct local *local) {
     atomic_u32_store(&share->owned, 0, release); /* partner: adopt */
 }
 
-bool shares_start(struct shares *shares, struct arena *slots, bool wanted) {
+bool shares_start(struct shares *shares, struct arena *slots, bool alone) {
     shares->slots = slots;
+    shares->alone = alone;
     shares->owner.index = UINT32_MAX;
-    if (!wanted || slots->watched || !barrier_available()) return true;
+    if (slots->watched || !barrier_available()) return true;
     if (!locals_join(&shares->owner, orphan)) return false;
     slots->plain = slots->quick = false; /* there may be runs */
     return true;
@@ -51,7 +54,7 @@ static struct share *make(struct shares *shares) {
     struct share *share = (struct share *)(void *)(block + arith_padding((uintptr_t)block, SHARE_ALIGN));
     share->block = block;
     share->stride = shares->slots->stride;
-    share->word = shares->slots->words == 1;
+    share->words = shares->slots->words;
     share->clears = shares->slots->clear != ARENA_CLEAR_ON_RESET;
     atomic_u32_init(&share->owned, 1);
     share->spare.next = shares->slots->runs;
@@ -89,13 +92,8 @@ static void quiesce(const struct share *share) {
     }
 }
 
-static struct share *mine(const struct shares *shares) {
-    const struct local *local = locals_find(thread_state(), &shares->owner);
-    return local == NULL ? NULL : local->items;
-}
-
 void shares_retire_mine(struct shares *shares) {
-    struct share *share = mine(shares);
+    struct share *share = shares_mine(shares);
     if (share != NULL) end_chunk(shares, share);
 }
 
@@ -111,6 +109,26 @@ bool shares_revoke(struct shares *shares) {
         end_chunk(shares, share);
     }
     return true;
+}
+
+/* --- allocating --------------------------------------------------------------------------------------------------- */
+
+static void fill(const struct shares *shares, const struct share *share, char *slot, const void *value) {
+    if (value != NULL) {
+        slots_copy_one(shares->slots, slot, value);
+    } else if (share->clears) {
+        memset(slot, 0, share->stride);
+    }
+}
+
+void *shares_take_any(const struct shares *shares, const void *value) {
+    struct share *share = shares_mine(shares);
+    char *slot;
+    char *past;
+    if (share == NULL || !share_claim(shares, share, &slot, &past)) return NULL;
+    fill(shares, share, slot, value);
+    share_commit(share, past);
+    return slot;
 }
 
 /* --- lending chunks ----------------------------------------------------------------------------------------------- */
@@ -140,6 +158,7 @@ static struct share *join(struct shares *shares) {
 
 static bool lend(struct shares *shares, struct share *share, char **from, char **to) {
     if (slots_lend_run(shares->slots, &share->spare, from, to)) return true;
+    if (shares->alone) return slots_lend(shares->slots, SIZE_MAX, from, to);
     size_t stride = shares->slots->stride;
     size_t most = CHUNK_BYTES / stride;
     size_t part = (size_t)(shares->slots->end - shares->slots->head.cursor) / stride / CHUNK_PARTS / shares->count;
@@ -147,20 +166,34 @@ static bool lend(struct shares *shares, struct share *share, char **from, char *
     return slots_lend(shares->slots, most == 0 ? 1 : most, from, to);
 }
 
+/* One element, and no chunk with it. */
+static void *take_unlent(struct shares *shares, const void *value) {
+    if (shares->alone) (void)shares_revoke(shares);
+    shares->slots->sealed = false;
+    void *slot = slots_take_slow(shares->slots, value);
+    if (slot == NULL && shares_revoke(shares)) slot = slots_take_slow(shares->slots, value);
+    slots_seal(shares->slots);
+    return slot;
+}
+
+/* Has this thread come ALONE_AFTER times in a row, so that nobody else seems to be there? */
+static bool stays_alone(struct shares *shares, struct share *share) {
+    if (shares->last != share) {
+        shares->last = share;
+        shares->streak = 0;
+    }
+    return ++shares->streak > ALONE_AFTER;
+}
+
 void *shares_refill(struct shares *shares, const void *value) {
     struct share *share = join(shares);
-    if (share == NULL) {
-        shares->slots->sealed = false;
-        void *slot = slots_take_slow(shares->slots, value);
-        if (slot == NULL && shares_revoke(shares)) slot = slots_take_slow(shares->slots, value);
-        slots_seal(shares->slots);
-        return slot;
-    }
+    if (share == NULL) return take_unlent(shares, value);
     end_chunk(shares, share);
+    if (shares->alone && !stays_alone(shares, share)) return take_unlent(shares, value);
     char *from;
     char *to;
     if (!lend(shares, share, &from, &to) && !(shares_revoke(shares) && lend(shares, share, &from, &to))) return NULL;
-    share_fill(shares, share, from, value);
+    fill(shares, share, from, value);
     share->epoch = atomic_u32_load(&shares->epoch, relaxed); /* under the permit it does not move */
     char *next = from + shares->slots->stride;
     atomic_ptr_store(&share->limit, to, relaxed);

@@ -29,6 +29,10 @@
  *   revocation, which ends the chunk, fills it.  So one spare is enough to hold what a chunk had left.
  *   every free slot is in exactly one chunk, or in a spare, or above the cursor of the arena: capacity is exact.
  *
+ * With ARENA_GATE_ONLY (alone) there are no chunks that several threads have at once.  But a thread that has come to the
+ * gate many times in a row, with nobody between, is lent all that is free: it keeps the gate, in effect, and saves the
+ * locked instructions; the next thread revokes that.  All free slots stay contiguous.
+ *
  * A thread that ends leaves its share as it is; a new thread adopts it.  There are as many shares as there were threads
  * at one time.
  */
@@ -47,8 +51,8 @@ struct share {
     struct atomic_ptr limit;
     size_t stride;
     uint32_t epoch;
-    bool word;   /* an element is one word */
-    bool clears; /* free slots may not be zero */
+    uint8_t words; /* arena.words */
+    bool clears;   /* free slots may not be zero */
     /* under the permit */
     bool active;
     struct atomic_u32 owned; /* a living thread has it */
@@ -64,13 +68,15 @@ struct shares {
     struct atomic_ptr first; /* of the list of shares, which only grows */
     uint32_t count;
     uint32_t active;
+    bool alone;         /* ARENA_GATE_ONLY: at most one share is active, and its chunk is all that is free */
+    uint32_t streak;    /* how many operations in a row found `last` at the gate */
+    struct share *last;
 };
 
 static inline bool shares_enabled(const struct shares *shares) { return shares->owner.index != UINT32_MAX; }
 
-/* Starts with shares or, where `wanted` is false or the system or a memory checker forbids it, without.  false: no
- * memory. */
-bool shares_start(struct shares *shares, struct arena *slots, bool wanted);
+/* Starts with shares or, where the system or a memory checker forbids it, without.  false: no memory. */
+bool shares_start(struct shares *shares, struct arena *slots, bool alone);
 
 /* Ends the shares of a destroyed arena, which still has its slots; the result is freed by shares_free after them. */
 struct share *shares_finish(struct shares *shares);
@@ -88,32 +94,42 @@ bool shares_revoke(struct shares *shares);
 /* Slots in chunks that are not handed out, in bytes; any thread, without the permit; may lag behind. */
 size_t shares_unused_bytes(const struct shares *shares);
 
-static inline void share_fill(const struct shares *shares, const struct share *share, char *slot, const void *value) {
-    if (UNLIKELY(value == NULL)) {
-        if (share->clears) memset(slot, 0, share->stride);
-    } else if (LIKELY(share->word)) {
-        memcpy(slot, value, sizeof(uint64_t));
-    } else {
-        slots_copy_one(shares->slots, slot, value);
-    }
+/* One element from the calling thread's chunk, whatever its size and value; NULL: take the gate. */
+void *shares_take_any(const struct shares *shares, const void *value);
+
+/* A slot that the owner may write, ending at `past`; true ends with share_commit. */
+HOT_INLINE bool share_claim(const struct shares *shares, struct share *share, char **slot, char **past) {
+    *slot = atomic_ptr_load(&share->commit, relaxed);
+    if (UNLIKELY(*slot == atomic_ptr_load(&share->limit, relaxed))) return false;
+    *past = *slot + share->stride;
+    atomic_ptr_store(&share->claim, *past, relaxed); /* partner: quiesce, through the barriers */
+    barrier_light();
+    if (LIKELY(atomic_u32_load(&shares->epoch, relaxed) == share->epoch)) return true;
+    atomic_ptr_store(&share->claim, *slot, relaxed);
+    return false;
 }
 
-/* One element from the calling thread's chunk; NULL: take the gate. */
-static inline void *shares_take(const struct shares *shares, const void *value) {
-    const struct local *local = locals_find(thread_state(), &shares->owner);
-    if (UNLIKELY(local == NULL)) return NULL;
-    struct share *share = local->items;
-    char *slot = atomic_ptr_load(&share->commit, relaxed);
-    if (UNLIKELY(slot == atomic_ptr_load(&share->limit, relaxed))) return NULL;
-    char *past = slot + share->stride;
-    atomic_ptr_store(&share->claim, past, relaxed); /* partner: quiesce, through the barriers */
-    barrier_light();
-    if (UNLIKELY(atomic_u32_load(&shares->epoch, relaxed) != share->epoch)) {
-        atomic_ptr_store(&share->claim, slot, relaxed);
-        return NULL;
-    }
-    share_fill(shares, share, slot, value);
+HOT_INLINE void share_commit(struct share *share, char *past) {
     atomic_ptr_store(&share->commit, past, release); /* partner: quiesce; the slot is written before */
+}
+
+/* The calling thread's share; NULL: it has none. */
+HOT_INLINE struct share *shares_mine(const struct shares *shares) {
+    const struct local *local = locals_find(thread_state(), &shares->owner);
+    return LIKELY(local != NULL) ? local->items : NULL;
+}
+
+/* One element from the calling thread's chunk, where it is copied as words, with no call; NULL: shares_take_any, then the
+ * gate. */
+HOT_INLINE void *shares_take(const struct shares *shares, const void *value) {
+    struct share *share = shares_mine(shares);
+    if (UNLIKELY(share == NULL)) return NULL;
+    unsigned words = share->words;
+    char *slot;
+    char *past;
+    if (UNLIKELY(words == 0) || UNLIKELY(value == NULL) || !share_claim(shares, share, &slot, &past)) return NULL;
+    slots_copy_fast(slot, value, words);
+    share_commit(share, past);
     return slot;
 }
 

@@ -6,6 +6,9 @@
 
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+/* For the parts of hot functions that must not become calls, and for the rest, which must not be inlined. */
+#define HOT_INLINE static inline __attribute__((always_inline))
+#define SLOW __attribute__((noinline))
 #define COLD __attribute__((cold, noinline))
 #define CLEANUP(function) __attribute__((cleanup(function)))
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))

@@ -47,7 +47,6 @@ void arena_destroy(struct arena *arena) {
 
 /* The hot functions come in two parts: what the window can give, in a leaf without a frame, and a tail call for the
  * rest.  Measured: a frame alone costs as much as the allocation. */
-#define SLOW __attribute__((noinline))
 
 static SLOW void *try_alloc_slow(struct arena *arena, const void *value) {
     return arena == NULL ? NULL : slots_take_slow(arena, value);

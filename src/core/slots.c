@@ -87,6 +87,7 @@ static void poison_slots(struct arena *arena, char *from, char *to) {
 }
 
 static uint8_t words_of(size_t size, size_t stride) {
+    if (size == 4 && stride == 4) return SLOTS_INT;
     return size == stride && size % 8 == 0 && size <= MOST_WORDS * 8 ? (uint8_t)(size / 8) : 0;
 }
 

@@ -44,7 +44,7 @@ struct arena {
     struct arena_head head; /* frozen: the public header's inline code reads and writes it */
     size_t stride;          /* bytes from slot to slot */
     size_t capacity;        /* slots */
-    uint8_t words;          /* an element is this many words of 8 bytes, and nothing else; 0: copied by memcpy */
+    uint8_t words;          /* an element is this many words of 8 bytes; or SLOTS_INT; 0: copied by memcpy */
     uint8_t clear;          /* enum arena_clear */
     uint8_t owner;          /* enum slots_owner */
     bool sealed;            /* nothing may be handed out */
@@ -128,7 +128,7 @@ static inline size_t slots_remaining(const struct arena *arena) {
 
 /* Takes every element back where that is quick: what a small scope used is cleared here, in wide stores that may run past
  * the cursor (what lies there is zero anyway).  head.limit is the caller's to set.  false: nothing was done. */
-static inline bool slots_reset_quick(struct arena *arena) {
+HOT_INLINE bool slots_reset_quick(struct arena *arena) {
     char *cursor = arena->head.cursor;
     char *base = arena->base;
     if (UNLIKELY(!arena->quick || (size_t)(cursor - base) > CLEAR_INLINE_BYTES)) return false;
@@ -158,21 +158,36 @@ static inline void slots_unseal(struct arena *arena) {
 /* Copies one element into a slot; what the slot has behind the element is cleared. */
 void slots_copy_general(const struct arena *arena, char *slot, const void *value);
 
+#define SLOTS_INT 255 /* of arena.words: an element is 4 bytes */
+
 /* Word by word: a wide load from what the caller has just stored in narrower pieces would stall for the store buffer,
  * so the compiler must not make wide loads of these. */
-static inline void slots_copy_words(char *slot, const void *value, size_t words) {
-    const char *from = value;
-    for (size_t i = 0; i < words; i++) {
-        uint64_t word;
-        memcpy(&word, from + 8 * i, sizeof word);
-        OPAQUE(word);
-        memcpy(slot + 8 * i, &word, sizeof word);
+HOT_INLINE void slots_copy_word(char *slot, const void *value, size_t at) {
+    uint64_t word;
+    memcpy(&word, (const char *)value + 8 * at, sizeof word);
+    OPAQUE(word);
+    memcpy(slot + 8 * at, &word, sizeof word);
+}
+
+/* One element of an arena whose `words` is not 0; the common sizes first, each without a loop.  Calls nothing. */
+HOT_INLINE void slots_copy_fast(char *slot, const void *value, unsigned words) {
+    if (LIKELY(words == 1)) {
+        slots_copy_word(slot, value, 0);
+    } else if (words == 4) {
+        slots_copy_word(slot, value, 0);
+        slots_copy_word(slot, value, 1);
+        slots_copy_word(slot, value, 2);
+        slots_copy_word(slot, value, 3);
+    } else if (words == SLOTS_INT) {
+        memcpy(slot, value, 4);
+    } else {
+        for (size_t at = 0; at < words; at++) slots_copy_word(slot, value, at);
     }
 }
 
 static inline void slots_copy_one(const struct arena *arena, char *slot, const void *value) {
     if (LIKELY(arena->words != 0)) {
-        slots_copy_words(slot, value, arena->words);
+        slots_copy_fast(slot, value, arena->words);
     } else {
         slots_copy_general(arena, slot, value);
     }
@@ -180,27 +195,24 @@ static inline void slots_copy_one(const struct arena *arena, char *slot, const v
 
 /* One element out of the window, for values copied as words.  NULL: take the slow path, which knows the reason.  Nothing
  * here calls a function, so that the callers need no frame. */
-static inline void *slots_take(struct arena *arena, const void *value) {
+HOT_INLINE void *slots_take(struct arena *arena, const void *value) {
     if (UNLIKELY(arena == NULL)) return NULL;
     char *slot = arena->head.cursor;
+    unsigned words = arena->words;
     if (UNLIKELY(slot == arena->head.limit) || UNLIKELY(value == NULL)) return NULL;
-    if (LIKELY(arena->words == 1)) {
+    if (LIKELY(words == 1)) {
         arena->head.cursor = slot + 8;
-        slots_copy_words(slot, value, 1);
+        slots_copy_word(slot, value, 0);
         return slot;
     }
-    if (UNLIKELY(arena->words == 0)) return NULL;
+    if (UNLIKELY(words == 0)) return NULL;
     arena->head.cursor = slot + arena->stride;
-    if (arena->words == 4) {
-        slots_copy_words(slot, value, 4);
-    } else {
-        slots_copy_words(slot, value, arena->words);
-    }
+    slots_copy_fast(slot, value, words);
     return slot;
 }
 
 /* A slab out of the window, where memory that is handed out needs no clearing.  NULL: take the slow path. */
-static inline void *slots_take_window(struct arena *arena, size_t count) {
+HOT_INLINE void *slots_take_window(struct arena *arena, size_t count) {
     if (UNLIKELY(arena == NULL)) return NULL;
     char *slab = arena->head.cursor;
     if (UNLIKELY(count > arena->capacity)) return NULL; /* so the product cannot overflow */
