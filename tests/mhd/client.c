@@ -18,12 +18,14 @@ bool client_try_connect(struct client *client, uint16_t port) {
     if (client->fd < 0) return false;
     const struct timeval patience = {PATIENCE_S, 0};
     const int on = 1;
+    const int receive_bytes = 64 * 1024; /* so that a long response does not fit into the sockets */
     union {
         struct sockaddr any;
         struct sockaddr_in in;
     } address = {.in = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}}};
     if (setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
         setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0 ||
+        setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes) != 0 ||
         setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
         connect(client->fd, &address.any, sizeof address.in) != 0) {
         client_close(client);

@@ -2,6 +2,8 @@
  * reset once and is back in the pool (server_stop asserts that). */
 #include "server.h"
 
+#include <sys/socket.h>
+
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: test\r\n\r\n"
 
 static struct server server;
@@ -178,9 +180,14 @@ static void a_client_that_leaves_mid_upload_is_forgotten(void **state) {
     assert_int_equal(server.null_completed, 0);
 }
 
-/* Answers with all the arena: four mebibytes, more than any socket takes in at once. */
+/* Answers with all the arena: four mebibytes, far more than the two sockets can hold. */
 static enum MHD_Result download(struct arena_request *request, void *user) {
     (void)user;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(arena_request_connection(request), MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info == NULL) return MHD_NO;
+    const int send_bytes = 64 * 1024;
+    if (setsockopt(info->connect_fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes) != 0) return MHD_NO;
     char *all = arena_try_alloc_slab(server_arena(request), SERVER_ARENA_CELLS);
     if (all == NULL) return MHD_NO;
     size_t size = SERVER_ARENA_CELLS * sizeof(struct cell);
