@@ -1,0 +1,86 @@
+/* Loads the shared library with dlopen, uses it from threads, unloads it while one of them still has an arena cached, and
+ * loads it again.
+ *
+ *     load LIBRARY
+ */
+#include <dlfcn.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arena/arena.h>
+
+static int (*pool_create)(const struct arena_type *, size_t, struct arena_pool **);
+static int (*pool_destroy)(struct arena_pool *);
+static int (*pool_checkout)(struct arena_pool *, struct arena **);
+static void (*pool_return)(struct arena_pool *, struct arena *);
+static void *(*try_alloc)(struct arena *, const void *);
+
+static struct arena_pool *pool;
+static sem_t used, unloaded;
+
+static void check(int condition, const char *text) {
+    if (condition) return;
+    fprintf(stderr, "load: %s: %s\n", text, dlerror());
+    exit(1);
+}
+
+static void find(void *library, const char *name, void *function) {
+    void *symbol = dlsym(library, name);
+    check(symbol != NULL, name);
+    memcpy(function, &symbol, sizeof symbol); /* C has no cast from an object pointer to a function's */
+}
+
+static void *open_library(const char *path) {
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    check(library != NULL, path);
+    find(library, "arena_pool_create", &pool_create);
+    find(library, "arena_pool_destroy", &pool_destroy);
+    find(library, "arena_pool_checkout", &pool_checkout);
+    find(library, "arena_pool_return", &pool_return);
+    find(library, "arena_try_alloc", &try_alloc);
+    return library;
+}
+
+/* Returns an arena into this thread's cache, which is emptied when the thread ends: after the library was closed. */
+static void *work(void *user) {
+    (void)user;
+    struct arena *arena;
+    int64_t value = 7;
+    check(pool_checkout(pool, &arena) == ARENA_OK, "checkout");
+    int64_t *slot = (int64_t *)try_alloc(arena, &value);
+    check(slot != NULL && *slot == 7, "alloc");
+    pool_return(pool, arena);
+    sem_post(&used);
+    while (sem_wait(&unloaded) != 0) {
+    }
+    return NULL;
+}
+
+int main(int argc, char **argv) {
+    check(argc == 2, "usage: load LIBRARY");
+    sem_init(&used, 0, 0);
+    sem_init(&unloaded, 0, 0);
+    for (int round = 0; round < 3; round++) {
+        void *library = open_library(argv[1]);
+        const struct arena_type type = {"int64_t", sizeof(int64_t), _Alignof(int64_t), NULL};
+        check(pool_create(&type, 16, &pool) == ARENA_OK, "create");
+        pthread_t threads[2];
+        for (int i = 0; i < 2; i++) check(pthread_create(&threads[i], NULL, work, NULL) == 0, "thread");
+        for (int i = 0; i < 2; i++) {
+            while (sem_wait(&used) != 0) {
+            }
+        }
+        check(dlclose(library) == 0, "close");
+        for (int i = 0; i < 2; i++) sem_post(&unloaded);
+        for (int i = 0; i < 2; i++) check(pthread_join(threads[i], NULL) == 0, "join");
+        library = open_library(argv[1]);
+        check(pool_destroy(pool) == ARENA_OK, "destroy");
+        check(dlclose(library) == 0, "close again");
+    }
+    puts("loaded, used and unloaded");
+    return 0;
+}
