@@ -121,6 +121,7 @@ struct local *locals_make(struct thread_state *state, struct local_owner *owner)
 }
 
 void thread_exit_hook(struct thread_state *state) {
+    state->exiting = true;
     scope_unwind(state, 0); /* scopes that a longjmp left behind; and, where nothing unwinds frames, all others */
     mutex_lock(&registry.mutex);
     for (uint32_t i = 0; i < state->local_count; i++) {
@@ -143,4 +144,7 @@ void thread_exit_hook(struct thread_state *state) {
     state->locals = NULL;
     state->local_count = 0;
     waiter_recycle(state);
+    state->exiting = false;
+    state->armed = false;
+    state->exited = true;
 }

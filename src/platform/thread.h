@@ -57,7 +57,7 @@ struct thread_state *thread_state(void); /* the model checker's threads share on
 
 bool thread_exit_arm(struct thread_state *state);
 
-/* What runs at the end of an armed thread: in api/locals.c. */
+/* What runs at the end of an armed thread: in api/locals.c.  Leaves it exited and no longer armed. */
 void thread_exit_hook(struct thread_state *state);
 
 #endif

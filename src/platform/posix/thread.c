@@ -11,14 +11,7 @@ _Thread_local struct thread_state thread_state_tls THREAD_TLS_MODEL;
 static pthread_key_t key;
 static bool key_made;
 
-static void thread_ending(void *argument) {
-    struct thread_state *state = argument;
-    state->exiting = true;
-    thread_exit_hook(state);
-    state->exiting = false;
-    state->armed = false;
-    state->exited = true;
-}
+static void thread_ending(void *state) { thread_exit_hook(state); }
 
 static void make_key(void) { key_made = pthread_key_create(&key, thread_ending) == 0; }
 
