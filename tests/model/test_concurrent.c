@@ -223,6 +223,11 @@ static void await_done(void) {
     while (!atomic_u32_load(&done, acquire))
         thread_spin();
 }
+static void make_done_make(void) {
+    make_one();
+    atomic_u32_store(&done, 1, release);
+    make_two();
+}
 static void await_make(void) {
     await_done();
     make_two();
@@ -231,6 +236,14 @@ static void await_destroy(void) {
     await_done();
     arena_concurrent_destroy(arena);
     model_check(dropped == 2);
+}
+static void await_reset(void) {
+    await_done();
+    reset();
+}
+static void await_make_all(void) {
+    await_done();
+    make_all();
 }
 /* Inside, the counts are exact and everything that counts is written. */
 static void acquire_count(void) {
@@ -242,7 +255,11 @@ static void acquire_count(void) {
     model_check(dropped == used && arena_used(inner) == 0);
     arena_concurrent_release(arena);
 }
-static const char *const outcomes_acquired[] = {"0", "1", "2", NULL};
+static void await_acquire_count(void) {
+    await_done();
+    acquire_count();
+}
+static const char *const outcomes_acquired[] = {"1", "2", "3", NULL};
 static const char *const outcomes_acquired_three[] = {"0", "1", "2", "3", NULL};
 static void finish_made(void) {
     unsigned all = 0;
@@ -282,28 +299,36 @@ static const struct model_scenario scenarios[] = {
      .no_barrier = true},
     {.name = "concurrent.chunk.acquire",
      .setup = setup_wide,
-     .threads = {make_two, acquire_count},
+     .threads = {make_done_make, await_acquire_count},
      .finish = finish_made,
      .outcomes = outcomes_acquired},
-    {.name = "concurrent.chunk.acquire.again",
+    {.name = "concurrent.chunk.acquire.unsynchronised",
      .setup = setup_wide,
      .threads = {make_three, acquire_count},
      .finish = finish_made,
      .outcomes = outcomes_acquired_three,
      .slow = true},
-    {.name = "concurrent.chunk.reset", .setup = setup_wide, .threads = {make_two, reset}, .finish = finish_made},
-    {.name = "concurrent.chunk.reset.again",
+    {.name = "concurrent.chunk.reset",
+     .setup = setup_wide,
+     .threads = {make_done_make, await_reset},
+     .finish = finish_made},
+    {.name = "concurrent.chunk.reset.unsynchronised",
      .setup = setup_wide,
      .threads = {make_three, reset},
      .finish = finish_made,
      .slow = true},
     {.name = "concurrent.chunk.steal",
      .setup = setup_narrow,
-     .threads = {make_one, make_all},
+     .threads = {make_done_make, await_make_all},
      .finish = finish_made_full},
+    {.name = "concurrent.chunk.steal.unsynchronised",
+     .setup = setup_narrow,
+     .threads = {make_one, make_all},
+     .finish = finish_made_full,
+     .slow = true},
     {.name = "concurrent.chunk.steal.wide",
      .setup = setup_wide,
-     .threads = {make_one, make_all},
+     .threads = {make_done_make, await_make_all},
      .finish = finish_made_full,
      .slow = true},
     {.name = "concurrent.chunk.slab",
