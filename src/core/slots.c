@@ -191,6 +191,25 @@ void slots_destroy(struct arena *arena) {
     memory_free(arena);
 }
 
+/* --- checks of debug builds --------------------------------------------------------------------------------------- */
+
+#ifndef NDEBUG
+/* The invariants of slots.h, which a program breaks when it writes past the head it may see, uses an arena from two
+ * threads at once, or after its end. */
+static void check_invariants(const struct arena *arena) {
+    const char *cursor = arena->head.cursor;
+    bool sound = arena->base <= cursor && cursor <= arena->end && arena->stride != 0 &&
+                 (size_t)(arena->end - arena->base) == arena->capacity * arena->stride &&
+                 (size_t)(cursor - arena->base) % arena->stride == 0 &&
+                 (arena->head.limit == cursor || arena->head.limit == arena->end) &&
+                 arena->gap_bytes <= (size_t)(cursor - arena->base) &&
+                 (arena->burst_limit == NULL || (cursor <= arena->burst_limit && arena->burst_limit <= arena->end));
+    if (!sound) panic_fatal("an arena is damaged: used by two threads at once, after its end, or written over");
+}
+#else
+static void check_invariants(const struct arena *arena) { (void)arena; }
+#endif
+
 /* --- clearing --------------------------------------------------------------------------------------------------- */
 
 static void clear_range(char *from, const char *to) {
@@ -203,6 +222,7 @@ static void clear_for_handout(struct arena *arena, char *from, char *to) {
 }
 
 void slots_settle(struct arena *arena) {
+    check_invariants(arena);
     if (LIKELY(arena->burst_limit == NULL)) return;
     char *limit = arena->burst_limit;
     arena->burst_limit = NULL;

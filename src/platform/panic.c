@@ -45,8 +45,8 @@ static void write_line(const char *message) {
     (void)written; /* there is nobody left to tell */
 }
 
-static _Noreturn void raise_panic(const char *message) {
-    struct thread_state *state = thread_state();
+/* Has the handler see the message. */
+static void tell(struct thread_state *state, const char *message) {
     if (state->handling) {
         write_line(message);
         abort();
@@ -63,7 +63,16 @@ static _Noreturn void raise_panic(const char *message) {
         write_line(message);
     }
     state->handling = false;
+}
 
+void panic_fatal(const char *message) {
+    tell(thread_state(), message);
+    abort();
+}
+
+static _Noreturn void raise_panic(const char *message) {
+    struct thread_state *state = thread_state();
+    tell(state, message);
     struct protect_frame *frame = state->frames;
     if (frame == NULL || state->unwinding || state->dropping) abort();
     state->unwinding = true;

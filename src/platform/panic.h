@@ -7,4 +7,7 @@
 /* Takes a printf format; the text is cut at 255 bytes. */
 _Noreturn void panic(const char *format, ...) COLD PRINTF_LIKE(1, 2);
 
+/* For what cannot be gone on from, such as damaged memory: aborts, inside arena_protect too, once the handler has seen it. */
+_Noreturn void panic_fatal(const char *message) COLD;
+
 #endif
