@@ -1,0 +1,84 @@
+"""The inline path compiles to the expected handful of instructions:  inline.py INCLUDE_DIR... -- COMPILER...
+
+Compiles one allocation with each compiler at -O2, and counts what runs when there is room: from the function's label to
+its return, without the branch to the part that is out of line.  Exits 1 when a count is above its limit, 77 when no
+compiler was for a processor that is known here.
+"""
+
+import re
+import subprocess
+import sys
+
+PROGRAM = """
+#include <arena/arena.h>
+struct item { int64_t a, b, c, d; };
+ARENA_DEFINE(i64, int64_t)
+ARENA_DEFINE(items, struct item)
+int64_t *alloc_one(struct i64 *arena, int64_t value) { return i64_alloc(arena, value); }
+int64_t *try_alloc_one(struct i64 *arena, int64_t value) { return i64_try_alloc(arena, value); }
+int64_t *alloc_zero(struct i64 *arena) { return i64_alloc_zero(arena); }
+"""
+
+# Load cursor and limit, compare, branch, advance, store the cursor, store the value, return it.
+LIMITS = {
+    "x86_64": {"alloc_one": 9, "try_alloc_one": 9, "alloc_zero": 8},
+    "aarch64": {"alloc_one": 10, "try_alloc_one": 10, "alloc_zero": 10},
+}
+
+
+def hot_path(assembly, function):
+    """The instructions from the label on, following jumps that are always taken, until the return."""
+    lines = assembly.splitlines()
+    labels = {match.group(1): index for index, line in enumerate(lines)
+              for match in [re.match(r"([.\w$]+):", line)] if match}
+    found, index = [], labels[function] + 1
+    while len(found) < 100 and index < len(lines):
+        text = re.sub(r"(#|//|@).*", "", lines[index]).strip()
+        index += 1
+        if not text or text.startswith(".") or re.match(r"[.\w$]+:", text):
+            continue
+        words = text.split()
+        if words[0] in ("endbr64", "bti"):
+            continue
+        if words[0] in ("jmp", "b") and words[-1] in labels:
+            index = labels[words[-1]] + 1
+            found.append(text)
+            continue
+        found.append(text)
+        if words[0] in ("ret", "retq"):
+            return found
+    return found
+
+
+def check(compiler, includes):
+    command = compiler.split()
+    target = subprocess.run(command + ["-dumpmachine"], capture_output=True, text=True, check=True).stdout
+    processor = target.split("-")[0]
+    if processor not in LIMITS:
+        print("%s: no limits for %s" % (compiler, processor))
+        return None
+    flags = ["-x", "c", "-std=c11", "-O2", "-S", "-o", "-", "-"]
+    assembly = subprocess.run(command + ["-I" + include for include in includes] + flags, input=PROGRAM, text=True,
+                              capture_output=True, check=True).stdout
+    right = True
+    for function, limit in LIMITS[processor].items():
+        found = hot_path(assembly, function)
+        held = len(found) <= limit and found[-1].split()[0].startswith("ret")
+        print("%-28s %-8s %-14s %2d instructions, at most %d%s" % (compiler, processor, function, len(found), limit,
+                                                                  "" if held else ": TOO MANY"))
+        if not held:
+            print("    " + "\n    ".join(found))
+        right = right and held
+    return right
+
+
+def main(arguments):
+    split = arguments.index("--")
+    results = [check(compiler, arguments[:split]) for compiler in arguments[split + 1:]]
+    known = [result for result in results if result is not None]
+    if not known:
+        return 77
+    return 0 if all(known) else 1
+
+
+sys.exit(main(sys.argv[1:]))
