@@ -1,0 +1,403 @@
+/* A program that is watched by a memory checker and links the ordinary library: poison.sh builds and runs it.
+ *
+ *   poison fine    uses what was handed out, every way there is; writes "fine"
+ *   poison bad N   touches bytes that were not handed out, or were taken back, one function for each case, and goes on
+ *                  after each report; before each it writes "case NAME" to standard error, in the end "case none".
+ *                  N: the first, second ... part of the cases, from 0: AddressSanitizer ends a program at its 25th report */
+#include <arena/arena.h>
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+ARENA_DEFINE(long_arena, int64_t)
+
+static void must(int condition, const char *what) {
+    if (condition) return;
+    fprintf(stderr, "poison.c: %s\n", what);
+    exit(2);
+}
+
+static struct arena *make(size_t capacity, uint32_t clear) {
+    struct arena_options options = {sizeof options, clear, 0};
+    struct arena *arena = NULL;
+    must(arena_create_with(ARENA_TYPE(int64_t), capacity, &options, &arena) == ARENA_OK, "no arena");
+    return arena;
+}
+
+static volatile int64_t seen;
+
+/* --- what was not handed out, or was taken back ------------------------------------------------------------------- */
+
+static void read_next_slot(void) {
+    struct arena *arena = make(100, 0);
+    int64_t *slot = arena_alloc(arena, NULL);
+    seen = slot[1];
+}
+
+static void write_next_slot(void) {
+    struct arena *arena = make(100, 0);
+    int64_t *slot = arena_try_alloc(arena, NULL);
+    slot[1] = 1;
+}
+
+static void write_far_slot(void) {
+    struct arena *arena = make(10000, 0);
+    int64_t *slot = arena_try_alloc(arena, NULL);
+    slot[9999] = 1;
+}
+
+static void write_past_the_capacity(void) {
+    struct arena *arena = make(3, 0);
+    int64_t *slab = arena_alloc_slab(arena, 3);
+    slab[3] = 1;
+}
+
+/* The slots end where a page ends, or anywhere else. */
+static void write_past_every_capacity_around_a_page(void) {
+    for (size_t capacity = 480; capacity < 520; capacity++) {
+        struct arena *arena = make(capacity, 0);
+        int64_t *slab = arena_alloc_slab(arena, capacity);
+        slab[capacity] = 1;
+    }
+}
+
+static void write_before_the_first_slot(void) {
+    struct arena *arena = make(3, 0);
+    char *slab = arena_alloc_slab(arena, 3);
+    slab[-1] = 1;
+}
+
+static void write_past_a_slab(void) {
+    struct arena *arena = make(100, 0);
+    int64_t *slab = arena_alloc_slab(arena, 10);
+    slab[10] = 1;
+}
+
+static void write_past_a_copied_slab(void) {
+    static const int64_t values[3] = {1, 2, 3};
+    struct arena *arena = make(100, ARENA_CLEAR_NEVER);
+    int64_t *slab = arena_alloc_slab_with(arena, values, 3);
+    slab[3] = 1;
+}
+
+static void read_through_a_slab_of_zero(void) {
+    struct arena *arena = make(100, 0);
+    int64_t *slab = arena_alloc_slab(arena, 0);
+    seen = *slab;
+}
+
+static void read_after_reset(void) {
+    struct arena *arena = make(100, 0);
+    int64_t *slot = arena_alloc(arena, NULL);
+    arena_reset(arena);
+    seen = *slot;
+}
+
+static void write_after_reset(void) {
+    struct arena *arena = make(100, 0);
+    int64_t *slab = arena_alloc_slab(arena, 50);
+    arena_reset(arena);
+    slab[49] = 1;
+}
+
+static void read_after_reset_and_reuse(void) {
+    struct arena *arena = make(100, 0);
+    int64_t *slab = arena_alloc_slab(arena, 50);
+    arena_reset(arena);
+    arena_alloc(arena, NULL);
+    seen = slab[1];
+}
+
+static void read_after_reset_clear_on_handout(void) {
+    struct arena *arena = make(100, ARENA_CLEAR_ON_HANDOUT);
+    int64_t *slot = arena_alloc(arena, NULL);
+    arena_reset(arena);
+    seen = *slot;
+}
+
+static void read_after_reset_clear_never(void) {
+    struct arena *arena = make(100, ARENA_CLEAR_NEVER);
+    int64_t *slot = arena_alloc(arena, NULL);
+    arena_reset(arena);
+    seen = *slot;
+}
+
+static void read_after_reset_and_trim(void) {
+    struct arena *arena = make(1000000, 0);
+    int64_t *slab = arena_alloc_slab(arena, 1000000);
+    memset(slab, 1, 8000000);
+    arena_reset(arena);
+    arena_trim(arena);
+    seen = slab[999];
+}
+
+static void read_next_slot_of_the_typed_face(void) {
+    struct long_arena *arena = long_arena_create(100);
+    int64_t *slot = long_arena_alloc(arena, 5); /* the inline path */
+    seen = slot[1];
+}
+
+static void read_after_typed_reset(void) {
+    struct long_arena *arena = long_arena_create(100);
+    int64_t *slot = long_arena_try_alloc(arena, 5);
+    long_arena_reset(arena);
+    seen = *slot;
+}
+
+static void read_behind_a_closed_burst(void) {
+    struct long_arena *arena = long_arena_create(100);
+    struct long_arena_burst burst = long_arena_burst_begin(arena);
+    int64_t *slot = long_arena_burst_put(&burst, 1);
+    long_arena_burst_end(arena, &burst);
+    seen = slot[1];
+}
+
+static void read_what_an_open_burst_left(void) {
+    struct long_arena *arena = long_arena_create(100);
+    struct long_arena_burst burst = long_arena_burst_begin(arena);
+    long_arena_burst_put(&burst, 1);
+    int64_t *slot = long_arena_burst_put(&burst, 1);
+    long_arena_alloc(arena, 2); /* takes the burst's slots back, and uses the first */
+    seen = *slot;
+}
+
+static void read_any_after_reset(void) {
+    struct arena *arena = NULL;
+    must(arena_create(arena_type_any(), 4, &arena) == ARENA_OK, "no arena");
+    struct arena_any *slot = ARENA_ANY_ALLOC(arena, int64_t, 5);
+    int64_t *value = ARENA_ANY_GET(slot, int64_t);
+    arena_reset(arena);
+    seen = *value;
+}
+
+static struct arena_concurrent *make_concurrent(uint32_t flags) {
+    struct arena_options options = {sizeof options, 0, flags};
+    struct arena_concurrent *arena = NULL;
+    must(arena_concurrent_create_with(ARENA_TYPE(int64_t), 1000, &options, &arena) == ARENA_OK, "no arena");
+    return arena;
+}
+
+static void read_next_slot_of_a_concurrent_arena(void) {
+    int64_t *slot = arena_concurrent_alloc(make_concurrent(0), NULL);
+    seen = slot[1];
+}
+
+static void write_next_slot_behind_the_gate(void) {
+    int64_t *slot = arena_concurrent_alloc(make_concurrent(ARENA_GATE_ONLY), NULL);
+    slot[1] = 1;
+}
+
+static void read_after_concurrent_reset(void) {
+    struct arena_concurrent *arena = make_concurrent(0);
+    int64_t *slot = arena_concurrent_alloc(arena, NULL);
+    arena_concurrent_reset(arena);
+    seen = *slot;
+}
+
+static void write_past_a_concurrent_slab(void) {
+    int64_t *slab = arena_concurrent_alloc_slab(make_concurrent(0), 7);
+    slab[7] = 1;
+}
+
+static void read_next_slot_of_an_acquired_arena(void) {
+    struct arena *held = NULL;
+    must(arena_concurrent_acquire(make_concurrent(0), NULL, &held) == ARENA_OK, "no gate");
+    int64_t *slot = arena_alloc(held, NULL);
+    seen = slot[1];
+}
+
+static int64_t *escaped;
+
+static void let_escape(struct arena *arena, void *user) {
+    (void)user;
+    escaped = arena_alloc(arena, NULL);
+}
+
+static struct arena_pool *make_pool(void) {
+    struct arena_pool *pool = NULL;
+    must(arena_pool_create(ARENA_TYPE(int64_t), 100, &pool) == ARENA_OK, "no pool");
+    return pool;
+}
+
+static void read_what_escaped_from_execute(void) {
+    must(arena_pool_execute(make_pool(), let_escape, NULL) == ARENA_OK, "no execute");
+    seen = *escaped;
+}
+
+static void write_what_was_returned(void) {
+    struct arena_pool *pool = make_pool();
+    struct arena *arena = NULL;
+    must(arena_pool_checkout(pool, &arena) == ARENA_OK, "no checkout");
+    int64_t *slot = arena_alloc(arena, NULL);
+    arena_pool_return(pool, arena);
+    *slot = 1;
+}
+
+static void read_what_escaped_from_a_block(void) {
+    ARENA_POOL_SCOPE(make_pool(), scratch) {
+        let_escape(scratch, NULL);
+    }
+    seen = *escaped;
+}
+
+/* --- what was handed out ------------------------------------------------------------------------------------------ */
+
+static void fill(void *memory, size_t size_bytes) { memset(memory, 0x5a, size_bytes); }
+
+static void use_single(uint32_t clear) {
+    struct arena *arena = make(5000, clear);
+    for (int round = 0; round < 4; round++) {
+        static const int64_t values[3] = {1, 2, 3};
+        for (int i = 0; i < 1000; i++) {
+            fill(arena_alloc(arena, values), 8);
+            fill(arena_try_alloc(arena, NULL), 8);
+            fill(arena_alloc_slab(arena, 1), 8);
+        }
+        fill(arena_alloc_slab(arena, 500), 500 * 8);
+        fill(arena_alloc_slab_with(arena, values, 3), 3 * 8);
+        if (round == 1) arena_trim(arena);
+        fill(arena_alloc_slab(arena, arena_remaining(arena)), 1497 * 8);
+        must(arena_try_alloc(arena, NULL) == NULL, "not full");
+        arena_reset(arena);
+        if (round == 2) arena_trim(arena);
+    }
+    arena_destroy(arena);
+}
+
+static void use_typed(void) {
+    struct long_arena *arena = long_arena_create(3000);
+    for (int round = 0; round < 3; round++) {
+        int64_t *before = NULL;
+        for (int i = 0; i < 1000; i++) {
+            int64_t *slot = i % 2 ? long_arena_alloc(arena, i) : long_arena_alloc_zero(arena);
+            must(*slot == (i % 2 ? i : 0), "wrong value");
+            if (before != NULL) *before = 7; /* handed out earlier: still ours */
+            before = slot;
+        }
+        struct long_arena_burst burst = long_arena_burst_begin(arena);
+        for (int i = 0; i < 1000; i++) fill(long_arena_burst_put(&burst, i), 8);
+        long_arena_burst_end(arena, &burst);
+        struct long_arena_slab slab = ARENA_SLAB_WITH(long_arena, arena, 1, 2, 3);
+        fill(slab.data, slab.len * 8);
+        if (round == 1) (void)long_arena_burst_begin(arena); /* and left */
+        if (round == 2) fill(long_arena_alloc(arena, 1), 8);
+        long_arena_reset(arena);
+    }
+    long_arena_destroy(arena);
+}
+
+static void use_concurrent(uint32_t flags) {
+    struct arena_concurrent *arena = make_concurrent(flags);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 300; i++) fill(arena_concurrent_alloc(arena, NULL), 8);
+        fill(arena_concurrent_alloc_slab(arena, 100), 800);
+        struct arena *held = NULL;
+        must(arena_concurrent_acquire(arena, NULL, &held) == ARENA_OK, "no gate");
+        while (arena_remaining(held) > 100) fill(arena_alloc(held, NULL), 8);
+        arena_concurrent_release(arena);
+        for (int i = 0; i < 100; i++) fill(arena_concurrent_try_alloc(arena, NULL), 8);
+        arena_concurrent_reset(arena);
+        arena_concurrent_trim(arena);
+    }
+    arena_concurrent_destroy(arena);
+}
+
+static void fill_arena(struct arena *arena, void *user) {
+    (void)user;
+    fill(arena_alloc(arena, NULL), 8);
+    fill(arena_alloc_slab(arena, 99), 99 * 8);
+}
+
+static void use_pool(void) {
+    struct arena_pool *pool = make_pool();
+    for (int round = 0; round < 5; round++) {
+        must(arena_pool_execute(pool, fill_arena, NULL) == ARENA_OK, "no execute");
+        struct arena *first = NULL;
+        struct arena *second = NULL;
+        must(arena_pool_checkout(pool, &first) == ARENA_OK && arena_pool_checkout(pool, &second) == ARENA_OK, "none");
+        fill_arena(first, NULL);
+        fill_arena(second, NULL);
+        arena_pool_return(pool, first);
+        if (round == 3) arena_pool_trim(pool);
+        arena_pool_return(pool, second);
+    }
+    must(arena_pool_destroy(pool) == ARENA_OK, "arenas out");
+}
+
+/* What an arena lay on may be used for something else once it is destroyed. */
+static void use_memory_of_destroyed_arenas(void) {
+    for (int round = 0; round < 50; round++) {
+        struct arena *arena = make(100 + (size_t)round * 100, 0);
+        arena_alloc(arena, NULL);
+        arena_destroy(arena);
+        size_t size_bytes = 1000 + (size_t)round * 800;
+        void *memory = malloc(size_bytes);
+        must(memory != NULL, "no memory");
+        fill(memory, size_bytes);
+        free(memory);
+    }
+}
+
+static void use_everything(void) {
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) use_single(clear);
+    use_typed();
+    use_concurrent(0);
+    use_concurrent(ARENA_GATE_ONLY);
+    use_pool();
+    use_memory_of_destroyed_arenas();
+    puts("fine");
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} cases[] = {
+#define CASE(name) {#name, name}
+    CASE(read_next_slot),
+    CASE(write_next_slot),
+    CASE(write_far_slot),
+    CASE(write_past_the_capacity),
+    CASE(write_past_every_capacity_around_a_page),
+    CASE(write_before_the_first_slot),
+    CASE(write_past_a_slab),
+    CASE(write_past_a_copied_slab),
+    CASE(read_through_a_slab_of_zero),
+    CASE(read_after_reset),
+    CASE(write_after_reset),
+    CASE(read_after_reset_and_reuse),
+    CASE(read_after_reset_clear_on_handout),
+    CASE(read_after_reset_clear_never),
+    CASE(read_after_reset_and_trim),
+    CASE(read_next_slot_of_the_typed_face),
+    CASE(read_after_typed_reset),
+    CASE(read_behind_a_closed_burst),
+    CASE(read_what_an_open_burst_left),
+    CASE(read_any_after_reset),
+    CASE(read_next_slot_of_a_concurrent_arena),
+    CASE(write_next_slot_behind_the_gate),
+    CASE(read_after_concurrent_reset),
+    CASE(write_past_a_concurrent_slab),
+    CASE(read_next_slot_of_an_acquired_arena),
+    CASE(read_what_escaped_from_execute),
+    CASE(write_what_was_returned),
+    CASE(read_what_escaped_from_a_block),
+};
+
+enum { PART = 15 };
+
+int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "fine") == 0) {
+        use_everything();
+        return 0;
+    }
+    if (argc != 3 || strcmp(argv[1], "bad") != 0) return 2;
+    size_t first = (size_t)atoi(argv[2]) * PART;
+    for (size_t i = first; i < first + PART && i < sizeof cases / sizeof cases[0]; i++) {
+        fprintf(stderr, "case %s\n", cases[i].name);
+        cases[i].run();
+    }
+    fputs("case none\n", stderr);
+    return 0;
+}

@@ -1,0 +1,61 @@
+/* Mistakes that the compiler must refuse: refused.sh compiles this with each value of REFUSE. */
+#include <arena/arena.h>
+
+#ifdef __cplusplus
+#define NULL_OF(type) static_cast<struct type *>(nullptr)
+#else
+#define NULL_OF(type) ((struct type *)0)
+#endif
+
+ARENA_DEFINE(int_arena, int)
+ARENA_DEFINE(double_arena, double)
+
+static void take_double(struct double_arena *arena, void *user) {
+    (void)arena;
+    (void)user;
+}
+
+void refused(void);
+void refused(void) {
+#if REFUSE == 0 /* no mistake: this must compile */
+    double_arena_alloc(NULL_OF(double_arena), 1.0);
+    double_arena_pool_execute(NULL_OF(double_arena_pool), take_double, NULL);
+#elif REFUSE == 1
+    double_arena_alloc(NULL_OF(int_arena), 1.0);
+#elif REFUSE == 2
+    double_arena_try_alloc_zero(NULL_OF(int_arena));
+#elif REFUSE == 3
+    double_arena_reset(NULL_OF(int_arena));
+#elif REFUSE == 4
+    double_arena_destroy(NULL_OF(int_arena));
+#elif REFUSE == 5
+    double_arena_alloc_slab(NULL_OF(int_arena), 1);
+#elif REFUSE == 6
+    int *pointer = double_arena_alloc(NULL_OF(double_arena), 1.0);
+    (void)pointer;
+#elif REFUSE == 7
+    struct int_arena_slab slab = double_arena_alloc_slab(NULL_OF(double_arena), 1);
+    (void)slab;
+#elif REFUSE == 8
+    double_arena_concurrent_alloc(NULL_OF(int_arena_concurrent), 1.0);
+#elif REFUSE == 9
+    int_arena_alloc(NULL_OF(int_arena_concurrent), 1);
+#elif REFUSE == 10
+    int_arena_pool_execute(NULL_OF(int_arena_pool), take_double, NULL);
+#elif REFUSE == 11
+    double_arena_pool_return(NULL_OF(double_arena_pool), NULL_OF(int_arena));
+#elif REFUSE == 12
+    struct arena_context *context;
+    double_arena_inject(NULL, NULL_OF(int_arena), &context);
+#elif REFUSE == 13
+    struct int_arena *found;
+    double_arena_extract(NULL, &found);
+#elif REFUSE == 14
+    arena_alloc(NULL_OF(int_arena), NULL);
+#elif REFUSE == 15
+    int_arena_alloc_slab_with(NULL_OF(int_arena), (const double *)0, 1);
+#elif REFUSE == 16
+    struct double_arena_burst burst = int_arena_burst_begin(NULL_OF(int_arena));
+    (void)burst;
+#endif
+}

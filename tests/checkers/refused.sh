@@ -1,0 +1,38 @@
+#!/bin/sh
+# The typed face makes mistakes of type errors: in C++ always, in C under -Werror=incompatible-pointer-types.
+#
+#   refused.sh SOURCE INCLUDE_DIR BUILD_INCLUDE_DIR
+set -u
+source=$1
+include=$2
+generated=$3
+last=16
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+checks=0
+failed=0
+
+# check COMPILER FLAG...
+check() {
+    command -v "$1" >/dev/null 2>&1 || return 0
+    number=0
+    while [ $number -le $last ]; do
+        checks=$((checks + 1))
+        "$@" -I"$include" -I"$generated" -DREFUSE=$number -fsyntax-only "$source" >"$work/log" 2>&1
+        status=$?
+        if [ $number -eq 0 ] && [ $status -ne 0 ]; then
+            echo "FAILED: $1 refuses what is right" >&2
+            cat "$work/log" >&2
+            failed=$((failed + 1))
+        elif [ $number -ne 0 ] && [ $status -eq 0 ]; then
+            echo "FAILED: $1 accepts mistake $number" >&2
+            failed=$((failed + 1))
+        fi
+        number=$((number + 1))
+    done
+}
+
+for compiler in gcc clang clang-19; do check $compiler -std=c11 -Werror=incompatible-pointer-types; done
+for compiler in g++ clang++ clang++-19; do check $compiler -x c++ -std=c++17; done
+echo "$checks checks, $failed failed"
+[ $checks -gt 0 ] && [ $failed -eq 0 ]
