@@ -65,10 +65,7 @@ size_t support_resident_bytes(void) {
 
 bool all_zero(const void *memory, size_t size_bytes) {
     const unsigned char *bytes = memory;
-    for (size_t i = 0; i < size_bytes; i++) {
-        if (bytes[i] != 0) return false;
-    }
-    return true;
+    return size_bytes == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size_bytes - 1) == 0);
 }
 
 /* --- watchdog ----------------------------------------------------------------------------------------------------- */

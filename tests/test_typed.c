@@ -214,9 +214,13 @@ static void slab_values_are_evaluated_once_in_order(void **state) {
     assert_int_equal(slab.len, 4);
     assert_int_equal(slab.data[0] + slab.data[1] + slab.data[2] + slab.data[3], 10);
     evaluations = 0;
-    assert_true(ARENA_TRY_SLAB_WITH(int_arena, same(arena), &slab, next_value()));
-    assert_int_equal(evaluations, 101);
+    assert_true(ARENA_TRY_SLAB_WITH(int_arena, same(arena), &slab, 5));
+    assert_int_equal(evaluations, 100);
     assert_int_equal(slab.len, 1);
+    assert_int_equal(slab.data[0], 5);
+    evaluations = 0;
+    assert_true(ARENA_TRY_SLAB_WITH(int_arena, arena, &slab, next_value()));
+    assert_int_equal(evaluations, 1);
     assert_int_equal(slab.data[0], 1);
     int_arena_destroy(arena);
 }
