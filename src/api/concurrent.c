@@ -26,6 +26,7 @@ struct arena_concurrent {
     struct arena slots; /* first: its block holds the slots of small arenas */
     struct gate gate;
     struct atomic_u64 used_bytes;
+    bool keeps; /* ARENA_CLEAR_NEVER: slabs are whatever was there */
     char line[64]; /* what every allocation reads does not share a cache line with what slow ones write */
     struct shares shares;
 };
@@ -74,18 +75,23 @@ static void *run_once(struct arena *slots, const struct step *step) {
 }
 
 static inline void *run(struct arena_concurrent *arena, const struct step *step) {
-    if (!shares_enabled(&arena->shares)) return run_once(&arena->slots, step);
-    if (step->kind == STEP_ONE) return shares_refill(&arena->shares, step->values);
-    shares_retire_mine(&arena->shares); /* the slab follows what this thread has handed out */
-    void *result = run_once(&arena->slots, step);
-    if (result == NULL && shares_revoke(&arena->shares)) result = run_once(&arena->slots, step);
-    return result;
+    /* A slab of nothing takes nothing, whoever has what. */
+    if (!shares_enabled(&arena->shares) || step->count == 0) return run_once(&arena->slots, step);
+    return shares_refill(&arena->shares, step->values, step->count, step->kind == STEP_SLAB && arena->keeps);
+}
+
+/* What the calling thread's chunk has, without the gate; NULL: take the gate. */
+static inline void *run_lent(struct arena_concurrent *arena, const struct step *step) {
+    if (step->count == 0) return NULL; /* it waits for the gate like any other */
+    return shares_take_any(&arena->shares, step->values, step->count, step->kind == STEP_SLAB && arena->keeps);
 }
 
 static void *try_step(struct arena_concurrent *arena, const char *function, const struct step *step) {
     if (arena == NULL) return NULL;
+    void *result = run_lent(arena, step);
+    if (result != NULL) return result;
     enter_or_panic(arena, function);
-    void *result = run(arena, step);
+    result = run(arena, step);
     leave(arena);
     return result;
 }
@@ -107,6 +113,10 @@ static int step_context(struct arena_concurrent *arena, struct arena_context *co
     if (out == NULL) return ARENA_EINVAL;
     *out = NULL;
     if (arena == NULL) return ARENA_EINVAL;
+    if (cancel_status(context_node(context)) == ARENA_OK) {
+        *out = run_lent(arena, step);
+        if (*out != NULL) return ARENA_OK;
+    }
     int status = enter(arena, context);
     if (status != ARENA_OK) return status;
     *out = run(arena, step);
@@ -117,8 +127,7 @@ static int step_context(struct arena_concurrent *arena, struct arena_context *co
 /* --- allocation --------------------------------------------------------------------------------------------------- */
 
 static SLOW void *try_alloc_slow(struct arena_concurrent *arena, const char *function, const void *value) {
-    void *slot = arena == NULL ? NULL : shares_take_any(&arena->shares, value);
-    return slot != NULL ? slot : try_step(arena, function, &(struct step){STEP_ONE, value, 1});
+    return try_step(arena, function, &(struct step){STEP_ONE, value, 1});
 }
 
 static SLOW void *alloc_slow(struct arena_concurrent *arena, const void *value) {
@@ -156,10 +165,6 @@ void *arena_concurrent_try_alloc_slab_with(struct arena_concurrent *arena, const
 
 int arena_concurrent_alloc_context(struct arena_concurrent *arena, struct arena_context *context, const void *value,
                                    void **out) {
-    if (LIKELY(arena != NULL && out != NULL) && cancel_status(context_node(context)) == ARENA_OK) {
-        *out = shares_take_any(&arena->shares, value);
-        if (LIKELY(*out != NULL)) return ARENA_OK;
-    }
     return step_context(arena, context, &(struct step){STEP_ONE, value, 1}, out);
 }
 
@@ -297,6 +302,7 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
         return ARENA_ENOMEM;
     }
     slots->type = type_copy(arena + 1, type);
+    arena->keeps = plan.clear == ARENA_CLEAR_NEVER;
     slots_seal(slots);
     *out = arena;
     return ARENA_OK;

@@ -113,20 +113,13 @@ bool shares_revoke(struct shares *shares) {
 
 /* --- allocating --------------------------------------------------------------------------------------------------- */
 
-static void fill(const struct shares *shares, const struct share *share, char *slot, const void *value) {
-    if (value != NULL) {
-        slots_copy_one(shares->slots, slot, value);
-    } else if (share->clears) {
-        memset(slot, 0, share->stride);
-    }
-}
-
-void *shares_take_any(const struct shares *shares, const void *value) {
+void *shares_take_any(const struct shares *shares, const void *values, size_t count, bool raw) {
     struct share *share = shares_mine(shares);
     char *slot;
     char *past;
-    if (share == NULL || !share_claim(shares, share, &slot, &past)) return NULL;
-    fill(shares, share, slot, value);
+    if (share == NULL || count > shares->slots->capacity) return NULL; /* so the product cannot overflow */
+    if (!share_claim(shares, share, count * share->stride, &slot, &past)) return NULL;
+    slots_fill(shares->slots, slot, values, count, share->clears && !raw);
     share_commit(share, past);
     return slot;
 }
@@ -156,24 +149,35 @@ static struct share *join(struct shares *shares) {
     return local->items;
 }
 
-static bool lend(struct shares *shares, struct share *share, char **from, char **to) {
-    if (slots_lend_run(shares->slots, &share->spare, from, to)) return true;
-    if (shares->alone) return slots_lend(shares->slots, SIZE_MAX, from, to);
+/* The size of the next chunk, in slots: a multiple of what is wanted now, so that nothing of it is left over when more of
+ * the same come. */
+static size_t chunk_size(const struct shares *shares, size_t count) {
     size_t stride = shares->slots->stride;
     size_t most = CHUNK_BYTES / stride;
     size_t part = (size_t)(shares->slots->end - shares->slots->head.cursor) / stride / CHUNK_PARTS / shares->count;
     if (most > part) most = part;
-    return slots_lend(shares->slots, most == 0 ? 1 : most, from, to);
+    return most < count ? count : most - most % count;
 }
 
-/* One element, and no chunk with it. */
-static void *take_unlent(struct shares *shares, const void *value) {
-    if (shares->alone) (void)shares_revoke(shares);
+/* A chunk of at least `count` slots. */
+static bool lend(struct shares *shares, struct share *share, size_t count, char **from, char **to) {
+    struct arena *slots = shares->slots;
+    if (count == 1) {
+        if (slots_lend_run(slots, &share->spare, from, to)) return true;
+        return slots_lend_any(slots, shares->alone ? SIZE_MAX : chunk_size(shares, 1), from, to);
+    }
+    /* With slots in the spare there is no place for what a new chunk may have left. */
+    if (share->spare.from != share->spare.to) return false;
+    if (!arith_fits(count, slots->stride, (size_t)(slots->end - slots->head.cursor))) return false;
+    return slots_lend(slots, shares->alone ? SIZE_MAX : chunk_size(shares, count), from, to);
+}
+
+/* What the arena itself has, and no chunk with it. */
+static void *take_unlent(struct shares *shares, const void *values, size_t count, bool raw) {
     shares->slots->sealed = false;
-    void *slot = slots_take_slow(shares->slots, value);
-    if (slot == NULL && shares_revoke(shares)) slot = slots_take_slow(shares->slots, value);
+    void *slab = raw ? slots_take_slab(shares->slots, count) : slots_take_slab_with(shares->slots, values, count);
     slots_seal(shares->slots);
-    return slot;
+    return slab;
 }
 
 /* Has this thread come ALONE_AFTER times in a row, so that nobody else seems to be there? */
@@ -185,24 +189,29 @@ static bool stays_alone(struct shares *shares, struct share *share) {
     return ++shares->streak > ALONE_AFTER;
 }
 
-void *shares_refill(struct shares *shares, const void *value) {
+void *shares_refill(struct shares *shares, const void *values, size_t count, bool raw) {
     struct share *share = join(shares);
-    if (share == NULL) return take_unlent(shares, value);
-    end_chunk(shares, share);
-    if (shares->alone && !stays_alone(shares, share)) return take_unlent(shares, value);
-    char *from;
-    char *to;
-    if (!lend(shares, share, &from, &to) && !(shares_revoke(shares) && lend(shares, share, &from, &to))) return NULL;
-    fill(shares, share, from, value);
-    share->epoch = atomic_u32_load(&shares->epoch, relaxed); /* under the permit it does not move */
-    char *next = from + shares->slots->stride;
-    atomic_ptr_store(&share->limit, to, relaxed);
-    atomic_ptr_store(&share->claim, next, relaxed);
-    /* release: a revoker that holds the permit later has it from the gate; shares_unused_bytes reads whatever it finds. */
-    atomic_ptr_store(&share->commit, next, release);
-    share->active = true;
-    shares->active++;
-    return from;
+    if (share != NULL) end_chunk(shares, share);
+    if (shares->alone && shares->active != 0) (void)shares_revoke(shares); /* another thread's, which is alone no more */
+    bool lends = share != NULL && count <= CHUNK_BYTES / shares->slots->stride / CHUNK_PARTS + 1;
+    if (shares->alone && lends) lends = stays_alone(shares, share);
+    for (;;) {
+        char *from;
+        char *to;
+        if (lends && lend(shares, share, count, &from, &to)) {
+            char *past = from + count * shares->slots->stride;
+            slots_fill(shares->slots, from, values, count, share->clears && !raw);
+            share->epoch = atomic_u32_load(&shares->epoch, relaxed); /* under the permit it does not move */
+            atomic_ptr_store(&share->limit, to, relaxed);
+            atomic_ptr_store(&share->claim, past, relaxed);
+            atomic_ptr_store(&share->commit, past, relaxed); /* a revoker has all this from the gate */
+            share->active = true;
+            shares->active++;
+            return from;
+        }
+        void *slab = take_unlent(shares, values, count, raw);
+        if (slab != NULL || !shares_revoke(shares)) return slab;
+    }
 }
 
 size_t shares_unused_bytes(const struct shares *shares) {

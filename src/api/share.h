@@ -84,9 +84,10 @@ void shares_free(struct share *first);
 
 /* All of these under the gate's permit. */
 
-/* One element from a new chunk of the calling thread's; NULL: the arena is full.  value NULL: a zeroed one. */
-void *shares_refill(struct shares *shares, const void *value);
-/* Ends the calling thread's own chunk, so that a slab can follow it. */
+/* `count` > 0 contiguous elements, from a new chunk of the calling thread's where they are few, else from the arena; NULL:
+ * there is no such run of free slots.  A values of NULL hands out zeroed ones, or, with `raw`, whatever was there. */
+void *shares_refill(struct shares *shares, const void *values, size_t count, bool raw);
+/* Ends the calling thread's own chunk, so that what is left of it is next to what follows it. */
 void shares_retire_mine(struct shares *shares);
 /* Ends every chunk; false: there was none to end but the caller's own. */
 bool shares_revoke(struct shares *shares);
@@ -94,14 +95,15 @@ bool shares_revoke(struct shares *shares);
 /* Slots in chunks that are not handed out, in bytes; any thread, without the permit; may lag behind. */
 size_t shares_unused_bytes(const struct shares *shares);
 
-/* One element from the calling thread's chunk, whatever its size and value; NULL: take the gate. */
-void *shares_take_any(const struct shares *shares, const void *value);
+/* As shares_refill, from the calling thread's chunk as it is and without the permit; NULL: take the gate. */
+void *shares_take_any(const struct shares *shares, const void *values, size_t count, bool raw);
 
-/* A slot that the owner may write, ending at `past`; true ends with share_commit. */
-HOT_INLINE bool share_claim(const struct shares *shares, struct share *share, char **slot, char **past) {
+/* `bytes` at *slot that the owner may write; true ends with share_commit. */
+HOT_INLINE bool share_claim(const struct shares *shares, struct share *share, size_t bytes, char **slot, char **past) {
     *slot = atomic_ptr_load(&share->commit, relaxed);
-    if (UNLIKELY(*slot == atomic_ptr_load(&share->limit, relaxed))) return false;
-    *past = *slot + share->stride;
+    const char *limit = atomic_ptr_load(&share->limit, relaxed);
+    if (UNLIKELY((size_t)(limit - *slot) < bytes)) return false;
+    *past = *slot + bytes;
     atomic_ptr_store(&share->claim, *past, relaxed); /* partner: quiesce, through the barriers */
     barrier_light();
     if (LIKELY(atomic_u32_load(&shares->epoch, relaxed) == share->epoch)) return true;
@@ -127,7 +129,7 @@ HOT_INLINE void *shares_take(const struct shares *shares, const void *value) {
     unsigned words = share->words;
     char *slot;
     char *past;
-    if (UNLIKELY(words == 0) || UNLIKELY(value == NULL) || !share_claim(shares, share, &slot, &past)) return NULL;
+    if (UNLIKELY(words == 0) || UNLIKELY(value == NULL) || !share_claim(shares, share, share->stride, &slot, &past)) return NULL;
     slots_copy_fast(slot, value, words);
     share_commit(share, past);
     return slot;

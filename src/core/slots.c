@@ -269,6 +269,23 @@ void slots_copy_general(const struct arena *arena, char *slot, const void *value
     if (UNLIKELY(size != arena->stride)) memset(slot + size, 0, arena->stride - size);
 }
 
+void slots_fill(const struct arena *arena, char *slab, const void *values, size_t count, bool clears) {
+    size_t size = arena->type->size;
+    if (values == NULL) {
+        if (clears) clear_bytes(slab, count * arena->stride);
+    } else if (count == 1) {
+        slots_copy_one(arena, slab, values);
+    } else if (size == arena->stride) {
+        memcpy(slab, values, count * size);
+    } else {
+        const char *from = values;
+        char *past = slab + count * arena->stride;
+        for (char *slot = slab; slot != past; slot += arena->stride, from += size) {
+            slots_copy_general(arena, slot, from);
+        }
+    }
+}
+
 /* Takes `count` slots out of a run. */
 static char *take_from_runs(struct arena *arena, size_t count) {
     for (struct run *run = arena->runs; run != NULL; run = run->next) {
@@ -323,17 +340,10 @@ void *slots_take_slab(struct arena *arena, size_t count) {
 void *slots_take_slab_with(struct arena *arena, const void *values, size_t count) {
     char *slab = take_raw(arena, count);
     if (slab == NULL || count == 0) return slab;
-    size_t size = arena->type->size;
     if (values == NULL) {
         clear_for_handout(arena, slab, slab + count * arena->stride);
-    } else if (size == arena->stride) {
-        memcpy(slab, values, count * size);
     } else {
-        const char *from = values;
-        char *past = slab + count * arena->stride;
-        for (char *slot = slab; slot != past; slot += arena->stride, from += size) {
-            slots_copy_general(arena, slot, from);
-        }
+        slots_fill(arena, slab, values, count, false);
     }
     return slab;
 }
@@ -351,12 +361,15 @@ bool slots_lend_run(struct arena *arena, struct run *run, char **from, char **to
 
 bool slots_lend(struct arena *arena, size_t most, char **from, char **to) {
     size_t room = (size_t)(arena->end - arena->head.cursor) / arena->stride;
-    if (room != 0) {
-        *from = arena->head.cursor;
-        *to = *from + (room < most ? room : most) * arena->stride;
-        arena->head.cursor = arena->head.limit = *to;
-        return true;
-    }
+    if (room == 0) return false;
+    *from = arena->head.cursor;
+    *to = *from + (room < most ? room : most) * arena->stride;
+    arena->head.cursor = arena->head.limit = *to;
+    return true;
+}
+
+bool slots_lend_any(struct arena *arena, size_t most, char **from, char **to) {
+    if (slots_lend(arena, most, from, to)) return true;
     if (arena->gap_bytes == 0) return false;
     struct run *run = arena->runs;
     while (!slots_lend_run(arena, run, from, to)) run = run->next;

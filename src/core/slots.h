@@ -100,16 +100,21 @@ void *slots_take_slab_with(struct arena *arena, const void *values, size_t count
 void slots_reset_slow(struct arena *arena);
 void slots_trim(struct arena *arena);
 
+/* Fills slots that were taken out of memory whose contents are still those of before: with values[0 .. count), or, where
+ * that is NULL, with zeros where `clears` says there may be something else. */
+void slots_fill(const struct arena *arena, char *slab, const void *values, size_t count, bool clears);
+
 /* Ends an open burst that was left, so that the other functions see the arena as it is. */
 void slots_settle(struct arena *arena);
 
 /* Says what is wrong when an allocation found nothing, and ends the caller. */
 _Noreturn void slots_panic_full(const struct arena *arena, const char *function, size_t count) COLD;
 
-/* For an owner that lends ranges of slots (api/concurrent.c).  slots_lend takes up to `most` contiguous slots off the
- * cursor, or, where none are left there, a whole run; false: there are none.  They count as used.  slots_return makes
+/* For an owner that lends ranges of slots (api/share.c).  slots_lend takes up to `most` contiguous slots off the cursor,
+ * and slots_lend_any, where none are left there, a whole run; false: there are none.  They count as used.  slots_return makes
  * [from, to) free again: above the cursor where it ends there, else as `run`, an empty one of this arena's. */
 bool slots_lend(struct arena *arena, size_t most, char **from, char **to);
+bool slots_lend_any(struct arena *arena, size_t most, char **from, char **to);
 bool slots_lend_run(struct arena *arena, struct run *run, char **from, char **to);
 void slots_return(struct arena *arena, char *from, char *to, struct run *run);
 

@@ -4,7 +4,6 @@
 #include <arena/base.h>
 
 #include "base/compiler.h"
-#include "base/race.h"
 
 /* How often a newcomer, or one that was woken, looks again before it sleeps: about a microsecond. */
 #define SPINS 60
@@ -40,20 +39,8 @@ static bool take_or_mark(struct gate *gate, uint32_t set, uint32_t clear) {
     for (;;) {
         bool free = word >= GATE_PERMIT;
         uint32_t next = free ? word - GATE_PERMIT : (word | set) & ~clear;
-        /* acquire: sees what the last holder did, put back by gate_leave with release. */
-        if (atomic_u32_cas(&gate->word, &word, next, acquire)) return free;
+        if (atomic_u32_cas(&gate->word, &word, next, acquire)) return free; /* partner: gate_leave */
     }
-}
-
-bool gate_try_enter(struct gate *gate) {
-    uint32_t word = atomic_u32_load(&gate->word, relaxed);
-    while (word >= GATE_PERMIT) {
-        if (atomic_u32_cas(&gate->word, &word, word - GATE_PERMIT, acquire)) { /* partner: gate_leave */
-            race_acquire(gate);
-            return true;
-        }
-    }
-    return false;
 }
 
 /* --- the queue, under the mutex ----------------------------------------------------------------------------------- */
@@ -116,12 +103,7 @@ static struct waiter *wake_next(struct gate *gate) {
     return head;
 }
 
-void gate_leave(struct gate *gate) {
-    race_release(gate);
-    uint32_t word = atomic_u32_load(&gate->word, relaxed);
-    while ((word & (GATE_WAITERS | GATE_WOKEN)) != GATE_WAITERS) {
-        if (atomic_u32_cas(&gate->word, &word, word + GATE_PERMIT, release)) return; /* partner: whoever takes it */
-    }
+void gate_leave_waking(struct gate *gate) {
     mutex_lock(&gate->mutex);
     struct waiter *waiter = put_back(gate);
     mutex_unlock(&gate->mutex);

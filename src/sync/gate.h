@@ -21,6 +21,7 @@
 #ifndef SYNC_GATE_H
 #define SYNC_GATE_H
 
+#include "base/race.h"
 #include "sync/cancel.h"
 
 struct gate {
@@ -45,14 +46,32 @@ void gate_finish(struct gate *gate);
 bool gate_idle(const struct gate *gate);
 
 /* Takes a permit if one is free. */
-bool gate_try_enter(struct gate *gate);
+static inline bool gate_try_enter(struct gate *gate) {
+    uint32_t word = atomic_u32_load(&gate->word, relaxed);
+    while (word >= GATE_PERMIT) {
+        /* acquire: sees what the last holder did, put back by gate_leave with release. */
+        if (atomic_u32_cas(&gate->word, &word, word - GATE_PERMIT, acquire)) {
+            race_acquire(gate);
+            return true;
+        }
+    }
+    return false;
+}
 
 /* Takes a permit, waiting for one until the node ends.  ARENA_OK, or, with no permit taken, cancel_status(node): also
  * when a permit was free or was granted.  A cancellation point where it waits. */
 int gate_enter(struct gate *gate, struct cancel_node *node);
 
 /* Puts a permit back.  Any thread. */
-void gate_leave(struct gate *gate);
+void gate_leave_waking(struct gate *gate);
+static inline void gate_leave(struct gate *gate) {
+    race_release(gate);
+    uint32_t word = atomic_u32_load(&gate->word, relaxed);
+    while ((word & (GATE_WAITERS | GATE_WOKEN)) != GATE_WAITERS) {
+        if (atomic_u32_cas(&gate->word, &word, word + GATE_PERMIT, release)) return; /* partner: whoever takes it */
+    }
+    gate_leave_waking(gate);
+}
 
 /* For gates of one permit: who is inside. */
 void gate_set_holder(struct gate *gate);
