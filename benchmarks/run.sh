@@ -22,7 +22,8 @@ fi
 if [ ! -f "$build/benchmarks/arena-bench" ]; then
     meson configure "$build" -Dbenchmarks=true
 fi
-meson compile -C "$build" benchmarks/arena-bench 2>/dev/null || meson compile -C "$build"
+meson compile -C "$build" arena-bench
+meson compile -C "$build" http-compare 2>/dev/null || true # not there without libmicrohttpd
 build=$(cd "$build" && pwd)
 bench=$build/benchmarks/arena-bench
 out=${3:-$build/benchmarks/report-$length}
@@ -43,7 +44,7 @@ slab:slab:15:0.05 batch:batch:7:0.05 W6:W6:11:0.05 W6reset:W6reset:11:0.05 W6sla
 W7:W7|pools:15:0.05 W8:W8:9:0.05 calls:create|extract:15:0.05'
 fi
 
-total=1
+total=2
 for group in $groups; do total=$((total + 1)); done
 number=0
 begun=$(date +%s)
@@ -69,12 +70,26 @@ for group in $groups; do
 done
 
 case " ${BENCH_ONLY:-memory} " in *" memory "*)
-    printf '[%2d/%d] memory   each contender in a process of its own\n' "$total" "$total" >&2
+    printf '[%2d/%d] memory   each contender in a process of its own\n' $((total - 1)) "$total" >&2
     "$bench" --memory=list | while read -r name; do
         for repetition in 1 2 3; do "$bench" --memory="$name" || true; done
     done >"$out/memory.jsonl" ;;
 esac
 rm -f "$out/console.txt"
+
+http=$build/benchmarks/http-compare
+case " ${BENCH_ONLY:-http} " in *" http "*)
+    if [ -x "$http" ] && command -v wrk >/dev/null; then
+        printf '[%2d/%d] http     a request with and without an arena\n' "$total" "$total" >&2
+        if [ "$length" = quick ]; then
+            python3 -B "$here/http/compare.py" "$http" 7 1 100000 "$out/http.json"
+        else
+            python3 -B "$here/http/compare.py" "$http" 15 3 1000000 "$out/http.json"
+        fi
+    else
+        echo "run.sh: the HTTP comparison is left out: it needs libmicrohttpd and wrk" >&2
+    fi ;;
+esac
 
 python3 -B "$here/report" "$out" "$source_dir"
 echo "$out/report.html"

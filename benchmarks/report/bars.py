@@ -1,5 +1,7 @@
 """The bars: for each, what was measured, and whether it was reached."""
 
+import statistics
+
 FLOOR = "floor-call, Y behind a call"
 LOCKS = ("Y-pthread_mutex", "Y-sem_t", "Y-spinlock")
 CLEARING = ("way-memset", "way-memset-backward", "way-non-temporal", "way-DONTNEED", "way-DONTNEED-huge")
@@ -38,6 +40,7 @@ class Bars:
         self._reset()
         self._calls()
         self._growth()
+        self._http()
 
     def _add(self, what, against, limit, row, base):
         if row is None and base is None:
@@ -120,6 +123,21 @@ class Bars:
         row = self.results.get("extract", "libarena", 16)
         if row is not None:
             self.list.append(Bar("extract, 16 injections deep", "nanoseconds", 20.0, row.median, row.spread, "ns"))
+
+    def _http(self):
+        """Bare over arena, pair by pair: at most 1 where the arena costs nothing.  Within the spread of the pairs is
+        reached: the bar is what the pairs themselves differ by."""
+        if self.results.http is None:
+            return
+        runs = self.results.http["runs"]
+        ratios = [bare["per_second"] / arena["per_second"] for bare, arena in zip(runs["bare"], runs["arena"])]
+        quartiles = statistics.quantiles(ratios, n=4)
+        spread = (quartiles[2] - quartiles[0]) / 2
+        self.list.append(Bar("HTTP, a request with an arena", "a bare handler: its spread", 1.0 + max(spread, 0.01),
+                             statistics.median(ratios), 100 * spread))
+        before, after = self.results.http["resident_before"], self.results.http["resident_after"]
+        self.list.append(Bar("HTTP, memory after %s requests" % format(self.results.http["answered"], ","),
+                             "memory before them", 1.05, after / before, 0.0))
 
     def _growth(self):
         for count in self.results.parameters("batch"):

@@ -3,6 +3,7 @@
 import html
 import os
 import re
+import statistics
 
 from bars import size_text
 
@@ -102,7 +103,7 @@ def bars_section(bars):
     for bar in bars.list:
         value = "" if bar.value is None else "%.2f %s" % (bar.value, bar.unit)
         kind = {"reached": "reached", "not reached": "not-reached"}.get(bar.verdict, "")
-        rows.append((text(bar.what), '<span class="left">%s</span>' % text(bar.against), "%g" % bar.limit, value,
+        rows.append((text(bar.what), '<span class="left">%s</span>' % text(bar.against), "%.3g" % bar.limit, value,
                      "&plusmn; %.0f %%" % bar.spread, '<span class="%s">%s</span>' % (kind, bar.verdict)))
     reached = sum(bar.verdict == "reached" for bar in bars.list)
     return "<h2>The bars</h2><p class=note>%d of %d reached in this run. Ratios of medians; the spread is the " \
@@ -194,6 +195,26 @@ def memory_section(results):
                ("contender", "page faults", "major", "peak KiB", "ns a value"), rows, classes)
 
 
+def http_section(results):
+    if results.http is None:
+        return ""
+    rows = []
+    for mode, runs in results.http["runs"].items():
+        speed = sorted(run["per_second"] for run in runs)
+        tail = sorted(run["p99_us"] for run in runs)
+        range_text = "%s &ndash; %s" % (number(speed[0]), number(speed[-1]))
+        rows.append((text(mode), number(statistics.median(speed)), range_text, number(statistics.median(tail)),
+                     number(tail[-1])))
+    after = "%s requests answered with arenas, %d errors; resident memory %s KiB before, %s KiB after." % (
+        format(results.http["answered"], ","), results.http["errors"], number(results.http["resident_before"] / 1024),
+        number(results.http["resident_after"] / 1024))
+    return "<h2>HTTP: an arena for each request</h2><p class=note>libmicrohttpd, one thread, driven by wrk over 8 " \
+           "connections, both servers in turn, %d pairs. bare: 30 mallocs a request, the body copied. %s</p>" % (
+               len(results.http["runs"]["bare"]), text(after)) + table(
+                   ("", "requests a second", "lowest - highest", "99th percentile, us", "highest"), rows,
+                   ["", "ours"])
+
+
 def facts_section(facts):
     return "<table class=facts>%s</table>" % "".join(
         "<tr><td>%s</td><td>%s</td></tr>" % (text(name), text(value)) for name, value in facts if value)
@@ -210,5 +231,6 @@ def page(results, bars, facts, plots, folder, notes):
     for title, name in plots:
         out.append("<h2>%s</h2>%s" % (text(title), inline_svg(folder, name)))
     out += ["<h2>Every workload</h2>", notes["tables"], workload_sections(results), memory_section(results)]
+    out.append(http_section(results))
     out += [notes["tail"], "</html>"]
     return "\n".join(out)

@@ -56,12 +56,17 @@ class Results:
         self.rows = {}
         self.errors = []
         self.context = {}
-        for path in sorted(glob.glob(os.path.join(folder, "*.json"))):
+        for path in sorted(set(glob.glob(os.path.join(folder, "*.json"))) - {os.path.join(folder, "http.json")}):
             try:
                 with open(path, encoding="utf-8") as file:
                     self._read(json.load(file))
-            except (ValueError, AttributeError):
+            except ValueError:
                 continue
+        self.http = None
+        path = os.path.join(folder, "http.json")
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                self.http = json.load(file)["http"]
         self.memory = self._read_memory(os.path.join(folder, "memory.jsonl"))
 
     def _read(self, document):
