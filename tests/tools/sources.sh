@@ -1,0 +1,20 @@
+# Sourced by the scripts that compile the library themselves, because they need a compiler or flags that the build does
+# not have.  Wants $root, the root of the source tree.
+
+library_flags="-D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -fexceptions -I$root/include -I$root/src"
+
+# The sources of libarena on Linux, but for those that give memory.
+library_sources_without_memory() {
+    ls "$root"/src/base/*.c "$root"/src/core/*.c "$root"/src/sync/*.c "$root"/src/api/*.c "$root"/src/platform/*.c \
+        "$root"/src/platform/posix/sync.c "$root"/src/platform/posix/thread.c "$root"/src/platform/linux/barrier.c
+}
+library_memory_sources() { ls "$root"/src/platform/posix/heap.c "$root"/src/platform/linux/pages.c; }
+
+# Writes arena/version.h below the directory $1, which then has to be on the include path.
+library_version_header() {
+    version=$(cat "$root/VERSION")
+    mkdir -p "$1/arena"
+    sed -e "s/@MAJOR@/$(echo "$version" | cut -d. -f1)/" -e "s/@MINOR@/$(echo "$version" | cut -d. -f2)/" \
+        -e "s/@PATCH@/$(echo "$version" | cut -d. -f3)/" -e "s/@VERSION@/$version/" \
+        "$root/include/arena/version.h.in" >"$1/arena/version.h"
+}
