@@ -33,6 +33,16 @@
 #define ARENA_IS_CONSTANT(value) 0
 #endif
 
+/* For functions so short that the jump through the procedure linkage table would be a good part of their cost. */
+#if defined(__has_attribute)
+#if __has_attribute(noplt)
+#define ARENA_HOT __attribute__((noplt))
+#endif
+#endif
+#ifndef ARENA_HOT
+#define ARENA_HOT
+#endif
+
 /* Inline functions of the headers.  `unused` keeps -Wunused-function quiet about the ones a program does not call. */
 #if defined(__GNUC__)
 #define ARENA_INLINE static inline __attribute__((unused))

@@ -36,17 +36,17 @@ ARENA_API int arena_pool_destroy(struct arena_pool *pool);
  * the action ends by panic, pthread_exit, cancellation or a C++ exception, which then goes on to the caller.  Nesting
  * on the same pool gets another arena.  ARENA_OK, or why the action was not run: ARENA_EINVAL, ARENA_ENOMEM,
  * ARENA_EFULL.  After a longjmp past it the arena stays out until the thread ends. */
-ARENA_API int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user);
+ARENA_API ARENA_HOT int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user);
 
 /* An arena out of the pool, empty and zeroed, until arena_pool_return.  ARENA_EINVAL, ARENA_ENOMEM; at the limit checkout
  * gives ARENA_EFULL at once, checkout_context waits for a return until its context ends (ARENA_ECANCELED,
  * ARENA_ETIMEDOUT; a context that has ended already fails it in any case). */
-ARENA_API int arena_pool_checkout(struct arena_pool *pool, struct arena **out);
+ARENA_API ARENA_HOT int arena_pool_checkout(struct arena_pool *pool, struct arena **out);
 ARENA_API int arena_pool_checkout_context(struct arena_pool *pool, struct arena_context *context, struct arena **out);
 
 /* Resets the arena and puts it back; from any thread.  NULL is legal for the arena.  Panics where the arena is not one
  * of this pool's that is checked out. */
-ARENA_API void arena_pool_return(struct arena_pool *pool, struct arena *arena);
+ARENA_API ARENA_HOT void arena_pool_return(struct arena_pool *pool, struct arena *arena);
 
 /* Frees what is idle in the shared store and in the caller's cache. */
 ARENA_API void arena_pool_trim(struct arena_pool *pool);
@@ -70,9 +70,9 @@ struct arena_pool_scope {
 /* Begins a scope on this thread.  Statuses as for checkout; out->arena is NULL after a failure. */
 ARENA_API int arena_pool_scope_enter(struct arena_pool *pool, struct arena_pool_scope *out);
 /* Resets the scope's arena and puts it back.  On the thread that entered. */
-ARENA_API void arena_pool_scope_leave(struct arena_pool_scope *scope);
+ARENA_API ARENA_HOT void arena_pool_scope_leave(struct arena_pool_scope *scope);
 /* Begins a scope or panics; what ARENA_POOL_SCOPE calls.  The arena, to be put into a struct arena_pool_scope. */
-ARENA_API struct arena *arena_pool_scope_arena(struct arena_pool *pool);
+ARENA_API ARENA_HOT struct arena *arena_pool_scope_arena(struct arena_pool *pool);
 
 ARENA_END_DECLS
 

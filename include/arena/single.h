@@ -48,19 +48,19 @@ ARENA_API void arena_destroy(struct arena *arena);
 
 /* One element, copied from `value`; NULL: a zeroed one.  Full: alloc panics, try_alloc returns NULL, and nothing has
  * changed. */
-ARENA_API void *arena_alloc(struct arena *arena, const void *value);
-ARENA_API void *arena_try_alloc(struct arena *arena, const void *value);
+ARENA_API ARENA_HOT void *arena_alloc(struct arena *arena, const void *value);
+ARENA_API ARENA_HOT void *arena_try_alloc(struct arena *arena, const void *value);
 
 /* `count` contiguous elements, zeroed; 0 takes nothing and returns a pointer that is not NULL, also in a full arena. */
-ARENA_API void *arena_alloc_slab(struct arena *arena, size_t count);
-ARENA_API void *arena_try_alloc_slab(struct arena *arena, size_t count);
+ARENA_API ARENA_HOT void *arena_alloc_slab(struct arena *arena, size_t count);
+ARENA_API ARENA_HOT void *arena_try_alloc_slab(struct arena *arena, size_t count);
 
 /* `count` contiguous elements, copied from values[0 .. count), which lie `size` bytes apart; NULL: zeroed ones. */
-ARENA_API void *arena_alloc_slab_with(struct arena *arena, const void *values, size_t count);
-ARENA_API void *arena_try_alloc_slab_with(struct arena *arena, const void *values, size_t count);
+ARENA_API ARENA_HOT void *arena_alloc_slab_with(struct arena *arena, const void *values, size_t count);
+ARENA_API ARENA_HOT void *arena_try_alloc_slab_with(struct arena *arena, const void *values, size_t count);
 
 /* Takes every element back: drops, clears the used part, and starts again at the first slot.  Idempotent. */
-ARENA_API void arena_reset(struct arena *arena);
+ARENA_API ARENA_HOT void arena_reset(struct arena *arena);
 
 /* Gives memory that was touched and is not in use back to the system.  What is handed out stays as it is. */
 ARENA_API void arena_trim(struct arena *arena);

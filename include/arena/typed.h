@@ -71,6 +71,19 @@
 
 /* --- What follows is how it is made ------------------------------------------------------------------------------ */
 
+/* Stores a value into a slot, and zero into its padding, which an assignment may leave as it was: with
+ * ARENA_CLEAR_ON_HANDOUT that is what the slot held in an earlier life.  gcc takes an assignment for a write of the whole
+ * and would drop a memset before it, but can clear the padding itself; other compilers keep of the memset what is left
+ * over. */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_clear_padding)
+#define ARENA_STORE_(T, slot, value) (*(T *)(void *)(slot) = (value), __builtin_clear_padding((T *)(void *)(slot)))
+#endif
+#endif
+#ifndef ARENA_STORE_
+#define ARENA_STORE_(T, slot, value) (memset((void *)(slot), 0, sizeof(T)), (void)(*(T *)(void *)(slot) = (value)))
+#endif
+
 /* Raised by the inline code: an index past a slab's end, and a raw handle of another type. */
 ARENA_BEGIN_DECLS
 ARENA_API ARENA_NORETURN void arena_panic_slab_bounds(size_t index, size_t len);
@@ -138,7 +151,7 @@ ARENA_END_DECLS
         char *slot = head->cursor;                                                                                     \
         if (ARENA_LIKELY(slot != head->limit)) {                                                                       \
             head->cursor = slot + sizeof(prefix##_element);                                                            \
-            *(prefix##_element *)(void *)slot = value;                                                                 \
+            ARENA_STORE_(prefix##_element, slot, value);                                                               \
             return (prefix##_element *)(void *)slot;                                                                   \
         }                                                                                                              \
         prefix##_element copy = value;                                                                                 \
@@ -149,7 +162,7 @@ ARENA_END_DECLS
         char *slot = head->cursor;                                                                                     \
         if (ARENA_LIKELY(slot != head->limit)) {                                                                       \
             head->cursor = slot + sizeof(prefix##_element);                                                            \
-            *(prefix##_element *)(void *)slot = value;                                                                 \
+            ARENA_STORE_(prefix##_element, slot, value);                                                               \
             return (prefix##_element *)(void *)slot;                                                                   \
         }                                                                                                              \
         prefix##_element copy = value;                                                                                 \
@@ -200,7 +213,7 @@ ARENA_END_DECLS
         }                                                                                                              \
         prefix##_element *slot = (prefix##_element *)(void *)burst->cursor;                                            \
         burst->cursor += sizeof(prefix##_element);                                                                     \
-        *slot = value;                                                                                                 \
+        ARENA_STORE_(prefix##_element, slot, value);                                                                   \
         return slot;                                                                                                   \
     }                                                                                                                  \
     ARENA_INLINE void prefix##_burst_end(struct prefix *arena, struct prefix##_burst *burst) {                         \

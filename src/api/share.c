@@ -2,6 +2,7 @@
 #include "api/share.h"
 
 #include "base/arith.h"
+#include "base/race.h"
 #include "platform/memory.h"
 
 /* The most a thread is lent at a time; and no more than its part of what is left, so that the last slots do not pile up
@@ -20,6 +21,7 @@
 static void orphan(struct local_owner *owner, struct local *local) {
     (void)owner;
     struct share *share = local->items;
+    race_release(share);
     atomic_u32_store(&share->owned, 0, release); /* partner: adopt */
 }
 
@@ -79,17 +81,18 @@ static void end_chunk(struct shares *shares, struct share *share) {
 }
 
 /* Waits until the owner of the share is not in the middle of an allocation; after the heavy barrier. */
-static void quiesce(const struct share *share) {
+static void quiesce(struct share *share) {
     for (int spins = 0;; spins++) {
         /* acquire: the last slot is written; partner is shares_take.  The claim needs no order: the barrier gave it. */
         const void *commit = atomic_ptr_load(&share->commit, acquire);
-        if (commit == atomic_ptr_load(&share->claim, relaxed)) return;
+        if (commit == atomic_ptr_load(&share->claim, relaxed)) break;
         if (spins < QUIESCE_SPINS) {
             thread_spin();
         } else {
             thread_pause();
         }
     }
+    race_acquire(share);
 }
 
 void shares_retire_mine(struct shares *shares) {
@@ -120,6 +123,7 @@ void *shares_take_any(const struct shares *shares, const void *values, size_t co
     if (share == NULL || count > shares->slots->capacity) return NULL; /* so the product cannot overflow */
     if (!share_claim(shares, share, count * share->stride, &slot, &past)) return NULL;
     slots_fill(shares->slots, slot, values, count, share->clears && !raw);
+    race_release(share); /* for memcpy, which a race detector sees */
     share_commit(share, past);
     return slot;
 }
@@ -131,6 +135,7 @@ static struct share *adopt(struct shares *shares) {
     for (struct share *share = atomic_ptr_load(&shares->first, relaxed); share != NULL; share = share->next) {
         if (atomic_u32_load(&share->owned, acquire) != 0) continue; /* partner: orphan; sees all that the thread did */
         atomic_u32_store(&share->owned, 1, relaxed);
+        race_acquire(share);
         end_chunk(shares, share);
         return share;
     }

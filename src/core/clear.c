@@ -15,13 +15,12 @@
 #include <emmintrin.h>
 #endif
 
-#define PIECE_BYTES ((size_t)16 << 10)
 #define FAR_BYTES ((size_t)32 << 20)
 
 static void clear_backward(char *start, size_t size_bytes) {
-    while (size_bytes > PIECE_BYTES) {
-        size_bytes -= PIECE_BYTES;
-        memset(start + size_bytes, 0, PIECE_BYTES);
+    while (size_bytes > CLEAR_NEAR_BYTES) {
+        size_bytes -= CLEAR_NEAR_BYTES;
+        memset(start + size_bytes, 0, CLEAR_NEAR_BYTES);
     }
     memset(start, 0, size_bytes);
 }
@@ -50,7 +49,7 @@ static void clear_far(char *start, size_t size_bytes) { clear_backward(start, si
 #endif
 
 void clear_bytes(void *start, size_t size_bytes) {
-    if (size_bytes <= PIECE_BYTES) {
+    if (size_bytes <= CLEAR_NEAR_BYTES) {
         memset(start, 0, size_bytes);
     } else if (size_bytes < FAR_BYTES) {
         clear_backward(start, size_bytes);

@@ -12,6 +12,7 @@
 #include "core/type.h"
 #include "platform/memory.h"
 #include "platform/panic.h"
+#include "platform/sync.h"
 #include "platform/thread.h"
 
 /* Larger elements are copied by memcpy. */
@@ -150,7 +151,8 @@ static void sort_runs(struct arena *arena) {
     arena->runs = sorted;
 }
 
-/* Drops every live element, down the addresses.  The arena is sealed meanwhile: a drop must not touch it. */
+/* Drops every live element, down the addresses.  The arena is sealed meanwhile: a drop must not touch it.  Nor is it left by
+ * cancellation, though it may close files and print. */
 static void run_drops(struct arena *arena) {
     void (*drop)(void *) = arena->type->drop;
     struct thread_state *state = thread_state();
@@ -158,6 +160,7 @@ static void run_drops(struct arena *arena) {
     bool was_sealed = arena->sealed;
     sort_runs(arena);
     const struct run *run = arena->runs;
+    int cancel = thread_hold_cancel();
     slots_seal(arena);
     state->dropping = true; /* a panic from here on aborts */
     for (char *slot = arena->head.cursor; slot != arena->base;) {
@@ -171,6 +174,7 @@ static void run_drops(struct arena *arena) {
     }
     state->dropping = was_dropping;
     arena->sealed = was_sealed;
+    thread_release_cancel(cancel);
 }
 
 /* All slots are free: there are no gaps between live ones. */

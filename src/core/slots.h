@@ -144,10 +144,15 @@ HOT_INLINE bool slots_reset_quick(struct arena *arena) {
 
 static inline void slots_reset(struct arena *arena) {
     if (UNLIKELY(!slots_reset_quick(arena))) {
-        slots_reset_slow(arena);
-    } else {
-        arena->head.limit = UNLIKELY(arena->sealed) ? arena->base : arena->fresh_limit;
+        size_t used_bytes = (size_t)(arena->head.cursor - arena->base);
+        if (UNLIKELY(!arena->quick || used_bytes > CLEAR_NEAR_BYTES)) {
+            slots_reset_slow(arena);
+            return;
+        }
+        memset(arena->base, 0, used_bytes);
+        arena->head.cursor = arena->base;
     }
+    arena->head.limit = UNLIKELY(arena->sealed) ? arena->base : arena->fresh_limit;
 }
 
 /* Closes the window for good, and opens it again. */

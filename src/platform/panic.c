@@ -66,18 +66,21 @@ static void tell(struct thread_state *state, const char *message) {
 }
 
 void panic_fatal(const char *message) {
+    (void)thread_hold_cancel();
     tell(thread_state(), message);
     abort();
 }
 
 static _Noreturn void raise_panic(const char *message) {
     struct thread_state *state = thread_state();
+    int cancel = thread_hold_cancel(); /* the handler prints, and scopes are half left */
     tell(state, message);
     struct protect_frame *frame = state->frames;
     if (frame == NULL || state->unwinding || state->dropping) abort();
     state->unwinding = true;
     scope_unwind(state, frame->mark);
     state->unwinding = false;
+    thread_release_cancel(cancel);
     _longjmp(frame->jump, 1);
 }
 

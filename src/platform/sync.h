@@ -102,6 +102,11 @@ int64_t clock_now(void);
 
 void thread_sleep(int64_t duration_ns); /* a cancellation point */
 
+/* Between these two the thread cannot be cancelled: around code of the user that may be a cancellation point where leaving
+ * would lose something.  release takes what hold returned. */
+int thread_hold_cancel(void);
+void thread_release_cancel(int before);
+
 /* Gives other threads time to finish a step, those of lower priority too.  Not a cancellation point. */
 void thread_pause(void);
 

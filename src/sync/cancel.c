@@ -110,10 +110,10 @@ void cancel_trigger(struct cancel_node *node) {
     if (node == NULL) return;
     struct mutex *mutex = &node->root->mutex;
     struct waiter *woken = NULL;
-    race_release(node);
     mutex_lock(mutex);
     int64_t now = clock_now();
     for (struct cancel_node *at = node; at != NULL; at = next_below(at, node)) {
+        race_release(at);
         settle_cause(at, at->deadline_ns <= now ? ARENA_ETIMEDOUT : ARENA_ECANCELED);
         while (at->waiters != NULL) {
             struct waiter *waiter = at->waiters;

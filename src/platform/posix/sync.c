@@ -65,12 +65,18 @@ void thread_sleep(int64_t duration_ns) {
     (void)nanosleep(&duration, NULL);
 }
 
-void thread_pause(void) {
+int thread_hold_cancel(void) {
     int before;
-    struct timespec duration = sync_timespec(PAUSE_NS);
     must(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before));
-    (void)nanosleep(&duration, NULL);
-    must(pthread_setcancelstate(before, NULL));
+    return before;
+}
+
+void thread_release_cancel(int before) { must(pthread_setcancelstate(before, NULL)); }
+
+void thread_pause(void) {
+    int before = thread_hold_cancel();
+    thread_sleep(PAUSE_NS);
+    thread_release_cancel(before);
 }
 
 unsigned thread_processors(void) {

@@ -13,6 +13,13 @@ static bool key_made;
 
 static void thread_ending(void *state) { thread_exit_hook(state); }
 
+/* A copy inside a plugin that is unloaded: threads that end later must not come back to it. */
+__attribute__((destructor)) static void delete_key(void) {
+    if (!key_made) return;
+    key_made = false;
+    (void)pthread_key_delete(key);
+}
+
 static void make_key(void) { key_made = pthread_key_create(&key, thread_ending) == 0; }
 
 bool thread_exit_arm(struct thread_state *state) {
