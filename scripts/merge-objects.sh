@@ -11,6 +11,10 @@ shift 4
 object=${output%.a}.o
 "$@" -r -nostdlib -o "$object" -Wl,--whole-archive "$archive" -Wl,--no-whole-archive
 "$objcopy" --localize-hidden "$object"
+# But what lives in a section group has to stay visible to the linker: it keeps one group of each name, the program's
+# perhaps, and a local reference into the one it drops would be left dangling.  gcc's reference to the unwinder's personality
+# routine is of that kind.
+"$objcopy" --wildcard --globalize-symbol='DW.ref.*' --weaken-symbol='DW.ref.*' "$object"
 rm -f "$output"
 "$ar" rcsD "$output" "$object"
 rm -f "$object"
