@@ -26,6 +26,8 @@ cp "$here/use.c" use.c
 cp "$here/use.c" use.cpp
 cp "$here/use-mhd.c" use-mhd.c
 cp "$here/use-mhd.c" use-mhd.cpp
+unwound='cleanup 3
+destroyed: success'
 
 for compiler in "${CC:-cc}" gcc clang clang-19; do
     have "$compiler" || continue
@@ -35,6 +37,10 @@ for compiler in "${CC:-cc}" gcc clang clang-19; do
         "$compiler" -std=c11 $strict -static use.c $(pkg-config --static --cflags --libs arena)
     build_and_run "$compiler, libarena alone static" "$printed" \
         "$compiler" -std=c11 $strict use.c $(pkg-config --cflags arena) "$stage$libdir/libarena.a" -pthread
+    build_and_run "$compiler, shared, unwinding" "$unwound" \
+        "$compiler" -std=c11 $strict -fexceptions "$here/unwind.c" $(pkg-config --cflags --libs arena) -pthread
+    build_and_run "$compiler, libarena alone static, unwinding" "$unwound" \
+        "$compiler" -std=c11 $strict -fexceptions "$here/unwind.c" $(pkg-config --cflags arena) "$stage$libdir/libarena.a" -pthread
     if [ "$mhd" = true ]; then
         build_and_run "$compiler, shared, HTTP" 0 \
             "$compiler" -std=c11 $strict use-mhd.c $(pkg-config --cflags --libs arena-mhd)
