@@ -8,13 +8,14 @@ CLEARING = ("way-memset", "way-memset-backward", "way-non-temporal", "way-DONTNE
 
 
 class Bar:
-    def __init__(self, what, against, limit, value, spread, unit="x"):
+    def __init__(self, what, against, limit, value, spread, unit="x", why=""):
         self.what = what
         self.against = against
         self.limit = limit
         self.value = value  # None: not measured
         self.spread = spread  # percent, of both sides together
         self.unit = unit
+        self.why = why  # what else was measured that says why it is out of reach, if it is
 
     @property
     def verdict(self):
@@ -42,12 +43,16 @@ class Bars:
         self._growth()
         self._http()
 
-    def _add(self, what, against, limit, row, base):
+    def _add(self, what, against, limit, row, base, floor=None, floor_text=""):
+        """`floor`: a row that does the same by hand, in as little code as there can be."""
         if row is None and base is None:
             return
         value = self.results.ratio(row, base)
         spread = row.spread + base.spread if value is not None else 0.0
-        self.list.append(Bar(what, against, limit, value, spread))
+        why = ""
+        if floor is not None and base is not None:
+            why = "%s: %.2f" % (floor_text, floor.median / base.median)
+        self.list.append(Bar(what, against, limit, value, spread, why=why))
 
     def _best(self, workload, parameter, contenders):
         rows = [self.results.get(workload, contender, parameter) for contender in contenders]
@@ -68,8 +73,10 @@ class Bars:
             self._add("W2 burst", "the fastest peer, %s" % best.contender, 1.0, get("W2", "libarena-burst"), best)
         self._add("W3 typed slab, zeroed", "Yz", 1.10, get("W3", "libarena-typed"), get("W3", "Yz"))
         self._add("W3 typed slab, clear on hand-out", "Yz", 1.10, get("W3", "libarena-typed-handout"), get("W3", "Yz"))
-        self._add("W2 exported, 8 bytes", "Y", 1.7, get("W2", "libarena-exported"), get("W2", "Y"))
-        self._add("W5s exported, 32 bytes", "Y", 2.2, get("W5s", "libarena-exported"), get("W5s", "Y"))
+        self._add("W2 exported, 8 bytes", "Y", 1.7, get("W2", "libarena-exported"), get("W2", "Y"),
+                  get("W2", "floor-call"), "the smallest call there can be")
+        self._add("W5s exported, 32 bytes", "Y", 2.2, get("W5s", "libarena-exported"), get("W5s", "Y"),
+                  get("W5s", "floor-call"), "the smallest call there can be")
         # Where a call costs more than Y, these say what is left to gain.
         self._add("W2 exported, 8 bytes", FLOOR, 1.25, get("W2", "libarena-exported"), get("W2", "floor-call"))
         self._add("W5s exported, 32 bytes", FLOOR, 1.35, get("W5s", "libarena-exported"), get("W5s", "floor-call"))
@@ -79,7 +86,8 @@ class Bars:
         base = get("W6", "Y", 1)
         for threads in self.results.parameters("W6"):
             self._add("W6 concurrent, T = %d" % threads, "Y", 2.5 if threads == 1 else 1.5,
-                      get("W6", "libarena-concurrent", threads), base)
+                      get("W6", "libarena-concurrent", threads), base, get("W6", "floor-call", 1),
+                      "the smallest call there can be, on one thread")
         self._add("W6 concurrent, T = 1", FLOOR, 1.35, get("W6", "libarena-concurrent", 1), get("W6", "floor-call", 1))
         for threads in self.results.parameters("W6"):
             best = self._best("W6", threads, LOCKS)
@@ -93,7 +101,8 @@ class Bars:
         self._add("W7 pool-scope, T = 1", FLOOR, 1.5, get("W7", "libarena-pool-scope", 1), get("W7", "floor-call", 1))
         for name, limit in (("pool-scope", 2.2), ("pool-execute", 3.0)):
             for threads in (1, 2):
-                self._add("W7 %s, T = %d" % (name, threads), "Y", limit, get("W7", "libarena-" + name, threads), base)
+                self._add("W7 %s, T = %d" % (name, threads), "Y", limit, get("W7", "libarena-" + name, threads), base,
+                          get("W7", "floor-call", threads), "the two smallest calls there can be, with the clearing")
             self._add("W7 %s, T = 2" % name, "T = 1", 1.10, get("W7", "libarena-" + name, 2),
                       get("W7", "libarena-" + name, 1))
             self._add("W7 %s, 1,000 pools in turn" % name, "1 pool", 1.5, get("pools", "libarena-" + name, 1000),
@@ -112,7 +121,10 @@ class Bars:
         for size in sizes:
             if size >= 1 << 20:
                 self._add("W8 clear on hand-out, %s in pieces of 16 KiB" % size_text(size), "memset at reset", 0.65,
-                          get("W8", "libarena-handout-16K", size), get("W8", "way-memset", size))
+                          get("W8", "libarena-handout-16K", size), get("W8", "way-memset", size),
+                          get("W8", "ahead-16K", size), "the same by hand")
+                self._add("W8 clear on hand-out, %s in pieces of 16 KiB" % size_text(size), "the same by hand", 1.10,
+                          get("W8", "libarena-handout-16K", size), get("W8", "ahead-16K", size))
 
     def _calls(self):
         for size in self.results.parameters("create"):

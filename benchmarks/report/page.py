@@ -104,11 +104,12 @@ def bars_section(bars):
         value = "" if bar.value is None else "%.2f %s" % (bar.value, bar.unit)
         kind = {"reached": "reached", "not reached": "not-reached"}.get(bar.verdict, "")
         rows.append((text(bar.what), '<span class="left">%s</span>' % text(bar.against), "%.3g" % bar.limit, value,
-                     "&plusmn; %.0f %%" % bar.spread, '<span class="%s">%s</span>' % (kind, bar.verdict)))
+                     "&plusmn; %.0f %%" % bar.spread, '<span class="%s">%s</span>' % (kind, bar.verdict),
+                     '<span class="left">%s</span>' % text(bar.why if bar.verdict == "not reached" else "")))
     reached = sum(bar.verdict == "reached" for bar in bars.list)
     return "<h2>The bars</h2><p class=note>%d of %d reached in this run. Ratios of medians; the spread is the " \
            "half-distance of the quartiles of both sides together.</p>" % (reached, len(bars.list)) + table(
-               ("what", "held against", "at most", "measured", "spread", ""), rows)
+               ("what", "held against", "at most", "measured", "spread", "", "measured beside it"), rows)
 
 
 def losses_section(results):
