@@ -10,7 +10,7 @@ static void cleanup(int *value) { printf("cleanup %d\n", *value); }
 static void action(struct arena *arena, void *user) {
     __attribute__((cleanup(cleanup))) int value = (int)arena_cap(arena);
     (void)user;
-    pthread_exit(NULL);
+    if (value == 3) pthread_exit(NULL);
 }
 
 static void *run(void *pool) {
