@@ -73,7 +73,7 @@ _Noreturn void engine_limit(const char *what) {
 
 void engine_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void engine_trace(const char *format, ...) {
-    if (!engine->tracing)
+    if (!engine->tracing || (engine->tracing < 2 && engine->steps == 0 && engine->current == engine->threads))
         return;
     va_list arguments;
     va_start(arguments, format);
@@ -329,7 +329,7 @@ static bool search(const struct model_scenario *scenario, const struct options *
     engine->scenario = scenario;
     engine->length = 0;
     engine->outcome_count = 0;
-    engine->tracing = false;
+    engine->tracing = 0;
     engine->bound = options->bound ? options->bound : scenario->bound;
     engine->random = options->random > 0;
     engine->sleeping = engine->bound == 0 && !engine->random;
@@ -381,10 +381,10 @@ static bool search(const struct model_scenario *scenario, const struct options *
         char failure[sizeof engine->failure];
         memcpy(failure, engine->failure, sizeof failure);
         engine->length = engine->depth;
-        engine->tracing = true;
+        engine->tracing = options->verbose ? 2 : 1;
         engine->random = false;
         execution_run();
-        engine->tracing = false;
+        engine->tracing = 0;
         if (strcmp(failure, engine->failure) != 0)
             printf("    (played back: %s)\n", engine->failure);
         printf("    %s\n", failure);

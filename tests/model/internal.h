@@ -94,7 +94,7 @@ struct pending {
     int order;
     uint16_t object;  /* atomic, condition */
     uint16_t object2; /* the mutex */
-    bool writes;
+    bool writes, cancellable;
     const char *site;
 };
 
@@ -115,7 +115,7 @@ struct thread {
     unsigned fail_allocation;
     uint16_t watch_count;
     uint16_t waits_on; /* condition, while pending is OP_WAKE */
-    bool started, finished, asleep, restricted, signalled, forced, cancelled;
+    bool started, finished, asleep, restricted, signalled, forced, cancelled, uncancellable;
     bool watch_any, watch_clock;
     struct watch watches[WATCHES];
 };
@@ -151,7 +151,8 @@ struct engine {
     const struct model_scenario *scenario;
     struct choice trail[TRAIL];
     unsigned length, depth;
-    bool random, tracing, sleeping;
+    bool random, sleeping;
+    int tracing; /* 1: a failure is played back, from where the threads start; 2: from the start */
     uint64_t random_state;
     int bound;
     char failure[512];
@@ -231,6 +232,9 @@ enum wake { WAKE_LOCK = 1, WAKE_CONDITION = 2, WAKE_CLOCK = 4, WAKE_HEAVY = 8, W
 
 /* Those that sleep before an operation that depends on what has just been done. */
 void schedule_wake(unsigned what, unsigned object);
+
+/* Is it time for this thread to unwind, at a cancellation point? */
+static inline bool thread_cancelled(const struct thread *thread) { return thread->cancelled && !thread->uncancellable; }
 
 void thread_main(void);
 void thread_switch(struct thread *from, struct thread *to);

@@ -145,7 +145,7 @@ void model_condition_wait(struct condition *condition, struct mutex *mutex, int6
 
     schedule_step(&(struct pending){.kind = OP_WAKE, .object = (uint16_t)index, .object2 = (uint16_t)lock, .site = site});
     const char *why = "signalled";
-    bool cancelled = self->cancelled && (!self->signalled || engine_choose(2) == 0);
+    bool cancelled = thread_cancelled(self) && (!self->signalled || engine_choose(2) == 0);
     if (cancelled) {
         why = "cancelled";
     } else if (!self->signalled && engine->now < self->deadline) {
@@ -194,7 +194,7 @@ int64_t model_clock_now(const char *site) {
     return engine->now;
 }
 
-void model_thread_spin(const char *site) {
+void model_thread_spin(bool cancellable, const char *site) {
     engine->running = false;
     struct thread *self = engine->current;
     if (!engine->parallel) {
@@ -205,9 +205,12 @@ void model_thread_spin(const char *site) {
     }
     if (self->watch_any)
         self->spin_seen = engine->writes - self->own_writes;
-    schedule_step(&(struct pending){.kind = OP_SPIN, .site = site});
+    schedule_step(&(struct pending){.kind = OP_SPIN, .cancellable = cancellable, .site = site});
     unsigned options = spin_options(self);
-    if (options == 0) {
+    bool cancelled = cancellable && thread_cancelled(self) && (options == 0 || engine_choose(2) == 0);
+    if (cancelled) {
+        engine_trace("%s: cancelled", site);
+    } else if (options == 0) {
         self->fruitless++;
         engine_trace("%s: nothing new, and nothing else to run", site);
     } else {
@@ -234,6 +237,8 @@ void model_thread_spin(const char *site) {
     self->watch_any = false;
     self->watch_clock = false;
     schedule_done(self);
+    if (cancelled)
+        thread_unwind(self);
 }
 
 unsigned thread_processors(void) { return engine->scenario->processors ? engine->scenario->processors : 1; }

@@ -44,6 +44,8 @@ static struct block *block_of(uintptr_t address) {
 static const char *const access_names[] = {"plain read", "plain write", "atomic read", "atomic write"};
 
 void memory_check(uintptr_t address, size_t size, enum access access, const char *site) {
+    if (address < 65536)
+        model_fail("%s through a null pointer: %s", access_names[access], site ? site : "");
     if (in_heap(address)) {
         struct block *block = block_of(address);
         if (!block || address < block->start || address + size > block->start + block->size)

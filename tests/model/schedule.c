@@ -56,10 +56,10 @@ static bool thread_enabled(const struct thread *thread) {
         return engine->objects[pending->object].owner < 0;
     case OP_WAKE:
         return engine->objects[pending->object2].owner < 0 &&
-               (thread->signalled || thread->forced || thread->cancelled || engine->spurious_left > 0 || engine->now >= thread->deadline ||
+               (thread->signalled || thread->forced || thread_cancelled(thread) || engine->spurious_left > 0 || engine->now >= thread->deadline ||
                 time_reaching(thread->deadline) >= 0);
     case OP_SPIN:
-        return thread->forced || spin_options(thread) > 0;
+        return thread->forced || (pending->cancellable && thread_cancelled(thread)) || spin_options(thread) > 0;
     default:
         return true;
     }
@@ -314,12 +314,20 @@ _Noreturn void thread_unwind(struct thread *self) {
     abort();
 }
 
+int thread_hold_cancel(void) {
+    int before = engine->current->uncancellable;
+    engine->current->uncancellable = true;
+    return before;
+}
+
+void thread_release_cancel(int before) { engine->current->uncancellable = before != 0; }
+
 void model_cancel(unsigned thread) {
     struct thread *self = schedule_step(&(struct pending){.kind = OP_CANCEL, .site = "cancel"});
     struct thread *target = &engine->threads[thread];
     if (!target->finished)
         target->cancelled = true;
-    if (target->pending.kind == OP_WAKE)
+    if (target->pending.kind == OP_WAKE || target->pending.kind == OP_SPIN)
         target->asleep = target->restricted = false;
     engine_trace("cancels T%u", thread);
     schedule_done(self);

@@ -113,6 +113,20 @@ static void finish_next(void) {
     check_whole();
 }
 
+/* The only waiter withdraws as the permit comes back: whoever takes it next sees what was done under it. */
+static void count_leave(void) {
+    inside++;
+    gate_leave(&gate);
+}
+static void cancel_use(void) {
+    cancel_trigger(&node);
+    use();
+}
+static void finish_withdrawn(void) {
+    model_check(inside == 2 + (status[2] == ARENA_OK ? 1u : 0u));
+    check_whole();
+}
+
 /* --- deadlines: of the node, at 5 ms --------------------------------------------------------------------------------- */
 
 static const int64_t times_deadline[] = {1000, 5000000, 0};
@@ -259,6 +273,10 @@ static const struct model_scenario scenarios[] = {
      .threads = {use_node, use, cancel_then_leave},
      .finish = finish_next,
      .slow = true},
+    {.name = "gate.cancel.withdrawn",
+     .setup = setup_held,
+     .threads = {count_leave, use_node, cancel_use},
+     .finish = finish_withdrawn},
     {.name = "gate.deadline.held",
      .setup = setup_deadline,
      .threads = {nothing, use_node},
@@ -310,6 +328,11 @@ static const struct model_scenario scenarios[] = {
      .threads = {cancel_thread_2, use_node},
      .finish = finish_thread_cancelled_held},
     {.name = "gate.no-memory", .setup = setup, .threads = {use, use_without_memory}, .finish = finish_two},
+    {.name = "gate.no-memory.thread-cancel",
+     .setup = setup_cancelled_waiter,
+     .threads = {leave, use_node_without_memory, cancel_thread_2},
+     .finish = finish_thread_cancelled,
+     .outcomes = outcomes_thread_cancelled},
     {.name = "gate.no-memory.cancel",
      .setup = setup_held,
      .threads = {cancel, use_node_without_memory},

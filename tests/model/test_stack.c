@@ -138,6 +138,22 @@ static void pop_new(void) {
 }
 static const char *const outcomes_new[] = {"not yet", "taken", NULL};
 
+/* A stale head leads to a link that by now leads to a node of a new segment. */
+static void setup_segment_bulk(void) {
+    setup_segment();
+    stack_push(&stack, nodes[0]);
+}
+static void pop_new_push(void) {
+    struct stack_node *node = pop_one(&stack);
+    mutex_lock(&mutex);
+    late = stack_table_add(&table);
+    mutex_unlock(&mutex);
+    late->item = &items[1];
+    stack_push(&stack, late);
+    if (node)
+        stack_push(&stack, node);
+}
+
 static void drain(unsigned expected) {
     struct stack_node *node;
     unsigned left = 0;
@@ -182,6 +198,10 @@ static const struct model_scenario scenarios[] = {
      .threads = {push_new, pop_new},
      .finish = finish_segment,
      .outcomes = outcomes_new},
+    {.name = "stack.segment.bulk",
+     .setup = setup_segment_bulk,
+     .threads = {pop_new_push, pop_two},
+     .finish = finish_two},
     {.name = "stack.pop.three", .setup = setup_three, .threads = {pop, pop, pop}, .finish = finish_three},
     {.name = "stack.push-pop.three",
      .setup = setup_two,

@@ -167,11 +167,14 @@ void model_condition_wait(struct condition *condition, struct mutex *mutex, int6
 /* --- threads and time ------------------------------------------------------------------------------------------- */
 
 int64_t model_clock_now(const char *site);
-void model_thread_spin(const char *site);
+void model_thread_spin(bool cancellable, const char *site);
 #define clock_now() model_clock_now(MODEL_SITE("clock_now"))
-#define thread_spin() model_thread_spin(MODEL_SITE("spin"))
-#define thread_pause() model_thread_spin(MODEL_SITE("pause"))
-#define thread_sleep(duration_ns) ((void)(duration_ns), model_thread_spin(MODEL_SITE("sleep")))
+#define thread_spin() model_thread_spin(false, MODEL_SITE("spin"))
+#define thread_pause() model_thread_spin(false, MODEL_SITE("pause"))
+#define thread_sleep(duration_ns) ((void)(duration_ns), model_thread_spin(true, MODEL_SITE("sleep")))
+
+int thread_hold_cancel(void);
+void thread_release_cancel(int before);
 
 unsigned thread_processors(void);
 
