@@ -346,6 +346,7 @@ void *slots_take_slab_with(struct arena *arena, const void *values, size_t count
     if (slab == NULL || count == 0) return slab;
     if (values == NULL) {
         clear_for_handout(arena, slab, slab + count * arena->stride);
+        if (arena->watched) poison_clear(slab, count * arena->stride); /* zeros count as written, whatever the policy */
     } else {
         slots_fill(arena, slab, values, count, false);
     }
