@@ -28,8 +28,10 @@
 #if defined(__GNUC__)
 #define ARENA_COLD __attribute__((cold))
 #define ARENA_IS_CONSTANT(value) __builtin_constant_p(value)
+#define ARENA_OUT_OF_LINE static __attribute__((cold, noinline, unused))
 #else
 #define ARENA_COLD
+#define ARENA_OUT_OF_LINE static inline
 #define ARENA_IS_CONSTANT(value) 0
 #endif
 

@@ -143,9 +143,16 @@ ARENA_END_DECLS
     ARENA_INLINE struct tag *tag##_create(size_t capacity) { return tag##_create_with(capacity, NULL); }
 
 /* Single slots of the single-owner arena: the inline path.  The window holds whole slots, so it has room for one
- * exactly when it is not empty. */
+ * exactly when it is not empty.  The rest is out of line, so that the address of the value is taken there and the inline
+ * path keeps it in registers, without a frame. */
 #define ARENA_DEFINE_SLOTS_(prefix)                                                                                    \
     ARENA_INLINE void prefix##_destroy(struct prefix *arena) { arena_destroy(prefix##_raw(arena)); }                   \
+    ARENA_OUT_OF_LINE prefix##_element *prefix##_alloc_slow_(struct prefix *arena, prefix##_element value) {           \
+        return (prefix##_element *)arena_alloc(prefix##_raw(arena), &value);                                           \
+    }                                                                                                                  \
+    ARENA_OUT_OF_LINE prefix##_element *prefix##_try_alloc_slow_(struct prefix *arena, prefix##_element value) {       \
+        return (prefix##_element *)arena_try_alloc(prefix##_raw(arena), &value);                                       \
+    }                                                                                                                  \
     ARENA_INLINE prefix##_element *prefix##_alloc(struct prefix *arena, prefix##_element value) {                      \
         struct arena_head *head = (struct arena_head *)(void *)arena;                                                  \
         char *slot = head->cursor;                                                                                     \
@@ -154,8 +161,7 @@ ARENA_END_DECLS
             ARENA_STORE_(prefix##_element, slot, value);                                                               \
             return (prefix##_element *)(void *)slot;                                                                   \
         }                                                                                                              \
-        prefix##_element copy = value;                                                                                 \
-        return (prefix##_element *)arena_alloc(prefix##_raw(arena), &copy);                                            \
+        return prefix##_alloc_slow_(arena, value);                                                                     \
     }                                                                                                                  \
     ARENA_INLINE prefix##_element *prefix##_try_alloc(struct prefix *arena, prefix##_element value) {                  \
         struct arena_head *head = (struct arena_head *)(void *)arena;                                                  \
@@ -165,8 +171,7 @@ ARENA_END_DECLS
             ARENA_STORE_(prefix##_element, slot, value);                                                               \
             return (prefix##_element *)(void *)slot;                                                                   \
         }                                                                                                              \
-        prefix##_element copy = value;                                                                                 \
-        return (prefix##_element *)arena_try_alloc(prefix##_raw(arena), &copy);                                        \
+        return prefix##_try_alloc_slow_(arena, value);                                                                 \
     }                                                                                                                  \
     ARENA_INLINE prefix##_element *prefix##_alloc_zero(struct prefix *arena) {                                         \
         struct arena_head *head = (struct arena_head *)(void *)arena;                                                  \

@@ -136,7 +136,11 @@ static inline struct pool_arena *cache_take(struct local *local) {
 }
 
 static COLD void cache_shrink(struct arena_pool *pool, struct local *local, uint32_t keep) {
-    while (local->count > keep) store_put(pool, cache_take(local));
+    while (local->count > keep) {
+        struct pool_arena *arena = cache_take(local);
+        if (arena == NULL) break; /* never: count is the length of the list; the analysers ask */
+        store_put(pool, arena);
+    }
 }
 
 /* A thread ends: for locals.h. */
@@ -156,7 +160,7 @@ static COLD struct pool_arena *take_slow(struct arena_pool *pool, struct thread_
         if (arenas[0] == NULL) return NULL;
         count = 1;
     }
-    while (count > 1) cache_put(local, arenas[--count]);
+    while (local != NULL && count > 1) cache_put(local, arenas[--count]);
     return arenas[0];
 }
 

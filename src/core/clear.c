@@ -2,7 +2,8 @@
  *
  *   up to a few KiB    memset: it fits the first-level cache.
  *   up to FAR_BYTES    memset in pieces from the far end: what was touched last is still in the cache, and what is
- *                      cleared last is what the next generation uses first.
+ *                      cleared last is what the next generation uses first.  Small pieces up to the size of a second-level
+ *                      cache; above, larger ones, because going down in small steps defeats the prefetchers.
  *   above              non-temporal stores, where there are any: the block is larger than the last-level cache, so to
  *                      read the lines in only to overwrite them would be wasted.
  */
@@ -15,12 +16,15 @@
 #include <emmintrin.h>
 #endif
 
+#define LARGE_BYTES ((size_t)1 << 20)
+#define LARGE_PIECE_BYTES ((size_t)256 << 10)
 #define FAR_BYTES ((size_t)32 << 20)
 
 static void clear_backward(char *start, size_t size_bytes) {
-    while (size_bytes > CLEAR_NEAR_BYTES) {
-        size_bytes -= CLEAR_NEAR_BYTES;
-        memset(start + size_bytes, 0, CLEAR_NEAR_BYTES);
+    size_t piece_bytes = size_bytes < LARGE_BYTES ? CLEAR_NEAR_BYTES : LARGE_PIECE_BYTES;
+    while (size_bytes > piece_bytes) {
+        size_bytes -= piece_bytes;
+        memset(start + size_bytes, 0, piece_bytes);
     }
     memset(start, 0, size_bytes);
 }

@@ -16,7 +16,7 @@
 #include "platform/thread.h"
 
 /* Larger elements are copied by memcpy. */
-#define MOST_WORDS 8
+#define MOST_WORDS ((size_t)8)
 /* From here on slots are mapped. */
 #define MAP_FROM_BYTES ((size_t)64 << 10)
 
