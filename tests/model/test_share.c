@@ -43,10 +43,10 @@ static void setup_alone(void) { setup_capacity(6, true); }
 
 static bool take_from(bool any) {
     struct pair value = {model_thread(), model_thread()};
-    void *slot = any ? shares_take_any(&shares, &value) : shares_take(&shares, &value);
+    void *slot = any ? shares_take_any(&shares, &value, 1, false) : shares_take(&shares, &value);
     if (slot == NULL) {
         mutex_lock(&permit);
-        slot = shares_refill(&shares, &value);
+        slot = shares_refill(&shares, &value, 1, false);
         mutex_unlock(&permit);
     }
     made[model_thread()] += slot != NULL;
