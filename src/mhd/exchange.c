@@ -1,5 +1,7 @@
 #include "mhd/exchange.h"
 
+#include "base/race.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,6 +70,9 @@ static void exchange_end(struct exchange *exchange) {
 }
 
 void exchange_release(struct exchange *exchange) {
+    race_release(exchange);
     /* acq_rel: each release pairs with the last one, so that what every holder did comes before the end. */
-    if (atomic_u64_add(&exchange->references, UINT64_MAX, acq_rel) == 1) exchange_end(exchange);
+    if (atomic_u64_add(&exchange->references, UINT64_MAX, acq_rel) != 1) return;
+    race_acquire(exchange);
+    exchange_end(exchange);
 }
