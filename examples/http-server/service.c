@@ -190,7 +190,7 @@ static size_t text_capacity(size_t fields) {
     const size_t per_field_bytes = 2048;
     /* A byte is copied when it is decoded, again for Jansson, and is written as up to six ("\u0001"). */
     const size_t per_byte_bytes = 16;
-    return text_blocks(64 * 1024 + fields * per_field_bytes +
+    return text_blocks((size_t)64 * 1024 + fields * per_field_bytes +
                        per_byte_bytes * (SERVICE_HEAD_MAX_BYTES + SERVICE_BODY_MAX_BYTES));
 }
 
@@ -213,7 +213,10 @@ int service_create(size_t fields, struct service **out) {
         status = arena_mhd_create_with(field_arena_pool_raw(service->field_pool), handle, service, &mhd_options,
                                        &service->mhd);
     if (status != ARENA_OK) {
-        service_destroy(service);
+        /* No arena is out yet, so neither pool is busy. */
+        (void)field_arena_pool_destroy(service->field_pool);
+        (void)text_arena_pool_destroy(service->text_pool);
+        free(service);
         return status;
     }
     *out = service;
