@@ -13,8 +13,9 @@ object=${output%.a}.o
 "$objcopy" --localize-hidden "$object"
 # But what lives in a section group has to stay visible to the linker: it keeps one group of each name, the program's
 # perhaps, and a local reference into the one it drops would be left dangling.  gcc's reference to the unwinder's personality
-# routine is of that kind.
-"$objcopy" --wildcard --globalize-symbol='DW.ref.*' --weaken-symbol='DW.ref.*' "$object"
+# routine is of that kind, and so are the functions that fetch the program counter on 32-bit x86.
+"$objcopy" --wildcard --globalize-symbol='DW.ref.*' --weaken-symbol='DW.ref.*' \
+    --globalize-symbol='__x86.get_pc_thunk.*' --weaken-symbol='__x86.get_pc_thunk.*' "$object"
 rm -f "$output"
 "$ar" rcsD "$output" "$object"
 rm -f "$object"

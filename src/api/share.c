@@ -29,7 +29,8 @@ bool shares_start(struct shares *shares, struct arena *slots, bool alone) {
     shares->slots = slots;
     shares->alone = alone;
     shares->owner.index = UINT32_MAX;
-    if (slots->watched || !barrier_available()) return true;
+    /* A thread's own chunk orders nothing, so a race detector would not see what gates order for programs under it. */
+    if (slots->watched || race_watched() || !barrier_available()) return true;
     if (!locals_join(&shares->owner, orphan)) return false;
     slots->plain = slots->quick = false; /* there may be runs */
     return true;

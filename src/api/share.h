@@ -75,7 +75,7 @@ struct shares {
 
 static inline bool shares_enabled(const struct shares *shares) { return shares->owner.index != UINT32_MAX; }
 
-/* Starts with shares or, where the system or a memory checker forbids it, without.  false: no memory. */
+/* Starts with shares or, where the system, a memory checker or a race detector forbids it, without.  false: no memory. */
 bool shares_start(struct shares *shares, struct arena *slots, bool alone);
 
 /* Ends the shares of a destroyed arena, which still has its slots; the result is freed by shares_free after them. */

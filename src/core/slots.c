@@ -130,7 +130,8 @@ struct arena *slots_create(const struct slots_plan *plan, const struct arena_typ
     arena->fresh_limit = watched ? arena->base : arena->end;
     arena->head.limit = arena->fresh_limit;
     arena->poison_end = arena->base;
-    if (watched) {
+    if (watched && !mapped) poison_slots(arena, arena->base, (char *)arena + block_bytes);
+    if (watched && mapped) {
         poison_slots(arena, arena->base,
                      plan->bytes < POISON_BOUND_BYTES ? arena->end : arena->base + POISON_BOUND_BYTES);
     }
