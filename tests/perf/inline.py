@@ -21,8 +21,8 @@ int64_t *alloc_zero(struct i64 *arena) { return i64_alloc_zero(arena); }
 
 # Load cursor and limit, compare, branch, advance, store the cursor, store the value, return it.
 LIMITS = {
-    "x86_64": {"alloc_one": 9, "try_alloc_one": 9, "alloc_zero": 8},
-    "aarch64": {"alloc_one": 10, "try_alloc_one": 10, "alloc_zero": 10},
+    "x86_64": {"alloc_one": 8, "try_alloc_one": 8, "alloc_zero": 8},
+    "aarch64": {"alloc_one": 9, "try_alloc_one": 9, "alloc_zero": 9},
 }
 
 
