@@ -477,7 +477,7 @@ enum { MIB = 1 << 20 };
 static void huge_arenas_cost_nothing_until_filled(void **state) {
     (void)state;
     if (sizeof(size_t) < 8) skip();
-    static const size_t capacities[] = {(size_t)1 << 30, (size_t)1 << 33, (size_t)1 << 37};
+    static const size_t capacities[] = {(size_t)1 << 30, (size_t)(UINT64_C(1) << 33), (size_t)(UINT64_C(1) << 37)};
     for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
         size_t before = support_resident_bytes();
         struct arena *arena = NULL;
@@ -502,14 +502,15 @@ static void huge_arenas_cost_nothing_until_filled(void **state) {
 static void fresh_slabs_cost_nothing_until_touched(void **state) {
     (void)state;
     if (sizeof(size_t) < 8 || support_slow()) skip();
-    struct arena *arena = make(ARENA_TYPE(char), (size_t)1 << 34);
+    struct arena *arena = make(ARENA_TYPE(char), (size_t)(UINT64_C(1) << 34));
     size_t before = support_resident_bytes();
-    char *slab = arena_alloc_slab(arena, (size_t)1 << 32);
+    const size_t count = (size_t)(UINT64_C(1) << 32);
+    char *slab = arena_alloc_slab(arena, count);
     slab[0] = 1;
-    slab[((size_t)1 << 32) - 1] = 2;
+    slab[count - 1] = 2;
     assert_int_equal(slab[(size_t)1 << 31], 0);
     assert_true(support_resident_bytes() < before + 32 * MIB);
-    assert_int_equal(arena_used(arena), (size_t)1 << 32);
+    assert_int_equal(arena_used(arena), count);
     arena_destroy(arena);
 }
 

@@ -770,6 +770,10 @@ static void ended_context_fails_even_on_a_free_gate(void **state) {
             assert_int_equal(arena_concurrent_used(arena), 1);
             assert_true(*kept == 42); /* a failed reset leaves values */
         }
+        void *full = arena_concurrent_alloc_slab(arena, 7);
+        assert_int_equal(arena_concurrent_alloc_context(arena, cancelled, NULL, &full), ARENA_ECANCELED); /* not EFULL */
+        assert_null(full);
+        arena_concurrent_reset(arena);
         for (int operation = 0; operation < OPERATIONS; operation++) {
             struct call call = {arena, NULL, (enum operation)operation};
             void *out = NULL;

@@ -270,7 +270,7 @@ static void thread_exit_and_cancellation_leave_the_blocks(void **state) {
         worker_start(&worker, end_in_block, pool, way);
         worker_join(&worker);
         assert_int_equal(worker.cancelled, way == 1);
-#ifdef __EXCEPTIONS
+#if defined(__EXCEPTIONS) && defined(__GLIBC__) /* elsewhere nothing unwinds the frames of a thread that ends */
         assert_int_equal(seen_by_cleanup, 2);
 #endif
         assert_int_equal(flag_get(&log_count), 2);
