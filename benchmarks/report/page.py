@@ -15,7 +15,7 @@ h1 { font-size: 1.7rem; margin-bottom: .2rem; } h2 { margin-top: 2.6rem; border-
 h3 { margin-bottom: .3rem; }
 table { border-collapse: collapse; margin: .6rem 0 1.2rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .16rem .8rem .16rem 0; text-align: right; } th { border-bottom: 2px solid #888; font-weight: 600; }
-th:first-child, td:first-child, .left { text-align: left; }
+th:first-child, td:first-child, th.left, td.left { text-align: left; }
 tr:nth-child(even) td { background: #f6f7f8; }
 tr.ours td:first-child { color: #c1121f; font-weight: 600; }
 tr.aside td { color: #777; }
@@ -67,11 +67,16 @@ def parameter_text(workload, parameter):
     return format(parameter, ",")
 
 
-def table(header, rows, classes=None):
-    out = ["<table><tr>%s</tr>" % "".join("<th>%s</th>" % text(cell) for cell in header)]
+def table(header, rows, classes=None, left=()):
+    """`left`: the columns, beside the first, whose text begins at the left."""
+    def cells(tag, row):
+        return "".join("<%s%s>%s</%s>" % (tag, " class=left" if column in left else "", cell, tag)
+                       for column, cell in enumerate(row))
+
+    out = ["<table><tr>%s</tr>" % cells("th", [text(cell) for cell in header])]
     for index, row in enumerate(rows):
         kind = ' class="%s"' % classes[index] if classes and classes[index] else ""
-        out.append("<tr%s>%s</tr>" % (kind, "".join("<td>%s</td>" % cell for cell in row)))
+        out.append("<tr%s>%s</tr>" % (kind, cells("td", row)))
     return "\n".join(out) + "</table>"
 
 
@@ -103,13 +108,17 @@ def bars_section(bars):
     for bar in bars.list:
         value = "" if bar.value is None else "%.2f %s" % (bar.value, bar.unit)
         kind = {"reached": "reached", "not reached": "not-reached"}.get(bar.verdict, "")
-        rows.append((text(bar.what), '<span class="left">%s</span>' % text(bar.against), "%.3g" % bar.limit, value,
+        rows.append((text(bar.what), text(bar.against), "%.3g" % bar.limit, value,
                      "&plusmn; %.0f %%" % bar.spread, '<span class="%s">%s</span>' % (kind, bar.verdict),
-                     '<span class="left">%s</span>' % text(bar.why if bar.verdict == "not reached" else "")))
+                     text(bar.why if bar.verdict == "not reached" else "")))
     reached = sum(bar.verdict == "reached" for bar in bars.list)
     return "<h2>The bars</h2><p class=note>%d of %d reached in this run. Ratios of medians; the spread is the " \
            "half-distance of the quartiles of both sides together.</p>" % (reached, len(bars.list)) + table(
-               ("what", "held against", "at most", "measured", "spread", "", "measured beside it"), rows)
+               ("what", "held against", "at most", "measured", "spread", "", "measured beside it"), rows, left=(1, 6))
+
+
+def within_spread(peer, mine):
+    return mine.median / peer.median - 1 <= (mine.spread + peer.spread) / 100
 
 
 def losses_section(results):
@@ -120,8 +129,10 @@ def losses_section(results):
     rows = [(text(peer.workload), text(peer.contender),
              text(parameter_text(peer.workload, int(peer.parameter)) if peer.parameter else ""), number(peer.median),
              text(mine.contender), number(mine.median), "%.2f" % (mine.median / peer.median),
-             "&plusmn; %.0f %%" % (mine.spread + peer.spread)) for peer, mine in found]
-    return out[0] + table(("workload", "peer", "at", "ns", "libarena's best", "ns", "ratio", "spread"), rows)
+             "&plusmn; %.0f %%%s" % (mine.spread + peer.spread, ", a tie" if within_spread(peer, mine) else ""))
+            for peer, mine in found]
+    header = ("workload", "peer", "at", "ns", "libarena's best", "ns", "ratio", "spread")
+    return out[0] + table(header, rows, left=(1, 4))
 
 
 def plain_table(results, workload, base_name):
