@@ -42,8 +42,8 @@ exists microhttpd.h && exists jansson.h && sources="$sources $(ls "$root"/exampl
         done
     }
     run_tidy() {
-        clang-tidy-19 --quiet $sources -- $flags 2>"$work/tidy" || true
-        grep -v 'warnings generated\|warnings treated as errors\|^Suppressed\|^Use -' "$work/tidy" || true
+        clang-tidy-19 --quiet $sources -- $flags 2>"$work/messages" || true
+        grep -v "^\[.*Processing file\|warnings\? generated\|warnings treated as errors\|^Suppressed\|^Use -" "$work/messages" || true
     }
     run_cppcheck() {
         # ctu: its pass over several files knows neither what does not return nor what is written through a pointer.
