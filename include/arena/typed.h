@@ -36,7 +36,7 @@
     ARENA_DEFINE_TYPE_(prefix, T, #T, NULL)                                                                            \
     ARENA_DEFINE_ALL_(prefix)
 #define ARENA_DEFINE_DROP(prefix, T, drop)                                                                             \
-    ARENA_INLINE void prefix##_drop_(void *element) { drop((T *)element); }                                            \
+    ARENA_INLINE void prefix##_drop_(void *arena_element_) { drop((T *)arena_element_); }                              \
     ARENA_DEFINE_TYPE_(prefix, T, #T, prefix##_drop_)                                                                  \
     ARENA_DEFINE_ALL_(prefix)
 
@@ -90,12 +90,20 @@ ARENA_API ARENA_NORETURN void arena_panic_slab_bounds(size_t index, size_t len);
 ARENA_API ARENA_NORETURN void arena_panic_type(const char *expected, const struct arena_type *found);
 ARENA_END_DECLS
 
+/* T may be called anything, also `type`: no name of these functions may come between it and its meaning. */
 #define ARENA_DEFINE_TYPE_(prefix, T, name_text, drop_function)                                                        \
     typedef T prefix##_element;                                                                                        \
+    ARENA_CHECK_ELEMENT_(prefix##_element)                                                                             \
     ARENA_INLINE const struct arena_type *prefix##_type(void) {                                                        \
-        static const struct arena_type type = {name_text, sizeof(T), ARENA_ALIGNOF(T), drop_function};                 \
+        static const struct arena_type type = {name_text, sizeof(prefix##_element), ARENA_ALIGNOF(prefix##_element),   \
+                                               drop_function};                                                         \
         return &type;                                                                                                  \
     }
+#if defined(__cplusplus) && defined(__GNUC__)
+#define ARENA_CHECK_ELEMENT_(T) static_assert(__is_trivially_copyable(T), "elements are copied as bytes");
+#else
+#define ARENA_CHECK_ELEMENT_(T)
+#endif
 
 #define ARENA_DEFINE_ALL_(prefix)                                                                                      \
     struct prefix;                                                                                                     \

@@ -65,6 +65,7 @@ static bool map_slots(struct arena *arena, const struct slots_plan *plan, size_t
     size_t bytes;
     if (!arith_round_up(plan->bytes == 0 ? 1 : plan->bytes, page, &bytes)) return false;
     if (align > page && !arith_add(bytes, align - page, &bytes)) return false;
+    if (arena->watched && !arith_add(bytes, page, &bytes)) return false; /* for what a checker shall see behind the end */
     if (bytes > ARITH_MAX_BYTES) return false;
     void *memory = pages_reserve(bytes);
     if (memory == NULL) return false;
@@ -79,6 +80,11 @@ static bool map_slots(struct arena *arena, const struct slots_plan *plan, size_t
     arena->memory_bytes = bytes;
     arena->base = base;
     return true;
+}
+
+/* Marks what a mapping has behind the last slot. */
+static void poison_tail(const struct arena *arena, void (*mark)(const void *start, size_t size_bytes)) {
+    mark(arena->end, (size_t)((char *)arena->memory + arena->memory_bytes - arena->end));
 }
 
 /* Marks slots as not to be touched. */
@@ -106,6 +112,7 @@ struct arena *slots_create(const struct slots_plan *plan, const struct arena_typ
     }
     struct arena *arena = memory_alloc(block_bytes);
     if (arena == NULL) return NULL;
+    arena->watched = watched;
     if (mapped) {
         if (!map_slots(arena, plan, align)) {
             memory_free(arena);
@@ -121,7 +128,6 @@ struct arena *slots_create(const struct slots_plan *plan, const struct arena_typ
     arena->words = words_of(type->size, plan->stride);
     arena->clear = (uint8_t)plan->clear;
     arena->owner = (uint8_t)owner;
-    arena->watched = watched;
     arena->plain = arena->quick = type->drop == NULL && !watched && plan->clear == ARENA_CLEAR_ON_RESET;
     arena->end = arena->base + plan->bytes;
     arena->dirty = arena->base;
@@ -132,6 +138,7 @@ struct arena *slots_create(const struct slots_plan *plan, const struct arena_typ
     arena->poison_end = arena->base;
     if (watched && !mapped) poison_slots(arena, arena->base, (char *)arena + block_bytes);
     if (watched && mapped) {
+        poison_tail(arena, poison_set);
         poison_slots(arena, arena->base,
                      plan->bytes < POISON_BOUND_BYTES ? arena->end : arena->base + POISON_BOUND_BYTES);
     }
@@ -190,6 +197,7 @@ void slots_destroy(struct arena *arena) {
     any_forget(arena);
     if (arena->watched) {
         char *from = arena->mapped ? arena->base : arena->base - POISON_REDZONE_BYTES;
+        if (arena->mapped) poison_tail(arena, poison_clear);
         poison_clear(from, (size_t)(arena->poison_end - from)); /* what comes next at these addresses may be touched */
     }
     if (arena->mapped) pages_release(arena->memory, arena->memory_bytes);
