@@ -33,7 +33,8 @@ extern "C" {
 
 /* Is a memory checker watching (AddressSanitizer or Valgrind)?  Then memory that was taken back must not be read. */
 bool support_checked(void);
-/* Is any checker watching that makes every access slow or the address space small (the above, or ThreadSanitizer)? */
+/* Is anything at work that makes every access slow or the address space small: the above, ThreadSanitizer, an emulator
+ * (the build sets ARENA_TESTS_EMULATED)? */
 bool support_slow(void);
 
 /* Can threads be cancelled through frames of this program and of a library built like it?  AddressSanitizer leaves the

@@ -559,6 +559,7 @@ static void a_million_levels_live_on_a_small_stack(void **state) {
     pthread_t thread;
     assert_int_equal(pthread_attr_init(&attributes), 0);
     size_t stack = support_slow() ? 512 * 1024 : 64 * 1024;
+    if (stack < (size_t)PTHREAD_STACK_MIN) stack = (size_t)PTHREAD_STACK_MIN;
     assert_int_equal(pthread_attr_setstacksize(&attributes, stack), 0);
     assert_int_equal(pthread_create(&thread, &attributes, live_deep, &deep), 0);
     pthread_attr_destroy(&attributes);
