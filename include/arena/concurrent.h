@@ -46,7 +46,8 @@ ARENA_API struct arena_any *arena_concurrent_try_alloc_any(struct arena_concurre
 ARENA_API void arena_concurrent_reset(struct arena_concurrent *arena);
 ARENA_API void arena_concurrent_trim(struct arena_concurrent *arena);
 
-/* In elements.  They never wait: while another thread is in an operation or holds the gate, they may lag behind it. */
+/* In elements.  They never wait: beside operations of other threads, or a held gate, they are estimates between 0 and the
+ * capacity, which may be off by what is under way in either direction; when all is quiet they are exact. */
 ARENA_API size_t arena_concurrent_used(const struct arena_concurrent *arena);
 ARENA_API size_t arena_concurrent_remaining(const struct arena_concurrent *arena);
 ARENA_API size_t arena_concurrent_cap(const struct arena_concurrent *arena);
