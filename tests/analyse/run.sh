@@ -5,9 +5,12 @@
 #   tests/analyse/run.sh [gcc|clang|tidy|cppcheck]...
 #
 # A tool that is not installed is a failure too, but for one that is not asked for by name: that is skipped, and said so.
+#
+# shellcheck disable=SC2086,SC2154,SC2317 # lists of words; from sources.sh; functions called by name
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
+# shellcheck source=../tools/sources.sh
 . "$root/tests/tools/sources.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -22,9 +25,8 @@ exists valgrind/memcheck.h && flags="$flags -DHAVE_VALGRIND"
 sources="$(library_sources_without_memory) $(library_memory_sources)"
 sources="$sources $root/src/platform/posix/pages.c $root/src/platform/posix/barrier.c"
 exists microhttpd.h && sources="$sources $(ls "$root"/src/mhd/*.c)"
-exists microhttpd.h && exists jansson.h && sources="$sources $(ls "$root"/examples/http-server/*.c | grep -v /test_)"
+exists microhttpd.h && exists jansson.h && sources="$sources $(find "$root/examples/http-server" -name '*.c' ! -name 'test_*')"
 
-# shellcheck disable=SC2086 # lists of words
 {
     run_gcc() {
         for source in $sources; do
