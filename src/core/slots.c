@@ -15,6 +15,8 @@
 #include "platform/sync.h"
 #include "platform/thread.h"
 
+/* No options struct is larger. */
+#define MOST_OPTION_BYTES ((size_t)4096)
 /* Larger elements are copied by memcpy. */
 #define MOST_WORDS ((size_t)8)
 /* From here on slots are mapped. */
@@ -25,7 +27,7 @@ bool slots_options_read(const void *options, void *known, size_t known_size) {
     if (options == NULL) return true;
     size_t size;
     memcpy(&size, options, sizeof size);
-    if (size < sizeof size) return false;
+    if (size < sizeof size || size > MOST_OPTION_BYTES) return false; /* never set, rather than from a far future */
     const unsigned char *bytes = options;
     for (size_t i = known_size; i < size; i++) {
         if (bytes[i] != 0) return false;

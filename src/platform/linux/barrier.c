@@ -21,6 +21,7 @@ bool barrier_available(void) {
     return available;
 }
 
+/* The kernel may be short of memory for a list of processors; then there is nothing to do but to try again. */
 void barrier_heavy(void) {
-    if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0) abort();
+    while (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0) thread_pause();
 }
