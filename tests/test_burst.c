@@ -246,7 +246,15 @@ static void misuse_of_bursts_is_diagnosed(void **state) {
     close_burst(&closing);
     assert_panics(close_burst, &closing, "arena_burst_end"); /* closed already */
     closing.arena = own;
+    struct arena_burst others;
     arena_burst_begin(own, &closing.burst);
+    arena_burst_begin(other, &others);
+    closing.arena = other;
+    assert_panics(close_burst, &closing, "arena_burst_end"); /* while the other has one open, too */
+    closing.arena = NULL;
+    assert_panics(close_burst, &closing, "arena_burst_end");
+    arena_burst_end(other, &others);
+    closing.arena = own;
     arena_burst_put(&closing.burst, NULL);
     arena_reset(own);
     assert_panics(close_burst, &closing, "arena_burst_end"); /* taken back by the reset */
