@@ -72,7 +72,7 @@ template <class A> void run_contended(benchmark::State &state, unsigned threads,
         };
         workers.round([&](unsigned id) { locals[id] = A::begin(shared, id, each); });
         check();
-        for (auto _ : state) {
+        auto round = [&] {
             int64_t ns = workers.round([&](unsigned id) {
                 if (count == 0) contend_epoch<A>(locals[id], each, 1);
                 else contend_slab_epoch<A>(locals[id], each, count, 1);
@@ -83,8 +83,9 @@ template <class A> void run_contended(benchmark::State &state, unsigned threads,
             int64_t start = wall_now();
             reset();
             if (what == contend_time::with_reset && !A::own_reset) ns += wall_now() - start;
-            state.SetIterationTime(static_cast<double>(ns) * 1e-9);
-        }
+            return ns;
+        };
+        for (auto _ : state) state.SetIterationTime(static_cast<double>(typical_round(round)) * 1e-9);
         check();
         workers.round([&](unsigned id) {
             A::end(locals[id]);

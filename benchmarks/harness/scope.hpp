@@ -60,7 +60,9 @@ template <class A> void run_scopes(benchmark::State &state, unsigned threads) {
         });
         int64_t seed = 1;
         for (auto _ : state) {
-            int64_t ns = workers.round([&](unsigned id) { scope_epoch<A, scope_use>(locals[id], per_round, seed); });
+            int64_t ns = typical_round([&] {
+                return workers.round([&](unsigned id) { scope_epoch<A, scope_use>(locals[id], per_round, seed); });
+            });
             state.SetIterationTime(static_cast<double>(ns) * 1e-9);
             seed++;
         }

@@ -113,7 +113,8 @@ def bars_section(bars):
                      text(bar.why if bar.verdict == "not reached" else "")))
     reached = sum(bar.verdict == "reached" for bar in bars.list)
     return "<h2>The bars</h2><p class=note>%d of %d reached in this run. Ratios of medians; the spread is the " \
-           "half-distance of the quartiles of both sides together.</p>" % (reached, len(bars.list)) + table(
+           "half-distance of the quartiles of both sides together; where it is large and the bar lies within it, the run " \
+           "says nothing either way, and the bar is undecided.</p>" % (reached, len(bars.list)) + table(
                ("what", "held against", "at most", "measured", "spread", "", "measured beside it"), rows, left=(1, 6))
 
 
