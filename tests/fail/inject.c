@@ -22,6 +22,7 @@ static atomic_uint failures;
 static _Atomic(const char *) first;
 static atomic_long blocks;
 static atomic_long mappings;
+static atomic_uint mapped;
 static atomic_long mutexes;
 static atomic_long conditions;
 
@@ -36,6 +37,7 @@ void inject_arm(enum inject_mode new_mode, unsigned at) {
 void inject_pause(void) { paused++; }
 void inject_resume(void) { paused--; }
 unsigned inject_calls(void) { return calls; }
+unsigned inject_mapped(void) { return mapped; }
 unsigned inject_failures(void) { return failures; }
 const char *inject_first(void) { return first; }
 void inject_old_kernel(bool old) { old_kernel = old; }
@@ -97,20 +99,37 @@ void __wrap_free(void *block) {
 
 void *__real_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset);
 void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset);
+#ifdef __GLIBC__
+/* The same function, under the name that -D_FILE_OFFSET_BITS=64 gives it. */
+void *__real_mmap64(void *start, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap64(void *start, size_t size, int protection, int flags, int file, off_t offset);
+#endif
 int __real_munmap(void *start, size_t size);
 int __wrap_munmap(void *start, size_t size);
 int __real_madvise(void *start, size_t size, int advice);
 int __wrap_madvise(void *start, size_t size, int advice);
 
-void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset) {
-    if (fails("mmap")) {
-        errno = ENOMEM;
-        return MAP_FAILED;
-    }
-    void *made = __real_mmap(start, size, protection, flags, file, offset);
-    if (made != MAP_FAILED && (flags & MAP_FIXED) == 0) mappings++;
+static void *made_mapping(void *made, int flags) {
+    if (made == MAP_FAILED || (flags & MAP_FIXED) != 0) return made;
+    mappings++;
+    mapped++;
     return made;
 }
+
+static void *no_pages(void) {
+    errno = ENOMEM;
+    return MAP_FAILED;
+}
+
+void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset) {
+    return fails("mmap") ? no_pages() : made_mapping(__real_mmap(start, size, protection, flags, file, offset), flags);
+}
+
+#ifdef __GLIBC__
+void *__wrap_mmap64(void *start, size_t size, int protection, int flags, int file, off_t offset) {
+    return fails("mmap") ? no_pages() : made_mapping(__real_mmap64(start, size, protection, flags, file, offset), flags);
+}
+#endif
 
 int __wrap_munmap(void *start, size_t size) {
     mappings--;

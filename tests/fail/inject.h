@@ -22,6 +22,7 @@ void inject_resume(void);
 
 unsigned inject_calls(void);    /* counted since inject_arm */
 unsigned inject_failures(void); /* of these, how many failed */
+unsigned inject_mapped(void);   /* mappings made so far */
 const char *inject_first(void); /* the function that failed first; NULL: none did */
 
 /* madvise knows none of the advice that came after Linux 5.13. */

@@ -31,6 +31,7 @@ struct report {
     unsigned failures;
     char first[32];
     struct inject_live live;
+    unsigned mapped; /* mappings made */
 };
 
 static struct report *report;
@@ -56,6 +57,7 @@ static int two_walks(enum inject_mode mode, unsigned at, bool old_kernel) {
     scenario_run();
     report->calls = inject_calls();
     report->failures = inject_failures();
+    report->mapped = inject_mapped();
     if (inject_first() != NULL) (void)snprintf(report->first, sizeof report->first, "%s", inject_first());
     inject_arm(INJECT_NEVER, 0);
     scenario_run();
@@ -103,6 +105,9 @@ static void nothing_fails(void **state) {
     (void)state;
     assert_int_equal(round_with(INJECT_NEVER, 0, false), 0);
     kept = report->live;
+    /* Had the wrappers missed the calls of one kind, nothing of that kind would fail. */
+    assert_true(kept.blocks > 0 && kept.mappings >= 0 && kept.mutexes > 0 && kept.conditions > 0);
+    assert_true(report->mapped != 0);
     print_live("kept", kept);
 }
 

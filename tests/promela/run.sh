@@ -26,7 +26,8 @@ check() {
     gcc -O2 -w -DMEMLIM=6144 $5 -o pan pan.c
     # shellcheck disable=SC2086
     ./pan -m1000000 $6 >pan.log 2>&1 || true
-    if grep -q 'max search depth too small\|out of memory\|memory exhausted\|error: search depth' pan.log; then
+    if ! grep -q 'errors: [0-9]' pan.log ||
+        grep -q 'max search depth too small\|out of memory\|memory exhausted\|error: search depth' pan.log; then
         cat pan.log
         echo "$name: the search was cut off"
         failed=1
