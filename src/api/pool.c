@@ -291,7 +291,6 @@ static inline void scope_end(struct arena_pool_scope *scope) {
     if (UNLIKELY(!scope_end_fast(pool_arena_of(arena)))) leave_scope(&pool_arena_of(arena)->scope);
 }
 
-static void scope_cleanup(void *scope) { scope_end(scope); }
 static void scope_attribute(struct arena_pool_scope *scope) { scope_end(scope); }
 
 int arena_pool_scope_enter(struct arena_pool *pool, struct arena_pool_scope *out) {
@@ -316,8 +315,8 @@ struct arena *arena_pool_scope_arena(struct arena_pool *pool) {
     return LIKELY(arena != NULL) ? arena : scope_arena_slow(pool);
 }
 
-/* glibc unwinds the frame for thread exit, cancellation and exceptions alike, and either way would do; where only
- * exceptions unwind (musl), the clean-up handler serves the other two. */
+/* Exceptions unwind the frame, and with glibc so do a thread's exit and its cancellation.  Where they do not (musl), the
+ * scope is left by the thread's end.  No clean-up handler: a longjmp past this frame would leave it behind. */
 int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user) {
     if (action == NULL) return ARENA_EINVAL;
     CLEANUP(scope_attribute) struct arena_pool_scope scope = {scope_begin_fast(pool)};
@@ -325,9 +324,7 @@ int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *are
         int status = scope_begin(pool, &scope);
         if (status != ARENA_OK) return status;
     }
-    CLEANUP_PUSH(scope_cleanup, &scope);
     action(scope.arena, user);
-    CLEANUP_POP(1);
     return ARENA_OK;
 }
 
