@@ -214,7 +214,7 @@ static void destroy_concurrent(void *user) { arena_concurrent_destroy(user); }
 /* In a child: what the ended thread held can never be given back. */
 static void lose_a_gate(void *user) {
     (void)user;
-    struct arena_concurrent *concurrent = NULL;
+    static struct arena_concurrent *concurrent; /* for ever: it cannot be destroyed */
     child_check(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent) == ARENA_OK);
     struct worker holder;
     worker_start(&holder, acquire_and_end, concurrent, 0);
