@@ -17,6 +17,9 @@ static enum inject_mode mode;
 static unsigned first_to_fail;
 static bool old_kernel;
 static atomic_int paused;
+static _Thread_local bool here;
+static _Atomic(pthread_key_t) library_key;
+static atomic_bool library_key_made;
 static atomic_uint calls;
 static atomic_uint failures;
 static _Atomic(const char *) first;
@@ -34,6 +37,7 @@ void inject_arm(enum inject_mode new_mode, unsigned at) {
     first = NULL;
 }
 
+void inject_thread(void) { here = true; }
 void inject_pause(void) { paused++; }
 void inject_resume(void) { paused--; }
 unsigned inject_calls(void) { return calls; }
@@ -46,7 +50,7 @@ struct inject_live inject_live(void) { return (struct inject_live){blocks, mappi
 
 /* Is this call to fail? */
 static bool fails(const char *function) {
-    if (mode == INJECT_NEVER || paused != 0) return false;
+    if (mode == INJECT_NEVER || paused != 0 || !here) return false;
     unsigned number = ++calls;
     if (mode == INJECT_ONCE ? number != first_to_fail : number < first_to_fail) return false;
     const char *none = NULL;
@@ -195,10 +199,17 @@ int __wrap_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t c
     return fails("pthread_condattr_setclock") ? EINVAL : __real_pthread_condattr_setclock(attributes, clock);
 }
 int __wrap_pthread_key_create(pthread_key_t *key, void (*destructor)(void *value)) {
-    return fails("pthread_key_create") ? EAGAIN : __real_pthread_key_create(key, destructor);
+    if (fails("pthread_key_create")) return EAGAIN;
+    int error = __real_pthread_key_create(key, destructor);
+    if (error == 0 && here) {
+        library_key = *key;
+        library_key_made = true;
+    }
+    return error;
 }
 int __wrap_pthread_setspecific(pthread_key_t key, const void *value) {
-    return fails("pthread_setspecific") ? ENOMEM : __real_pthread_setspecific(key, value);
+    bool library = library_key_made && key == library_key;
+    return library && fails("pthread_setspecific") ? ENOMEM : __real_pthread_setspecific(key, value);
 }
 
 /* membarrier: its commands 0 (what is there?) and those that register may fail; a barrier that was registered may not. */

@@ -14,7 +14,9 @@ enum inject_mode {
     INJECT_ONWARDS /* call number `at` and all after it fail */
 };
 
-/* Counts calls from here on, and lets them fail. */
+/* Counts calls from here on, and lets them fail: those of threads that have called inject_thread.  The runtime of a
+ * sanitizer that is linked statically goes through the same wrappers before and after what a thread runs. */
+void inject_thread(void);
 void inject_arm(enum inject_mode mode, unsigned at);
 /* Calls between pause and resume neither fail nor count. */
 void inject_pause(void);

@@ -291,6 +291,7 @@ struct visitor {
 /* Meets a gate that is held until it has gone through its stages. */
 static void *visit(void *user) {
     struct visitor *visitor = user;
+    inject_thread();
     struct arena_context *timed;
     UNTIL_OK(CREATE(arena_context_with_timeout(NULL, WAIT_ENDS_NS, &timed), &timed), ARENA_ENOMEM, true);
     void *out;
@@ -407,6 +408,7 @@ struct guest {
 /* Gives back what another thread checked out, leaves something out for it, and ends with a full cache. */
 static void *be_guest(void *user) {
     struct guest *guest = user;
+    inject_thread();
     struct arena *arenas[24];
     for (int i = 0; i < 24; i++) UNTIL_OK(checkout(guest->pool, &arenas[i]), ARENA_ENOMEM, true);
     for (int i = 0; i < 24; i++) exercise(arenas[i]);
@@ -522,6 +524,7 @@ static void ignore_panic(const char *message, void *user) {
 static void *walk(void *user) {
     static const struct arena_options gate_only = {sizeof gate_only, 0, ARENA_GATE_ONLY};
     (void)user;
+    inject_thread();
     name_kinds();
     single_arenas();
     mixed_values();
