@@ -1,0 +1,92 @@
+"""Plants one known kind of bug at a time in a copy of the tree, and sees that the test named for it fails.
+
+usage: planted.py [--only WORD] [ROOT]
+packages: those of the tests, clang-19, libclang-rt-19-dev, frama-c-base, z3, cvc4, why3
+
+A plant is a name, a file, the text that is there, the text that takes its place, and the test.  Where the text is not
+there exactly once, the plant has to be brought up to date: that is a failure too.
+"""
+
+import os
+import sys
+
+from tree import Failed, Tree
+
+PLANTS = [
+    ("off by one: a slab may be one slot too long", "src/base/arith.h",
+     "return count <= room / stride;", "return count <= room / stride + 1;", ["proof", "fuzz arena"]),
+    ("off by one: rounding up takes a whole step", "src/base/arith.h",
+     "return rest == 0 ? 0 : align - rest;", "return align - rest;", ["proof"]),
+    ("overflow: a sum is not checked", "src/base/arith.h",
+     "if (a > SIZE_MAX - b) return false;", "", ["proof"]),
+    ("overflow: a product is not checked", "src/base/arith.h",
+     "if (b != 0 && a > SIZE_MAX / b) return false;", "", ["proof", "fuzz arena"]),
+    ("missing acquire: a permit is taken relaxed", "src/sync/gate.h",
+     "atomic_u32_cas(&gate->word, &word, word - GATE_PERMIT, acquire)",
+     "atomic_u32_cas(&gate->word, &word, word - GATE_PERMIT, relaxed)", ["model gate"]),
+    ("missing release: a permit is put back relaxed", "src/sync/gate.h",
+     "atomic_u32_cas(&gate->word, &word, word + GATE_PERMIT, release)",
+     "atomic_u32_cas(&gate->word, &word, word + GATE_PERMIT, relaxed)", ["model gate"]),
+    ("missing release: a slot is committed before it is written", "src/api/share.h",
+     "atomic_ptr_store(&share->commit, past, release);", "atomic_ptr_store(&share->commit, past, relaxed);", ["model share"]),
+    ("missing barrier: the revoker does not make itself seen", "src/api/share.c",
+     "    barrier_heavy();\n", "", ["model share"]),
+    ("ABA: removals do not advance the tag", "src/sync/stack.c",
+     "((head & ~INDEX_MASK) + TAG_ONE)", "(head & ~INDEX_MASK)", ["model stack"]),
+    ("lost permit: a grant that loses is not passed on", "src/sync/gate.c",
+     "    if (granted) gate_leave(gate);\n", "    (void)granted;\n", ["model gate"]),
+    ("lost permit: a checkout that fails keeps it", "src/api/pool.c",
+     "    if (pool->limited) gate_leave(&pool->gate);\n    return ARENA_ENOMEM;\n", "    return ARENA_ENOMEM;\n", ["fail"]),
+    ("lost wake-up: a woken waiter leaves its mark behind", "src/sync/gate.c",
+     "        (void)atomic_u32_and(&gate->word, ~GATE_WOKEN, relaxed);\n        next = wake_next(gate);\n",
+     "        next = wake_next(gate);\n", ["model gate"]),
+    ("lost child: it misses that its parent has ended", "src/sync/cancel.c",
+     "        if (status != ARENA_OK) settle_cause(node, status);\n", "        (void)status;\n",
+     ["model cancel", "fuzz context"]),
+    ("late poison: a reset leaves the slots open", "src/core/slots.c",
+     "    if (arena->watched) poison_slots(arena, arena->base, cursor);\n", "", ["fuzz arena, poisoned"]),
+    ("not cleared: what a burst left stays", "src/core/slots.c",
+     "        clear_range(arena->head.cursor, limit);\n", "        ;\n", ["fuzz arena"]),
+    ("skipped drop: the last element's", "src/core/slots.c",
+     "        slot -= arena->stride;\n        drop(slot);\n",
+     "        slot -= arena->stride;\n        if (slot + arena->stride != arena->head.cursor) drop(slot);\n", ["fuzz arena"]),
+    ("leak at thread exit: the cache is not given back", "src/api/locals.c",
+     "        if (local->serial != 0) local->owner->flush(local->owner, local);\n", "        (void)local;\n",
+     ["model pool", "unit pool"]),
+    ("leak on failure: a context without a lock is not freed", "src/api/context.c",
+     "        memory_free(context);\n        return ARENA_ENOMEM;\n", "        return ARENA_ENOMEM;\n", ["fail"]),
+]
+
+
+def main():
+    arguments = sys.argv[1:]
+    only = ""
+    if arguments[:1] == ["--only"]:
+        only = arguments[1]
+        arguments = arguments[2:]
+    root = os.path.abspath(arguments[0] if arguments else os.path.join(os.path.dirname(__file__), "../.."))
+    plants = [plant for plant in PLANTS if only in plant[0]]
+    tree = Tree(root)
+    missed = 0
+    for name, file, old, new, tests in plants:
+        text = tree.read(file)
+        if text.count(old) != 1:
+            print(f"STALE   {name}: {file} has this {text.count(old)} times: {old.strip()}")
+            missed += 1
+            continue
+        tree.write(file, text.replace(old, new))
+        for test in tests:
+            try:
+                found = tree.run(test)
+            except Failed as failure:
+                print(f"STALE   {name}: does not compile: {failure}")
+                missed += 1
+                break
+            missed += found is None
+            print(f"{'MISSED ' if found is None else 'caught '} {name} [{test}]{'' if found is None else ': ' + found}", flush=True)
+        tree.restore(file)
+    print(f"{len(plants)} planted, {missed} missed; the tree and its builds are in {tree.work}")
+    return 1 if missed else 0
+
+
+sys.exit(main())
