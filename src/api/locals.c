@@ -17,7 +17,6 @@ struct thread_record {
 static struct {
     struct mutex mutex;
     struct thread_record *threads;
-    uint64_t serials;   /* given out so far */
     uint32_t *free;     /* indices to be reused; room for all that were given out */
     uint32_t free_count;
     uint32_t indices;   /* given out so far */
@@ -26,12 +25,15 @@ static struct {
 
 /* --- owners ------------------------------------------------------------------------------------------------------- */
 
-/* An index, with room kept for its return.  false: no memory. */
+#define MOST_INDICES (LOCAL_NONE / 2 / (uint32_t)sizeof(struct local)) /* half: a table may be twice as long */
+
+/* An index, with room kept for its return.  false: no memory, or no indices left. */
 static bool take_index(uint32_t *index) {
     if (registry.free_count != 0) {
         *index = registry.free[--registry.free_count];
         return true;
     }
+    if (registry.indices == MOST_INDICES) return false;
     if (registry.indices == registry.free_room) {
         uint32_t room = registry.free_room == 0 ? 16 : registry.free_room * 2;
         uint32_t *larger = memory_alloc(sizeof *larger * room);
@@ -46,9 +48,10 @@ static bool take_index(uint32_t *index) {
 
 bool locals_join(struct local_owner *owner, void (*flush)(struct local_owner *owner, struct local *local)) {
     mutex_lock(&registry.mutex);
-    bool joined = take_index(&owner->index);
+    uint32_t index;
+    bool joined = take_index(&index);
     if (joined) {
-        owner->serial = ++registry.serials;
+        owner->offset = index * (uint32_t)sizeof(struct local);
         owner->flush = flush;
     }
     mutex_unlock(&registry.mutex);
@@ -73,7 +76,7 @@ bool locals_leave(struct local_owner *owner, bool (*may_leave)(struct local_owne
             struct local *local = entry_of(at, owner);
             if (local != NULL) memset(local, 0, sizeof *local);
         }
-        if (owner->index != UINT32_MAX) registry.free[registry.free_count++] = owner->index;
+        if (owner->offset != LOCAL_NONE) registry.free[registry.free_count++] = owner->offset / (uint32_t)sizeof(struct local);
     }
     mutex_unlock(&registry.mutex);
     return leaves;
@@ -84,16 +87,16 @@ void locals_unlock(void) { mutex_unlock(&registry.mutex); }
 
 /* --- threads ------------------------------------------------------------------------------------------------------ */
 
-/* A table with room for `index`; the mutex is held.  false: no memory. */
-static bool grow(struct thread_state *state, uint32_t index) {
-    uint32_t count = state->local_count == 0 ? 8 : state->local_count;
-    while (count <= index) count *= 2;
-    struct local *larger = memory_alloc(sizeof *larger * count);
+/* A table with room at `offset`; the mutex is held.  false: no memory. */
+static bool grow(struct thread_state *state, uint32_t offset) {
+    uint32_t bytes = state->local_bytes == 0 ? 8 * (uint32_t)sizeof(struct local) : state->local_bytes;
+    while (bytes <= offset) bytes *= 2;
+    struct local *larger = memory_alloc(bytes);
     if (larger == NULL) return false;
-    if (state->local_count != 0) memcpy(larger, state->locals, sizeof *larger * state->local_count);
+    if (state->local_bytes != 0) memcpy(larger, state->locals, state->local_bytes);
     memory_free(state->locals);
     state->locals = larger;
-    state->local_count = count;
+    state->local_bytes = bytes;
     return true;
 }
 
@@ -112,9 +115,9 @@ struct local *locals_make(struct thread_state *state, struct local_owner *owner)
     if (!thread_exit_arm(state)) return NULL;
     struct local *local = NULL;
     mutex_lock(&registry.mutex);
-    if ((state->record != NULL || make_record(state)) && (owner->index < state->local_count || grow(state, owner->index))) {
-        local = &state->locals[owner->index];
-        *local = (struct local){.serial = owner->serial, .owner = owner};
+    if ((state->record != NULL || make_record(state)) && (owner->offset < state->local_bytes || grow(state, owner->offset))) {
+        local = locals_look(state, owner);
+        local->owner = owner;
     }
     mutex_unlock(&registry.mutex);
     return local;
@@ -124,9 +127,9 @@ void thread_exit_hook(struct thread_state *state) {
     state->exiting = true;
     scope_unwind(state, 0); /* scopes that a longjmp left behind; and, where nothing unwinds frames, all others */
     mutex_lock(&registry.mutex);
-    for (uint32_t i = 0; i < state->local_count; i++) {
+    for (uint32_t i = 0; i < state->local_bytes / sizeof(struct local); i++) {
         struct local *local = &state->locals[i];
-        if (local->serial != 0) local->owner->flush(local->owner, local);
+        if (local->owner != NULL) local->owner->flush(local->owner, local);
     }
     struct thread_record *record = state->record;
     if (record != NULL) {
@@ -142,7 +145,7 @@ void thread_exit_hook(struct thread_state *state) {
     memory_free(state->locals);
     state->record = NULL;
     state->locals = NULL;
-    state->local_count = 0;
+    state->local_bytes = 0;
     waiter_recycle(state);
     state->exiting = false;
     state->armed = false;

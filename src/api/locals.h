@@ -1,8 +1,8 @@
 /* What each thread keeps of each pool and concurrent arena, found in a few instructions however many there are.
  *
- * An owner (a pool, a concurrent arena) has a small number, its index, reused after its end, and a serial number that is
- * never reused.  A thread has a table of locals by index; the entry is the thread's share of the owner when the
- * serials agree, and a leftover otherwise.
+ * An owner (a pool, a concurrent arena) has a small number, its index, reused after its end.  A thread has a table of
+ * locals by index.  An owner that ends clears its entry in every table, so an entry is either its present owner's or
+ * blank, and nobody has to ask whose it is.
  *
  * Locking discipline
  *   registry mutex  guards the list of threads that have a table, the free indices, and every growth, claiming and
@@ -24,22 +24,24 @@
 struct local;
 
 struct local_owner {
-    uint64_t serial; /* > 0, unique in the process */
-    uint32_t index;
+    uint32_t offset; /* of its entry in every table, in bytes; LOCAL_NONE: it has none */
     void (*flush)(struct local_owner *owner, struct local *local); /* a thread ends: take its share back */
 };
 
+#define LOCAL_NONE UINT32_MAX /* an owner that never joined */
+
+/* All zero: blank. */
 struct local {
-    uint64_t serial; /* of the owner; 0: none */
-    struct local_owner *owner;
-    void *items;     /* the owner's: what the thread keeps */
-    uint32_t count;  /* of items */
+    void *hot;                 /* the owner's: what its fast path looks for; NULL in a blank entry */
+    void *items;               /* the owner's */
+    struct local_owner *owner; /* NULL: blank */
+    uint32_t count;            /* the owner's: how many things the thread keeps */
 };
 
 /* false: no memory. */
 bool locals_join(struct local_owner *owner, void (*flush)(struct local_owner *owner, struct local *local));
 
-/* Ends the owner's share in every thread (an owner that never joined has index UINT32_MAX, and none), if may_leave, told how many items the threads keep, agrees; it is called once,
+/* Ends the owner's share in every thread, if may_leave, told how many things the threads keep, agrees; it is called once,
  * with the registry locked, so that no thread ends meanwhile.  NULL agrees.  false: it did not, and nothing has changed. */
 bool locals_leave(struct local_owner *owner, bool (*may_leave)(struct local_owner *owner, uint64_t kept));
 
@@ -51,10 +53,17 @@ void locals_unlock(void);
 /* Makes this thread's entry.  NULL: no memory, or the thread is past its end. */
 struct local *locals_make(struct thread_state *state, struct local_owner *owner) COLD;
 
-HOT_INLINE struct local *locals_find(struct thread_state *state, const struct local_owner *owner) {
-    if (UNLIKELY(owner->index >= state->local_count)) return NULL;
-    struct local *local = &state->locals[owner->index];
-    return LIKELY(local->serial == owner->serial) ? local : NULL;
+/* The owner's entry in this thread's table, which may be blank; NULL: the table is too short. */
+HOT_INLINE struct local *locals_look(const struct thread_state *state, const struct local_owner *owner) {
+    uint32_t offset = owner->offset;
+    if (UNLIKELY(offset >= state->local_bytes)) return NULL;
+    return (struct local *)(void *)((char *)state->locals + offset);
+}
+
+/* This thread's entry; NULL: it has none. */
+static inline struct local *locals_find(const struct thread_state *state, const struct local_owner *owner) {
+    struct local *local = locals_look(state, owner);
+    return local != NULL && local->owner != NULL ? local : NULL;
 }
 
 #endif

@@ -26,7 +26,7 @@ struct protect_frame {
     jmp_buf jump;
     struct protect_frame *outer;
     struct thread_state *state;
-    uint64_t mark; /* scopes with a higher number were begun inside */
+    uint64_t era; /* scopes of this era and later ones were begun inside */
 };
 
 typedef void panic_handler(const char *message, void *user);
@@ -78,7 +78,7 @@ static _Noreturn void raise_panic(const char *message) {
     struct protect_frame *frame = state->frames;
     if (frame == NULL || state->unwinding || state->dropping) abort();
     state->unwinding = true;
-    scope_unwind(state, frame->mark);
+    scope_unwind(state, frame->era);
     state->unwinding = false;
     thread_release_cancel(cancel);
     _longjmp(frame->jump, 1);
@@ -119,7 +119,7 @@ int arena_protect(void (*action)(void *user), void *user) {
     volatile int status = ARENA_OK;
     frame.outer = state->frames;
     frame.state = state;
-    frame.mark = state->scope_count;
+    frame.era = ++state->era;
     state->frames = &frame;
     CLEANUP_PUSH(frame_pop, &frame);
     if (_setjmp(frame.jump) == 0) {

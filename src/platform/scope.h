@@ -1,7 +1,11 @@
 /* Scopes of a thread: what has to be left when a panic or the thread's end takes the frames away that would have.
  *
  * A scope lives in the object that was borrowed, never in a frame: a frame can be gone by longjmp before the scope is.
- * The chain runs from the innermost outwards; numbers grow along it.  One thread only.
+ * The chain runs from the innermost outwards.  One thread only.
+ *
+ * A scope bears the number of the era it was begun in.  A protected action begins an era, so the scopes begun inside it
+ * are those with its number or a higher one, whatever was left out of order meanwhile.  (A number for each scope would
+ * do too, and make every scope wait for the store of the one before.)
  */
 #ifndef PLATFORM_SCOPE_H
 #define PLATFORM_SCOPE_H
@@ -19,11 +23,12 @@ struct scope {
 
 static inline void scope_push(struct thread_state *state, struct scope *scope) {
     scope->outer = state->scopes;
-    scope->number = ++state->scope_count;
+    scope->number = state->era;
     state->scopes = scope;
 }
 
-/* false: the scope is not one of this thread's.  Scopes between the top and `scope` stay: a longjmp left them behind, or they belong to a coroutine that lives. */
+/* false: the scope is not one of this thread's.  Scopes between the top and `scope` stay: a longjmp left them behind, or
+ * they belong to a coroutine that lives. */
 static inline bool scope_pop(struct thread_state *state, struct scope *scope) {
     struct scope **link = &state->scopes;
     while (*link != scope && *link != NULL) link = &(*link)->outer;
@@ -32,9 +37,9 @@ static inline bool scope_pop(struct thread_state *state, struct scope *scope) {
     return true;
 }
 
-/* Leaves every scope with a number above `mark`, innermost first. */
-static inline void scope_unwind(struct thread_state *state, uint64_t mark) {
-    while (state->scopes != NULL && state->scopes->number > mark) state->scopes->leave(state->scopes);
+/* Leaves every scope begun in the era `first` or later, innermost first. */
+static inline void scope_unwind(struct thread_state *state, uint64_t first) {
+    while (state->scopes != NULL && state->scopes->number >= first) state->scopes->leave(state->scopes);
 }
 
 #endif

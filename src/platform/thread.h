@@ -24,7 +24,7 @@ struct thread_record;
 
 struct thread_state {
     struct local *locals;         /* api/locals.h: the thread's share of pools and concurrent arenas, by index */
-    uint32_t local_count;         /* entries of locals */
+    uint32_t local_bytes;         /* of locals */
     uint32_t number;              /* sync/gate.c: unlike that of any other thread, living or not; 0: none yet */
     bool armed;                   /* the exit hook will run */
     bool exiting;                 /* the exit hook is running */
@@ -33,7 +33,7 @@ struct thread_state {
     bool handling;                /* platform/panic.c: the handler is running */
     bool dropping;                /* core/slots.c: drop functions are running */
     struct scope *scopes;         /* platform/scope.h: the innermost scope */
-    uint64_t scope_count;         /* scopes begun so far: the next one's number */
+    uint64_t era;                 /* protected actions begun so far: what scopes begun now are numbered with */
     struct protect_frame *frames; /* platform/panic.c: the innermost protected action */
     struct waiter *waiter;        /* sync/waiter.c: the record this thread waits with, once it has waited */
     struct thread_record *record; /* api/locals.c: what other threads may find of this one */

@@ -501,10 +501,10 @@ void thread_exit_hook(struct thread_state *state) {
     (void)atomic_u32_add(&x, 1, relaxed);
 }
 static void exit_thread(void) {
-    model_check(thread_state()->scope_count == 0);
-    thread_state()->scope_count = model_thread();
+    model_check(thread_state()->era == 0);
+    thread_state()->era = model_thread();
     (void)atomic_u32_load(&y, relaxed);
-    model_check(thread_state()->scope_count == model_thread());
+    model_check(thread_state()->era == model_thread());
     if (model_choose(2)) (void)thread_exit_arm(thread_state());
 }
 static void exit_finish(void) { model_outcome("%u", get(&x)); }
