@@ -137,12 +137,12 @@ static SLOW void *alloc_slow(struct arena_concurrent *arena, const void *value) 
     return slot;
 }
 
-void *arena_concurrent_alloc(struct arena_concurrent *arena, const void *value) {
+HOT void *arena_concurrent_alloc(struct arena_concurrent *arena, const void *value) {
     void *slot = LIKELY(arena != NULL) ? shares_take(&arena->shares, value) : NULL;
     return LIKELY(slot != NULL) ? slot : alloc_slow(arena, value);
 }
 
-void *arena_concurrent_try_alloc(struct arena_concurrent *arena, const void *value) {
+HOT void *arena_concurrent_try_alloc(struct arena_concurrent *arena, const void *value) {
     void *slot = LIKELY(arena != NULL) ? shares_take(&arena->shares, value) : NULL;
     return LIKELY(slot != NULL) ? slot : try_alloc_slow(arena, "arena_concurrent_try_alloc", value);
 }

@@ -7,7 +7,7 @@
 
 /* The most a thread is lent at a time; and no more than its part of what is left, so that the last slots do not pile up
  * in one thread's chunk. */
-#define CHUNK_BYTES ((size_t)8 << 10)
+#define CHUNK_BYTES ((size_t)64 << 10)
 #define CHUNK_PARTS 4
 /* A share has cache lines of its own; two, because processors fetch them in pairs. */
 #define SHARE_ALIGN ((size_t)128)
@@ -20,7 +20,7 @@
 /* A thread ends: its share waits for another one. */
 static void orphan(struct local_owner *owner, struct local *local) {
     (void)owner;
-    struct share *share = local->items;
+    struct share *share = local->hot;
     race_release(share);
     atomic_u32_store(&share->owned, 0, release); /* partner: adopt */
 }
@@ -28,7 +28,7 @@ static void orphan(struct local_owner *owner, struct local *local) {
 bool shares_start(struct shares *shares, struct arena *slots, bool alone) {
     shares->slots = slots;
     shares->alone = alone;
-    shares->owner.index = UINT32_MAX;
+    shares->owner.offset = LOCAL_NONE;
     /* A thread's own chunk orders nothing, so a race detector would not see what gates order for programs under it. */
     if (slots->watched || race_watched() || !barrier_available()) return true;
     if (!locals_join(&shares->owner, orphan)) return false;
@@ -149,10 +149,10 @@ static struct share *join(struct shares *shares) {
     struct local *local = locals_find(state, &shares->owner);
     if (local == NULL) local = locals_make(state, &shares->owner);
     if (local == NULL) return NULL;
-    if (local->items == NULL) local->items = adopt(shares);
-    if (local->items == NULL) local->items = make(shares);
-    if (local->items == NULL) local->serial = 0; /* an entry without a share is none */
-    return local->items;
+    if (local->hot == NULL) local->hot = adopt(shares);
+    if (local->hot == NULL) local->hot = make(shares);
+    if (local->hot == NULL) local->owner = NULL; /* an entry without a share is none */
+    return local->hot;
 }
 
 /* The size of the next chunk, in slots: a multiple of what is wanted now, so that nothing of it is left over when more of

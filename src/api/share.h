@@ -62,7 +62,7 @@ struct share {
 };
 
 struct shares {
-    struct local_owner owner; /* index UINT32_MAX: the arena has no shares, and every operation takes the gate */
+    struct local_owner owner; /* offset LOCAL_NONE: the arena has no shares, and every operation takes the gate */
     struct atomic_u32 epoch;
     struct arena *slots;
     struct atomic_ptr first; /* of the list of shares, which only grows */
@@ -73,7 +73,7 @@ struct shares {
     struct share *last;
 };
 
-static inline bool shares_enabled(const struct shares *shares) { return shares->owner.index != UINT32_MAX; }
+static inline bool shares_enabled(const struct shares *shares) { return shares->owner.offset != LOCAL_NONE; }
 
 /* Starts with shares or, where the system, a memory checker or a race detector forbids it, without.  false: no memory. */
 bool shares_start(struct shares *shares, struct arena *slots, bool alone);
@@ -117,20 +117,25 @@ HOT_INLINE void share_commit(struct share *share, char *past) {
 
 /* The calling thread's share; NULL: it has none. */
 HOT_INLINE struct share *shares_mine(const struct shares *shares) {
-    const struct local *local = locals_find(thread_state(), &shares->owner);
-    return LIKELY(local != NULL) ? local->items : NULL;
+    const struct local *local = locals_look(thread_state(), &shares->owner);
+    return LIKELY(local != NULL) ? local->hot : NULL;
 }
 
 /* One element from the calling thread's chunk, where it is copied as words, with no call; NULL: shares_take_any, then the
  * gate. */
 HOT_INLINE void *shares_take(const struct shares *shares, const void *value) {
     struct share *share = shares_mine(shares);
-    if (UNLIKELY(share == NULL)) return NULL;
+    if (UNLIKELY(share == NULL) || UNLIKELY(value == NULL)) return NULL;
     unsigned words = share->words;
     char *slot;
     char *past;
-    if (UNLIKELY(words == 0) || UNLIKELY(value == NULL) || !share_claim(shares, share, share->stride, &slot, &past)) return NULL;
-    slots_copy_fast(slot, value, words);
+    if (LIKELY(words == 1)) {
+        if (UNLIKELY(!share_claim(shares, share, 8, &slot, &past))) return NULL;
+        slots_copy_word(slot, value, 0);
+    } else {
+        if (UNLIKELY(words == 0) || UNLIKELY(!share_claim(shares, share, share->stride, &slot, &past))) return NULL;
+        slots_copy_fast(slot, value, words);
+    }
     share_commit(share, past);
     return slot;
 }
