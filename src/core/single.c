@@ -58,12 +58,12 @@ static SLOW void *alloc_slow(struct arena *arena, const void *value) {
     return slot;
 }
 
-void *arena_try_alloc(struct arena *arena, const void *value) {
+HOT void *arena_try_alloc(struct arena *arena, const void *value) {
     void *slot = slots_take(arena, value);
     return LIKELY(slot != NULL) ? slot : try_alloc_slow(arena, value);
 }
 
-void *arena_alloc(struct arena *arena, const void *value) {
+HOT void *arena_alloc(struct arena *arena, const void *value) {
     void *slot = slots_take(arena, value);
     return LIKELY(slot != NULL) ? slot : alloc_slow(arena, value);
 }
@@ -78,12 +78,12 @@ static SLOW void *alloc_slab_slow(struct arena *arena, size_t count) {
     return slab;
 }
 
-void *arena_try_alloc_slab(struct arena *arena, size_t count) {
+HOT void *arena_try_alloc_slab(struct arena *arena, size_t count) {
     void *slab = slots_take_window(arena, count);
     return LIKELY(slab != NULL) ? slab : try_alloc_slab_slow(arena, count);
 }
 
-void *arena_alloc_slab(struct arena *arena, size_t count) {
+HOT void *arena_alloc_slab(struct arena *arena, size_t count) {
     void *slab = slots_take_window(arena, count);
     return LIKELY(slab != NULL) ? slab : alloc_slab_slow(arena, count);
 }
@@ -103,7 +103,7 @@ static void check_open(const struct arena *arena, const char *function) {
     if (UNLIKELY(arena == NULL || arena->sealed)) slots_panic_full(arena, function, 0);
 }
 
-void arena_reset(struct arena *arena) {
+HOT void arena_reset(struct arena *arena) {
     check_open(arena, "arena_reset");
     slots_reset(arena);
 }

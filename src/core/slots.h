@@ -53,8 +53,8 @@ struct arena {
     bool quick;             /* plain, and no burst is open */
     bool mapped;            /* the slots are pages of their own, at `memory`; else they lie behind this struct */
     char *base;
-    char *end;
     char *fresh_limit; /* what head.limit is in an empty arena that is not sealed */
+    char *end;
     char *dirty;
     char *burst_limit;
     char *poison_end;              /* nothing at or after it was ever poisoned */
@@ -179,15 +179,19 @@ HOT_INLINE void slots_copy_word(char *slot, const void *value, size_t at) {
     memcpy(slot + 8 * at, &word, sizeof word);
 }
 
+HOT_INLINE void slots_copy_4_words(char *slot, const void *value) {
+    slots_copy_word(slot, value, 0);
+    slots_copy_word(slot, value, 1);
+    slots_copy_word(slot, value, 2);
+    slots_copy_word(slot, value, 3);
+}
+
 /* One element of an arena whose `words` is not 0; the common sizes first, each without a loop.  Calls nothing. */
 HOT_INLINE void slots_copy_fast(char *slot, const void *value, unsigned words) {
     if (LIKELY(words == 1)) {
         slots_copy_word(slot, value, 0);
     } else if (words == 4) {
-        slots_copy_word(slot, value, 0);
-        slots_copy_word(slot, value, 1);
-        slots_copy_word(slot, value, 2);
-        slots_copy_word(slot, value, 3);
+        slots_copy_4_words(slot, value);
     } else if (words == SLOTS_INT) {
         memcpy(slot, value, 4);
     } else {
@@ -213,6 +217,11 @@ HOT_INLINE void *slots_take(struct arena *arena, const void *value) {
     if (LIKELY(words == 1)) {
         arena->head.cursor = slot + 8;
         slots_copy_word(slot, value, 0);
+        return slot;
+    }
+    if (LIKELY(words == 4)) {
+        arena->head.cursor = slot + 32;
+        slots_copy_4_words(slot, value);
         return slot;
     }
     if (UNLIKELY(words == 0)) return NULL;
