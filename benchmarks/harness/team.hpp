@@ -1,7 +1,9 @@
 /* A team of threads that runs rounds together, and times them by the wall.
  *
  * A round begins when all threads have arrived at the start, and lasts from the first thread's first operation to the
- * last thread's last one.  The thread that calls waits asleep, so that it takes no core from the team.
+ * last thread's last one.  The thread that calls waits asleep, so that it takes no core from the team.  Each thread has
+ * a processor given to it, in turn: a round is too short for the scheduler to move one of two that it woke on the same
+ * processor, and would then time the scheduler.
  */
 #ifndef BENCH_TEAM_HPP
 #define BENCH_TEAM_HPP
@@ -15,6 +17,8 @@
 #include <mutex>
 #include <thread>
 
+#include <pthread.h>
+#include <sched.h>
 #include <time.h>
 
 inline int64_t wall_now() {
@@ -57,7 +61,24 @@ public:
     unsigned size() const { return size_; }
 
 private:
+    /* The id-th of the processors that this process may use, and round again. */
+    static void stay(unsigned id) {
+        cpu_set_t allowed;
+        if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+        unsigned count = static_cast<unsigned>(CPU_COUNT(&allowed));
+        unsigned left = id % count;
+        for (unsigned processor = 0; processor < CPU_SETSIZE; processor++) {
+            if (!CPU_ISSET(processor, &allowed) || left-- != 0) continue;
+            cpu_set_t one;
+            CPU_ZERO(&one);
+            CPU_SET(processor, &one);
+            (void)pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+            return;
+        }
+    }
+
     void serve(unsigned id) {
+        stay(id);
         uint64_t seen = 0;
         for (;;) {
             std::function<void(unsigned)> work;
