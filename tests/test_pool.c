@@ -469,6 +469,13 @@ static void leave_on_thread(struct worker *self) {
     pthread_cleanup_pop(1);
 }
 
+/* Does the end of a thread unwind its frames?  Where it does not, scopes are left when the frames are gone. */
+#ifdef __GLIBC__
+enum { UNWINDS = true };
+#else
+enum { UNWINDS = false };
+#endif
+
 static void check_way_out(enum way way, int depth, bool other_pools) {
     struct leave leave = {.way = way, .depth = depth, .other_pools = other_pools, .cleanup_saw = -1};
     for (int i = 0; i < 3; i++) leave.pools[i] = i == 0 || other_pools ? make(&noted, 4) : leave.pools[0];
@@ -487,7 +494,7 @@ static void check_way_out(enum way way, int depth, bool other_pools) {
     assert_int_equal(worker.cancelled, way == CANCEL || way == ASYNC_CANCEL);
     if (way == JUMP) {
         assert_int_equal(worker.count, 0); /* still out after the jump, back when the thread ended */
-    } else {
+    } else if (way == RETURN || way == PANIC || UNWINDS) {
         assert_int_equal(leave.cleanup_saw, depth); /* at once: before the frames further out were left */
     }
     for (int i = 0; i < (other_pools ? 3 : 1); i++) {

@@ -71,7 +71,7 @@ static void arenas_that_no_address_space_holds(void **state) {
     static const struct arena_type bytes = {"byte", 1, 1, NULL};
     assert_int_equal(arena_create(&bytes, PTRDIFF_MAX, &arena), ARENA_ENOMEM);
     assert_null(arena);
-    static const struct arena_type page = {"page", 4096, (size_t)1 << 62, NULL};
+    static const struct arena_type page = {"page", 4096, SIZE_MAX / 4 + 1, NULL};
     assert_int_equal(arena_create(&page, 1, &arena), ARENA_ENOMEM);
     assert_null(arena);
 }

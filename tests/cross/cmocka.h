@@ -62,16 +62,22 @@ __attribute__((unused)) static void cmocka_equal(uintmax_t left, uintmax_t right
     cmocka_check(memcmp((left), (right), (size)) == 0, "%s and %s differ", #left, #right)
 
 #define cmocka_run_group_tests_name(name, tests, setup, teardown)                                                      \
-    cmocka_run((name), (tests), sizeof(tests) / sizeof((tests)[0]))
+    cmocka_run((name), (tests), sizeof(tests) / sizeof((tests)[0]), (setup), (teardown))
 
-/* The number of tests that failed. */
-__attribute__((unused)) static int cmocka_run(const char *group, const struct CMUnitTest *tests, size_t count) {
+/* The number of tests that failed; one more when what goes before or after all of them did. */
+__attribute__((unused)) static int cmocka_run(const char *group, const struct CMUnitTest *tests, size_t count,
+                                              int (*setup)(void **state), int (*teardown)(void **state)) {
     volatile int failed = 0;
     volatile int skipped = 0;
+    void *group_state = NULL;
+    if (setup != NULL && setup(&group_state) != 0) {
+        printf("%s: the setup failed\n", group);
+        return 1;
+    }
     for (volatile size_t i = 0; i < count; i++) {
         printf("[ RUN      ] %s\n", tests[i].name);
         fflush(stdout);
-        void *state = NULL;
+        void *state = group_state;
         int result = setjmp(cmocka_left);
         if (result == CMOCKA_PASSED) tests[i].function(&state);
         printf("[ %s ] %s\n", result == CMOCKA_PASSED ? "      OK" : result == CMOCKA_FAILED ? " FAILED " : "SKIPPED ",
@@ -79,6 +85,7 @@ __attribute__((unused)) static int cmocka_run(const char *group, const struct CM
         if (result == CMOCKA_FAILED) failed++;
         if (result == CMOCKA_SKIPPED) skipped++;
     }
+    if (teardown != NULL && teardown(&group_state) != 0) failed++;
     printf("%s: %d of %zu failed, %d skipped\n", group, failed, count, skipped);
     return failed;
 }
