@@ -1,4 +1,4 @@
-/* The pool: isolation, reset on every way out of an action, threads that come and go, limits, misuse. */
+/* The pool: isolation, reset, threads that come and go, limits, misuse. */
 #define _GNU_SOURCE
 
 #include "support.h"
@@ -396,162 +396,6 @@ static void one_thread_checks_out_and_another_returns(void **state) {
     assert_int_equal(arena_pool_destroy(ring.pool), ARENA_OK);
 }
 
-/* --- ways out of an action ---------------------------------------------------------------------------------------- */
-
-enum way { RETURN, PANIC, THREAD_EXIT, CANCEL, ASYNC_CANCEL, JUMP, WAYS };
-
-struct leave {
-    enum way way;
-    int depth;
-    bool other_pools;
-    struct arena_pool *pools[3];
-    int level;
-    int cleanup_saw; /* drops that had run when the thread's own cleanup handler ran */
-    int after;       /* the code behind the innermost execute ran */
-    jmp_buf jump;
-};
-
-static void leave_now(struct leave *leave) {
-    switch (leave->way) {
-        case PANIC: arena_panic("leaving"); break;
-        case THREAD_EXIT: pthread_exit(leave); break;
-        case CANCEL:
-            pthread_cancel(pthread_self());
-            pthread_testcancel();
-            break;
-        case ASYNC_CANCEL: {
-            int old;
-            pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &old);
-            pthread_cancel(pthread_self());
-            for (;;) __asm__ volatile("");
-            break;
-        }
-        case JUMP: longjmp(leave->jump, 1); break;
-        case RETURN:
-        case WAYS:
-        default: break;
-    }
-}
-
-static void go_deeper(struct arena *arena, void *user) {
-    struct leave *leave = user;
-    int level = ++leave->level;
-    arena_alloc(arena, &level);
-    if (level == leave->depth) {
-        leave_now(leave);
-        return;
-    }
-    (void)arena_pool_execute(leave->pools[level], go_deeper, leave);
-    leave->after++;
-}
-
-static void enter(void *user) {
-    struct leave *leave = user;
-    (void)arena_pool_execute(leave->pools[0], go_deeper, leave);
-}
-
-static void look_at_the_log(void *user) {
-    struct leave *leave = user;
-    leave->cleanup_saw = flag_get(&log_count);
-}
-
-static void leave_on_thread(struct worker *self) {
-    struct leave *leave = self->user;
-    pthread_cleanup_push(look_at_the_log, leave);
-    if (leave->way == PANIC) {
-        self->status = arena_protect(enter, leave);
-    } else if (leave->way == JUMP) {
-        if (setjmp(leave->jump) == 0) enter(leave);
-        self->count = (size_t)flag_get(&log_count);
-    } else {
-        enter(leave);
-    }
-    pthread_cleanup_pop(1);
-}
-
-/* Does the end of a thread unwind its frames?  Where it does not, scopes are left when the frames are gone. */
-#ifdef __GLIBC__
-enum { UNWINDS = true };
-#else
-enum { UNWINDS = false };
-#endif
-
-static void check_way_out(enum way way, int depth, bool other_pools) {
-    struct leave leave = {.way = way, .depth = depth, .other_pools = other_pools, .cleanup_saw = -1};
-    for (int i = 0; i < 3; i++) leave.pools[i] = i == 0 || other_pools ? make(&noted, 4) : leave.pools[0];
-    log_clear();
-    panics_record();
-    struct worker worker;
-    worker_start(&worker, leave_on_thread, &leave, 0);
-    worker_join(&worker);
-    arena_set_panic_handler(NULL, NULL);
-    /* Each scope was reset exactly once, innermost first. */
-    assert_int_equal(leave.level, depth);
-    assert_int_equal(flag_get(&log_count), depth);
-    for (int i = 0; i < depth; i++) assert_int_equal(log_entries[i], depth - i);
-    assert_int_equal(leave.after, way == RETURN ? depth - 1 : 0);
-    if (way == PANIC) assert_int_equal(worker.status, ARENA_EPANIC);
-    assert_int_equal(worker.cancelled, way == CANCEL || way == ASYNC_CANCEL);
-    if (way == JUMP) {
-        assert_int_equal(worker.count, 0); /* still out after the jump, back when the thread ended */
-    } else if (way == RETURN || way == PANIC || UNWINDS) {
-        assert_int_equal(leave.cleanup_saw, depth); /* at once: before the frames further out were left */
-    }
-    for (int i = 0; i < (other_pools ? 3 : 1); i++) {
-        struct arena *arena = check_out(leave.pools[i]); /* what comes out again is clean */
-        assert_int_equal(arena_used(arena), 0);
-        assert_int_equal(*(int *)arena_alloc(arena, NULL), 0);
-        arena_pool_return(leave.pools[i], arena);
-        assert_int_equal(arena_pool_destroy(leave.pools[i]), ARENA_OK);
-    }
-}
-
-static bool cancels(enum way way) { return way == CANCEL || way == ASYNC_CANCEL; }
-
-#define WAY_TEST(name, way)                                                                                            \
-    static void name(void **state) {                                                                                   \
-        (void)state;                                                                                                   \
-        if (cancels(way) && !support_cancellable()) skip();                                                            \
-        for (int depth = 1; depth <= 3; depth++) {                                                                     \
-            check_way_out(way, depth, false);                                                                          \
-            check_way_out(way, depth, true);                                                                           \
-        }                                                                                                              \
-    }
-WAY_TEST(scopes_are_left_by_return, RETURN)
-WAY_TEST(scopes_are_left_by_panic, PANIC)
-WAY_TEST(scopes_are_left_by_pthread_exit, THREAD_EXIT)
-WAY_TEST(scopes_are_left_by_deferred_cancellation, CANCEL)
-WAY_TEST(scopes_are_left_by_asynchronous_cancellation, ASYNC_CANCEL)
-WAY_TEST(scopes_jumped_past_are_left_at_thread_exit, JUMP)
-
-static void wait_to_be_cancelled(struct arena *arena, void *user) {
-    struct worker *self = user;
-    int value = 5;
-    arena_alloc(arena, &value);
-    flag_set(&self->reached, 1);
-    for (;;) { /* not asleep: ThreadSanitizer loses its way when a thread is cancelled inside one of its functions */
-        pthread_testcancel();
-        sched_yield();
-    }
-}
-
-static void execute_waiting(struct worker *self) { (void)arena_pool_execute(self->user, wait_to_be_cancelled, self); }
-
-static void cancellation_from_outside_resets_the_arena(void **state) {
-    (void)state;
-    if (!support_cancellable()) skip();
-    struct arena_pool *pool = make(&noted, 4);
-    struct worker worker;
-    log_clear();
-    worker_start(&worker, execute_waiting, pool, 0);
-    AWAIT(flag_get(&worker.reached));
-    pthread_cancel(worker.thread);
-    worker_join(&worker);
-    assert_true(worker.cancelled);
-    assert_int_equal(log_count, 1);
-    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
-}
-
 /* --- panics on the main thread ------------------------------------------------------------------------------------ */
 
 static void put_and_panic(struct arena *arena, void *user) {
@@ -715,26 +559,6 @@ static void limit_counts_what_is_checked_out(void **state) {
     arena_pool_return(pool, arenas[0]);
     arena_pool_return(pool, arenas[1]);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
-}
-
-static void every_way_out_gives_the_place_back(void **state) {
-    (void)state;
-    struct arena_pool_options options = {sizeof options, 1, NULL};
-    struct leave leave = {.depth = 1};
-    assert_int_equal(arena_pool_create_with(&noted, 4, &options, &leave.pools[0]), ARENA_OK);
-    panics_record();
-    for (int way = RETURN; way < WAYS; way++) {
-        if (cancels((enum way)way) && !support_cancellable()) continue;
-        leave.way = (enum way)way;
-        leave.level = 0;
-        struct worker worker;
-        worker_start(&worker, leave_on_thread, &leave, 0);
-        worker_join(&worker);
-        assert_int_equal(leave.level, 1);
-        arena_pool_return(leave.pools[0], check_out(leave.pools[0]));
-    }
-    arena_set_panic_handler(NULL, NULL);
-    assert_int_equal(arena_pool_destroy(leave.pools[0]), ARENA_OK);
 }
 
 static void check_out_and_wait(struct worker *self) {
@@ -1292,19 +1116,11 @@ int main(void) {
         cmocka_unit_test(fifty_threads_are_isolated_under_a_limit),
         cmocka_unit_test(arenas_may_be_returned_by_another_thread),
         cmocka_unit_test(one_thread_checks_out_and_another_returns),
-        cmocka_unit_test(scopes_are_left_by_return),
-        cmocka_unit_test(scopes_are_left_by_panic),
-        cmocka_unit_test(scopes_are_left_by_pthread_exit),
-        cmocka_unit_test(scopes_are_left_by_deferred_cancellation),
-        cmocka_unit_test(scopes_are_left_by_asynchronous_cancellation),
-        cmocka_unit_test(scopes_jumped_past_are_left_at_thread_exit),
-        cmocka_unit_test(cancellation_from_outside_resets_the_arena),
         cmocka_unit_test(panic_goes_on_to_the_caller_and_the_pool_works_on),
         cmocka_unit_test(panic_in_an_unprotected_action_aborts),
         cmocka_unit_test(arena_jumped_past_stays_out_until_the_thread_ends),
         cmocka_unit_test(arena_jumped_past_on_the_main_thread_stays_out),
         cmocka_unit_test(limit_counts_what_is_checked_out),
-        cmocka_unit_test(every_way_out_gives_the_place_back),
         cmocka_unit_test(at_the_limit_checkout_context_waits_for_a_return),
         cmocka_unit_test(wait_for_a_return_ends_with_the_context),
         cmocka_unit_test(ended_context_fails_checkout_in_any_case),

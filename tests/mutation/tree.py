@@ -14,7 +14,8 @@ TESTS = {
     },
     **{
         f"unit {name}": ("plain", f"tests/test_{name}", [])
-        for name in ("any", "arena", "burst", "concurrent", "context", "pool", "scope", "status", "type", "typed")
+        for name in ("any", "arena", "burst", "concurrent", "context", "pool", "scope", "status", "type", "typed",
+                     "ways_out")
     },
     **{
         f"fuzz {name}": ("plain", f"tests/fuzz/guarded_{name}", [CORPUS + name])
