@@ -379,13 +379,111 @@ WAY_TEST(jumped_past_and_left_at_thread_exit, JUMP)
 WAY_TEST(left_by_exception, THROW)
 #endif
 
+/* --- jumps in thread-local destructors ---------------------------------------------------------------------------- */
+
+static pthread_key_t key_jump_before; /* older than the library's */
+static pthread_key_t key_jump_after;
+
+struct late_jumps {
+    struct arena_pool *pool;
+    int rounds_before;
+    int rounds_after;
+    int last; /* the last round in which the younger destructor jumps */
+    int puts;
+    jmp_buf jump;
+};
+
+static void put_and_jump(struct arena *arena, void *user) {
+    struct late_jumps *jumps = (struct late_jumps *)user;
+    arena_alloc(arena, &jumps->puts);
+    jumps->puts++;
+    longjmp(jumps->jump, 1);
+}
+
+static void put_and_go_on(struct arena *arena, void *user) {
+    struct late_jumps *jumps = (struct late_jumps *)user;
+    arena_alloc(arena, &jumps->puts);
+    jumps->puts++;
+    ARENA_POOL_SCOPE(jumps->pool, inner) put_and_jump(inner, user);
+}
+
+static void jump_past_two(struct late_jumps *jumps) {
+    if (setjmp(jumps->jump) == 0) (void)arena_pool_execute(jumps->pool, put_and_go_on, jumps);
+}
+
+static void jump_before(void *user) {
+    struct late_jumps *jumps = (struct late_jumps *)user;
+    jumps->rounds_before++;
+    jump_past_two(jumps);
+    pthread_setspecific(key_jump_before, jumps);
+}
+
+static void jump_after(void *user) {
+    struct late_jumps *jumps = (struct late_jumps *)user;
+    if (++jumps->rounds_after <= jumps->last) jump_past_two(jumps);
+    pthread_setspecific(key_jump_after, jumps);
+}
+
+static void end_with_jumps(struct worker *self) {
+    pthread_setspecific(key_jump_before, self->user);
+    pthread_setspecific(key_jump_after, self->user);
+    if (self->index == 1) jump_past_two((struct late_jumps *)self->user); /* arms the thread before its end */
+}
+
+static void run_late_jumps(struct late_jumps *jumps, unsigned variant, int last) {
+    memset(jumps, 0, sizeof *jumps);
+    jumps->last = last;
+    if (arena_pool_create(&noted, 4, &jumps->pool) != ARENA_OK) abort();
+    flag_set(&log_count, 0);
+    struct worker worker;
+    worker_start(&worker, end_with_jumps, jumps, variant);
+    worker_join(&worker);
+}
+
+/* The library has its own destructor run once more where a later one leaves something behind. */
+static void jumped_past_in_a_destructor_and_left_at_thread_exit(void **state) {
+    (void)state;
+    for (unsigned variant = 0; variant < 2; variant++) {
+        static struct late_jumps jumps;
+        run_late_jumps(&jumps, variant, PTHREAD_DESTRUCTOR_ITERATIONS - 1);
+        assert_int_equal(jumps.rounds_before, PTHREAD_DESTRUCTOR_ITERATIONS);
+        assert_int_equal(jumps.rounds_after, PTHREAD_DESTRUCTOR_ITERATIONS);
+        assert_int_equal(jumps.puts, 2 * (2 * PTHREAD_DESTRUCTOR_ITERATIONS - 1 + (int)variant));
+        assert_int_equal(flag_get(&log_count), jumps.puts);
+        for (int value = 0; value < jumps.puts; value++) { /* each once */
+            int times = 0;
+            for (int i = 0; i < jumps.puts; i++) times += log_entries[i] == value;
+            assert_int_equal(times, 1);
+        }
+        assert_int_equal(arena_pool_destroy(jumps.pool), ARENA_OK);
+    }
+}
+
+static void lose_in_the_last_round(void *user) {
+    (void)user;
+    static struct late_jumps jumps; /* for ever: the pool cannot be destroyed */
+    run_late_jumps(&jumps, 1, PTHREAD_DESTRUCTOR_ITERATIONS);
+    child_check(jumps.puts == 2 * (2 * PTHREAD_DESTRUCTOR_ITERATIONS + 1));
+    child_check(flag_get(&log_count) == jumps.puts - 2);
+    child_check(arena_pool_destroy(jumps.pool) == ARENA_EBUSY);
+    ARENA_POOL_SCOPE(jumps.pool, scratch) child_check(arena_used(scratch) == 0);
+}
+
+/* After the library's last turn there is nothing at which a scope could still be left. */
+static void jumped_past_in_the_last_round_stays_out(void **state) {
+    (void)state;
+    assert_child_succeeds(lose_in_the_last_round, NULL);
+}
+
 int main(void) {
     if (pthread_key_create(&key_before, use_again_before) != 0) return 1;
+    if (pthread_key_create(&key_jump_before, jump_before) != 0) return 1;
     struct arena_pool *pool;
     if (arena_pool_create(&noted, 1, &pool) != ARENA_OK) return 1;
     ARENA_POOL_SCOPE(pool, scratch) (void)scratch; /* makes the library's key */
     if (arena_pool_destroy(pool) != ARENA_OK) return 1;
     if (pthread_key_create(&key_after, use_again_after) != 0) return 1;
+    if (pthread_key_create(&key_jump_after, jump_after) != 0) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(left_by_return),
         cmocka_unit_test(left_by_panic),
@@ -396,6 +494,8 @@ int main(void) {
         cmocka_unit_test(left_by_asynchronous_cancellation_from_outside),
         cmocka_unit_test(left_by_cancellation_after_an_asynchronous_stretch),
         cmocka_unit_test(jumped_past_and_left_at_thread_exit),
+        cmocka_unit_test(jumped_past_in_a_destructor_and_left_at_thread_exit),
+        cmocka_unit_test(jumped_past_in_the_last_round_stays_out),
 #ifdef __cplusplus
         cmocka_unit_test(left_by_exception),
 #endif

@@ -112,7 +112,7 @@ static bool make_record(struct thread_state *state) {
 }
 
 struct local *locals_make(struct thread_state *state, struct local_owner *owner) {
-    if (!thread_exit_arm(state)) return NULL;
+    if (state->exited || !thread_exit_arm(state)) return NULL;
     struct local *local = NULL;
     mutex_lock(&registry.mutex);
     if ((state->record != NULL || make_record(state)) && (owner->offset < state->local_bytes || grow(state, owner->offset))) {

@@ -8,7 +8,8 @@
  *                      its frames are gone.  Once armed, again is free.  false: no resources; nothing is armed.
  *                      One pthread_key serves the whole process, whatever the number of pools.
  *   After the hook ran, state->exited is true: destructors of other thread-locals may still call the library, which
- *   then keeps nothing for this thread.
+ *   then keeps nothing for this thread.  It may arm again: then the hook runs once more, unless no round of destructors
+ *   is left.
  */
 #ifndef PLATFORM_THREAD_H
 #define PLATFORM_THREAD_H

@@ -24,7 +24,7 @@ static struct waiter *make(void) {
 struct waiter *waiter_mine(struct thread_state *state) {
     if (state->waiter != NULL) return state->waiter;
     /* Without the hook at the thread's end the record would be lost with the thread. */
-    if (!thread_exit_arm(state)) return NULL;
+    if (state->exited || !thread_exit_arm(state)) return NULL;
     mutex_lock(&idle_mutex);
     struct waiter *waiter = idle;
     if (waiter != NULL) idle = waiter->idle_next;

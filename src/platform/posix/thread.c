@@ -25,7 +25,7 @@ static void make_key(void) { key_made = pthread_key_create(&key, thread_ending) 
 bool thread_exit_arm(struct thread_state *state) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     if (state->armed) return true;
-    if (state->exited || pthread_once(&once, make_key) != 0 || !key_made) return false;
+    if (pthread_once(&once, make_key) != 0 || !key_made) return false;
     state->armed = pthread_setspecific(key, state) == 0;
     return state->armed;
 }
