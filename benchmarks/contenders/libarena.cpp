@@ -5,6 +5,7 @@
  *   -handout, -never    options.clear; else memory is cleared at reset
  *   concurrent, gate-only    struct arena_concurrent with chunks per thread, and without (ARENA_GATE_ONLY)
  *   pool-scope, pool-execute    ARENA_POOL_SCOPE_OF, arena_pool_execute
+ *   own        W7 with an arena of the thread's own, as most peers' scopes are: nothing to get, nothing to give back
  */
 #include "../harness/contend.hpp"
 #include "../harness/scope.hpp"
@@ -161,6 +162,17 @@ struct pool_checkout : pool_shared {
     }
 };
 
+struct own : scope_unshared {
+    using local = struct bench_i64 *;
+    static local begin(shared *) { return must(bench_i64_create(256), "no arena"); }
+    static void end(local arena) { bench_i64_destroy(arena); }
+    template <class Use> static BENCH_INLINE void scope(local arena, int64_t v) {
+        int64_t *value = bench_i64_alloc(arena, v);
+        scope_fill<Use>(value, bench_i64_alloc_slab(arena, 4).data, v);
+        bench_i64_reset(arena);
+    }
+};
+
 /* Many pools in turn: one scope in each. */
 template <class Scope> void run_pools(benchmark::State &state, size_t pools) {
     std::vector<typename Scope::shared *> list(pools);
@@ -190,6 +202,7 @@ void add() {
     add_slabs<typed_never>("libarena-typed-never");
     add_batches<typed_reset>("libarena-typed");
     add_batches<typed_handout>("libarena-typed-handout");
+    add_scopes<own>("libarena-own");
     add_scopes<pool_scope>("libarena-pool-scope");
     add_scopes<pool_execute>("libarena-pool-execute");
     add_scopes<pool_checkout>("libarena-pool-checkout");

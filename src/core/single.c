@@ -103,9 +103,17 @@ static void check_open(const struct arena *arena, const char *function) {
     if (UNLIKELY(arena == NULL || arena->sealed)) slots_panic_full(arena, function, 0);
 }
 
-HOT void arena_reset(struct arena *arena) {
+static SLOW void reset_slow(struct arena *arena) {
     check_open(arena, "arena_reset");
     slots_reset(arena);
+}
+
+HOT void arena_reset(struct arena *arena) {
+    if (LIKELY(arena != NULL) && LIKELY(!arena->sealed) && LIKELY(slots_reset_quick(arena))) {
+        arena->head.limit = arena->fresh_limit;
+    } else {
+        reset_slow(arena);
+    }
 }
 
 void arena_trim(struct arena *arena) {

@@ -345,8 +345,26 @@ void *slots_take_slow(struct arena *arena, const void *value) {
     return slot;
 }
 
+/* A small slab out of the window, cleared as it is handed out.  The last store may run past it, but not past the window,
+ * where memory need not be zero now.  NULL: not here. */
+static void *take_small_cleared(struct arena *arena, size_t count) {
+    char *slab = arena->head.cursor;
+    if (count == 0 || count > CLEAR_INLINE_BYTES / arena->stride) return NULL;
+    size_t bytes = count * arena->stride;
+    size_t rounded = (bytes + SLOTS_BLOCK_ALIGN - 1) & ~(SLOTS_BLOCK_ALIGN - 1);
+    if (rounded > (size_t)(arena->head.limit - slab)) return NULL;
+    char *past = slab + bytes;
+    if (slab < arena->dirty) {
+        for (char *at = slab; at < past; at += SLOTS_BLOCK_ALIGN) memset(at, 0, SLOTS_BLOCK_ALIGN);
+    }
+    arena->head.cursor = past;
+    return slab;
+}
+
 void *slots_take_slab(struct arena *arena, size_t count) {
-    char *slab = take_raw(arena, count);
+    char *slab = arena->clear == ARENA_CLEAR_ON_HANDOUT ? take_small_cleared(arena, count) : NULL;
+    if (slab != NULL) return slab;
+    slab = take_raw(arena, count);
     if (slab == NULL) return NULL;
     if (arena->clear == ARENA_CLEAR_ON_HANDOUT) clear_for_handout(arena, slab, slab + count * arena->stride);
     return slab;

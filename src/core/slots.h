@@ -230,25 +230,13 @@ HOT_INLINE void *slots_take(struct arena *arena, const void *value) {
     return slot;
 }
 
-/* Clears a small slab that is about to be handed out.  The last store may run past it, but not past the window, where
- * memory need not be zero now.  false: not here. */
-HOT_INLINE bool slots_clear_small(const struct arena *arena, char *slab, size_t bytes) {
-    size_t rounded = (bytes + SLOTS_BLOCK_ALIGN - 1) & ~(SLOTS_BLOCK_ALIGN - 1);
-    if (bytes > CLEAR_INLINE_BYTES || rounded > (size_t)(arena->head.limit - slab)) return false;
-    for (char *past = slab + bytes; slab < past; slab += SLOTS_BLOCK_ALIGN) memset(slab, 0, SLOTS_BLOCK_ALIGN);
-    return true;
-}
-
-/* A slab out of the window.  NULL: take the slow path. */
+/* A slab out of the window, where memory that is handed out needs no clearing.  NULL: take the slow path. */
 HOT_INLINE void *slots_take_window(struct arena *arena, size_t count) {
     if (UNLIKELY(arena == NULL)) return NULL;
     char *slab = arena->head.cursor;
     if (UNLIKELY(count > arena->capacity)) return NULL; /* so the product cannot overflow */
     size_t bytes = count * arena->stride;
-    if (UNLIKELY(bytes > (size_t)(arena->head.limit - slab))) return NULL;
-    if (UNLIKELY(arena->clear == ARENA_CLEAR_ON_HANDOUT) && slab < arena->dirty && !slots_clear_small(arena, slab, bytes)) {
-        return NULL;
-    }
+    if (UNLIKELY(bytes > (size_t)(arena->head.limit - slab)) || arena->clear == ARENA_CLEAR_ON_HANDOUT) return NULL;
     arena->head.cursor = slab + bytes;
     return slab;
 }
