@@ -169,6 +169,81 @@ static void ending_the_arena_while_it_drops_aborts(void **state) {
     assert_aborts(destroy_in_drop, NULL, "arena_destroy");
 }
 
+/* --- a drop that touches its concurrent arena ----------------------------------------------------------------------- */
+
+enum touch { ALLOC, TRY_ALLOC, SLAB, RESET, TRIM, ACQUIRE_AND_COUNT, RELEASE, DESTROY };
+
+static struct {
+    struct arena_concurrent *arena;
+    enum touch touch;
+    int end; /* by reset, reset of the acquired arena, destroy */
+    bool wrong;
+} touched;
+
+static void drop_touches(void *element) {
+    (void)element;
+    struct arena *inside = NULL;
+    void *slot = NULL;
+    switch (touched.touch) {
+    case ALLOC: (void)arena_concurrent_alloc(touched.arena, NULL); break;
+    case TRY_ALLOC: (void)arena_concurrent_try_alloc(touched.arena, NULL); break;
+    case SLAB: (void)arena_concurrent_alloc_slab(touched.arena, 2); break;
+    case RESET: arena_concurrent_reset(touched.arena); break;
+    case TRIM: arena_concurrent_trim(touched.arena); break;
+    case ACQUIRE_AND_COUNT:
+        touched.wrong |= arena_concurrent_acquire(touched.arena, NULL, &inside) != ARENA_EBUSY || inside != NULL;
+        touched.wrong |= arena_concurrent_alloc_context(touched.arena, NULL, NULL, &slot) != ARENA_EBUSY || slot != NULL;
+        touched.wrong |= arena_concurrent_reset_context(touched.arena, NULL) != ARENA_EBUSY;
+        touched.wrong |= arena_concurrent_used(touched.arena) > arena_concurrent_cap(touched.arena);
+        break;
+    case RELEASE: arena_concurrent_release(touched.arena); break;
+    case DESTROY: arena_concurrent_destroy(touched.arena); break;
+    }
+}
+
+/* With `touched` filled in but for the arena. */
+static void drop_concurrent(void *user) {
+    (void)user;
+    const struct arena_type type = {"touching", sizeof(int), sizeof(int), drop_touches};
+    if (arena_concurrent_create(&type, 8, &touched.arena) != ARENA_OK) abort();
+    for (int i = 0; i < 3; i++) arena_concurrent_alloc(touched.arena, &i);
+    struct arena *inside;
+    if (touched.end == 0) arena_concurrent_reset(touched.arena);
+    if (touched.end == 1) {
+        if (arena_concurrent_acquire(touched.arena, NULL, &inside) != ARENA_OK) abort();
+        arena_reset(inside);
+        arena_concurrent_release(touched.arena);
+    }
+    arena_concurrent_destroy(touched.arena);
+}
+
+/* Told, where it would wait for itself for ever. */
+static void gate_is_taken_while_its_arena_drops(void **state) {
+    (void)state;
+    static const struct {
+        enum touch touch;
+        const char *message;
+    } rows[] = {
+        {ALLOC, "arena_concurrent_alloc: the calling thread holds the gate"},
+        {TRY_ALLOC, "arena_concurrent_try_alloc: the calling thread holds the gate"},
+        {SLAB, "arena_concurrent_alloc_slab: the calling thread holds the gate"},
+        {RESET, "arena_concurrent_reset: the calling thread holds the gate"},
+        {TRIM, "arena_concurrent_trim: the calling thread holds the gate"},
+        {RELEASE, "arena_concurrent_release: the arena is dropping its elements"},
+        {DESTROY, "arena_concurrent_destroy"},
+    };
+    for (touched.end = 0; touched.end < 3; touched.end++) {
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            touched.touch = rows[i].touch;
+            assert_aborts(drop_concurrent, NULL, rows[i].message);
+        }
+        touched.touch = ACQUIRE_AND_COUNT;
+        touched.wrong = false;
+        drop_concurrent(NULL);
+        assert_false(touched.wrong);
+    }
+}
+
 /* --- bursts ------------------------------------------------------------------------------------------------------- */
 
 static void put_typed(void *user) { int_arena_burst_put(user, 1); }
@@ -244,6 +319,7 @@ int main(void) {
         cmocka_unit_test(scope_is_left_by_the_thread_that_entered),
         cmocka_unit_test(arena_hands_out_nothing_while_it_drops),
         cmocka_unit_test(ending_the_arena_while_it_drops_aborts),
+        cmocka_unit_test(gate_is_taken_while_its_arena_drops),
         cmocka_unit_test(burst_takes_nothing_after_its_end),
         cmocka_unit_test(gate_of_an_ended_thread_stays_taken),
     };

@@ -214,9 +214,16 @@ struct arena_any *arena_concurrent_alloc_any(struct arena_concurrent *arena, con
 
 /* --- reset, trim, counts ------------------------------------------------------------------------------------------ */
 
+/* A drop that comes back to its arena is told so, and does not wait for itself. */
+static inline void note_drops(struct arena_concurrent *arena) {
+    if (arena->slots.type->drop != NULL) gate_set_holder(&arena->gate);
+}
+
 static void reset_inside(struct arena_concurrent *arena) {
     (void)shares_revoke(&arena->shares);
+    note_drops(arena);
     slots_reset(&arena->slots);
+    gate_clear_holder(&arena->gate);
     leave(arena);
 }
 
@@ -277,6 +284,7 @@ int arena_concurrent_acquire(struct arena_concurrent *arena, struct arena_contex
 void arena_concurrent_release(struct arena_concurrent *arena) {
     if (arena == NULL) panic("arena_concurrent_release: arena is NULL");
     if (!gate_held_by_me(&arena->gate)) panic("arena_concurrent_release: the calling thread does not hold the gate");
+    if (arena->slots.sealed) panic("arena_concurrent_release: the arena is dropping its elements");
     slots_settle(&arena->slots);
     slots_seal(&arena->slots);
     gate_clear_holder(&arena->gate);
@@ -320,8 +328,11 @@ int arena_concurrent_create_with(const struct arena_type *type, size_t capacity,
 
 void arena_concurrent_destroy(struct arena_concurrent *arena) {
     if (arena == NULL) return;
-    if (!gate_idle(&arena->gate)) panic("arena_concurrent_destroy: the gate is held or waited for");
+    if (!gate_idle(&arena->gate) || gate_held_by_me(&arena->gate)) {
+        panic("arena_concurrent_destroy: the gate is held or waited for");
+    }
     struct share *shares = shares_finish(&arena->shares);
+    note_drops(arena);
     gate_finish(&arena->gate);
     slots_destroy(&arena->slots);
     shares_free(shares); /* after the slots, whose free runs they hold */
