@@ -27,6 +27,18 @@ sources="$sources $root/src/platform/posix/pages.c $root/src/platform/posix/barr
 exists microhttpd.h && sources="$sources $(ls "$root"/src/mhd/*.c)"
 exists microhttpd.h && exists jansson.h && sources="$sources $(find "$root/examples/http-server" -name '*.c' ! -name 'test_*')"
 
+# No file of the libraries is forgotten.
+for source in $(find "$root/src" -name '*.c'); do
+    case " $(echo $sources) " in
+    *" $source "*) ;;
+    *)
+        case $source in "$root"/src/mhd/*) exists microhttpd.h || continue ;; esac
+        echo "analyse: $source is not looked at" >&2
+        exit 1
+        ;;
+    esac
+done
+
 {
     run_gcc() {
         for source in $sources; do
