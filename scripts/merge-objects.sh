@@ -9,7 +9,9 @@ objcopy=$3
 ar=$4
 shift 4
 object=${output%.a}.o
-"$@" -r -nostdlib -o "$object" -Wl,--whole-archive "$archive" -Wl,--no-whole-archive
+# Of objects that also hold what link-time optimisation wants, the machine code.
+"$@" -fno-lto -r -nostdlib -o "$object" -Wl,--whole-archive "$archive" -Wl,--no-whole-archive
+"$objcopy" --wildcard --remove-section=".gnu.lto_*" --remove-section=".gnu.debuglto_*" --remove-section=.llvm.lto "$object"
 "$objcopy" --localize-hidden "$object"
 # But what lives in a section group has to stay visible to the linker: it keeps one group of each name, the program's
 # perhaps, and a local reference into the one it drops would be left dangling.  gcc's reference to the unwinder's personality
