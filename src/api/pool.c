@@ -18,7 +18,7 @@
  *   an arena is in exactly one of: a cache, the store, out; a hot one that is not sealed is out
  *   nodes in the table = nodes in spare + nodes in the store + arenas in caches + arenas out, the hot ones counted with
  *   the caches; so nobody has to count what is out, and destroy finds it by taking away, and by looking at the hot ones
- *   an arena is idle exactly if it is sealed; idle arenas are empty and cleared
+ *   an arena is idle exactly if it is sealed (and not dropping); idle arenas are empty and cleared
  *   with a limit: free permits of the gate + arenas out = the limit, but for calls under way; no thread has a cache, so
  *   that what one returns is there for all
  *
@@ -135,7 +135,7 @@ static inline void cache_put(struct local *local, struct pool_arena *arena) {
 /* The hot arena, as one like the others; NULL: there is none that is idle. */
 static COLD struct pool_arena *cache_take_hot(struct local *local) {
     struct pool_arena *arena = local->hot;
-    if (arena == NULL || !arena->slots.sealed) return NULL;
+    if (arena == NULL || arena->slots.sealed != SLOTS_SEALED) return NULL;
     arena->hot = false;
     local->hot = NULL;
     local->count--;
@@ -248,8 +248,8 @@ HOT_INLINE struct arena *scope_begin_fast(struct arena_pool *pool) {
     struct thread_state *state = thread_state();
     struct local *local = locals_look(state, &pool->owner);
     struct pool_arena *arena = LIKELY(local != NULL) ? local->hot : NULL;
-    if (UNLIKELY(arena == NULL) || UNLIKELY(!arena->slots.sealed)) return NULL;
-    arena->slots.sealed = false;
+    if (UNLIKELY(arena == NULL) || UNLIKELY(arena->slots.sealed != SLOTS_SEALED)) return NULL;
+    arena->slots.sealed = SLOTS_OPEN;
     arena->slots.head.limit = arena->slots.fresh_limit;
     scope_push(state, &arena->scope);
     return &arena->slots;
@@ -292,7 +292,7 @@ HOT_INLINE bool scope_end_fast(struct pool_arena *arena) {
     if (UNLIKELY(state->scopes != &arena->scope) || UNLIKELY(!arena->hot)) return false;
     if (UNLIKELY(!slots_reset_quick(&arena->slots))) return false;
     arena->slots.head.limit = arena->slots.base;
-    arena->slots.sealed = true;
+    arena->slots.sealed = SLOTS_SEALED;
     state->scopes = arena->scope.outer;
     return true;
 }
@@ -450,7 +450,7 @@ static bool all_idle(struct local_owner *owner, uint64_t kept) {
     if (stored + kept != pool->table.count) return false;
     for (uint32_t index = 1; index <= pool->table.count; index++) {
         const struct pool_arena *arena = stack_table_at(&pool->table, index)->item;
-        if (arena != NULL && !arena->slots.sealed) return false;
+        if (arena != NULL && arena->slots.sealed != SLOTS_SEALED) return false;
     }
     return true;
 }
