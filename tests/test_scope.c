@@ -361,6 +361,110 @@ static void a_scope_that_is_never_left_ends_with_its_thread(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
+/* --- drops and destroy --------------------------------------------------------------------------------------------- */
+
+static int dropping, may_go_on; /* atomic */
+
+static void drop_slowly(void *element) {
+    if (*(int *)element != 1) return;
+    flag_set(&dropping, 1);
+    (void)flag_wait(&may_go_on, 1);
+}
+
+static const struct arena_type slow_type = {"slow", sizeof(int), _Alignof(int), drop_slowly};
+
+static void reset_in_scope(struct worker *self) {
+    struct arena_pool_scope scope;
+    self->status = arena_pool_scope_enter(self->user, &scope);
+    put(scope.arena, 1);
+    arena_reset(scope.arena);
+    arena_pool_scope_leave(&scope);
+}
+static void leave_scope_slowly(struct worker *self) {
+    struct arena_pool_scope scope;
+    self->status = arena_pool_scope_enter(self->user, &scope);
+    put(scope.arena, 1);
+    arena_pool_scope_leave(&scope);
+}
+static void end_in_scope_slowly(struct worker *self) {
+    struct arena_pool_scope scope;
+    self->status = arena_pool_scope_enter(self->user, &scope);
+    put(scope.arena, 1);
+}
+
+/* An arena whose elements are being dropped is sealed, and out all the same. */
+static void a_pool_whose_arena_is_dropping_is_busy(void **state) {
+    (void)state;
+    void (*const ways[])(struct worker *) = {reset_in_scope, leave_scope_slowly, end_in_scope_slowly};
+    for (size_t way = 0; way < sizeof ways / sizeof ways[0]; way++) {
+        struct arena_pool *pool;
+        struct worker worker;
+        flag_set(&dropping, 0);
+        flag_set(&may_go_on, 0);
+        assert_int_equal(arena_pool_create(&slow_type, 4, &pool), ARENA_OK);
+        worker_start(&worker, ways[way], pool, 0);
+        (void)flag_wait(&dropping, 1);
+        int status = arena_pool_destroy(pool);
+        flag_set(&may_go_on, 1);
+        worker_join(&worker);
+        assert_int_equal(status, ARENA_EBUSY);
+        assert_int_equal(worker.status, ARENA_OK);
+        assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    }
+}
+
+static struct arena_pool *reentered;
+static struct arena *outer_arena;
+static bool got_another;
+static int nested_drops;
+
+static void drop_in_scope(void *element) {
+    nested_drops++;
+    if (*(int *)element != 1) return;
+    ARENA_POOL_SCOPE(reentered, inner) {
+        got_another = inner != outer_arena && arena_used(inner) == 0;
+        put(inner, 2);
+    }
+}
+
+static void a_drop_that_enters_a_scope_gets_another_arena(void **state) {
+    (void)state;
+    static const struct arena_type type = {"nested", sizeof(int), _Alignof(int), drop_in_scope};
+    assert_int_equal(arena_pool_create(&type, 4, &reentered), ARENA_OK);
+    for (int round = 0; round < 2; round++) {
+        got_another = false;
+        nested_drops = 0;
+        ARENA_POOL_SCOPE(reentered, scratch) {
+            outer_arena = scratch;
+            put(scratch, 1);
+        }
+        assert_true(got_another);
+        assert_int_equal(nested_drops, 2);
+    }
+    assert_int_equal(arena_pool_destroy(reentered), ARENA_OK);
+}
+
+static void leave_user(void *user) { arena_pool_scope_leave(user); }
+static void leave_elsewhere(struct worker *self) {
+    self->count = panics_with(leave_user, self->user, "another thread entered the scope");
+}
+
+static void a_scope_that_another_thread_may_not_leave_is_still_there(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(0);
+    struct arena_pool_scope scope;
+    struct worker worker;
+    assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
+    put(scope.arena, 1);
+    worker_start(&worker, leave_elsewhere, &scope, 0);
+    worker_join(&worker);
+    assert_int_equal(worker.count, 1);
+    assert_non_null(scope.arena);
+    assert_int_equal(arena_used(scope.arena), 1);
+    arena_pool_scope_leave(&scope);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(block_runs_once_on_an_empty_arena),
@@ -378,6 +482,9 @@ int main(void) {
         cmocka_unit_test(longjmp_leaves_the_arena_out_until_the_thread_ends),
         cmocka_unit_test(enter_and_leave),
         cmocka_unit_test(a_scope_that_is_never_left_ends_with_its_thread),
+        cmocka_unit_test(a_pool_whose_arena_is_dropping_is_busy),
+        cmocka_unit_test(a_drop_that_enters_a_scope_gets_another_arena),
+        cmocka_unit_test(a_scope_that_another_thread_may_not_leave_is_still_there),
     };
     return support_run("pool scopes", tests);
 }

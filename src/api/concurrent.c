@@ -66,7 +66,7 @@ struct step {
 };
 
 static void *run_once(struct arena *slots, const struct step *step) {
-    slots->sealed = SLOTS_OPEN;
+    slots->sealed = false;
     void *result = step->kind == STEP_ONE    ? slots_take_slow(slots, step->values)
                    : step->kind == STEP_SLAB ? slots_take_slab(slots, step->count)
                                              : slots_take_slab_with(slots, step->values, step->count);
@@ -179,7 +179,7 @@ int arena_concurrent_alloc_slab_with_context(struct arena_concurrent *arena, str
 }
 
 static struct arena_any *any_once(struct arena *slots, const struct arena_type *type, const void *value) {
-    slots->sealed = SLOTS_OPEN;
+    slots->sealed = false;
     struct arena_any *slot = any_take(slots, type, value);
     slots_seal(slots);
     return slot;

@@ -5,20 +5,22 @@
  *   its entry for this pool (api/locals.h), or in the shared store, a lock-free stack of nodes.  Nodes that lost their
  *   arena to trim wait in `spare`.
  *   A cache is a list through `next`, and one arena apart from it, the hot one, for scopes alone: the thread's outermost
- *   scope of this pool takes it, and it stays where it is meanwhile.  Whether it is idle is said by `sealed` alone.
+ *   scope of this pool takes it, and it stays where it is meanwhile.  Whether it is idle is said by a flag.
  *   checkout takes from the list; else a batch from the store; else makes a new arena.  return resets and puts into the
  *   list; what is too much there goes to the store in a batch.  So in the steady state a thread touches its own memory
  *   alone, and arenas that one thread checks out and another returns flow back through the store.
  *
  *   The hot arena is there because a list is slow: to take from it and put back is a chain of loads, each waiting for the
- *   store of the scope before.  The hot arena's address never changes, and `sealed` is only looked at by branches, which
+ *   store of the scope before.  The hot arena's address never changes, and the flag is only looked at by branches, which
  *   the processor foresees: scopes overlap.  Measured: a third of a scope.
  *
  * Invariants
- *   an arena is in exactly one of: a cache, the store, out; a hot one that is not sealed is out
+ *   an arena is in exactly one of: a cache, the store, out; a hot one that is not idle is out
  *   nodes in the table = nodes in spare + nodes in the store + arenas in caches + arenas out, the hot ones counted with
  *   the caches; so nobody has to count what is out, and destroy finds it by taking away, and by looking at the hot ones
- *   an arena is idle exactly if it is sealed (and not dropping); idle arenas are empty and cleared
+ *   idle arenas are empty, cleared and sealed.  (Not the other way: an arena that drops its elements is sealed and not idle,
+ *   and a drop may use the pool that its arena goes back to.)  `idle` is written by calls on the pool alone, so that
+ *   destroy may look at it beside whoever works with an arena that is out.
  *   with a limit: free permits of the gate + arenas out = the limit, but for calls under way; no thread has a cache, so
  *   that what one returns is there for all
  *
@@ -47,6 +49,7 @@
 struct pool_arena {
     struct arena slots; /* first: its address is the public handle */
     struct scope scope;
+    bool idle;   /* in a cache or in the store */
     bool hot;    /* it is the hot arena of some thread's cache */
     bool scoped; /* while it is out: it belongs to a scope.  A hot one always does */
     struct arena_pool *pool;
@@ -135,7 +138,7 @@ static inline void cache_put(struct local *local, struct pool_arena *arena) {
 /* The hot arena, as one like the others; NULL: there is none that is idle. */
 static COLD struct pool_arena *cache_take_hot(struct local *local) {
     struct pool_arena *arena = local->hot;
-    if (arena == NULL || arena->slots.sealed != SLOTS_SEALED) return NULL;
+    if (arena == NULL || !arena->idle) return NULL;
     arena->hot = false;
     local->hot = NULL;
     local->count--;
@@ -187,6 +190,7 @@ static inline struct pool_arena *take(struct arena_pool *pool, struct thread_sta
         arena = take_slow(pool, state, local);
         if (arena == NULL) return NULL;
     }
+    arena->idle = false;
     slots_unseal(&arena->slots);
     return arena;
 }
@@ -203,8 +207,9 @@ static COLD void put_slow(struct arena_pool *pool, struct thread_state *state, s
 /* An ending thread gives back what a longjmp left out.  The pool may be destroyed beside it: once it sees the arena idle,
  * and not before. */
 static COLD void put_exiting(struct arena_pool *pool, struct pool_arena *arena) {
-    locals_lock();
     slots_seal(&arena->slots);
+    locals_lock();
+    arena->idle = true;
     if (!arena->hot) store_put(pool, arena);
     if (pool->limited) gate_leave(&pool->gate);
     locals_unlock();
@@ -219,6 +224,7 @@ static inline void put(struct pool_arena *arena, struct thread_state *state) {
         return;
     }
     slots_seal(&arena->slots);
+    arena->idle = true;
     if (arena->hot) return; /* it never left its cache */
     struct local *local = locals_find(state, &pool->owner);
     if (LIKELY(local != NULL)) {
@@ -248,8 +254,9 @@ HOT_INLINE struct arena *scope_begin_fast(struct arena_pool *pool) {
     struct thread_state *state = thread_state();
     struct local *local = locals_look(state, &pool->owner);
     struct pool_arena *arena = LIKELY(local != NULL) ? local->hot : NULL;
-    if (UNLIKELY(arena == NULL) || UNLIKELY(arena->slots.sealed != SLOTS_SEALED)) return NULL;
-    arena->slots.sealed = SLOTS_OPEN;
+    if (UNLIKELY(arena == NULL) || UNLIKELY(!arena->idle)) return NULL;
+    arena->idle = false;
+    arena->slots.sealed = false;
     arena->slots.head.limit = arena->slots.fresh_limit;
     scope_push(state, &arena->scope);
     return &arena->slots;
@@ -281,7 +288,7 @@ static SLOW int scope_begin(struct arena_pool *pool, struct arena_pool_scope *ou
 static SLOW void leave_scope(struct scope *scope) {
     struct pool_arena *arena = CONTAINER_OF(scope, struct pool_arena, scope);
     struct thread_state *state = thread_state();
-    if (UNLIKELY(arena->slots.sealed || !arena->scoped)) panic("arena_pool_scope_leave: the scope was left already");
+    if (UNLIKELY(arena->idle || !arena->scoped)) panic("arena_pool_scope_leave: the scope was left already");
     if (UNLIKELY(!scope_pop(state, scope))) panic("arena_pool_scope_leave: another thread entered the scope");
     put(arena, state);
 }
@@ -292,17 +299,18 @@ HOT_INLINE bool scope_end_fast(struct pool_arena *arena) {
     if (UNLIKELY(state->scopes != &arena->scope) || UNLIKELY(!arena->hot)) return false;
     if (UNLIKELY(!slots_reset_quick(&arena->slots))) return false;
     arena->slots.head.limit = arena->slots.base;
-    arena->slots.sealed = SLOTS_SEALED;
+    arena->slots.sealed = true;
+    arena->idle = true;
     state->scopes = arena->scope.outer;
     return true;
 }
 
-/* Idempotent. */
+/* Idempotent.  A scope that is not this thread's to leave stays as it is. */
 static inline void scope_end(struct arena_pool_scope *scope) {
     struct arena *arena = scope->arena;
     if (arena == NULL) return;
-    scope->arena = NULL;
     if (UNLIKELY(!scope_end_fast(pool_arena_of(arena)))) leave_scope(&pool_arena_of(arena)->scope);
+    scope->arena = NULL;
 }
 
 /* For execute: a call, so that it needs to save fewer registers across the action. */
@@ -384,7 +392,7 @@ void arena_pool_return(struct arena_pool *pool, struct arena *arena) {
     if (UNLIKELY(arena->owner != SLOTS_OWNER_POOL || returned->pool != pool)) {
         panic("arena_pool_return: the arena is not one of this pool's");
     }
-    if (UNLIKELY(arena->sealed)) panic("arena_pool_return: the arena is not checked out");
+    if (UNLIKELY(returned->idle || arena->sealed)) panic("arena_pool_return: the arena is not checked out");
     if (UNLIKELY(returned->scoped)) panic("arena_pool_return: the arena belongs to a scope, which returns it");
     put(returned, thread_state());
 }
@@ -450,7 +458,7 @@ static bool all_idle(struct local_owner *owner, uint64_t kept) {
     if (stored + kept != pool->table.count) return false;
     for (uint32_t index = 1; index <= pool->table.count; index++) {
         const struct pool_arena *arena = stack_table_at(&pool->table, index)->item;
-        if (arena != NULL && arena->slots.sealed != SLOTS_SEALED) return false;
+        if (arena != NULL && !arena->idle) return false;
     }
     return true;
 }

@@ -180,7 +180,7 @@ static bool lend(struct shares *shares, struct share *share, size_t count, char 
 
 /* What the arena itself has, and no chunk with it. */
 static void *take_unlent(struct shares *shares, const void *values, size_t count, bool raw) {
-    shares->slots->sealed = SLOTS_OPEN;
+    shares->slots->sealed = false;
     void *slab = raw ? slots_take_slab(shares->slots, count) : slots_take_slab_with(shares->slots, values, count);
     slots_seal(shares->slots);
     return slab;

@@ -167,12 +167,11 @@ static void run_drops(struct arena *arena) {
     void (*drop)(void *) = arena->type->drop;
     struct thread_state *state = thread_state();
     bool was_dropping = state->dropping;
-    uint8_t was_sealed = arena->sealed;
+    bool was_sealed = arena->sealed;
     sort_runs(arena);
     const struct run *run = arena->runs;
     int cancel = thread_hold_cancel();
     slots_seal(arena);
-    arena->sealed = SLOTS_DROPPING;
     state->dropping = true; /* a panic from here on aborts */
     for (char *slot = arena->head.cursor; slot != arena->base;) {
         while (run != NULL && (run->from == run->to || run->to > slot)) run = run->next;

@@ -37,9 +37,6 @@ struct run {
     struct run *next;
 };
 
-/* Sealed: idle in a pool, or behind a gate.  Dropping is not idle: a drop may use the pool that its arena goes back to. */
-enum slots_seal { SLOTS_OPEN, SLOTS_SEALED, SLOTS_DROPPING };
-
 /* Whose arena it is, which decides who may destroy it and what a sealed one says. */
 enum slots_owner { SLOTS_OWNER_USER, SLOTS_OWNER_POOL, SLOTS_OWNER_GATE };
 
@@ -50,7 +47,7 @@ struct arena {
     uint8_t words;          /* an element is this many words of 8 bytes; or SLOTS_INT; 0: copied by memcpy */
     uint8_t clear;          /* enum arena_clear */
     uint8_t owner;          /* enum slots_owner */
-    uint8_t sealed;         /* enum slots_seal; but for SLOTS_OPEN, nothing may be handed out */
+    bool sealed;            /* nothing may be handed out: idle in a pool, behind a gate, or dropping */
     bool watched;           /* a memory checker is watching */
     bool plain;             /* reset is nothing but clearing: no drop, no checker, ARENA_CLEAR_ON_RESET, never any runs */
     bool quick;             /* plain, and no burst is open */
@@ -160,11 +157,11 @@ static inline void slots_reset(struct arena *arena) {
 
 /* Closes the window for good, and opens it again. */
 static inline void slots_seal(struct arena *arena) {
-    arena->sealed = SLOTS_SEALED;
+    arena->sealed = true;
     arena->head.limit = arena->head.cursor;
 }
 static inline void slots_unseal(struct arena *arena) {
-    arena->sealed = SLOTS_OPEN;
+    arena->sealed = false;
     if (LIKELY(!arena->watched)) arena->head.limit = arena->end;
 }
 
