@@ -314,6 +314,35 @@ static void concurrent_arenas_hold_mixed_values(void **state) {
     assert_int_equal(order_count, 2);
 }
 
+static void take_a_zeroed_slot_and_stay(struct worker *self) {
+    self->pointer = arena_concurrent_try_alloc(self->user, NULL);
+    flag_set(&self->reached, 1);
+    flag_wait(&self->go, 1);
+}
+
+/* Whatever another thread that is still there has been lent. */
+static void concurrent_arenas_hold_mixed_values_to_the_last_slot(void **state) {
+    (void)state;
+    enum { CAPACITY = 100 };
+    struct arena_concurrent *arena = NULL;
+    assert_int_equal(arena_concurrent_create(arena_type_any(), CAPACITY, &arena), ARENA_OK);
+    struct worker worker;
+    worker_start(&worker, take_a_zeroed_slot_and_stay, arena, 0);
+    AWAIT(flag_get(&worker.reached));
+    for (int i = 1; i < CAPACITY; i++) {
+        struct arena_any *slot = arena_concurrent_try_alloc_any(arena, ARENA_TYPE(int), &i);
+        assert_non_null(slot);
+        assert_ptr_not_equal(slot, worker.pointer);
+        assert_int_equal(*(int *)arena_any_get(slot, ARENA_TYPE(int)), i);
+    }
+    assert_null(arena_concurrent_try_alloc_any(arena, ARENA_TYPE(int), NULL));
+    assert_int_equal(arena_concurrent_used(arena), CAPACITY);
+    flag_set(&worker.go, 1);
+    worker_join(&worker);
+    assert_null(arena_any_type(worker.pointer));
+    arena_concurrent_destroy(arena);
+}
+
 static void put_mixed(struct arena *arena, void *user) {
     int *total = user;
     struct arena_any *slot = ARENA_ANY_ALLOC(arena, int, 5);
@@ -349,6 +378,7 @@ int main(void) {
         cmocka_unit_test(each_value_s_own_drop_runs_last_to_first),
         cmocka_unit_test(refused_values_are_not_dropped),
         cmocka_unit_test(concurrent_arenas_hold_mixed_values),
+        cmocka_unit_test(concurrent_arenas_hold_mixed_values_to_the_last_slot),
         cmocka_unit_test(pools_hold_mixed_values),
     };
     return support_run("mixed values", tests);

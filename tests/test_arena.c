@@ -881,6 +881,8 @@ static void options_without_size_are_invalid(void **state) {
     assert_int_equal(create_with(&options), ARENA_EINVAL);
     options.struct_size = sizeof(size_t) - 1;
     assert_int_equal(create_with(&options), ARENA_EINVAL);
+    options.struct_size = SIZE_MAX; /* never set: nothing is read by it */
+    assert_int_equal(create_with(&options), ARENA_EINVAL);
 }
 
 static void options_that_are_not_understood_are_invalid(void **state) {

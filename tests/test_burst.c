@@ -264,6 +264,33 @@ static void misuse_of_bursts_is_diagnosed(void **state) {
     arena_destroy(other);
 }
 
+/* Its owner lost it: a burst gets no more than a single allocation does. */
+static void an_arena_that_is_back_in_its_pool_lends_nothing(void **state) {
+    (void)state;
+    struct arena_pool *pool = NULL;
+    struct arena *arena = NULL;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);
+    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    arena_pool_return(pool, arena);
+    struct arena_burst burst;
+    arena_burst_begin(arena, &burst);
+    assert_null(arena_burst_put(&burst, NULL));
+    arena_burst_end(arena, &burst);
+    assert_null(arena_try_alloc(arena, &(int){1}));
+    arena_burst_begin(arena, &burst); /* and left */
+    assert_null(arena_burst_put(&burst, &(int){1}));
+    assert_null(arena_try_alloc(arena, &(int){1}));
+    assert_null(arena_try_alloc_slab(arena, 1));
+    struct arena *again = NULL;
+    assert_int_equal(arena_pool_checkout(pool, &again), ARENA_OK);
+    assert_int_equal(arena_used(again), 0);
+    const int *slab = arena_try_alloc_slab(again, 10);
+    assert_non_null(slab);
+    assert_true(all_zero(slab, 10 * sizeof *slab));
+    arena_pool_return(pool, again);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(burst_writes_what_single_allocations_would),
@@ -274,6 +301,7 @@ int main(void) {
         cmocka_unit_test(panic_in_a_burst_leaves_a_clean_arena_in_the_pool),
         cmocka_unit_test(exported_burst),
         cmocka_unit_test(misuse_of_bursts_is_diagnosed),
+        cmocka_unit_test(an_arena_that_is_back_in_its_pool_lends_nothing),
     };
     return support_run("bursts", tests);
 }

@@ -256,6 +256,26 @@ static void every_clearing_policy_hands_out_zero(void **state) {
     }
 }
 
+static void slabs_that_are_never_cleared_count_all_the_same(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make_of(ARENA_TYPE(int64_t), 3000, ARENA_CLEAR_NEVER, flags);
+        for (int round = 0; round < 2; round++) {
+            for (int i = 0; i < 1000; i++) {
+                const int64_t value = i;
+                int64_t *slot = arena_concurrent_alloc(arena, &value);
+                int64_t *slab = arena_concurrent_alloc_slab(arena, 2); /* whatever was there */
+                slab[0] = slab[1] = -1;
+                assert_true(*slot == i);
+            }
+            assert_null(arena_concurrent_try_alloc_slab(arena, 1));
+            assert_int_equal(arena_concurrent_used(arena), 3000);
+            arena_concurrent_reset(arena);
+        }
+        arena_concurrent_destroy(arena);
+    }
+}
+
 /* --- exact capacity ----------------------------------------------------------------------------------------------- */
 
 enum { TEN = 10 };
@@ -462,6 +482,29 @@ static void gate_only_fits_every_slab_that_remains(void **state) {
     assert_true(all_zero(slab, 995 * sizeof *slab));
     for (unsigned t = 0; t < 5; t++) flag_set(&workers[t].go, 1);
     workers_join(workers, 5);
+    arena_concurrent_destroy(arena);
+}
+
+/* However often one thread has come with nobody between, the others get the rest. */
+static void a_thread_that_is_alone_for_long_leaves_the_rest(void **state) {
+    (void)state;
+    enum { CAPACITY = 20000, SLABS = 4000 };
+    struct arena_concurrent *arena = make(CAPACITY, ARENA_GATE_ONLY);
+    const int64_t *base = arena_concurrent_alloc_slab(arena, 0);
+    for (int i = 0; i < SLABS; i++) {
+        int64_t *slab = arena_concurrent_alloc_slab(arena, 2);
+        if (slab != base + 2 * i || slab[0] != 0 || slab[1] != 0) fail();
+        slab[0] = slab[1] = -1;
+    }
+    assert_int_equal(arena_concurrent_used(arena), 2 * SLABS);
+    struct worker worker;
+    worker_start(&worker, take_one_and_stay, arena, 0);
+    AWAIT(flag_get(&worker.reached));
+    assert_int_equal(arena_concurrent_remaining(arena), CAPACITY - 2 * SLABS - 1);
+    assert_non_null(arena_concurrent_try_alloc_slab(arena, CAPACITY - 2 * SLABS - 1));
+    assert_null(arena_concurrent_try_alloc_slab(arena, 1));
+    flag_set(&worker.go, 1);
+    worker_join(&worker);
     arena_concurrent_destroy(arena);
 }
 
@@ -1368,11 +1411,13 @@ int main(void) {
         cmocka_unit_test(null_is_diagnosed),
         cmocka_unit_test(one_thread_fits_every_slab_that_remains),
         cmocka_unit_test(every_clearing_policy_hands_out_zero),
+        cmocka_unit_test(slabs_that_are_never_cleared_count_all_the_same),
         cmocka_unit_test(ten_threads_fill_exactly_to_capacity),
         cmocka_unit_test(eight_workers_take_a_hundred_each),
         cmocka_unit_test(ended_threads_leave_no_slot_behind),
         cmocka_unit_test(idle_threads_keep_no_slot_from_others),
         cmocka_unit_test(gate_only_fits_every_slab_that_remains),
+        cmocka_unit_test(a_thread_that_is_alone_for_long_leaves_the_rest),
         cmocka_unit_test(slabs_of_many_threads_do_not_overlap),
         cmocka_unit_test(drops_go_down_the_addresses_of_live_slots_once),
         cmocka_unit_test(acquire_hands_out_the_arena_behind),

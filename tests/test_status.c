@@ -75,6 +75,21 @@ static void default_handler_prints_the_message_as_it_is(void **state) {
     assert_aborts(panic_plain, message, message);
 }
 
+static void default_handler_cuts_a_long_message(void **state) {
+    (void)state;
+    static char message[5000];
+    memset(message, 'm', sizeof message - 1);
+    static struct child child;
+    child_run(&child, panic_plain, message);
+    assert_true(child_aborted(&child));
+    char *newline = strchr(child.output, '\n');
+    assert_non_null(newline);
+    assert_true(newline[1] == '\0');
+    message[200] = '\0';
+    assert_non_null(strstr(child.output, message));
+    assert_true(child.length < 1000);
+}
+
 static void null_message_reads_panic(void **state) {
     (void)state;
     panics_record();
@@ -626,6 +641,7 @@ int main(void) {
         cmocka_unit_test(version_is_packed_and_is_the_header_s),
         cmocka_unit_test(unprotected_panic_writes_one_line_and_aborts),
         cmocka_unit_test(default_handler_prints_the_message_as_it_is),
+        cmocka_unit_test(default_handler_cuts_a_long_message),
         cmocka_unit_test(null_message_reads_panic),
         cmocka_unit_test(handler_gets_the_message_and_its_user),
         cmocka_unit_test(handler_runs_before_anything_is_unwound),

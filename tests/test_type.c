@@ -184,6 +184,12 @@ static void empty_name_is_a_name(void **state) {
     struct arena *arena = NULL;
     assert_int_equal(arena_create(&type, 1, &arena), ARENA_OK);
     assert_true(arena_type_equal(arena_type_of(arena), &type));
+    struct arena_context *context = NULL;
+    struct arena *found = NULL;
+    assert_int_equal(arena_inject(NULL, arena, &context), ARENA_OK);
+    assert_int_equal(arena_extract(context, &type, &found), ARENA_OK);
+    assert_ptr_equal(found, arena);
+    arena_context_release(context);
     arena_destroy(arena);
 }
 

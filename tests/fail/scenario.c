@@ -399,6 +399,10 @@ enum { OUT_AT_ONCE = 70 }; /* more than the first segment of nodes holds */
 
 static int checkout(struct arena_pool *pool, struct arena **out) { return CREATE(arena_pool_checkout(pool, out), out); }
 
+static int checkout_waiting(struct arena_pool *pool, struct arena_context *context, struct arena **out) {
+    return CREATE(arena_pool_checkout_context(pool, context, out), out);
+}
+
 struct guest {
     struct arena_pool *pool;
     struct arena *given;
@@ -462,7 +466,9 @@ static void pool_without_limit(void) {
     struct arena_pool *pool;
     UNTIL_OK(CREATE(arena_pool_create(&counted_type, 50, &pool), &pool), ARENA_ENOMEM, true);
     struct arena *arenas[OUT_AT_ONCE];
-    for (int i = 0; i < OUT_AT_ONCE; i++) UNTIL_OK(checkout(pool, &arenas[i]), ARENA_ENOMEM, true);
+    for (int i = 0; i < OUT_AT_ONCE; i++) {
+        UNTIL_OK(i % 2 == 0 ? checkout(pool, &arenas[i]) : checkout_waiting(pool, NULL, &arenas[i]), ARENA_ENOMEM, true);
+    }
     CHECK(arena_pool_destroy(pool) == ARENA_EBUSY);
     struct guest guest = {pool, arenas[0], NULL};
     pthread_t thread;
@@ -483,10 +489,6 @@ static void pool_without_limit(void) {
     arena_pool_scope_leave(&scope);
     CHECK(live_counted == 0);
     CHECK(arena_pool_destroy(pool) == ARENA_OK);
-}
-
-static int checkout_waiting(struct arena_pool *pool, struct arena_context *context, struct arena **out) {
-    return CREATE(arena_pool_checkout_context(pool, context, out), out);
 }
 
 static void pool_with_limit(void) {
