@@ -1310,6 +1310,64 @@ static void nobody_starves(void **state) {
     }
 }
 
+/* --- waiting past a thread's end ---------------------------------------------------------------------------------- */
+
+static pthread_key_t late_key;
+
+struct late {
+    struct arena_concurrent *arena;
+    struct arena_concurrent *other;
+    int calls;
+    int waits; /* atomic: one has ended */
+    int status;
+    const int64_t *slot;
+};
+
+/* The second time the library is done with this thread, and keeps nothing for it. */
+static void wait_late(void *user) {
+    static const int64_t value = 5;
+    struct late *late = user;
+    struct arena_context *timed = NULL;
+    void *nothing = NULL;
+    if (++late->calls == 1) {
+        (void)pthread_setspecific(late_key, late);
+        return;
+    }
+    if (arena_context_with_timeout(NULL, 5000000, &timed) != ARENA_OK) return;
+    late->status = arena_concurrent_alloc_context(late->arena, timed, NULL, &nothing);
+    arena_context_release(timed);
+    flag_set(&late->waits, 1);
+    late->slot = arena_concurrent_try_alloc(late->arena, &value);
+}
+
+static void end_with_a_late_wait(struct worker *self) {
+    struct late *late = self->user;
+    self->pointer = arena_concurrent_try_alloc(late->other, NULL);
+    self->status = pthread_setspecific(late_key, late);
+}
+
+static void destructors_wait_at_the_gate(void **state) {
+    (void)state;
+    assert_int_equal(pthread_key_create(&late_key, wait_late), 0);
+    BOTH_KINDS(flags) {
+        struct late late = {make(2, flags), make(2, flags), 0, 0, ARENA_OK, NULL};
+        hold(late.arena);
+        struct worker worker;
+        worker_start(&worker, end_with_a_late_wait, &late, 0);
+        AWAIT(flag_get(&late.waits));
+        arena_concurrent_release(late.arena);
+        worker_join(&worker);
+        assert_true(worker.pointer != NULL && worker.status == 0);
+        assert_int_equal(late.calls, 2);
+        assert_int_equal(late.status, ARENA_ETIMEDOUT);
+        assert_true(late.slot != NULL && *late.slot == 5);
+        assert_int_equal(arena_concurrent_used(late.arena), 1);
+        arena_concurrent_destroy(late.arena);
+        arena_concurrent_destroy(late.other);
+    }
+    assert_int_equal(pthread_key_delete(late_key), 0);
+}
+
 /* --- many arenas, long-lived threads ------------------------------------------------------------------------------ */
 
 struct relay {
@@ -1441,6 +1499,7 @@ int main(void) {
         cmocka_unit_test(reset_sees_no_slot_half_written),
         cmocka_unit_test(the_gate_excludes_and_orders),
         cmocka_unit_test(nobody_starves),
+        cmocka_unit_test(destructors_wait_at_the_gate),
         cmocka_unit_test(long_lived_threads_see_arenas_come_and_go),
         cmocka_unit_test(one_thread_uses_thousands_of_arenas),
         cmocka_unit_test(child_of_a_single_thread_may_use_it),

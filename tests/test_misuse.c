@@ -72,6 +72,7 @@ static void copy_of_a_scope_is_no_scope(void **state) {
     struct arena_pool_scope scope;
     assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
     struct arena_pool_scope copy = scope;
+    struct arena_pool_scope later_copy = scope;
     arena_pool_scope_leave(&scope);
     assert_panics(leave_it, &copy, "arena_pool_scope_leave");
     struct arena *first = NULL;
@@ -79,6 +80,11 @@ static void copy_of_a_scope_is_no_scope(void **state) {
     assert_int_equal(arena_pool_checkout(pool, &first), ARENA_OK);
     assert_int_equal(arena_pool_checkout(pool, &second), ARENA_OK);
     assert_ptr_not_equal(first, second);
+    assert_true(later_copy.arena == first || later_copy.arena == second);
+    arena_alloc(later_copy.arena, NULL);
+    struct arena *lent = later_copy.arena;
+    assert_panics(leave_it, &later_copy, "arena_pool_scope_leave"); /* though its arena is out, for another purpose */
+    assert_int_equal(arena_used(lent), 1);
     arena_pool_return(pool, first);
     arena_pool_return(pool, second);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
