@@ -1,7 +1,9 @@
 /* What no program reaches through the public functions in a test's time, but code inside the library could: the ends of
  * the arithmetic, the clock's conversion, lists and queues with more in them than a test has threads. */
 #include "api/context.h"
+#include "api/share.h"
 #include "base/arith.h"
+#include "base/poison.h"
 #include "core/slots.h"
 #include "core/type.h"
 #include "platform/panic.h"
@@ -11,11 +13,16 @@
 
 #include <arena/arena.h>
 
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <wchar.h>
 
 #include <cmocka.h>
 
@@ -43,6 +50,45 @@ static void arithmetic_holds_at_its_ends(void **state) {
     assert_true(arith_time_add(INT64_MAX, -1) == INT64_MAX - 1);
     assert_true(arith_time_add(INT64_MIN, 1) == INT64_MIN + 1);
     assert_true(arith_time_add(5, 0) == 5);
+}
+
+static char told[64];
+
+static void note(const char *message, void *user) {
+    (void)user;
+    (void)strncpy(told, message, sizeof told - 1);
+}
+
+static void say_what_no_text_holds(void *user) { panic("%ls: not to be had", (const wchar_t *)user); }
+
+/* What cannot be put into the message is left as it stands in the format. */
+static void messages_that_cannot_be_made(void **state) {
+    (void)state;
+    static wchar_t none[] = {WCHAR_MAX, 0};
+    arena_set_panic_handler(note, NULL);
+    assert_true(panics(say_what_no_text_holds, none));
+    arena_set_panic_handler(quiet, NULL);
+    assert_string_equal(told, "%ls: not to be had");
+}
+
+/* An error of the library itself ends the process. */
+static void locks_misused_end_the_process(void **state) {
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        pthread_mutexattr_t checked;
+        struct mutex mutex;
+        (void)pthread_mutexattr_init(&checked);
+        (void)pthread_mutexattr_settype(&checked, PTHREAD_MUTEX_ERRORCHECK);
+        (void)pthread_mutex_init(&mutex.handle, &checked);
+        mutex_lock(&mutex);
+        mutex_unlock(&mutex);
+        mutex_unlock(&mutex);
+        exit(0);
+    }
+    int status = -1;
+    assert_true(child > 0 && waitpid(child, &status, 0) == child);
+    assert_true(status != 0); /* aborted, or ThreadSanitizer found it first */
 }
 
 static void times_become_timespecs(void **state) {
@@ -78,6 +124,106 @@ static void arenas_that_no_address_space_holds(void **state) {
     assert_int_equal(arena == NULL, status != ARENA_OK);
     arena_destroy(arena);
 }
+
+/* slots_plan lets no such size through: what maps memory does not rely on it. */
+static void sizes_that_no_plan_has(void **state) {
+    (void)state;
+    static const struct arena_type byte = {"byte", 1, 1, NULL};
+    static const struct arena_type far = {"far", 1, (size_t)1 << 20, NULL};
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    struct slots_plan plan = {.stride = 1, .bytes = SIZE_MAX}; /* no whole pages */
+    assert_null(slots_create(&plan, &byte, SLOTS_OWNER_USER, sizeof(struct arena)));
+    plan.bytes = SIZE_MAX - page + 1; /* whole pages; with a checker one more */
+    assert_null(slots_create(&plan, &byte, SLOTS_OWNER_USER, sizeof(struct arena)));
+    assert_null(slots_create(&plan, &far, SLOTS_OWNER_USER, sizeof(struct arena)));
+    plan.bytes = 1;
+    const size_t header = SIZE_MAX - 8 - (poison_active() ? POISON_REDZONE_BYTES : 0);
+    assert_null(slots_create(&plan, &byte, SLOTS_OWNER_USER, header));
+}
+
+/* What share.h lends goes back in any order; what is free at the end of the used part is not a run. */
+static void lent_ranges_come_back_in_any_order(void **state) {
+    (void)state;
+    static const struct arena_type type = {"word", 8, 8, NULL};
+    const struct slots_plan plan = {.stride = 8, .bytes = 80};
+    struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena);
+    assert_non_null(arena);
+    slots_seal(arena);
+    char *from[3];
+    char *to[3];
+    struct run runs[4] = {{0}};
+    for (int i = 0; i < 3; i++) {
+        runs[i].next = &runs[i + 1];
+        assert_true(slots_lend(arena, 3, &from[i], &to[i]));
+    }
+    arena->runs = &runs[0];
+    assert_int_equal(slots_remaining(arena), 1);
+    slots_return(arena, from[1], from[1], &runs[1]); /* nothing */
+    assert_int_equal(slots_remaining(arena), 1);
+    slots_return(arena, from[0], to[0], &runs[0]);
+    slots_return(arena, from[1] + 8, to[1], &runs[1]);
+    assert_int_equal(slots_remaining(arena), 6);
+    assert_ptr_equal(arena->head.cursor, to[2]);
+    slots_return(arena, from[2], to[2], &runs[2]); /* and with it the run below */
+    assert_int_equal(slots_remaining(arena), 9);
+    assert_ptr_equal(arena->head.cursor, from[1] + 8);
+    slots_return(arena, from[1], from[1] + 8, &runs[1]); /* and the one below that */
+    assert_int_equal(slots_remaining(arena), 10);
+    assert_ptr_equal(arena->head.cursor, arena->base);
+    assert_int_equal(arena->gap_bytes, 0);
+    assert_false(slots_lend_run(arena, &runs[0], &from[0], &to[0]));
+    slots_destroy(arena);
+}
+
+/* --- damage, which debug builds find -------------------------------------------------------------------------------- */
+
+static void nothing(struct arena *arena) { (void)arena; }
+static void cursor_below(struct arena *arena) { arena->head.cursor = arena->base - arena->stride; }
+static void cursor_above(struct arena *arena) { arena->head.cursor = arena->end + arena->stride; }
+static void cursor_inside_a_slot(struct arena *arena) { arena->head.cursor++; }
+static void limit_elsewhere(struct arena *arena) { arena->head.limit = arena->head.cursor + arena->stride; }
+static void limit_at_cursor(struct arena *arena) { arena->head.limit = arena->head.cursor; }
+static void no_stride(struct arena *arena) { arena->stride = 0; }
+static void other_capacity(struct arena *arena) { arena->capacity++; }
+static void gaps_too_large(struct arena *arena) { arena->gap_bytes = (size_t)(arena->head.cursor - arena->base) + 1; }
+static void burst_below(struct arena *arena) { arena->burst_limit = arena->base; }
+static void burst_above(struct arena *arena) { arena->burst_limit = arena->end + 1; }
+static void burst_open(struct arena *arena) { arena->burst_limit = arena->head.limit = arena->head.cursor; }
+
+/* Does a process that damages an arena so find out at the next call? */
+static bool found(void (*damage)(struct arena *arena)) {
+    pid_t child = fork();
+    if (child == 0) {
+        struct arena *arena;
+        if (arena_create(ARENA_TYPE(int), 8, &arena) != ARENA_OK) exit(1);
+        (void)arena_alloc_slab(arena, 3);
+        damage(arena);
+        slots_settle(arena);
+        exit(0);
+    }
+    int status = -1;
+    assert_true(child > 0 && waitpid(child, &status, 0) == child);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) return true;
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return false;
+}
+
+static void damage_is_found(void **state) {
+    (void)state;
+    static void (*const sound[])(struct arena *arena) = {nothing, limit_at_cursor, burst_open};
+    static void (*const damages[])(struct arena *arena) = {
+        cursor_below,   cursor_above,   cursor_inside_a_slot, limit_elsewhere, no_stride,
+        other_capacity, gaps_too_large, burst_below,          burst_above,
+    };
+    for (size_t i = 0; i < sizeof sound / sizeof sound[0]; i++) assert_false(found(sound[i]));
+#ifdef NDEBUG
+    (void)damages;
+#else
+    for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) assert_true(found(damages[i]));
+#endif
+}
+
+/* --- misuse --------------------------------------------------------------------------------------------------------- */
 
 struct bad_burst {
     struct arena *arena;
@@ -209,17 +355,197 @@ static void waiters_leave_in_any_order(void **state) {
     cancel_finish(&node);
 }
 
-int main(void) {
+/* --- gate ----------------------------------------------------------------------------------------------------------- */
+
+enum { HAMMERS = 2, BLOWS = 200000, WAITS = 5000 };
+
+static struct gate hammered;
+static uint64_t inside; /* guarded by the gate */
+
+static void *hammer(void *user) {
+    uint64_t *entered = user;
+    for (int i = 0; i < BLOWS; i++) {
+        if (!gate_try_enter(&hammered)) continue;
+        inside++;
+        ++*entered;
+        gate_leave(&hammered);
+    }
+    return NULL;
+}
+
+/* The word changes all the time under those who wait. */
+static void a_gate_under_the_hammer(void **state) {
+    (void)state;
+    pthread_t threads[HAMMERS];
+    uint64_t entered[HAMMERS] = {0};
+    uint64_t sum = WAITS;
+    inside = 0;
+    assert_true(gate_init(&hammered, 1));
+    for (int i = 0; i < HAMMERS; i++) assert_int_equal(pthread_create(&threads[i], NULL, hammer, &entered[i]), 0);
+    for (int i = 0; i < WAITS; i++) {
+        assert_int_equal(gate_enter(&hammered, NULL), ARENA_OK);
+        inside++;
+        gate_leave(&hammered);
+    }
+    for (int i = 0; i < HAMMERS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        sum += entered[i];
+    }
+    assert_int_equal(inside, sum);
+    assert_true(gate_idle(&hammered));
+    gate_finish(&hammered);
+}
+
+/* --- concurrent arena --------------------------------------------------------------------------------------------- */
+
+/* A revocation begins just when the owner of a chunk has claimed a slot: the owner lets go of it. */
+static void a_claim_beside_a_revocation_is_given_up(void **state) {
+    (void)state;
+    static const struct arena_type type = {"word", 8, 8, NULL};
+    const struct slots_plan plan = {.stride = 8, .bytes = 8000};
+    struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena);
+    assert_non_null(arena);
+    slots_seal(arena);
+    struct shares shares = {0};
+    assert_true(shares_start(&shares, arena, false));
+    if (!shares_enabled(&shares)) { /* a memory checker is watching */
+        slots_destroy(arena);
+        skip();
+    }
+    static const uint64_t value[4] = {7}; /* the compiler does not know that one is read */
+    assert_non_null(shares_refill(&shares, value, 1, false));
+    assert_non_null(shares_take(&shares, value));
+    const struct share *mine = shares_mine(&shares);
+    assert_non_null(mine);
+    uint32_t epoch = atomic_u32_load(&shares.epoch, relaxed);
+    atomic_u32_store(&shares.epoch, epoch + 1, relaxed);
+    assert_null(shares_take(&shares, value));
+    assert_null(shares_take_any(&shares, NULL, 2, false));
+    assert_ptr_equal(atomic_ptr_load(&mine->claim, relaxed), atomic_ptr_load(&mine->commit, relaxed));
+    (void)shares_revoke(&shares);
+    assert_int_equal(shares_unused_bytes(&shares), 0);
+    assert_int_equal(slots_used(arena), 2);
+    struct share *left = shares_finish(&shares);
+    slots_destroy(arena);
+    shares_free(left);
+}
+
+/* A thread is between what it was lent and the count of that. */
+static void counts_that_lag_behind(void **state) {
+    (void)state;
+    struct arena_concurrent *arena;
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int64_t), 1000, &arena), ARENA_OK);
+    assert_non_null(arena_concurrent_try_alloc(arena, NULL));
+    assert_int_equal(arena_concurrent_used(arena), 1);
+    /* used_bytes follows the gate: see api/concurrent.c. */
+    struct atomic_u64 *used_bytes =
+        (struct atomic_u64 *)(void *)((char *)arena + sizeof(struct arena) + sizeof(struct gate));
+    const uint64_t before = atomic_u64_load(used_bytes, relaxed);
+    assert_true(before >= 8 && before <= 8000 && before % 8 == 0);
+    atomic_u64_store(used_bytes, 0, relaxed);
+    assert_int_equal(arena_concurrent_used(arena), 0);
+    atomic_u64_store(used_bytes, before, relaxed);
+    assert_int_equal(arena_concurrent_used(arena), 1);
+    arena_concurrent_destroy(arena);
+}
+
+/* Owners of a table's entries, as many as there can be. */
+static void indices_run_out(void **state) {
+    (void)state;
+    struct local_owner owner;
+    uint64_t count = 0;
+    while (locals_join(&owner, NULL)) count++;
+    assert_int_equal(count, UINT32_MAX / 2 / sizeof(struct local));
+    assert_true(locals_leave(&owner, NULL));
+    assert_true(locals_join(&owner, NULL));
+    assert_false(locals_join(&owner, NULL));
+    struct arena_pool *pool;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 1, &pool), ARENA_ENOMEM);
+    assert_null(pool);
+    const struct arena_pool_options limited = {sizeof limited, 1, NULL}; /* needs none */
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 1, &limited, &pool), ARENA_OK);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    assert_true(locals_leave(&owner, NULL));
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 1, &pool), ARENA_OK);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* --- context -------------------------------------------------------------------------------------------------------- */
+
+static void release(void *user) { arena_context_release(user); }
+
+static void references_end_at_neither_end(void **state) {
+    (void)state;
+    struct arena_context *context;
+    assert_int_equal(arena_context_with_cancel(NULL, &context), ARENA_OK);
+    /* The count follows the node: see api/context.c. */
+    struct atomic_u32 *references = (struct atomic_u32 *)(void *)(context_node(context) + 1);
+    assert_int_equal(atomic_u32_load(references, relaxed), 1);
+    (void)arena_context_retain(context);
+    assert_int_equal(atomic_u32_load(references, relaxed), 2);
+    arena_context_release(context);
+    /* As if retained 2^31 times: it stays for ever. */
+    const uint32_t stuck = (uint32_t)1 << 31;
+    atomic_u32_store(references, stuck - 1, relaxed);
+    for (int i = 0; i < 3; i++) (void)arena_context_retain(context);
+    assert_int_equal(atomic_u32_load(references, relaxed), stuck);
+    for (int i = 0; i < 3; i++) arena_context_release(context);
+    assert_int_equal(atomic_u32_load(references, relaxed), stuck);
+    atomic_u32_store(references, 0, relaxed); /* released, and its memory not yet something else */
+    assert_true(panics(release, context));
+    atomic_u32_store(references, 1, relaxed);
+    arena_context_release(context);
+}
+
+/* The hash of types is for speed: two of the same hash are told apart. */
+static void types_with_the_same_key_are_not_the_same(void **state) {
+    (void)state;
+    char names[2][9] = {"aaaaaaaa", "aaaaaaaa"};
+    const struct arena_type one = {names[0], 8, 2, NULL};
+    const struct arena_type other = {names[1], 8, 1, NULL};
+    int at = 0;
+    for (; at < 8; at++) { /* which letter adds 1 depends on the byte order */
+        names[1][at] = 'b';
+        if (type_key(&one) == type_key(&other)) break;
+        names[1][at] = 'a';
+    }
+    assert_true(at < 8);
+    struct arena *arena;
+    struct arena *found_arena;
+    struct arena_context *context;
+    assert_int_equal(arena_create(&one, 1, &arena), ARENA_OK);
+    assert_int_equal(arena_inject(NULL, arena, &context), ARENA_OK);
+    assert_int_equal(arena_extract(context, &other, &found_arena), ARENA_ENOARENA);
+    assert_int_equal(arena_extract(context, &one, &found_arena), ARENA_OK);
+    assert_ptr_equal(found_arena, arena);
+    arena_context_release(context);
+    arena_destroy(arena);
+}
+
+int main(int argument_count, char **arguments) {
+    (void)arguments;
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(arithmetic_holds_at_its_ends),
+        cmocka_unit_test(messages_that_cannot_be_made),
+        cmocka_unit_test(locks_misused_end_the_process),
         cmocka_unit_test(times_become_timespecs),
         cmocka_unit_test(arenas_that_no_address_space_holds),
+        cmocka_unit_test(sizes_that_no_plan_has),
+        cmocka_unit_test(lent_ranges_come_back_in_any_order),
+        cmocka_unit_test(damage_is_found),
         cmocka_unit_test(bursts_that_are_not_open),
         cmocka_unit_test(handles_that_are_null_or_others),
         cmocka_unit_test(mixed_values_of_sealed_arenas),
         cmocka_unit_test(node_numbers_run_out),
         cmocka_unit_test(waiters_leave_in_any_order),
+        cmocka_unit_test(a_gate_under_the_hammer),
+        cmocka_unit_test(a_claim_beside_a_revocation_is_given_up),
+        cmocka_unit_test(counts_that_lag_behind),
+        cmocka_unit_test(references_end_at_neither_end),
+        cmocka_unit_test(types_with_the_same_key_are_not_the_same),
     };
+    static const struct CMUnitTest long_tests[] = {cmocka_unit_test(indices_run_out)};
     arena_set_panic_handler(quiet, NULL);
+    if (argument_count > 1) return cmocka_run_group_tests_name("inside, long", long_tests, NULL, NULL);
     return cmocka_run_group_tests_name("inside", tests, NULL, NULL);
 }

@@ -1,0 +1,415 @@
+/* What the system answers seldom or never, and waits in which the other threads' steps come just where they are wanted.
+ *
+ * The static library is linked so that its calls go through the wrappers below.  An answer of the system that the
+ * library asks for once in a process is changed in a process of its own.  A thread that is to sleep calls `asleep` in
+ * its stead: what happens there happens while it waits.
+ */
+#include "api/share.h"
+#include "base/poison.h"
+#include "sync/gate.h"
+
+#include <arena/arena.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { GIVES_UP_S = 60 };
+
+/* --- the wrappers --------------------------------------------------------------------------------------------------- */
+
+long __real_sysconf(int name);
+long __wrap_sysconf(int name);
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+int __real_pthread_once(pthread_once_t *once, void (*routine)(void));
+int __wrap_pthread_once(pthread_once_t *once, void (*routine)(void));
+int __real_clock_gettime(clockid_t clock, struct timespec *time);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
+int __real_nanosleep(const struct timespec *duration, struct timespec *rest);
+int __wrap_nanosleep(const struct timespec *duration, struct timespec *rest);
+int __real_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
+int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
+
+static long processors; /* 0: what the system says */
+
+long __wrap_sysconf(int name) {
+    return name == _SC_NPROCESSORS_ONLN && processors != 0 ? processors : __real_sysconf(name);
+}
+
+static enum { MEMBARRIER_AS_IT_IS, MEMBARRIER_OTHER_KINDS, MEMBARRIER_SHORT_OF_MEMORY } membarrier;
+static int barriers;
+
+long __wrap_syscall(long number, ...) {
+    va_list arguments;
+    va_start(arguments, number);
+    long a = va_arg(arguments, long);
+    long b = va_arg(arguments, long);
+    long c = va_arg(arguments, long);
+    va_end(arguments);
+#ifdef SYS_membarrier
+    enum { QUERY = 0, GLOBAL = 1 << 0, PRIVATE_EXPEDITED = 1 << 3 };
+    if (number == SYS_membarrier && (int)a == QUERY && membarrier == MEMBARRIER_OTHER_KINDS) return GLOBAL;
+    if (number == SYS_membarrier && (int)a == PRIVATE_EXPEDITED && ++barriers == 1 &&
+        membarrier == MEMBARRIER_SHORT_OF_MEMORY) {
+        errno = ENOMEM;
+        return -1;
+    }
+#endif
+    return __real_syscall(number, (long)(int)a, (long)(int)b, (long)(int)c);
+}
+
+static bool no_once;
+
+int __wrap_pthread_once(pthread_once_t *once, void (*routine)(void)) {
+    return no_once ? EINVAL : __real_pthread_once(once, routine);
+}
+
+static bool no_clock;
+static atomic_long stopped_s; /* the clock stands still there, where that is not 0 */
+static _Thread_local void (*at_clock)(void); /* called at each look at the clock */
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time) {
+    if (at_clock != NULL) at_clock();
+    if (no_clock) return -1;
+    if (stopped_s == 0) return __real_clock_gettime(clock, time);
+    *time = (struct timespec){(time_t)stopped_s, 0};
+    return 0;
+}
+
+static _Thread_local void (*at_pause)(void); /* called once, at this thread's next pause */
+
+int __wrap_nanosleep(const struct timespec *duration, struct timespec *rest) {
+    void (*step)(void) = at_pause;
+    at_pause = NULL;
+    if (step != NULL) step();
+    return __real_nanosleep(duration, rest);
+}
+
+static _Thread_local void (*asleep)(void); /* once */
+
+int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex) {
+    void (*step)(void) = asleep;
+    if (step == NULL) return __real_pthread_cond_wait(condition, mutex);
+    asleep = NULL;
+    (void)pthread_mutex_unlock(mutex);
+    step();
+    (void)pthread_mutex_lock(mutex);
+    return 0;
+}
+
+/* --- what the system answers ---------------------------------------------------------------------------------------- */
+
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                      \
+            exit(1);                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+/* Its wait status. */
+static int in_a_process(void (*body)(void)) {
+    (void)fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)alarm(GIVES_UP_S);
+        body();
+        exit(0);
+    }
+    int status = -1;
+    assert_true(child > 0 && waitpid(child, &status, 0) == child);
+    return status;
+}
+static void succeeds(void (*body)(void)) { assert_int_equal(in_a_process(body), 0); }
+static void aborts(void (*body)(void)) {
+    int status = in_a_process(body);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+/* A gate of a machine with one processor: nobody spins, and a wait ends all the same. */
+static void wait_in_vain(void) {
+    CHECK(thread_processors() == 1);
+    struct gate gate;
+    struct cancel_node node;
+    CHECK(gate_init(&gate, 1) && cancel_start(&node, NULL, clock_now() + 1000000));
+    CHECK(gate_enter(&gate, NULL) == ARENA_OK);
+    CHECK(gate_enter(&gate, &node) == ARENA_ETIMEDOUT);
+    gate_leave(&gate);
+    CHECK(gate_idle(&gate));
+    cancel_finish(&node);
+    gate_finish(&gate);
+}
+
+static void one_processor(void **state) {
+    (void)state;
+    processors = 1;
+    succeeds(wait_in_vain);
+    processors = -1; /* it does not know: one */
+    succeeds(wait_in_vain);
+    processors = 0;
+}
+
+/* A thread that cannot be told of its end keeps nothing. */
+static void borrow_and_wait(void) {
+    struct arena_pool *pool;
+    struct arena *arena;
+    struct arena *again;
+    CHECK(arena_pool_create(ARENA_TYPE(int), 10, &pool) == ARENA_OK);
+    CHECK(arena_pool_checkout(pool, &arena) == ARENA_OK);
+    CHECK(arena_try_alloc(arena, &(int){1}) != NULL);
+    arena_pool_return(pool, arena);
+    CHECK(arena_pool_checkout(pool, &again) == ARENA_OK && again == arena && arena_used(again) == 0);
+    arena_pool_return(pool, again);
+    CHECK(arena_pool_destroy(pool) == ARENA_OK);
+    wait_in_vain();
+}
+
+static void look_at_the_clock(void) { (void)clock_now(); }
+static void look_for_the_barrier(void) { (void)barrier_available(); }
+
+/* POSIX does not let these fail as they are called here. */
+static void what_never_fails(void **state) {
+    (void)state;
+    no_clock = true;
+    aborts(look_at_the_clock);
+    no_clock = false;
+    no_once = true;
+    processors = 1;
+    succeeds(borrow_and_wait);
+    processors = 0;
+    if (in_a_process(look_for_the_barrier) != 0) aborts(look_for_the_barrier); /* where there is one to look for */
+    no_once = false;
+}
+
+static void fill_and_reset(void) {
+    struct arena_concurrent *arena;
+    CHECK(arena_concurrent_create(ARENA_TYPE(int), 100, &arena) == ARENA_OK);
+    for (int round = 0; round < 2; round++) {
+        const int *first = arena_concurrent_try_alloc(arena, &(int){7});
+        CHECK(first != NULL && *first == 7);
+        for (int i = 1; i < 100; i++) CHECK(arena_concurrent_try_alloc(arena, &i) != NULL);
+        CHECK(arena_concurrent_try_alloc(arena, NULL) == NULL && arena_concurrent_used(arena) == 100);
+        arena_concurrent_reset(arena);
+        CHECK(arena_concurrent_used(arena) == 0);
+        const int *zero = arena_concurrent_try_alloc_slab(arena, 2);
+        CHECK(zero != NULL && zero[0] == 0 && zero[1] == 0);
+        arena_concurrent_reset(arena);
+    }
+    arena_concurrent_destroy(arena);
+}
+
+static void without_a_barrier(void) {
+    CHECK(!barrier_available());
+    fill_and_reset();
+}
+
+static void fill_half(struct arena_concurrent *arena) {
+    for (int i = 0; i < 50; i++) CHECK(arena_concurrent_try_alloc(arena, &i) != NULL);
+}
+
+static void *fill_and_revoke(void *user) {
+    struct arena_concurrent *arena = user;
+    fill_half(arena);
+    barriers = 0;
+    arena_concurrent_reset(arena); /* ends the main thread's chunk */
+    CHECK(barriers == (barrier_available() && !poison_active() ? 2 : 0));
+    CHECK(arena_concurrent_used(arena) == 0);
+    return NULL;
+}
+
+static void with_a_barrier_that_fails(void) {
+    struct arena_concurrent *arena;
+    CHECK(arena_concurrent_create(ARENA_TYPE(int), 100000, &arena) == ARENA_OK);
+    fill_half(arena);
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, fill_and_revoke, arena) == 0 && pthread_join(thread, NULL) == 0);
+    fill_half(arena);
+    CHECK(arena_concurrent_used(arena) == 50);
+    arena_concurrent_destroy(arena);
+}
+
+static void other_membarriers(void **state) {
+    (void)state;
+    membarrier = MEMBARRIER_OTHER_KINDS;
+    succeeds(without_a_barrier);
+    membarrier = MEMBARRIER_SHORT_OF_MEMORY;
+    succeeds(with_a_barrier_that_fails);
+    membarrier = MEMBARRIER_AS_IT_IS;
+}
+
+/* --- waits whose steps are told -------------------------------------------------------------------------------------- */
+
+static struct gate gate;
+static pthread_t second;
+static int second_status;
+
+static void *be_second(void *user) {
+    (void)user;
+    second_status = gate_enter(&gate, NULL);
+    return NULL;
+}
+
+static void yield(void) { (void)nanosleep(&(struct timespec){0, 1000000}, NULL); }
+
+/* Another thread comes, and waits behind this one. */
+static void second_comes(void) {
+    CHECK(pthread_create(&second, NULL, be_second, NULL) == 0);
+    for (bool queued = false; !queued; yield()) {
+        mutex_lock(&gate.mutex);
+        queued = gate.first != NULL && gate.first->gate_next != NULL;
+        mutex_unlock(&gate.mutex);
+    }
+}
+
+static void second_leaves(void) {
+    CHECK(pthread_join(second, NULL) == 0 && second_status == ARENA_OK);
+    gate_leave(&gate);
+}
+
+static void begin(uint32_t permits) {
+    (void)alarm(GIVES_UP_S);
+    CHECK(gate_init(&gate, permits));
+    for (uint32_t i = 0; i < permits; i++) CHECK(gate_try_enter(&gate));
+    stopped_s = 1000; /* nobody has waited long */
+}
+
+static void finish(void) {
+    stopped_s = 0;
+    assert_true(gate_idle(&gate));
+    gate_finish(&gate);
+    (void)alarm(0);
+}
+
+/* It saw that somebody waits, and then the queue emptied. */
+static void leaving_finds_nobody(void **state) {
+    (void)state;
+    begin(1);
+    gate_leave_waking(&gate);
+    finish();
+}
+
+static void one_permit_comes(void) {
+    second_comes();
+    gate_leave(&gate);
+}
+
+/* Who was woken takes the one permit there is, and has none to pass on. */
+static void woken_with_one_permit(void **state) {
+    (void)state;
+    begin(1);
+    asleep = one_permit_comes;
+    assert_int_equal(gate_enter(&gate, NULL), ARENA_OK);
+    gate_leave(&gate);
+    second_leaves();
+    finish();
+}
+
+static void two_permits_come(void) {
+    second_comes();
+    gate_leave(&gate);
+    gate_leave_waking(&gate); /* as one that saw the word before the first: somebody is on the way */
+}
+
+/* Who was woken finds two permits: takes one, and wakes the next for the other. */
+static void woken_with_two_permits(void **state) {
+    (void)state;
+    begin(2);
+    asleep = two_permits_come;
+    assert_int_equal(gate_enter(&gate, NULL), ARENA_OK);
+    second_leaves();
+    gate_leave(&gate);
+    finish();
+}
+
+/* When this thread is in the queue and asks whether its time is over. */
+static void permit_comes_too_late(void) {
+    if (gate.first == NULL) return;
+    at_clock = NULL;
+    second_comes();
+    gate_leave(&gate);
+    stopped_s += 10; /* and now it is */
+}
+
+/* The deadline passes when the waiter has just been woken: it passes the wake-up on. */
+static void woken_at_the_deadline(void **state) {
+    (void)state;
+    begin(1);
+    struct cancel_node node;
+    assert_true(cancel_start(&node, NULL, (stopped_s + 5) * (int64_t)1000000000));
+    at_clock = permit_comes_too_late;
+    assert_int_equal(gate_enter(&gate, &node), ARENA_ETIMEDOUT);
+    assert_null(at_clock);
+    second_leaves();
+    cancel_finish(&node);
+    finish();
+}
+
+static struct shares shares;
+static struct share *caught;
+static char *claimed;
+
+/* A thread that gets no further than half an allocation. */
+static void *begin_an_allocation(void *user) {
+    (void)user;
+    char *slot;
+    CHECK(shares_refill(&shares, NULL, 1, false) != NULL);
+    caught = shares_mine(&shares);
+    CHECK(caught != NULL && share_claim(&shares, caught, 8, &slot, &claimed));
+    return NULL;
+}
+
+static void finish_the_allocation(void) { share_commit(caught, claimed); }
+
+/* Who revokes waits for an allocation that takes long, and the slot counts. */
+static void a_revocation_waits_for_the_slot(void **state) {
+    (void)state;
+    static const struct arena_type type = {"word", 8, 8, NULL};
+    const struct slots_plan plan = {.stride = 8, .bytes = 8000};
+    struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena);
+    assert_non_null(arena);
+    slots_seal(arena);
+    assert_true(shares_start(&shares, arena, false));
+    if (!shares_enabled(&shares)) { /* a memory checker is watching */
+        slots_destroy(arena);
+        skip();
+    }
+    pthread_t thread;
+    assert_true(pthread_create(&thread, NULL, begin_an_allocation, NULL) == 0 && pthread_join(thread, NULL) == 0);
+    at_pause = finish_the_allocation;
+    (void)alarm(GIVES_UP_S);
+    assert_true(shares_revoke(&shares));
+    (void)alarm(0);
+    assert_null(at_pause);
+    assert_int_equal(slots_used(arena), 2);
+    assert_int_equal(shares_unused_bytes(&shares), 0);
+    struct share *left = shares_finish(&shares);
+    slots_destroy(arena);
+    shares_free(left);
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_processor),
+        cmocka_unit_test(what_never_fails),
+        cmocka_unit_test(other_membarriers),
+        cmocka_unit_test(leaving_finds_nobody),
+        cmocka_unit_test(woken_with_one_permit),
+        cmocka_unit_test(woken_with_two_permits),
+        cmocka_unit_test(woken_at_the_deadline),
+        cmocka_unit_test(a_revocation_waits_for_the_slot),
+    };
+    return cmocka_run_group_tests_name("system", tests, NULL, NULL);
+}

@@ -1,0 +1,81 @@
+/* A program that has ThreadSanitizer's functions, and the library is not built with it: every hand-over is told, and no
+ * thread allocates without the gate.  Of AddressSanitizer's it has one alone, which is as good as none. */
+#include "base/poison.h"
+#include "base/race.h"
+
+#include <arena/arena.h>
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+void __asan_poison_memory_region(const volatile void *start, size_t size_bytes);
+
+static atomic_int acquires;
+static atomic_int releases;
+static atomic_int poisons;
+
+void __tsan_acquire(void *object) {
+    (void)object;
+    acquires++;
+}
+void __tsan_release(void *object) {
+    (void)object;
+    releases++;
+}
+void __asan_poison_memory_region(const volatile void *start, size_t size_bytes) {
+    (void)start;
+    (void)size_bytes;
+    poisons++;
+}
+
+enum { EACH = 100 };
+
+static void *allocate(void *arena) {
+    for (int i = 0; i < EACH; i++) {
+        int releases_before = releases;
+        int acquires_before = acquires;
+        if (arena_concurrent_try_alloc(arena, &i) == NULL) return arena;
+        if (releases == releases_before || acquires == acquires_before) return arena;
+    }
+    return NULL;
+}
+
+static void every_allocation_is_told(void **state) {
+    (void)state;
+    assert_true(race_watched());
+    struct arena_concurrent *arena;
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 3 * EACH, &arena), ARENA_OK);
+    pthread_t thread;
+    void *failed;
+    assert_int_equal(pthread_create(&thread, NULL, allocate, arena), 0);
+    assert_null(allocate(arena));
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+    assert_int_equal(arena_concurrent_used(arena), 2 * EACH);
+    arena_concurrent_destroy(arena);
+}
+
+static void half_a_checker_is_none(void **state) {
+    (void)state;
+    const int before = poisons;
+    struct arena *arena;
+    assert_int_equal(arena_create(ARENA_TYPE(int), 10, &arena), ARENA_OK);
+    for (int i = 0; i < 10; i++) assert_non_null(arena_try_alloc(arena, &i));
+    assert_null(arena_try_alloc(arena, NULL));
+    arena_reset(arena);
+    arena_destroy(arena);
+    if (!poison_active()) assert_int_equal(poisons, before); /* else Valgrind is watching */
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_allocation_is_told),
+        cmocka_unit_test(half_a_checker_is_none),
+    };
+    return cmocka_run_group_tests_name("watched", tests, NULL, NULL);
+}
