@@ -50,8 +50,10 @@ struct arena_request;
  * suspended (MHD_suspend_connection; not with a thread per connection): retain the request, let any thread answer it,
  * then MHD_resume_connection, then release.
  *
- * For an upgrade, retain the request before the response is queued, and release it when the session ends.  With a
- * thread per connection libmicrohttpd reports completion, which ends the context, when the session begins. */
+ * For an upgrade, pass the request to MHD_create_response_for_upgrade, retain it in the upgrade handler, and release it
+ * when the session ends.  Not sooner: for a client that leaves before it has its answer, libmicrohttpd calls no upgrade
+ * handler, and nothing would release the request.  With a thread per connection libmicrohttpd reports completion, which
+ * ends the context, when the session begins. */
 typedef enum MHD_Result arena_mhd_handler(struct arena_request *request, void *user);
 
 /* Begins with its own size; fields that are 0 are the defaults.  What is not understood is ARENA_EINVAL. */

@@ -239,7 +239,7 @@ static void begin_session(void *user, struct MHD_Connection *connection, void *r
     (void)req_cls;
     (void)extra;
     (void)extra_size;
-    session.request = user;
+    session.request = arena_request_retain(user);
     session.handle = handle;
     session.socket = socket;
     flag_set(&session.begun, 1);
@@ -248,7 +248,7 @@ static void begin_session(void *user, struct MHD_Connection *connection, void *r
 static enum MHD_Result upgrade(struct arena_request *request, void *user) {
     (void)user;
     session.text = server_text(request, "from the arena of the session");
-    struct MHD_Response *response = MHD_create_response_for_upgrade(begin_session, arena_request_retain(request));
+    struct MHD_Response *response = MHD_create_response_for_upgrade(begin_session, request);
     if (response == NULL) return MHD_NO;
     enum MHD_Result result = MHD_NO;
     if (MHD_add_response_header(response, "Upgrade", "test") == MHD_YES) {
@@ -327,6 +327,31 @@ static void a_session_that_the_client_leaves_is_closed_by_the_application(void *
     assert_int_equal(server.completed, 1);
 }
 
+static int client_is_gone; /* atomic, as is the next */
+static int handler_waits;
+
+static enum MHD_Result upgrade_for_nobody(struct arena_request *request, void *user) {
+    flag_set(&handler_waits, 1);
+    (void)flag_wait(&client_is_gone, 1);
+    return upgrade(request, user);
+}
+
+/* libmicrohttpd calls no upgrade handler then: a request retained before would stay for ever. */
+static void a_client_that_leaves_before_its_session_begins_leaves_nothing(void **state) {
+    memset(&session, 0, sizeof session);
+    flag_set(&client_is_gone, 0);
+    flag_set(&handler_waits, 0);
+    server_start(&server, SERVER_MODE(state), upgrade_for_nobody, NULL);
+    client_connect(&client, server.port);
+    client_send(&client, "GET /up HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\n");
+    AWAIT(flag_get(&handler_waits) == 1);
+    client_abort(&client);
+    flag_set(&client_is_gone, 1);
+    server_expect_journal(&server, "HhCRc");
+    assert_int_equal(flag_get(&session.begun), 0);
+    server_stop(&server);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SERVER_TEST_SUSPENDING(a_suspended_request_is_answered_by_a_worker),
@@ -339,6 +364,7 @@ int main(void) {
         SERVER_TEST(an_upgraded_session_keeps_its_arena_until_released),
         SERVER_TEST(a_session_that_is_closed_keeps_its_arena_until_released),
         SERVER_TEST(a_session_that_the_client_leaves_is_closed_by_the_application),
+        SERVER_TEST(a_client_that_leaves_before_its_session_begins_leaves_nothing),
     };
     return support_run("mhd exchanges", tests);
 }
