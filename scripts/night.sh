@@ -83,6 +83,7 @@ quote() {
         /^(Ok|Expected Fail): /{ ok += $NF } /^(Fail|Unexpected Pass|Timeout): /{ bad += $NF }
         / exhaustive/{ whole++ } / cut off/{ cut++ } / bounded/{ bounded++ }
         END { printf "%d programs passed, %d failed; %d scenarios to the end, %d bounded, %d cut off", ok, bad, whole, bounded, cut }' "$log" ;;
+    fail) awk '/places$/{ sub(/.*\] */, ""); places = places (places == "" ? "" : " and ") $0 } END { print places }' "$log" ;;
     fuzz) awk '/Done [0-9]+ runs/{ for (i = 1; i < NF; i++) if ($i == "Done") runs += $(i + 1); done++ } /FAILED/{ failed++ }
         END { printf "%d runs in %d fuzzers, %d failed", runs, done, failed }' "$log" ;;
     prove) awk '/goals proved/{ goals = goals $0 ", " } / holds \(/{ holds++ } / fails \(/{ fails++ }
