@@ -12,6 +12,7 @@
 #include <string.h>
 
 ARENA_DEFINE(long_arena, int64_t)
+ARENA_DEFINE(byte_arena, unsigned char)
 
 static void must(int condition, const char *what) {
     if (condition) return;
@@ -288,6 +289,16 @@ static void use_typed(void) {
     long_arena_destroy(arena);
 }
 
+static void use_bytes(void) {
+    struct byte_arena *arena = byte_arena_create(100);
+    struct byte_arena_burst burst = byte_arena_burst_begin(arena);
+    for (int i = 0; i < 10; i++) fill(byte_arena_burst_put(&burst, 1), 1);
+    byte_arena_burst_end(arena, &burst);
+    for (int i = 0; i < 10; i++) fill(byte_arena_alloc(arena, 1), 1);
+    fill(byte_arena_alloc_slab(arena, 80).data, 80);
+    byte_arena_destroy(arena);
+}
+
 static void use_concurrent(uint32_t flags) {
     struct arena_concurrent *arena = make_concurrent(flags);
     for (int round = 0; round < 3; round++) {
@@ -343,6 +354,7 @@ static void use_memory_of_destroyed_arenas(void) {
 static void use_everything(void) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) use_single(clear);
     use_typed();
+    use_bytes();
     use_concurrent(0);
     use_concurrent(ARENA_GATE_ONLY);
     use_pool();

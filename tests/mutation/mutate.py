@@ -1,86 +1,130 @@
-"""Changes one small thing at a time in the layers core, sync and api, and sees whether a test notices.
+"""Changes one small thing at a time in the layers core, sync and api, or others, and sees whether a test notices.
 
-usage: mutate.py [--sample N] [--seed N] [--file PART] [--report FILE] [ROOT]
+mutate.py [--sample N] [--seed N] [--layers NAME,...] [--file PART] [--jobs N] [--report FILE] [--again REPORT] [--quick]
+          [ROOT]
+packages: those of the tests, clang-19, libclang-rt-19-dev
 
-A mutant flips an operator, weakens a memory order, turns a constant, or deletes a statement.  It is caught when it does
-not pass the tests of its file (the quick ones first), hangs, or is refused by the compiler's warnings of a debug build.
-A mutant that is equivalent, because no program can tell it from the original, stands in equivalent.txt with the reason:
+A mutant flips an operator, negates a condition, weakens a memory order, turns a constant, or deletes a statement.  It is
+caught when one of the tests of its file fails or hangs.  The report says which, and whether it is one of the quick ones.
+A mutant that no program can tell from the original stands in equivalent.txt with the reason:
 
-    FILE | LINE BEFORE | LINE AFTER | REASON
+    FILE ~ LINE BEFORE ~ LINE AFTER ~ REASON
 
-Without --sample all mutants are run: a night's work.
+Without --sample all mutants are run: a night's work.  --again runs those that survived in an earlier report; --quick
+leaves the slow tests out.  The exit status is 0 when at least 95 % are caught in each layer.
 """
 
 import argparse
+import collections
 import os
 import random
 import re
 import sys
+import threading
 import time
 
 from tree import Failed, Tree
 
-# By how much each is worth first.
-SINGLE = ["fuzz arena", "unit arena", "unit burst", "unit any", "unit typed", "fuzz arena, poisoned", "fuzz concurrent",
-          "fuzz pool", "unit pool", "unit concurrent", "unit type", "fail"]
-GATE = ["model gate", "model cancel", "fuzz pool", "unit concurrent", "unit pool", "unit context", "model concurrent", "fail"]
-SHARED = ["fuzz concurrent", "fuzz pool", "model share", "model concurrent", "model pool", "unit concurrent", "unit pool",
-          "unit scope", "fuzz concurrent, poisoned", "fail"]
-TESTS_OF = {
-    "src/core/": SINGLE,
-    "src/core/any": ["fuzz arena", "unit any", "fail", "fuzz arena, poisoned"],
-    "src/sync/gate": GATE,
-    "src/sync/waiter": GATE,
-    "src/sync/cancel": ["model cancel", "fuzz context", "unit context", "model gate", "unit concurrent", "fail"],
-    "src/sync/stack": ["model stack", "fuzz pool", "model pool", "unit pool", "fail"],
-    "src/api/": SHARED,
-    "src/api/context": ["fuzz context", "unit context", "model cancel", "fail"],
-    "src/api/pool": ["fuzz pool", "model pool", "unit pool", "unit scope", "unit ways_out", "fail",
-                     "fuzz pool, poisoned"],
-    "src/api/locals": ["fuzz pool", "model pool", "unit pool", "model share", "unit scope", "unit ways_out", "fail"],
+# The tests of each part, those first that notice most in the least time: the quick ones, which `./dev test` runs; then the
+# slow ones, which are asked where no quick one noticed.
+UNITS = ["arena", "burst", "any", "typed", "type", "head", "scope", "status", "misuse", "inside", "details"]
+CORPORA = ["corpus of arena, guarded", "corpus of pool, guarded", "corpus of concurrent, guarded", "corpus of context, guarded"]
+PATHS = ["steady state", "instructions"]
+CORE = [*UNITS, "corpus of arena, guarded", "corpus of arena", "model share", "model pool", "corpus of pool, guarded",
+        "corpus of concurrent, guarded", "pool", *PATHS, "poisoning", "concurrent"]
+SYNC = ["inside", "details", "model gate", "model stack", "model cancel", "scope", "misuse", "status", "corpus of context, guarded", "model pool",
+        "model concurrent", "corpus of pool, guarded", "corpus of concurrent, guarded", "pool", "context", *PATHS, "concurrent",
+        "hand-over"]
+API = ["misuse", "status", "scope", "inside", "details", "model share", "model pool", "corpus of pool, guarded", "corpus of concurrent, guarded",
+       "pool in C++", "model concurrent", "pool", "context", *PATHS, "concurrent", "hand-over", "poisoning"]
+MHD = [f"mhd {name}" for name in ("body", "exchange", "refusal", "registry", "request", "memory", "lifecycle", "stress")]
+POISONED = ["address: corpus of arena", "address: corpus of pool", "address: corpus of concurrent", "address: burst",
+            "address: any"]
+QUICK = {
+    "src/base/": ["inside", *CORE],
+    "src/platform/": ["inside", "scope", "misuse", "status", "details", "context", *CORE],
+    "src/mhd/": MHD,
+    "src/core/": CORE,
+    "src/core/any": ["any", "misuse", "inside", "corpus of arena, guarded", "status", "concurrent", "poisoning"],
+    "src/core/burst": ["burst", "typed", "misuse", "corpus of arena, guarded", "corpus of arena", "inside", *PATHS, "poisoning"],
+    "src/sync/": SYNC,
+    "src/sync/cancel": ["model cancel", "corpus of context, guarded", "inside", "context", *SYNC],
+    "src/sync/stack": ["model stack", "inside", "model pool", "corpus of pool, guarded", "pool", *PATHS],
+    "src/api/": API,
+    "src/api/context": ["corpus of context, guarded", "inside", "context", "misuse", "status", "model cancel", "hand-over"],
+    "src/api/pool": ["corpus of pool, guarded", "misuse", "status", "scope", "model pool", *API],
+    "src/api/locals": ["model pool", "model share", "corpus of pool, guarded", "scope", *API],
+}
+SLOW = {
+    "src/base/": ["fail", *POISONED],
+    "src/platform/": ["fail", "thread: pool", "thread: concurrent"],
+    "src/mhd/": [f"address: {test}" for test in MHD],
+    "src/core/": ["fail", *POISONED, "thread: pool"],
+    "src/sync/": ["fail", "thread: pool", "thread: concurrent", "saturation"],
+    "src/api/": ["fail", "thread: pool", "thread: concurrent", "saturation", *POISONED],
 }
 
 SWAPS = [
-    (r"==", ["!="]), (r"!=", ["=="]),
-    (r"(?<![<>-])<(?![<=])", ["<="]), (r"<=", ["<"]), (r"(?<![->])>(?![>=])", [">="]), (r">=", [">"]),
-    (r"&&", ["||"]), (r"\|\|", ["&&"]),
-    (r"(?<=[\w)\]] )\+(?= [\w(])", ["-"]), (r"(?<=[\w)\]] )-(?= [\w(])", ["+"]),
-    (r"\+\+", ["--"]), (r"--", ["++"]), (r"\+=", ["-="]), (r"-=", ["+="]),
-    (r"\btrue\b", ["false"]), (r"\bfalse\b", ["true"]),
-    (r"\b(?:acquire|release|acq_rel)(?=\))", ["relaxed"]),
+    (r"==", "!="), (r"!=", "=="),
+    (r"(?<![<>-])<(?![<=])", "<="), (r"<=", "<"), (r"(?<![->])>(?![>=])", ">="), (r">=", ">"),
+    (r"&&", "||"), (r"\|\|", "&&"),
+    (r"(?<=[\w)\]] )\+(?= [\w(])", "-"), (r"(?<=[\w)\]] )-(?= [\w(])", "+"),
+    (r"\+\+", "--"), (r"--", "++"), (r"\+=", "-="), (r"-=", "+="),
+    (r"(?<![\w)] )~", ""), (r"!(?=[\w(])", ""),
+    (r"\btrue\b", "false"), (r"\bfalse\b", "true"),
+    (r"\b0\b", "1"), (r"\b1\b", "0"), (r"\b1\b", "2"),
+    (r"\b(?:acquire|release|acq_rel)(?=\))", "relaxed"),
 ]
+CONDITION = re.compile(r"\b(if|while) \(")
 STATEMENT = re.compile(r"^\s+(?!return\b|break\b|continue\b|goto\b|else\b|struct \w+ |const |static |size_t |bool |char |int |"
                        r"uint\d+_t |int64_t |void |unsigned |enum )[\w*(].*;\s*$")
 
 
 def code_lines(text):
-    """(number, line) of the lines that hold code: neither comment nor preprocessor."""
-    inside = False
+    """(number, line) of the lines that hold code: neither comment nor preprocessor, nor checks of debug builds."""
+    inside = debug = False
     for number, line in enumerate(text.splitlines()):
         stripped = line.strip()
+        if stripped == "#ifndef NDEBUG":
+            debug = True
+        elif stripped.startswith(("#else", "#endif")):
+            debug = False
         if inside:
             inside = "*/" not in stripped
             continue
         if stripped.startswith("/*"):
             inside = "*/" not in stripped
             continue
-        if not stripped or stripped.startswith(("#", "//")):
+        if debug or not stripped or stripped.startswith(("#", "//", "_Static_assert")):
             continue
         yield number, line
 
 
-def mutants_of(name, text):
+def condition_end(code, start):
+    """Where the parenthesis closes that was opened just before `start`; None: on another line."""
+    depth = 1
+    for at in range(start, len(code)):
+        depth += {"(": 1, ")": -1}.get(code[at], 0)
+        if depth == 0:
+            return at
+    return None
+
+
+def mutants_of(text):
     """(line number, line before, line after)"""
     lines = text.splitlines()
     for number, line in code_lines(text):
         code = line.split("/*")[0]
         strings = [match.span() for match in re.finditer(r'"(?:[^"\\]|\\.)*"', code)]
-        for pattern, replacements in SWAPS:
+        for pattern, replacement in SWAPS:
             for match in re.finditer(pattern, code):
-                if any(start <= match.start() < end for start, end in strings):
-                    continue
-                for replacement in replacements:
+                if not any(start <= match.start() < end for start, end in strings):
                     yield number, line, line[:match.start()] + replacement + line[match.end():]
+        for match in CONDITION.finditer(code):
+            end = condition_end(code, match.end())
+            # Others have an operator that is flipped.
+            if end is not None and not re.search(r"[<>=!]|&&|\|\|", code[match.end():end].replace("->", ".")):
+                yield number, line, line[:match.end()] + "!(" + line[match.end():end] + ")" + line[end:]
         previous = lines[number - 1].rstrip() if number else ""
         if STATEMENT.match(code.rstrip()) and previous.endswith(("{", ";", "}", "*/")):
             indent = line[:len(line) - len(line.lstrip())]
@@ -88,8 +132,10 @@ def mutants_of(name, text):
 
 
 def tests_of(name):
-    best = max((part for part in TESTS_OF if name.startswith(part)), key=len)
-    return TESTS_OF[best]
+    def best(table):
+        return table[max((part for part in table if name.startswith(part)), key=len)]
+
+    return list(dict.fromkeys(best(QUICK))), list(dict.fromkeys(best(SLOW)))
 
 
 def read_equivalent(path):
@@ -97,65 +143,137 @@ def read_equivalent(path):
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             if line.strip() and not line.startswith("#"):
-                name, before, after, reason = (part.strip() for part in line.split(" | ", 3))
-                found[name, before, after] = reason
+                name, before, after, _ = (part.strip() for part in line.split(" ~ ", 3))
+                found[name, before, after] = 0
     return found
+
+
+class Verdicts:
+    """Counts by layer, and the lines of the report."""
+
+    def __init__(self, out):
+        self.out = out
+        self.lock = threading.Lock()
+        self.counts = {}
+
+    def add(self, mutant, verdict, detail):
+        name, number, before, after = mutant
+        with self.lock:
+            for layer in (name.split("/")[1], "all"):
+                self.counts.setdefault(layer, collections.Counter())[verdict] += 1
+            print(f"{verdict}: {name}:{number + 1}: {before.strip()}  ->  {after.strip()}\n    {detail}", file=self.out, flush=True)
+
+    def share(self, layer):
+        counts = self.counts[layer]
+        caught = counts["quick"] + counts["slow"]
+        tried = caught + counts["SURVIVED"]
+        percent = 100 * caught / tried if tried else 100
+        quick = 100 * counts["quick"] / tried if tried else 100
+        return percent, (f"{layer}: {tried} tried, {caught} caught ({percent:.1f} %), {counts['quick']} of them by the quick tests "
+                         f"({quick:.1f} %), {counts['SURVIVED']} survived; {counts['refused']} more do not compile")
+
+
+def try_mutant(tree, limits, stages, mutant):
+    """The verdict, and what shows it."""
+    name, number, _, after = mutant
+    lines = tree.read(name).splitlines()
+    lines[number] = after
+    tree.write(name, "\n".join(lines) + "\n")
+    try:
+        for tests, verdict in zip(tests_of(name)[:stages], ("quick", "slow")):
+            for test in tests:
+                found = tree.run(test, limits[test])
+                if found is not None:
+                    return verdict, f"{test}: {found}"
+    except Failed as failure:
+        lines = [line for line in str(failure).splitlines() if "error" in line]
+        return "refused", lines[0][:160] if lines else "does not link"
+    finally:
+        tree.restore(name)
+    return "SURVIVED", "no test notices"
+
+
+def read_mutants(tree, layers, part):
+    for layer in layers:
+        for folder, _, files in sorted(os.walk(os.path.join(tree.original, "src", layer))):
+            for file in sorted(files):
+                name = os.path.relpath(os.path.join(folder, file), tree.original)
+                if file.endswith((".c", ".h")) and part in name:
+                    for mutant in mutants_of(tree.read(name)):
+                        yield (name, *mutant)
 
 
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--sample", type=int)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--layers", default="core,sync,api")
     parser.add_argument("--file", default="")
+    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--report")
+    parser.add_argument("--again")
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("root", nargs="?", default=os.path.join(here, "../.."))
     options = parser.parse_args()
-    tree = Tree(os.path.abspath(options.root))
-    equivalent = read_equivalent(os.path.join(here, "equivalent.txt"))
-
-    mutants = []
-    for layer in ("core", "sync", "api"):
-        folder = os.path.join(tree.original, "src", layer)
-        for file in sorted(os.listdir(folder)):
-            name = f"src/{layer}/{file}"
-            if file.endswith((".c", ".h")) and options.file in name:
-                mutants += [(name, *mutant) for mutant in mutants_of(name, tree.read(name))]
-    excused = [mutant for mutant in mutants if (mutant[0], mutant[2].strip(), mutant[3].strip()) in equivalent]
-    mutants = [mutant for mutant in mutants if mutant not in excused]
-    total = len(mutants)
-    if options.sample is not None and options.sample < total:
-        mutants = random.Random(options.seed).sample(mutants, options.sample)
-
-    out = open(options.report, "w", encoding="utf-8") if options.report else sys.stdout
-    caught = survived = refused = 0
+    stages = 1 if options.quick else 2
     started = time.monotonic()
-    for name, number, before, after in mutants:
-        lines = tree.read(name).splitlines()
-        lines[number] = after
-        tree.write(name, "\n".join(lines) + "\n")
-        verdict = None
-        try:
-            for test in tests_of(name):
-                found = tree.run(test, 120)
-                if found is not None:
-                    verdict = f"caught by {test}: {found}"
-                    break
-        except Failed:
-            verdict = "refused by the compiler"
-        tree.restore(name)
-        refused += verdict == "refused by the compiler"
-        if verdict is None:
-            survived += 1
-            verdict = "SURVIVED"
-        elif not verdict.startswith("refused"):
-            caught += 1
-        print(f"{name}:{number + 1}: {before.strip()}  ->  {after.strip()}\n    {verdict}", file=out, flush=True)
-    tried = caught + survived
-    share = 100 * caught / tried if tried else 0
-    print(f"{total} mutants, {len(excused)} more are equivalent; {len(mutants)} tried: {refused} do not compile, "
-          f"{caught} caught, {survived} survived: {share:.1f} % of {tried}; {time.monotonic() - started:.0f} s", file=out)
-    return 0 if share >= 95 else 1
+    trees = [Tree(os.path.abspath(options.root), jobs=1) for _ in range(options.jobs)]
+
+    mutants = list(read_mutants(trees[0], options.layers.split(","), options.file))
+    equivalent = read_equivalent(os.path.join(here, "equivalent.txt"))
+    total = len(mutants)
+    wanted = []
+    for mutant in mutants:
+        key = (mutant[0], mutant[2].strip(), mutant[3].strip())
+        if key in equivalent:
+            equivalent[key] += 1
+        else:
+            wanted.append(mutant)
+    stale = [key for key, count in equivalent.items() if count == 0 and options.file in key[0]]
+    excused = total - len(wanted)
+    if options.again:
+        with open(options.again, encoding="utf-8") as file:
+            survivors = set(re.findall(r"^SURVIVED: (.*?):\d+: (.*)$", file.read(), re.MULTILINE))
+        wanted = [m for m in wanted if (m[0], f"{m[2].strip()}  ->  {m[3].strip()}") in survivors]
+    if options.sample is not None and options.sample < len(wanted):
+        wanted = random.Random(options.seed).sample(wanted, options.sample)
+
+    # What a test takes, with room for a busy machine; who takes longer hangs.
+    files = {mutant[0] for mutant in wanted}
+    names = {test for name in files for tests in tests_of(name)[:stages] for test in tests}
+    limits = {test: 10 + 5 * trees[0].measure(test) if trees[0].is_quick(test) else 600 for test in sorted(names)}
+    out = open(options.report, "w", encoding="utf-8") if options.report else sys.stdout
+    verdicts = Verdicts(out)
+    queue = collections.deque(wanted)
+
+    def work(tree):
+        while True:
+            try:
+                mutant = queue.popleft()
+            except IndexError:
+                return
+            verdicts.add(mutant, *try_mutant(tree, limits, stages, mutant))
+
+    threads = [threading.Thread(target=work, args=(tree,)) for tree in trees]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for tree in trees:
+        tree.remove()
+
+    enough = True
+    print(f"{total} mutants, {excused} of them equivalent; {len(wanted)} run"
+          + (f", drawn with seed {options.seed}" if options.sample is not None else "")
+          + f"; {time.monotonic() - started:.0f} s", file=out)
+    for layer in verdicts.counts:
+        percent, line = verdicts.share(layer)
+        enough = enough and percent >= 95
+        print(line, file=out)
+    for key in stale:
+        print("equivalent.txt has what is no mutant (any more): " + " ~ ".join(key), file=out)
+    return 0 if enough and not stale else 1
 
 
 sys.exit(main())

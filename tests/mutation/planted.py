@@ -12,15 +12,21 @@ import sys
 
 from tree import Failed, Tree
 
+PROOF = "proof of the arithmetic"
 PLANTS = [
     ("off by one: a slab may be one slot too long", "src/base/arith.h",
-     "return count <= room / stride;", "return count <= room / stride + 1;", ["proof", "fuzz arena"]),
+     "return count <= room / stride;", "return count <= room / stride + 1;", [PROOF, "corpus of arena, guarded"]),
     ("off by one: rounding up takes a whole step", "src/base/arith.h",
-     "return rest == 0 ? 0 : align - rest;", "return align - rest;", ["proof"]),
+     "return rest == 0 ? 0 : align - rest;", "return align - rest;", [PROOF]),
     ("overflow: a sum is not checked", "src/base/arith.h",
-     "if (a > SIZE_MAX - b) return false;", "", ["proof"]),
+     "if (a > SIZE_MAX - b) return false;", "", [PROOF, "inside"]),
     ("overflow: a product is not checked", "src/base/arith.h",
-     "if (b != 0 && a > SIZE_MAX / b) return false;", "", ["proof", "fuzz arena"]),
+     "if (b != 0 && a > SIZE_MAX / b) return false;", "", [PROOF, "corpus of arena, guarded"]),
+    ("overflow: size times count of a slab", "src/core/slots.h",
+     "    if (UNLIKELY(count > arena->capacity)) return NULL; /* so the product cannot overflow */\n", "",
+     ["arena", "corpus of arena, guarded"]),
+    ("saturation: a deadline wraps", "src/base/arith.h",
+     "if (duration_ns > 0 && time_ns > INT64_MAX - duration_ns) return INT64_MAX;", "", [PROOF, "inside", "context"]),
     ("missing acquire: a permit is taken relaxed", "src/sync/gate.h",
      "atomic_u32_cas(&gate->word, &word, word - GATE_PERMIT, acquire)",
      "atomic_u32_cas(&gate->word, &word, word - GATE_PERMIT, relaxed)", ["model gate"]),
@@ -40,19 +46,46 @@ PLANTS = [
     ("lost wake-up: a woken waiter leaves its mark behind", "src/sync/gate.c",
      "        (void)atomic_u32_and(&gate->word, ~GATE_WOKEN, relaxed);\n        next = wake_next(gate);\n",
      "        next = wake_next(gate);\n", ["model gate"]),
+    ("lost wake-up: who joins the queue does not look again", "src/sync/gate.c",
+     "    while (!look(&wait)) {\n", "    for (bool first = true; first || !look(&wait); first = false) {\n", ["model gate"]),
+    ("race of cancellation and grant: who was granted does not look again", "src/sync/gate.c",
+     "    status = cancel_status(node); /* it may have ended by the time of the grant */\n", "", ["model gate"]),
+    ("race of cancellation and waiting: who joins does not look", "src/sync/cancel.c",
+     "    int status = cancel_status(node);\n    if (status == ARENA_OK) list_add(&node->waiters, waiter);\n",
+     "    int status = ARENA_OK;\n    list_add(&node->waiters, waiter);\n", ["model gate", "model cancel"]),
     ("lost child: it misses that its parent has ended", "src/sync/cancel.c",
      "        if (status != ARENA_OK) settle_cause(node, status);\n", "        (void)status;\n",
-     ["model cancel", "fuzz context"]),
+     ["model cancel", "corpus of context, guarded"]),
     ("late poison: a reset leaves the slots open", "src/core/slots.c",
-     "    if (arena->watched) poison_slots(arena, arena->base, cursor);\n", "", ["fuzz arena, poisoned"]),
-    ("not cleared: what a burst left stays", "src/core/slots.c",
-     "        clear_range(arena->head.cursor, limit);\n", "        ;\n", ["fuzz arena"]),
+     "    if (arena->watched) poison_slots(arena, arena->base, cursor);\n", "", ["address: corpus of arena", "poisoning"]),
+    ("skipped clear: what a burst left stays", "src/core/slots.c",
+     "        clear_range(arena->head.cursor, limit);\n", "        ;\n", ["corpus of arena, guarded"]),
+    ("skipped clear: a reset leaves what was used", "src/core/slots.c",
+     "        clear_range(arena->base, cursor);\n", "        ;\n", ["arena", "corpus of arena, guarded"]),
     ("skipped drop: the last element's", "src/core/slots.c",
      "        slot -= arena->stride;\n        drop(slot);\n",
-     "        slot -= arena->stride;\n        if (slot + arena->stride != arena->head.cursor) drop(slot);\n", ["fuzz arena"]),
+     "        slot -= arena->stride;\n        if (slot + arena->stride != arena->head.cursor) drop(slot);\n",
+     ["arena", "corpus of arena, guarded"]),
+    ("capacity not exact: who finds nothing does not revoke", "src/api/share.c",
+     "        if (slab != NULL || !shares_revoke(shares)) return slab;\n", "        return slab;\n",
+     ["model share", "corpus of concurrent, guarded"]),
+    ("chunk not given back: what a revoked one had left is lost", "src/api/share.c",
+     "    slots_return(shares->slots, commit, limit, &share->spare);\n", "    (void)commit;\n",
+     ["model share", "corpus of concurrent, guarded"]),
+    ("double return: nobody looks whether the arena is out", "src/api/pool.c",
+     "    if (UNLIKELY(arena->sealed)) panic(\"arena_pool_return: the arena is not checked out\");\n", "", ["misuse"]),
+    ("wrong order of unwinding: the outermost scope first", "src/platform/scope.h",
+     "while (state->scopes != NULL && state->scopes->number >= first) state->scopes->leave(state->scopes);",
+     "for (struct scope *last; (last = state->scopes) != NULL && last->number >= first; last->leave(last)) {\n"
+     "        while (last->outer != NULL && last->outer->number >= first) last = last->outer;\n    }",
+     ["scope"]),
+    ("scope not unwound: a panic leaves it open", "src/platform/panic.c",
+     "    scope_unwind(state, frame->era);\n", "", ["scope"]),
+    ("scope not unwound: a thread's end leaves it open", "src/api/locals.c",
+     "    scope_unwind(state, 0);", "", ["scope"]),
     ("leak at thread exit: the cache is not given back", "src/api/locals.c",
      "        if (local->owner != NULL) local->owner->flush(local->owner, local);\n", "        (void)local;\n",
-     ["model pool", "unit pool"]),
+     ["model pool", "pool"]),
     ("leak on failure: a context without a lock is not freed", "src/api/context.c",
      "        memory_free(context);\n        return ARENA_ENOMEM;\n", "        return ARENA_ENOMEM;\n", ["fail"]),
 ]
@@ -85,7 +118,8 @@ def main():
             missed += found is None
             print(f"{'MISSED ' if found is None else 'caught '} {name} [{test}]{'' if found is None else ': ' + found}", flush=True)
         tree.restore(file)
-    print(f"{len(plants)} planted, {missed} missed; the tree and its builds are in {tree.work}")
+    tree.remove()
+    print(f"{len(plants)} planted, {missed} missed")
     return 1 if missed else 0
 
 
