@@ -4,12 +4,14 @@
  *   poison bad N   touches bytes that were not handed out, or were taken back, one function for each case, and goes on
  *                  after each report; before each it writes "case NAME" to standard error, in the end "case none".
  *                  N: the first, second ... part of the cases, from 0: AddressSanitizer ends a program at its 25th report */
+#define _DEFAULT_SOURCE
 #include <arena/arena.h>
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 ARENA_DEFINE(long_arena, int64_t)
 ARENA_DEFINE(byte_arena, unsigned char)
@@ -348,6 +350,17 @@ static void use_memory_of_destroyed_arenas(void) {
         must(memory != NULL, "no memory");
         fill(memory, size_bytes);
         free(memory);
+    }
+    /* Pages: the system gives the same ones again. */
+    for (int round = 0; round < 10; round++) {
+        size_t size_bytes = ((size_t)round + 1) << 20;
+        struct arena *arena = make(size_bytes / 8, 0);
+        arena_alloc(arena, NULL);
+        arena_destroy(arena);
+        void *memory = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        must(memory != MAP_FAILED, "no pages");
+        fill(memory, size_bytes);
+        munmap(memory, size_bytes);
     }
 }
 

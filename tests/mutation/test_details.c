@@ -1,10 +1,14 @@
 /* What mutants (mutate.py) showed that the other tests leave out. */
 #include "core/slots.h"
 #include "core/type.h"
+#include "platform/thread.h"
+
+#include "../support.h"
 
 #include <arena/arena.h>
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,6 +68,225 @@ static void copies_of_types_are_whole_in_any_memory(void **state) {
     assert_true(copy->name != type.name && type_same(copy, &type) && copy->drop == free);
     assert_int_equal(block[type_copy_bytes(&type)], 'x');
     free(block);
+}
+
+/* Reset clears under one policy alone: under the others it costs the same however much was used. */
+static void reset_clears_by_policy(void **state) {
+    (void)state;
+    if (support_checked()) return; /* then nobody may look */
+    static const size_t sizes[] = {16, 200, 1000, 100000, (size_t)40 << 20};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
+            struct arena_options options = {sizeof options, clear, 0};
+            struct arena *arena;
+            assert_int_equal(arena_create_with(ARENA_TYPE(char), sizes[i], &options, &arena), ARENA_OK);
+            char *slab = arena_alloc_slab(arena, sizes[i]);
+            memset(slab, 'x', sizes[i]);
+            arena_reset(arena);
+            char left = clear == ARENA_CLEAR_ON_RESET ? 0 : 'x';
+            assert_true(slab[0] == left && memcmp(slab, slab + 1, sizes[i] - 1) == 0);
+            assert_ptr_equal(arena_alloc_slab(arena, sizes[i]), slab);
+            left = clear == ARENA_CLEAR_NEVER ? 'x' : 0;
+            assert_true(slab[0] == left && memcmp(slab, slab + 1, sizes[i] - 1) == 0);
+            arena_destroy(arena);
+        }
+    }
+}
+
+/* Three ranges that are returned in each order, into runs that are linked in each order: the cursor goes down to the
+ * lowest free slot that nothing live lies above. */
+static void returned_ranges_join_in_any_order(void **state) {
+    (void)state;
+    static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    for (int order = 0; order < 6; order++) {
+        for (int links = 0; links < 6; links++) {
+            struct arena *arena;
+            assert_int_equal(arena_create(ARENA_TYPE(int64_t), 30, &arena), ARENA_OK);
+            arena->plain = arena->quick = false;
+            struct run runs[3] = {{NULL, NULL, NULL}};
+            for (int i = 0; i < 3; i++) {
+                struct run *run = &runs[orders[links][i]];
+                run->next = arena->runs;
+                arena->runs = run;
+            }
+            char *from[3];
+            char *to[3];
+            for (int i = 0; i < 3; i++) assert_true(slots_lend(arena, 10, &from[i], &to[i]) && to[i] == from[i] + 80);
+            char *none;
+            assert_false(slots_lend_any(arena, 10, &none, &none));
+            assert_int_equal(slots_remaining(arena), 0);
+            for (int i = 0; i < 3; i++) {
+                int range = orders[order][i];
+                slots_return(arena, from[range], to[range], &runs[range]);
+                assert_int_equal(slots_remaining(arena), 10 * (i + 1));
+                assert_int_equal(slots_used(arena), 20 - 10 * i);
+            }
+            assert_ptr_equal(arena->head.cursor, arena->base);
+            assert_int_equal(arena->gap_bytes, 0);
+            slots_unseal(arena);
+            assert_ptr_equal(slots_take_slab(arena, 30), from[0]);
+            arena_destroy(arena);
+        }
+    }
+}
+
+/* A run gives what is asked for from its low end, and the rest later. */
+static void runs_are_used_up(void **state) {
+    (void)state;
+    struct arena *arena;
+    assert_int_equal(arena_create(ARENA_TYPE(int64_t), 30, &arena), ARENA_OK);
+    arena->plain = arena->quick = false;
+    struct run low = {NULL, NULL, NULL};
+    struct run high = {NULL, NULL, &low};
+    arena->runs = &high;
+    char *all = slots_take_slab(arena, 30);
+    assert_non_null(all);
+    slots_return(arena, all + 8 * 2, all + 8 * 5, &low);
+    slots_return(arena, all + 8 * 10, all + 8 * 20, &high);
+    assert_int_equal(slots_remaining(arena), 13);
+    assert_null(slots_take_slab(arena, 11));
+    assert_ptr_equal(slots_take_slab(arena, 7), all + 8 * 10);
+    assert_ptr_equal(slots_take_slab(arena, 3), all + 8 * 17);
+    assert_ptr_equal(slots_take_slab(arena, 2), all + 8 * 2);
+    assert_int_equal(slots_remaining(arena), 1);
+    char *from;
+    char *to;
+    assert_true(slots_lend_any(arena, 5, &from, &to) && from == all + 8 * 4 && to == from + 8);
+    assert_int_equal(slots_remaining(arena), 0);
+    assert_null(slots_take_slow(arena, NULL));
+    arena_destroy(arena);
+}
+
+static int64_t dropped[16];
+static size_t drops;
+static bool cancelled_inside;
+
+static void note(void *element) {
+    int64_t value;
+    memcpy(&value, element, sizeof value);
+    dropped[drops++ % 16] = value;
+    pthread_testcancel();
+}
+
+static const struct arena_type noted = {"noted", sizeof(int64_t), sizeof(int64_t), note};
+
+static struct arena *make_noted(void) {
+    struct arena *arena;
+    assert_int_equal(arena_create(&noted, 10, &arena), ARENA_OK);
+    arena->plain = arena->quick = false;
+    for (int64_t i = 0; i < 10; i++) assert_non_null(arena_alloc(arena, &i));
+    drops = 0;
+    return arena;
+}
+
+/* Live elements alone, down the addresses, whatever the order of the runs; after that there are none. */
+static void drops_pass_over_runs(void **state) {
+    (void)state;
+    static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    static const int64_t expected[] = {9, 8, 7, 5, 4, 1, 0};
+    for (int links = 0; links < 6; links++) {
+        struct arena *arena = make_noted();
+        struct run runs[3] = {{NULL, NULL, NULL}}; /* the third one stays empty */
+        for (int i = 0; i < 3; i++) {
+            struct run *run = &runs[orders[links][i]];
+            run->next = arena->runs;
+            arena->runs = run;
+        }
+        slots_return(arena, arena->base + 8 * 2, arena->base + 8 * 4, &runs[0]);
+        slots_return(arena, arena->base + 8 * 6, arena->base + 8 * 7, &runs[1]);
+        assert_int_equal(arena_used(arena), 7);
+        arena_reset(arena);
+        assert_int_equal(drops, 7);
+        assert_memory_equal(dropped, expected, sizeof expected);
+        assert_int_equal(arena_remaining(arena), 10);
+        for (int i = 0; i < 3; i++) assert_true(runs[i].from == runs[i].to);
+        assert_non_null(arena_alloc_slab(arena, 10));
+        drops = 0;
+        arena_destroy(arena);
+        assert_int_equal(drops, 10);
+    }
+}
+
+static void *cancel_and_reset(void *argument) {
+    struct arena *arena = argument;
+    (void)pthread_cancel(pthread_self());
+    arena_reset(arena);
+    cancelled_inside = false;
+    pthread_testcancel();
+    return argument;
+}
+
+static void drops_are_not_left_by_cancellation(void **state) {
+    (void)state;
+    if (!support_cancellable()) return;
+    struct arena *arena = make_noted();
+    cancelled_inside = true;
+    pthread_t thread;
+    void *result;
+    assert_int_equal(pthread_create(&thread, NULL, cancel_and_reset, arena), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_false(cancelled_inside);
+    assert_ptr_equal(result, PTHREAD_CANCELED); /* but put off */
+    assert_int_equal(drops, 10);
+    assert_int_equal(arena_used(arena), 0);
+    arena_destroy(arena);
+}
+
+/* A drop that ends another arena: what holds during drops holds on after it. */
+static struct arena *inner;
+static bool was_refused;
+
+static void end_inner(void *element) {
+    (void)element;
+    if (inner == NULL) return;
+    arena_destroy(inner);
+    inner = NULL;
+    was_refused = thread_state()->dropping;
+}
+
+static void drops_may_nest(void **state) {
+    (void)state;
+    static const struct arena_type type = {"outer", 1, 1, end_inner};
+    struct arena *outer;
+    assert_int_equal(arena_create(&type, 2, &outer), ARENA_OK);
+    assert_non_null(arena_alloc_slab(outer, 2));
+    inner = make_noted();
+    was_refused = false;
+    arena_reset(outer);
+    assert_int_equal(drops, 10);
+    assert_true(was_refused);
+    assert_false(thread_state()->dropping || outer->sealed);
+    assert_non_null(arena_alloc(outer, NULL));
+    arena_destroy(outer);
+}
+
+/* Pages of their own: for what is large, for large alignments, and where the flags want it. */
+static void slots_are_mapped_where_it_pays(void **state) {
+    (void)state;
+    static const struct {
+        size_t capacity;
+        size_t align;
+        uint32_t flags;
+        bool mapped;
+    } cases[] = {
+        {100, 1, 0, false},
+        {(64 << 10) - 1, 1, 0, false},
+        {64 << 10, 1, 0, true},
+        {0, 64 << 10, 0, false},
+        {0, 128 << 10, 0, true},
+        {100, 1, ARENA_PREFAULT, true},
+        {100, 1, ARENA_HUGE_PAGES, true},
+        {0, 1, ARENA_PREFAULT | ARENA_HUGE_PAGES, true},
+        {100, 1, ARENA_GATE_ONLY, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct arena_options options = {sizeof options, 0, cases[i].flags};
+        const struct arena_type type = {"slot", 1, cases[i].align, NULL};
+        struct arena *arena;
+        assert_int_equal(arena_create_with(&type, cases[i].capacity, &options, &arena), ARENA_OK);
+        assert_int_equal(arena->mapped, cases[i].mapped);
+        arena_destroy(arena);
+    }
 }
 
 /* --- what panics say ------------------------------------------------------------------------------------------------ */
@@ -256,6 +479,13 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_tell_types_apart),
         cmocka_unit_test(copies_of_types_are_whole_in_any_memory),
+        cmocka_unit_test(reset_clears_by_policy),
+        cmocka_unit_test(returned_ranges_join_in_any_order),
+        cmocka_unit_test(runs_are_used_up),
+        cmocka_unit_test(drops_pass_over_runs),
+        cmocka_unit_test(drops_are_not_left_by_cancellation),
+        cmocka_unit_test(drops_may_nest),
+        cmocka_unit_test(slots_are_mapped_where_it_pays),
         cmocka_unit_test(panics_say_what_was_wanted_and_what_is_free),
         cmocka_unit_test(panics_say_whose_arena_it_is),
         cmocka_unit_test(sizes_that_only_the_system_refuses),
@@ -264,5 +494,5 @@ int main(void) {
         cmocka_unit_test(huge_pages_are_asked_for_and_can_be_had),
 #endif
     };
-    return cmocka_run_group_tests_name("details", tests, NULL, NULL);
+    return support_run("details", tests);
 }
