@@ -45,6 +45,12 @@ static void write_next_slot(void) {
     slot[1] = 1;
 }
 
+static void read_next_slot_of_a_large_arena(void) {
+    struct arena *arena = make(4000000, 0);
+    int64_t *slot = arena_alloc(arena, NULL);
+    seen = slot[1];
+}
+
 static void write_far_slot(void) {
     struct arena *arena = make(10000, 0);
     int64_t *slot = arena_try_alloc(arena, NULL);
@@ -269,6 +275,17 @@ static void use_single(uint32_t clear) {
     arena_destroy(arena);
 }
 
+/* Larger than what is marked from the beginning. */
+static void use_large(void) {
+    struct arena *arena = make(4000000, 0);
+    for (int round = 0; round < 2; round++) {
+        fill(arena_alloc(arena, NULL), 8);
+        fill(arena_alloc_slab(arena, 3999999), (size_t)3999999 * 8);
+        arena_reset(arena);
+    }
+    arena_destroy(arena);
+}
+
 static void use_typed(void) {
     struct long_arena *arena = long_arena_create(3000);
     for (int round = 0; round < 3; round++) {
@@ -368,6 +385,7 @@ static void use_everything(void) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) use_single(clear);
     use_typed();
     use_bytes();
+    use_large();
     use_concurrent(0);
     use_concurrent(ARENA_GATE_ONLY);
     use_pool();
@@ -382,6 +400,7 @@ static const struct {
 #define CASE(name) {#name, name}
     CASE(read_next_slot),
     CASE(write_next_slot),
+    CASE(read_next_slot_of_a_large_arena),
     CASE(write_far_slot),
     CASE(write_past_the_capacity),
     CASE(write_past_every_capacity_around_a_page),

@@ -31,12 +31,12 @@ UNITS = ["arena", "burst", "any", "typed", "type", "head", "scope", "status", "m
 CORPORA = ["corpus of arena, guarded", "corpus of pool, guarded", "corpus of concurrent, guarded", "corpus of context, guarded"]
 PATHS = ["steady state", "instructions"]
 CORE = [*UNITS, "corpus of arena, guarded", "corpus of arena", "model share", "model pool", "corpus of pool, guarded",
-        "corpus of concurrent, guarded", "pool", *PATHS, "poisoning", "concurrent"]
+        "corpus of concurrent, guarded", "pool", *PATHS, "fail once", "poisoning", "concurrent"]
 SYNC = ["inside", "details", "model gate", "model stack", "model cancel", "scope", "misuse", "status", "corpus of context, guarded", "model pool",
-        "model concurrent", "corpus of pool, guarded", "corpus of concurrent, guarded", "pool", "context", *PATHS, "concurrent",
+        "model concurrent", "corpus of pool, guarded", "corpus of concurrent, guarded", "pool", "context", *PATHS, "fail once", "concurrent",
         "hand-over"]
 API = ["misuse", "status", "scope", "inside", "details", "model share", "model pool", "corpus of pool, guarded", "corpus of concurrent, guarded",
-       "pool in C++", "model concurrent", "pool", "context", *PATHS, "concurrent", "hand-over", "poisoning"]
+       "pool in C++", "model concurrent", "pool", "context", *PATHS, "fail once", "concurrent", "hand-over", "poisoning"]
 MHD = [f"mhd {name}" for name in ("body", "exchange", "refusal", "registry", "request", "memory", "lifecycle", "stress")]
 POISONED = ["address: corpus of arena", "address: corpus of pool", "address: corpus of concurrent", "address: burst",
             "address: any"]
@@ -45,13 +45,13 @@ QUICK = {
     "src/platform/": ["inside", "scope", "misuse", "status", "details", "context", *CORE],
     "src/mhd/": MHD,
     "src/core/": CORE,
-    "src/core/any": ["any", "misuse", "inside", "corpus of arena, guarded", "status", "concurrent", "poisoning"],
-    "src/core/burst": ["burst", "typed", "misuse", "corpus of arena, guarded", "corpus of arena", "inside", *PATHS, "poisoning"],
+    "src/core/any": ["any", "misuse", "inside", "corpus of arena, guarded", "status", "fail once", "concurrent", "poisoning"],
+    "src/core/burst": ["burst", "typed", "misuse", "corpus of arena, guarded", "corpus of arena", "inside", *PATHS, "fail once", "poisoning"],
     "src/sync/": SYNC,
     "src/sync/cancel": ["model cancel", "corpus of context, guarded", "inside", "context", *SYNC],
-    "src/sync/stack": ["model stack", "inside", "model pool", "corpus of pool, guarded", "pool", *PATHS],
+    "src/sync/stack": ["model stack", "inside", "model pool", "corpus of pool, guarded", "pool", *PATHS, "fail once"],
     "src/api/": API,
-    "src/api/context": ["corpus of context, guarded", "inside", "context", "misuse", "status", "model cancel", "hand-over"],
+    "src/api/context": ["corpus of context, guarded", "inside", "context", "misuse", "status", "model cancel", "fail once", "hand-over"],
     "src/api/pool": ["corpus of pool, guarded", "misuse", "status", "scope", "model pool", *API],
     "src/api/locals": ["model pool", "model share", "corpus of pool, guarded", "scope", *API],
 }

@@ -2,6 +2,7 @@
 #include "core/slots.h"
 #include "core/type.h"
 #include "platform/thread.h"
+#include "sync/gate.h"
 
 #include "../support.h"
 
@@ -289,6 +290,118 @@ static void slots_are_mapped_where_it_pays(void **state) {
     }
 }
 
+/* --- sync ----------------------------------------------------------------------------------------------------------- */
+
+static void a_signal_ends_one_wait(void **state) {
+    (void)state;
+    struct waiter *waiter = waiter_mine(thread_state());
+    assert_non_null(waiter);
+    assert_ptr_equal(waiter_mine(thread_state()), waiter);
+    waiter_prepare(waiter);
+    waiter_wait(waiter, clock_now() - 1); /* a deadline that has passed */
+    assert_false(waiter->signalled);
+    waiter_signal(waiter);
+    assert_true(waiter->signalled);
+    waiter_wait(waiter, INT64_MAX); /* or it would wait for ever */
+    assert_false(waiter->signalled);
+    waiter_signal(waiter);
+    waiter_prepare(waiter);
+    assert_false(waiter->signalled);
+}
+
+static void *wait_once(void *argument) {
+    struct waiter **mine = argument;
+    *mine = waiter_mine(thread_state());
+    return NULL;
+}
+
+/* A thread that ends leaves its record to the next one. */
+static void records_are_recycled(void **state) {
+    (void)state;
+    struct waiter *first = NULL;
+    struct waiter *second = NULL;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, wait_once, &first), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(pthread_create(&thread, NULL, wait_once, &second), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(first != NULL && first == second);
+    assert_true(first != waiter_mine(thread_state()));
+}
+
+static void gates_know_when_they_are_idle(void **state) {
+    (void)state;
+    struct gate gate;
+    assert_true(gate_init(&gate, 3));
+    assert_true(gate_idle(&gate));
+    for (int i = 0; i < 3; i++) assert_int_equal(gate_enter(&gate, NULL), ARENA_OK);
+    assert_false(gate_try_enter(&gate));
+    assert_false(gate_idle(&gate));
+    struct cancel_node node;
+    assert_true(cancel_start(&node, NULL, clock_now() + 1000000));
+    assert_int_equal(gate_enter(&gate, &node), ARENA_ETIMEDOUT); /* waits, and leaves nothing behind */
+    assert_true(gate.first == NULL && gate.last == NULL && node.waiters == NULL);
+    for (int i = 0; i < 3; i++) {
+        assert_false(gate_idle(&gate));
+        gate_leave(&gate);
+    }
+    assert_true(gate_idle(&gate));
+    assert_int_equal(gate_enter(&gate, &node), ARENA_ETIMEDOUT);
+    assert_true(gate_idle(&gate));
+    cancel_finish(&node);
+    assert_false(gate_held_by_me(&gate));
+    gate_set_holder(&gate);
+    assert_true(gate_held_by_me(&gate));
+    gate_clear_holder(&gate);
+    assert_false(gate_held_by_me(&gate));
+    gate_finish(&gate);
+}
+
+/* Who has waited long is given the permit itself; who has not is woken to look for it, and once only. */
+static void permits_go_to_who_has_waited_long(void **state) {
+    (void)state;
+    struct gate gate;
+    struct waiter *waiters[2] = {waiter_mine(thread_state()), NULL};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, wait_once, &waiters[1]), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    for (int late = 0; late < 2; late++) {
+        assert_true(gate_init(&gate, 2));
+        assert_true(gate_try_enter(&gate) && gate_try_enter(&gate));
+        /* As enter_waiting leaves them. */
+        for (int i = 0; i < 2; i++) {
+            waiter_prepare(waiters[i]);
+            waiters[i]->gate_granted = waiters[i]->gate_woken = false;
+            waiters[i]->gate_since_ns = clock_now() + (late ? -GATE_HANDOFF_NS : INT64_MAX / 2);
+            waiters[i]->gate_queued = true;
+        }
+        gate.first = waiters[0];
+        gate.last = waiters[1];
+        waiters[0]->gate_previous = waiters[1]->gate_next = NULL;
+        waiters[0]->gate_next = waiters[1];
+        waiters[1]->gate_previous = waiters[0];
+        (void)atomic_u32_or(&gate.word, GATE_WAITERS, relaxed);
+        gate_leave(&gate);
+        uint32_t word = atomic_u32_load(&gate.word, relaxed);
+        assert_true(waiters[0]->signalled && !waiters[1]->signalled);
+        assert_int_equal(waiters[0]->gate_granted, late);
+        assert_int_equal(waiters[0]->gate_woken, !late);
+        assert_int_equal(word, late ? GATE_WAITERS : GATE_WAITERS + GATE_WOKEN + GATE_PERMIT);
+        assert_ptr_equal(gate.first, waiters[late]);
+        gate_leave(&gate);
+        word = atomic_u32_load(&gate.word, relaxed);
+        assert_int_equal(waiters[1]->signalled, late);
+        assert_int_equal(waiters[1]->gate_granted, late);
+        assert_int_equal(word, late ? 0 : GATE_WAITERS + GATE_WOKEN + 2 * GATE_PERMIT);
+        assert_true(late ? gate.first == NULL && gate.last == NULL : gate.first == waiters[0] && gate.last == waiters[1]);
+        gate_finish(&gate);
+        for (int i = 0; i < 2; i++) {
+            waiters[i]->gate_queued = waiters[i]->gate_granted = waiters[i]->gate_woken = false;
+            waiter_prepare(waiters[i]);
+        }
+    }
+}
+
 /* --- what panics say ------------------------------------------------------------------------------------------------ */
 
 static char said[256];
@@ -419,6 +532,18 @@ static void sizes_that_only_the_system_refuses(void **state) {
     assert_true(arena == NULL && concurrent == NULL && pool == NULL);
 }
 
+static void prefault_takes_every_page(void **state) {
+    (void)state;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t sizes[] = {1, page, page + 1, 10 * page};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct arena *arena = make(sizes[i], 0, ARENA_PREFAULT);
+        size_t pages = (sizes[i] + page - 1) / page;
+        assert_int_equal(pages_in_memory(arena->base, pages * page), pages);
+        arena_destroy(arena);
+    }
+}
+
 static void what_trim_gave_back_is_not_cleared_again(void **state) {
     (void)state;
     struct arena *arena = make(8 * MIB, ARENA_CLEAR_ON_HANDOUT, 0);
@@ -486,9 +611,14 @@ int main(void) {
         cmocka_unit_test(drops_are_not_left_by_cancellation),
         cmocka_unit_test(drops_may_nest),
         cmocka_unit_test(slots_are_mapped_where_it_pays),
+        cmocka_unit_test(a_signal_ends_one_wait),
+        cmocka_unit_test(records_are_recycled),
+        cmocka_unit_test(gates_know_when_they_are_idle),
+        cmocka_unit_test(permits_go_to_who_has_waited_long),
         cmocka_unit_test(panics_say_what_was_wanted_and_what_is_free),
         cmocka_unit_test(panics_say_whose_arena_it_is),
         cmocka_unit_test(sizes_that_only_the_system_refuses),
+        cmocka_unit_test(prefault_takes_every_page),
         cmocka_unit_test(what_trim_gave_back_is_not_cleared_again),
 #ifdef __linux__
         cmocka_unit_test(huge_pages_are_asked_for_and_can_be_had),
