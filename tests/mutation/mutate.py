@@ -27,7 +27,7 @@ from tree import Failed, Tree
 
 # The tests of each part, those first that notice most in the least time: the quick ones, which `./dev test` runs; then the
 # slow ones, which are asked where no quick one noticed.
-UNITS = ["arena", "burst", "any", "typed", "type", "head", "scope", "status", "misuse", "inside", "details"]
+UNITS = ["arena", "burst", "any", "typed", "type", "head", "scope", "ways_out", "status", "misuse", "inside", "details"]
 CORPORA = ["corpus of arena, guarded", "corpus of pool, guarded", "corpus of concurrent, guarded", "corpus of context, guarded"]
 PATHS = ["steady state", "instructions"]
 CORE = [*UNITS, "corpus of arena, guarded", "corpus of arena", "model share", "model pool", "corpus of pool, guarded",
@@ -35,14 +35,14 @@ CORE = [*UNITS, "corpus of arena, guarded", "corpus of arena", "model share", "m
 SYNC = ["inside", "details", "model gate", "model stack", "model cancel", "scope", "misuse", "status", "corpus of context, guarded", "model pool",
         "model concurrent", "corpus of pool, guarded", "corpus of concurrent, guarded", "pool", "context", *PATHS, "fail once", "concurrent",
         "hand-over"]
-API = ["misuse", "status", "scope", "inside", "details", "model share", "model pool", "corpus of pool, guarded", "corpus of concurrent, guarded",
+API = ["misuse", "status", "scope", "ways_out", "inside", "details", "model share", "model pool", "corpus of pool, guarded", "corpus of concurrent, guarded",
        "pool in C++", "model concurrent", "pool", "context", *PATHS, "fail once", "concurrent", "hand-over", "poisoning"]
 MHD = [f"mhd {name}" for name in ("body", "exchange", "refusal", "registry", "request", "memory", "lifecycle", "stress")]
 POISONED = ["address: corpus of arena", "address: corpus of pool", "address: corpus of concurrent", "address: burst",
             "address: any"]
 QUICK = {
     "src/base/": ["inside", *CORE],
-    "src/platform/": ["inside", "scope", "misuse", "status", "details", "context", *CORE],
+    "src/platform/": ["inside", "scope", "ways_out", "misuse", "status", "details", "context", *CORE],
     "src/mhd/": MHD,
     "src/core/": CORE,
     "src/core/any": ["any", "misuse", "inside", "corpus of arena, guarded", "status", "fail once", "concurrent", "poisoning"],
@@ -52,8 +52,8 @@ QUICK = {
     "src/sync/stack": ["model stack", "inside", "model pool", "corpus of pool, guarded", "pool", *PATHS, "fail once"],
     "src/api/": API,
     "src/api/context": ["corpus of context, guarded", "inside", "context", "misuse", "status", "model cancel", "fail once", "hand-over"],
-    "src/api/pool": ["corpus of pool, guarded", "misuse", "status", "scope", "model pool", *API],
-    "src/api/locals": ["model pool", "model share", "corpus of pool, guarded", "scope", *API],
+    "src/api/pool": ["corpus of pool, guarded", "misuse", "status", "scope", "ways_out", "model pool", *API],
+    "src/api/locals": ["model pool", "model share", "corpus of pool, guarded", "scope", "ways_out", *API],
 }
 SLOW = {
     "src/base/": ["fail", *POISONED],
