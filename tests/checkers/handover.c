@@ -283,6 +283,41 @@ static void contexts(void) {
     }
 }
 
+/* --- who sees that a context has ended sees what came before its end ---------------------------------------------- */
+
+static int64_t reason;
+
+static void *give_a_reason(void *user) {
+    reason = 7;
+    arena_context_cancel(user);
+    return NULL;
+}
+
+static void *ask_for_the_reason(void *user) {
+    struct timespec pause = {0, 20000};
+    while (arena_context_status(user) == ARENA_OK) nanosleep(&pause, NULL);
+    must(reason == 7, "no reason");
+    return NULL;
+}
+
+static void *give_or_ask(void *user) {
+    struct arena_context **contexts = user;
+    static atomic_int roles;
+    return atomic_fetch_add_explicit(&roles, 1, memory_order_relaxed) % 2 == 0 ? give_a_reason(contexts[0])
+                                                                             : ask_for_the_reason(contexts[1]);
+}
+
+static void reasons(void) {
+    for (int i = 0; i < 50; i++) {
+        struct arena_context *contexts[2];
+        must(arena_context_with_cancel(NULL, &contexts[0]) == ARENA_OK, "no context");
+        must(arena_context_with_cancel(contexts[0], &contexts[1]) == ARENA_OK, "no context");
+        on_threads(2, give_or_ask, contexts);
+        arena_context_release(contexts[1]);
+        arena_context_release(contexts[0]);
+    }
+}
+
 /* --- the control -------------------------------------------------------------------------------------------------- */
 
 static int64_t *shared_slot;
@@ -313,6 +348,7 @@ static const struct {
     CASE(pool_with_a_limit),
     CASE(returned_by_another_thread),
     CASE(contexts),
+    CASE(reasons),
     CASE(race),
 };
 

@@ -1,8 +1,10 @@
 /* What mutants (mutate.py) showed that the other tests leave out. */
+#include "api/context.h"
 #include "core/slots.h"
 #include "core/type.h"
 #include "platform/thread.h"
 #include "sync/gate.h"
+#include "sync/stack.h"
 
 #include "../support.h"
 
@@ -329,6 +331,58 @@ static void records_are_recycled(void **state) {
     assert_true(first != waiter_mine(thread_state()));
 }
 
+/* As many nodes as a pool may want, each in a place of its own that never moves. */
+static void tables_of_nodes_grow(void **state) {
+    (void)state;
+    enum { COUNT = 20000 };
+    static struct stack_node *nodes[COUNT + 1];
+    struct stack_table *table = calloc(1, sizeof *table);
+    assert_non_null(table);
+    for (uint32_t i = 1; i <= COUNT; i++) {
+        nodes[i] = stack_table_add(table);
+        assert_true(nodes[i] != NULL && nodes[i]->index == i && nodes[i]->item == NULL);
+        nodes[i]->item = nodes[i];
+    }
+    for (uint32_t i = 1; i <= COUNT; i++) {
+        assert_ptr_equal(stack_table_at(table, i), nodes[i]);
+        assert_true(nodes[i]->index == i && nodes[i]->item == nodes[i]);
+    }
+    static struct stack stack;
+    for (uint32_t i = 1; i <= COUNT; i++) stack_push(&stack, nodes[i]);
+    assert_int_equal(stack_count(&stack, table), COUNT);
+    struct stack_node *popped[8];
+    for (uint32_t top = COUNT; top > 0; top -= 8) {
+        assert_int_equal(stack_pop(&stack, table, popped, 8), 8);
+        for (uint32_t i = 0; i < 8; i++) assert_ptr_equal(popped[i], nodes[top - i]);
+    }
+    assert_int_equal(stack_pop(&stack, table, popped, 8), 0);
+    assert_int_equal(stack_count(&stack, table), 0);
+    stack_push(&stack, nodes[3]);
+    stack_push(&stack, nodes[5]);
+    assert_int_equal(stack_pop(&stack, table, popped, 8), 2);
+    stack_table_finish(table);
+    free(table);
+}
+
+/* Who gives up leaves the mark of another one that is on its way. */
+static void who_gives_up_leaves_others_marks(void **state) {
+    (void)state;
+    struct gate gate;
+    assert_true(gate_init(&gate, 1));
+    assert_true(gate_try_enter(&gate));
+    static struct waiter other;
+    other.gate_queued = other.gate_woken = true;
+    gate.first = gate.last = &other;
+    (void)atomic_u32_or(&gate.word, GATE_WAITERS | GATE_WOKEN, relaxed);
+    struct cancel_node node;
+    assert_true(cancel_start(&node, NULL, clock_now() + 1000000));
+    assert_int_equal(gate_enter(&gate, &node), ARENA_ETIMEDOUT);
+    assert_int_equal(atomic_u32_load(&gate.word, relaxed), GATE_WAITERS | GATE_WOKEN);
+    assert_true(gate.first == &other && gate.last == &other && other.gate_next == NULL && other.gate_woken);
+    cancel_finish(&node);
+    gate_finish(&gate);
+}
+
 static void gates_know_when_they_are_idle(void **state) {
     (void)state;
     struct gate gate;
@@ -400,6 +454,34 @@ static void permits_go_to_who_has_waited_long(void **state) {
             waiter_prepare(waiters[i]);
         }
     }
+}
+
+/* --- api ------------------------------------------------------------------------------------------------------------ */
+
+/* test_saturation.c counts all the way; here the count, which follows the node, is put just below the end. */
+static void references_saturate(void **state) {
+    (void)state;
+    struct arena_context *context;
+    assert_int_equal(arena_context_with_cancel(NULL, &context), ARENA_OK);
+    struct atomic_u32 *references = (struct atomic_u32 *)(void *)(context_node(context) + 1);
+    assert_int_equal(atomic_u32_load(references, relaxed), 1);
+    assert_ptr_equal(arena_context_retain(context), context);
+    assert_int_equal(atomic_u32_load(references, relaxed), 2);
+    arena_context_release(context);
+    assert_int_equal(atomic_u32_load(references, relaxed), 1);
+    const uint32_t stuck = (uint32_t)1 << 31;
+    atomic_u32_store(references, stuck - 1, relaxed);
+    for (int i = 0; i < 3; i++) {
+        (void)arena_context_retain(context);
+        assert_int_equal(atomic_u32_load(references, relaxed), stuck);
+    }
+    arena_context_release(context);
+    assert_int_equal(atomic_u32_load(references, relaxed), stuck);
+    atomic_u32_store(references, stuck - 1, relaxed);
+    arena_context_release(context);
+    assert_int_equal(atomic_u32_load(references, relaxed), stuck - 2);
+    atomic_u32_store(references, 1, relaxed);
+    arena_context_release(context);
 }
 
 /* --- what panics say ------------------------------------------------------------------------------------------------ */
@@ -613,8 +695,11 @@ int main(void) {
         cmocka_unit_test(slots_are_mapped_where_it_pays),
         cmocka_unit_test(a_signal_ends_one_wait),
         cmocka_unit_test(records_are_recycled),
+        cmocka_unit_test(tables_of_nodes_grow),
+        cmocka_unit_test(who_gives_up_leaves_others_marks),
         cmocka_unit_test(gates_know_when_they_are_idle),
         cmocka_unit_test(permits_go_to_who_has_waited_long),
+        cmocka_unit_test(references_saturate),
         cmocka_unit_test(panics_say_what_was_wanted_and_what_is_free),
         cmocka_unit_test(panics_say_whose_arena_it_is),
         cmocka_unit_test(sizes_that_only_the_system_refuses),
