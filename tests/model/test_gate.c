@@ -25,6 +25,10 @@ static void setup_permits(uint32_t permits) {
 }
 static void setup(void) { setup_permits(1); }
 static void setup_two(void) { setup_permits(2); }
+static void setup_two_held(void) {
+    setup_two();
+    model_check(gate_enter(&gate, NULL) == ARENA_OK && gate_enter(&gate, NULL) == ARENA_OK);
+}
 static void setup_held(void) {
     setup();
     model_check(gate_enter(&gate, NULL) == ARENA_OK);
@@ -60,6 +64,11 @@ static void use_shared(void) {
     model_check(got == ARENA_OK);
     gate_leave(&gate);
 }
+static void keep(void) { model_check(gate_enter(&gate, NULL) == ARENA_OK); }
+static void leave_twice(void) {
+    gate_leave(&gate);
+    gate_leave(&gate);
+}
 static void try_use(void) {
     if (!gate_try_enter(&gate))
         return;
@@ -78,6 +87,12 @@ static void nothing(void) {}
 
 static void finish_two(void) {
     model_check(inside == 2 && status[1] == ARENA_OK && status[2] == ARENA_OK);
+    check_whole();
+}
+/* Two came to a gate of two permits that were held, and keep them. */
+static void finish_kept(void) {
+    model_check(!gate_try_enter(&gate));
+    leave_twice();
     check_whole();
 }
 static void finish_three(void) {
@@ -245,6 +260,10 @@ static const struct model_scenario scenarios[] = {
     {.name = "gate.exclusion.three", .setup = setup, .threads = {use, use, use}, .finish = finish_three, .slow = true},
     {.name = "gate.two-permits", .setup = setup_two, .threads = {use_shared, use_shared, use_shared},
      .finish = finish_whole},
+    {.name = "gate.two-permits.kept",
+     .setup = setup_two_held,
+     .threads = {leave_twice, keep, keep},
+     .finish = finish_kept},
     {.name = "gate.try", .setup = setup, .threads = {use, try_use}, .finish = finish_try, .outcomes = outcomes_try},
     {.name = "gate.idle",
      .setup = setup_held,

@@ -328,7 +328,11 @@ static void records_are_recycled(void **state) {
     assert_int_equal(pthread_create(&thread, NULL, wait_once, &second), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_true(first != NULL && first == second);
-    assert_true(first != waiter_mine(thread_state()));
+    struct waiter *mine = waiter_mine(thread_state());
+    assert_true(first != mine);
+    waiter_recycle(thread_state());
+    assert_null(thread_state()->waiter); /* another thread may have it by now */
+    assert_ptr_equal(waiter_mine(thread_state()), mine);
 }
 
 /* As many nodes as a pool may want, each in a place of its own that never moves. */
@@ -381,6 +385,50 @@ static void who_gives_up_leaves_others_marks(void **state) {
     assert_true(gate.first == &other && gate.last == &other && other.gate_next == NULL && other.gate_woken);
     cancel_finish(&node);
     gate_finish(&gate);
+}
+
+static void *enter_gate(void *gate) { return gate_enter(gate, NULL) == ARENA_OK ? gate : NULL; }
+
+/* Who was woken while more than one permit came free wakes the next one, who would sleep beside a free permit else. */
+static void who_was_woken_wakes_the_next(void **state) {
+    (void)state;
+    for (int permits = 1; permits <= 2; permits++) {
+        struct gate gate;
+        assert_true(gate_init(&gate, 2));
+        assert_true(gate_try_enter(&gate) && gate_try_enter(&gate));
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, enter_gate, &gate), 0);
+        bool waits = false;
+        while (!waits) {
+            mutex_lock(&gate.mutex);
+            waits = gate.first != NULL && (atomic_u32_load(&gate.word, relaxed) & GATE_WAITERS) != 0;
+            mutex_unlock(&gate.mutex);
+            sleep_ms(1);
+        }
+        struct waiter *next = waiter_mine(thread_state());
+        waiter_prepare(next);
+        /* As put_back leaves them, called once for each permit. */
+        mutex_lock(&gate.mutex);
+        struct waiter *first = gate.first;
+        first->gate_woken = next->gate_queued = true;
+        next->gate_woken = next->gate_granted = false;
+        next->gate_previous = first;
+        next->gate_next = NULL;
+        first->gate_next = gate.last = next;
+        (void)atomic_u32_add(&gate.word, (uint32_t)permits * GATE_PERMIT + GATE_WOKEN, relaxed);
+        mutex_unlock(&gate.mutex);
+        waiter_signal(first);
+        void *entered;
+        assert_int_equal(pthread_join(thread, &entered), 0);
+        assert_ptr_equal(entered, &gate);
+        bool wakes = permits == 2;
+        assert_int_equal(next->signalled, wakes);
+        assert_int_equal(next->gate_woken, wakes);
+        assert_int_equal(atomic_u32_load(&gate.word, relaxed), GATE_WAITERS + (wakes ? GATE_PERMIT + GATE_WOKEN : 0));
+        assert_true(gate.first == next && gate.last == next && next->gate_previous == NULL);
+        next->gate_queued = next->gate_woken = false;
+        gate_finish(&gate);
+    }
 }
 
 static void gates_know_when_they_are_idle(void **state) {
@@ -697,6 +745,7 @@ int main(void) {
         cmocka_unit_test(records_are_recycled),
         cmocka_unit_test(tables_of_nodes_grow),
         cmocka_unit_test(who_gives_up_leaves_others_marks),
+        cmocka_unit_test(who_was_woken_wakes_the_next),
         cmocka_unit_test(gates_know_when_they_are_idle),
         cmocka_unit_test(permits_go_to_who_has_waited_long),
         cmocka_unit_test(references_saturate),
