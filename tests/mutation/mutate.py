@@ -28,15 +28,16 @@ from tree import Failed, Tree
 # The tests of each part, those first that notice most in the least time: the quick ones, which `./dev test` runs; then the
 # slow ones, which are asked where no quick one noticed.
 UNITS = ["arena", "burst", "any", "typed", "type", "head", "scope", "ways_out", "status", "misuse", "inside", "details"]
-CORPORA = ["corpus of arena, guarded", "corpus of pool, guarded", "corpus of concurrent, guarded", "corpus of context, guarded"]
 PATHS = ["steady state", "instructions"]
-CORE = [*UNITS, "corpus of arena, guarded", "corpus of arena", "model share", "model pool", "corpus of pool, guarded",
-        "corpus of concurrent, guarded", "pool", *PATHS, "fail once", "poisoning", "concurrent"]
-SYNC = ["inside", "details", "model gate", "model stack", "model cancel", "scope", "misuse", "status", "corpus of context, guarded", "model pool",
-        "model concurrent", "corpus of pool, guarded", "corpus of concurrent, guarded", "pool", "context", *PATHS, "fail once", "concurrent",
-        "hand-over"]
-API = ["misuse", "status", "scope", "ways_out", "inside", "details", "model share", "model pool", "corpus of pool, guarded", "corpus of concurrent, guarded",
-       "pool in C++", "model concurrent", "pool", "context", *PATHS, "fail once", "concurrent", "hand-over", "poisoning"]
+GUARDED = {name: f"corpus of {name}, guarded" for name in ("arena", "pool", "concurrent", "context")}
+CORE = [*UNITS, GUARDED["arena"], "corpus of arena", "model share", "model pool", GUARDED["pool"], GUARDED["concurrent"], "pool",
+        *PATHS, "fail once", "poisoning", "concurrent"]
+SYNC = ["inside", "details", "model gate", "model stack", "model cancel", "scope", "misuse", "status", GUARDED["context"],
+        "model pool", "model concurrent", GUARDED["pool"], GUARDED["concurrent"], "pool", "context", *PATHS, "fail once",
+        "concurrent", "hand-over"]
+API = ["misuse", "status", "scope", "ways_out", "inside", "details", "model share", "model pool", GUARDED["pool"],
+       GUARDED["concurrent"], "pool in C++", "model concurrent", "pool", "context", *PATHS, "fail once", "concurrent",
+       "hand-over", "poisoning"]
 MHD = [f"mhd {name}" for name in ("body", "exchange", "refusal", "registry", "request", "memory", "lifecycle", "stress")]
 POISONED = ["address: corpus of arena", "address: corpus of pool", "address: corpus of concurrent", "address: burst",
             "address: any"]
@@ -45,15 +46,17 @@ QUICK = {
     "src/platform/": ["inside", "scope", "ways_out", "misuse", "status", "details", "context", *CORE],
     "src/mhd/": MHD,
     "src/core/": CORE,
-    "src/core/any": ["any", "misuse", "inside", "corpus of arena, guarded", "status", "fail once", "concurrent", "poisoning"],
-    "src/core/burst": ["burst", "typed", "misuse", "corpus of arena, guarded", "corpus of arena", "inside", *PATHS, "fail once", "poisoning"],
+    "src/core/any": ["any", "misuse", "inside", GUARDED["arena"], "status", "fail once", "concurrent", "poisoning"],
+    "src/core/burst": ["burst", "typed", "misuse", GUARDED["arena"], "corpus of arena", "inside", *PATHS, "fail once",
+                       "poisoning"],
     "src/sync/": SYNC,
-    "src/sync/cancel": ["model cancel", "corpus of context, guarded", "inside", "context", *SYNC],
-    "src/sync/stack": ["model stack", "inside", "model pool", "corpus of pool, guarded", "pool", *PATHS, "fail once"],
+    "src/sync/cancel": ["model cancel", GUARDED["context"], "inside", "context", *SYNC],
+    "src/sync/stack": ["model stack", "inside", "details", "model pool", GUARDED["pool"], "pool", *PATHS, "fail once"],
     "src/api/": API,
-    "src/api/context": ["corpus of context, guarded", "inside", "context", "misuse", "status", "model cancel", "fail once", "hand-over"],
-    "src/api/pool": ["corpus of pool, guarded", "misuse", "status", "scope", "ways_out", "model pool", *API],
-    "src/api/locals": ["model pool", "model share", "corpus of pool, guarded", "scope", "ways_out", *API],
+    "src/api/context": [GUARDED["context"], "inside", "details", "context", "misuse", "status", "model cancel", "fail once",
+                        "hand-over"],
+    "src/api/pool": [GUARDED["pool"], "misuse", "status", "scope", "ways_out", "model pool", *API],
+    "src/api/locals": ["model pool", "model share", GUARDED["pool"], "scope", "ways_out", *API],
 }
 SLOW = {
     "src/base/": ["fail", *POISONED],
@@ -161,7 +164,8 @@ class Verdicts:
         with self.lock:
             for layer in (name.split("/")[1], "all"):
                 self.counts.setdefault(layer, collections.Counter())[verdict] += 1
-            print(f"{verdict}: {name}:{number + 1}: {before.strip()}  ->  {after.strip()}\n    {detail}", file=self.out, flush=True)
+            print(f"{verdict}: {name}:{number + 1}: {before.strip()}  ->  {after.strip()}\n    {detail}", file=self.out,
+                  flush=True)
 
     def share(self, layer):
         counts = self.counts[layer]
@@ -169,8 +173,8 @@ class Verdicts:
         tried = caught + counts["SURVIVED"]
         percent = 100 * caught / tried if tried else 100
         quick = 100 * counts["quick"] / tried if tried else 100
-        return percent, (f"{layer}: {tried} tried, {caught} caught ({percent:.1f} %), {counts['quick']} of them by the quick tests "
-                         f"({quick:.1f} %), {counts['SURVIVED']} survived; {counts['refused']} more do not compile")
+        return percent, (f"{layer}: {tried} tried, {caught} caught ({percent:.1f} %), {counts['quick']} of them by the quick "
+                         f"tests ({quick:.1f} %), {counts['SURVIVED']} survived; {counts['refused']} more do not compile")
 
 
 def try_mutant(tree, limits, stages, mutant):
@@ -205,7 +209,7 @@ def read_mutants(tree, layers, part):
 
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
-    parser = argparse.ArgumentParser(usage=__doc__)
+    parser = argparse.ArgumentParser(usage=__doc__.replace("%", "%%"))
     parser.add_argument("--sample", type=int)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--layers", default="core,sync,api")

@@ -24,7 +24,7 @@ PLANTS = [
      "if (b != 0 && a > SIZE_MAX / b) return false;", "", [PROOF, "corpus of arena, guarded"]),
     ("overflow: size times count of a slab", "src/core/slots.h",
      "    if (UNLIKELY(count > arena->capacity)) return NULL; /* so the product cannot overflow */\n", "",
-     ["arena", "corpus of arena, guarded"]),
+     ["arena"]),
     ("saturation: a deadline wraps", "src/base/arith.h",
      "if (duration_ns > 0 && time_ns > INT64_MAX - duration_ns) return INT64_MAX;", "", [PROOF, "inside", "context"]),
     ("missing acquire: a permit is taken relaxed", "src/sync/gate.h",
@@ -116,7 +116,8 @@ def main():
                 missed += 1
                 break
             missed += found is None
-            print(f"{'MISSED ' if found is None else 'caught '} {name} [{test}]{'' if found is None else ': ' + found}", flush=True)
+            said = "" if found is None else ": " + found
+            print(f"{'MISSED ' if found is None else 'caught '} {name} [{test}]{said}", flush=True)
         tree.restore(file)
     tree.remove()
     print(f"{len(plants)} planted, {missed} missed")

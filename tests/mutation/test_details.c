@@ -24,10 +24,10 @@
 
 #include <cmocka.h>
 
-/* --- core ----------------------------------------------------------------------------------------------------------- */
+/* --- core --------------------------------------------------------------------------------------------------------- */
 
-/* The key of a type is a hash, and a poor one would still be right: but extract would compare names, and the set of mixed
- * types would be a list. */
+/* The key of a type is a hash, and a poor one would still be right: but extract would compare names, and the set of
+ * mixed types would be a list. */
 static void keys_tell_types_apart(void **state) {
     (void)state;
     for (size_t length = 1; length <= 20; length++) {
@@ -292,7 +292,7 @@ static void slots_are_mapped_where_it_pays(void **state) {
     }
 }
 
-/* --- sync ----------------------------------------------------------------------------------------------------------- */
+/* --- sync --------------------------------------------------------------------------------------------------------- */
 
 static void a_signal_ends_one_wait(void **state) {
     (void)state;
@@ -495,7 +495,8 @@ static void permits_go_to_who_has_waited_long(void **state) {
         assert_int_equal(waiters[1]->signalled, late);
         assert_int_equal(waiters[1]->gate_granted, late);
         assert_int_equal(word, late ? 0 : GATE_WAITERS + GATE_WOKEN + 2 * GATE_PERMIT);
-        assert_true(late ? gate.first == NULL && gate.last == NULL : gate.first == waiters[0] && gate.last == waiters[1]);
+        assert_true(late ? gate.first == NULL && gate.last == NULL
+                         : gate.first == waiters[0] && gate.last == waiters[1]);
         gate_finish(&gate);
         for (int i = 0; i < 2; i++) {
             waiters[i]->gate_queued = waiters[i]->gate_granted = waiters[i]->gate_woken = false;
@@ -504,7 +505,7 @@ static void permits_go_to_who_has_waited_long(void **state) {
     }
 }
 
-/* --- api ------------------------------------------------------------------------------------------------------------ */
+/* --- api ---------------------------------------------------------------------------------------------------------- */
 
 /* test_saturation.c counts all the way; here the count, which follows the node, is put just below the end. */
 static void references_saturate(void **state) {
@@ -532,7 +533,7 @@ static void references_saturate(void **state) {
     arena_context_release(context);
 }
 
-/* --- what panics say ------------------------------------------------------------------------------------------------ */
+/* --- what panics say ---------------------------------------------------------------------------------------------- */
 
 static char said[256];
 
@@ -576,7 +577,8 @@ static void panics_say_what_was_wanted_and_what_is_free(void **state) {
     expect(alloc_slab, arena, "arena_alloc_slab: arena of int is full: 5 wanted, 1 of 4 free");
     expect(alloc_slab_with, arena, "arena_alloc_slab_with: arena of int is full: 6 wanted, 1 of 4 free");
     expect(concurrent_slab, concurrent, "arena_concurrent_alloc_slab: arena of int is full: 5 wanted, 1 of 4 free");
-    expect(concurrent_slab_with, concurrent, "arena_concurrent_alloc_slab_with: arena of int is full: 6 wanted, 1 of 4 free");
+    expect(concurrent_slab_with, concurrent,
+           "arena_concurrent_alloc_slab_with: arena of int is full: 6 wanted, 1 of 4 free");
     assert_non_null(arena_alloc(arena, NULL));
     assert_non_null(arena_concurrent_alloc(concurrent, NULL));
     assert_non_null(arena_alloc_any(mixed, ARENA_TYPE(int), NULL));
@@ -625,7 +627,7 @@ static void panics_say_whose_arena_it_is(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-/* --- pages ---------------------------------------------------------------------------------------------------------- */
+/* --- pages -------------------------------------------------------------------------------------------------------- */
 
 #define MIB ((size_t)1 << 20)
 
