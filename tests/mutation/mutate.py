@@ -43,7 +43,7 @@ POISONED = ["address: corpus of arena", "address: corpus of pool", "address: cor
             "address: any"]
 QUICK = {
     "src/base/": ["inside", *CORE],
-    "src/platform/": ["inside", "scope", "ways_out", "misuse", "status", "details", "context", *CORE],
+    "src/platform/": ["calls", "inside", "scope", "ways_out", "misuse", "status", "details", "context", *CORE],
     "src/mhd/": MHD,
     "src/core/": CORE,
     "src/core/any": ["any", "misuse", "inside", GUARDED["arena"], "status", "fail once", "concurrent", "poisoning"],
