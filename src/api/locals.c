@@ -116,7 +116,7 @@ struct local *locals_make(struct thread_state *state, struct local_owner *owner)
     struct local *local = NULL;
     mutex_lock(&registry.mutex);
     if ((state->record != NULL || make_record(state)) && (owner->offset < state->local_bytes || grow(state, owner->offset))) {
-        local = locals_look(state, owner);
+        local = locals_at(state, owner->offset);
         local->owner = owner;
     }
     mutex_unlock(&registry.mutex);

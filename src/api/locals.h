@@ -53,11 +53,15 @@ void locals_unlock(void);
 /* Makes this thread's entry.  NULL: no memory, or the thread is past its end. */
 struct local *locals_make(struct thread_state *state, struct local_owner *owner) COLD;
 
+/* The entry at an offset that lies in the table. */
+HOT_INLINE struct local *locals_at(const struct thread_state *state, uint32_t offset) {
+    return (struct local *)(void *)((char *)state->locals + offset);
+}
+
 /* The owner's entry in this thread's table, which may be blank; NULL: the table is too short. */
 HOT_INLINE struct local *locals_look(const struct thread_state *state, const struct local_owner *owner) {
     uint32_t offset = owner->offset;
-    if (UNLIKELY(offset >= state->local_bytes)) return NULL;
-    return (struct local *)(void *)((char *)state->locals + offset);
+    return LIKELY(offset < state->local_bytes) ? locals_at(state, offset) : NULL;
 }
 
 /* This thread's entry; NULL: it has none. */
