@@ -90,7 +90,8 @@ quote() {
         END { printf "%smodels: %d hold, %d planted mistakes found", goals, holds, fails }' "$log" ;;
     analyse) grep ' findings in ' "$log" | sed 's/ in [0-9]* files//' | paste -s -d , | sed 's/,/, /g' ;;
     coverage) awk '$1 == "all" { $1 = $1; all = $0 } / are missing$/{ left = $0 } END { printf "%s; %s", all, left }' "$log" ;;
-    planted | mutants | soak) grep -E '^(soak:|[0-9]+ (planted|mutants))' "$log" | tail -n 1 ;;
+    mutants) sed -n '/^[0-9]* mutants/,$p' "$log" | paste -s -d ';' | sed 's/;/; /g' ;;
+    planted | soak) grep -E '^(soak:|[0-9]+ planted)' "$log" | tail -n 1 ;;
     abi) grep '^lib' "$log" | paste -s -d ';' | sed 's/;/; /' ;;
     *) grep -v '^ *$' "$log" | tail -n 1 ;;
     esac
