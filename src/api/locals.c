@@ -1,6 +1,7 @@
 /* See locals.h.  Here too: what happens when a thread ends. */
 #include "api/locals.h"
 
+#include "base/locking.h"
 #include "platform/memory.h"
 #include "platform/scope.h"
 #include "platform/sync.h"
@@ -28,7 +29,7 @@ static struct {
 #define MOST_INDICES (LOCAL_NONE / 2 / (uint32_t)sizeof(struct local)) /* half: a table may be twice as long */
 
 /* An index, with room kept for its return.  false: no memory, or no indices left. */
-static bool take_index(uint32_t *index) {
+static bool take_index(uint32_t *index) REQUIRES(&registry.mutex) {
     if (registry.free_count != 0) {
         *index = registry.free[--registry.free_count];
         return true;
@@ -59,7 +60,7 @@ bool locals_join(struct local_owner *owner, void (*flush)(struct local_owner *ow
 }
 
 /* The entry that a thread has for an owner, or NULL; the mutex is held. */
-static struct local *entry_of(const struct thread_record *record, const struct local_owner *owner) {
+static struct local *entry_of(const struct thread_record *record, const struct local_owner *owner) REQUIRES(&registry.mutex) {
     return locals_find(record->state, owner);
 }
 
@@ -82,13 +83,13 @@ bool locals_leave(struct local_owner *owner, bool (*may_leave)(struct local_owne
     return leaves;
 }
 
-void locals_lock(void) { mutex_lock(&registry.mutex); }
-void locals_unlock(void) { mutex_unlock(&registry.mutex); }
+void locals_lock(void) ACQUIRES(&registry.mutex) { mutex_lock(&registry.mutex); }
+void locals_unlock(void) RELEASES(&registry.mutex) { mutex_unlock(&registry.mutex); }
 
 /* --- threads ------------------------------------------------------------------------------------------------------ */
 
 /* A table with room at `offset`; the mutex is held.  false: no memory. */
-static bool grow(struct thread_state *state, uint32_t offset) {
+static bool grow(struct thread_state *state, uint32_t offset) REQUIRES(&registry.mutex) {
     uint32_t bytes = state->local_bytes == 0 ? 8 * (uint32_t)sizeof(struct local) : state->local_bytes;
     while (bytes <= offset) bytes *= 2;
     struct local *larger = memory_alloc(bytes);
@@ -100,7 +101,7 @@ static bool grow(struct thread_state *state, uint32_t offset) {
     return true;
 }
 
-static bool make_record(struct thread_state *state) {
+static bool make_record(struct thread_state *state) REQUIRES(&registry.mutex) {
     struct thread_record *record = memory_alloc(sizeof *record);
     if (record == NULL) return false;
     record->state = state;

@@ -5,11 +5,13 @@
 #ifndef MHD_LOCK_H
 #define MHD_LOCK_H
 
+#include "base/locking.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
-struct lock {
+struct IS_A_MUTEX lock {
     pthread_mutex_t handle;
 };
 
@@ -19,11 +21,11 @@ static inline void lock_destroy(struct lock *lock) {
     if (pthread_mutex_destroy(&lock->handle) != 0) abort();
 }
 
-static inline void lock_enter(struct lock *lock) {
+static inline void lock_enter(struct lock *lock) ACQUIRES(lock) UNCHECKED_LOCKING {
     if (pthread_mutex_lock(&lock->handle) != 0) abort();
 }
 
-static inline void lock_leave(struct lock *lock) {
+static inline void lock_leave(struct lock *lock) RELEASES(lock) UNCHECKED_LOCKING {
     if (pthread_mutex_unlock(&lock->handle) != 0) abort();
 }
 

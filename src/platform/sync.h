@@ -21,6 +21,8 @@
 #ifndef PLATFORM_SYNC_H
 #define PLATFORM_SYNC_H
 
+#include "base/locking.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -70,7 +72,7 @@ struct atomic_ptr {
 
 /* --- locks and conditions --------------------------------------------------------------------------------------- */
 
-struct mutex {
+struct IS_A_MUTEX mutex {
     pthread_mutex_t handle;
 };
 struct condition {
@@ -81,15 +83,15 @@ struct condition {
 
 bool mutex_init(struct mutex *mutex); /* false: no resources */
 void mutex_destroy(struct mutex *mutex);
-void mutex_lock(struct mutex *mutex);
-void mutex_unlock(struct mutex *mutex);
+void mutex_lock(struct mutex *mutex) ACQUIRES(mutex);
+void mutex_unlock(struct mutex *mutex) RELEASES(mutex);
 
 bool condition_init(struct condition *condition); /* false: no resources */
 void condition_destroy(struct condition *condition);
 void condition_signal(struct condition *condition);
-void condition_wait(struct condition *condition, struct mutex *mutex);
+void condition_wait(struct condition *condition, struct mutex *mutex) REQUIRES(mutex);
 /* deadline_ns: a time of clock_now. */
-void condition_wait_until(struct condition *condition, struct mutex *mutex, int64_t deadline_ns);
+void condition_wait_until(struct condition *condition, struct mutex *mutex, int64_t deadline_ns) REQUIRES(mutex);
 
 /* Code to run when the frame is left by cancellation or pthread_exit, or at the pop: as pthread_cleanup_push and
  * pthread_cleanup_pop(run), in one block. */

@@ -4,6 +4,7 @@
 #include <arena/base.h>
 
 #include "base/compiler.h"
+#include "base/locking.h"
 
 /* How often a newcomer looks again before it sleeps.  It pauses twice as long before each look: each takes the word's cache
  * line from the holder, and who looks all the time makes every operation wait for that. */
@@ -46,7 +47,7 @@ static bool take_or_mark(struct gate *gate, uint32_t set, uint32_t clear) {
 
 /* --- the queue, under the mutex ----------------------------------------------------------------------------------- */
 
-static void queue_add(struct gate *gate, struct waiter *waiter) {
+static void queue_add(struct gate *gate, struct waiter *waiter) REQUIRES(&gate->mutex) {
     waiter->gate_next = NULL;
     waiter->gate_previous = gate->last;
     if (gate->last != NULL) {
@@ -58,7 +59,7 @@ static void queue_add(struct gate *gate, struct waiter *waiter) {
     waiter->gate_queued = true;
 }
 
-static void queue_remove(struct gate *gate, struct waiter *waiter) {
+static void queue_remove(struct gate *gate, struct waiter *waiter) REQUIRES(&gate->mutex) {
     if (waiter->gate_previous != NULL) {
         waiter->gate_previous->gate_next = waiter->gate_next;
     } else {
@@ -77,7 +78,7 @@ static void queue_remove(struct gate *gate, struct waiter *waiter) {
 
 /* Puts a permit back where the queue may not be empty: grants it to a head that has waited long, else frees it and wakes
  * the head, if nobody is on the way already.  Who has to be signalled, or NULL; the mutex is held. */
-static struct waiter *put_back(struct gate *gate) {
+static struct waiter *put_back(struct gate *gate) REQUIRES(&gate->mutex) {
     struct waiter *head = gate->first;
     uint32_t word = atomic_u32_load(&gate->word, relaxed);
     if (head == NULL || (word & GATE_WOKEN) != 0) {
@@ -96,7 +97,7 @@ static struct waiter *put_back(struct gate *gate) {
 
 /* The head of the queue, to be signalled, where a permit is free and nobody is on the way for it; else NULL.  For a
  * waiter that was on the way and is done: the mutex is held, WOKEN is clear. */
-static struct waiter *wake_next(struct gate *gate) {
+static struct waiter *wake_next(struct gate *gate) REQUIRES(&gate->mutex) {
     struct waiter *head = gate->first;
     if (head == NULL || atomic_u32_load(&gate->word, relaxed) < GATE_PERMIT) return NULL;
     head->gate_woken = true;

@@ -1,6 +1,7 @@
 /* See waiter.h.  The recycling list is a plain list under a mutex: a thread comes here once in its life. */
 #include "sync/waiter.h"
 
+#include "base/locking.h"
 #include "platform/memory.h"
 
 static struct mutex idle_mutex = MUTEX_INIT; /* guards idle and its idle_next links; a leaf */
@@ -50,9 +51,10 @@ void waiter_prepare(struct waiter *waiter) {
     mutex_unlock(&waiter->mutex);
 }
 
-static void unlock(void *mutex) { mutex_unlock(mutex); }
+/* The clean-up is called through a pointer, which the analysis of locking does not follow. */
+static void unlock(void *mutex) UNCHECKED_LOCKING { mutex_unlock(mutex); }
 
-void waiter_wait(struct waiter *waiter, int64_t deadline_ns) {
+void waiter_wait(struct waiter *waiter, int64_t deadline_ns) UNCHECKED_LOCKING {
     mutex_lock(&waiter->mutex);
     CLEANUP_PUSH(unlock, &waiter->mutex);
     while (!waiter->signalled && (deadline_ns == INT64_MAX || clock_now() < deadline_ns)) {

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Static analysis of the library, the binding and the example: gcc -fanalyzer, Clang's analyser (what scan-build runs),
-# clang-tidy (.clang-tidy) and cppcheck.  Every finding is a failure: it is mended, or explained beside the code.
+# Clang's thread-safety analysis, clang-tidy (.clang-tidy) and cppcheck.  Every finding is a failure: it is mended, or explained beside the code.
 #
-#   tests/analyse/run.sh [gcc|clang|tidy|cppcheck]...
+#   tests/analyse/run.sh [gcc|clang|locks|tidy|cppcheck]...
 #
 # A tool that is not installed is a failure too, but for one that is not asked for by name: that is skipped, and said so.
 #
@@ -55,6 +55,11 @@ done
                 "$source" -o "$work/report" 2>&1 || true
         done
     }
+    run_locks() { # base/locking.h
+        for source in $sources; do
+            clang-19 -fsyntax-only $flags -DANALYSE_LOCKS -Wthread-safety -Wthread-safety-beta -Wno-gcc-compat "$source" 2>&1 || true
+        done
+    }
     run_tidy() {
         clang-tidy-19 --quiet $sources -- $flags 2>"$work/messages" || true
         grep -v "^\[.*Processing file\|warnings\? generated\|warnings treated as errors\|^Suppressed\|^Use -" "$work/messages" || true
@@ -89,6 +94,7 @@ analyse() {
 if [ $# -eq 0 ]; then
     analyse gcc gcc all
     analyse clang clang-19 all
+    analyse locks clang-19 all
     analyse tidy clang-tidy-19 all
     analyse cppcheck cppcheck all
 fi
@@ -96,10 +102,11 @@ for name in "$@"; do
     case $name in
     gcc) analyse gcc gcc named ;;
     clang) analyse clang clang-19 named ;;
+    locks) analyse locks clang-19 named ;;
     tidy) analyse tidy clang-tidy-19 named ;;
     cppcheck) analyse cppcheck cppcheck named ;;
     *)
-        echo "analyse: $name is not gcc, clang, tidy or cppcheck" >&2
+        echo "analyse: $name is not gcc, clang, locks, tidy or cppcheck" >&2
         exit 2
         ;;
     esac

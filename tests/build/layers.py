@@ -19,7 +19,7 @@ BELOW = {
     "api": {"base", "platform", "core", "sync"},
     "mhd": {"base", "platform"},
 }
-HEADER_ONLY = {"base/arith.h", "base/compiler.h", "base/race.h", "platform/sync.h", "platform/posix/timespec.h"}
+HEADER_ONLY = {"base/arith.h", "base/compiler.h", "base/locking.h", "base/race.h", "platform/sync.h", "platform/posix/timespec.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.MULTILINE)
 
 
