@@ -41,6 +41,10 @@ bool support_slow(void);
  * marks of frames that a cancellation unwinds on the stack, and stumbles over them later. */
 bool support_cancellable(void);
 
+/* Rounds of thread-local destructors that a program can run code in.  Of ThreadSanitizer's threads nothing is left in the
+ * last. */
+int support_destructor_rounds(void);
+
 /* `many` as a rule, `few` where support_slow(). */
 size_t support_rounds(size_t many, size_t few);
 

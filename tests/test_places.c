@@ -328,7 +328,7 @@ struct late {
 static void use_late(struct late *late, int which, pthread_key_t key) {
     late->rounds[which]++;
     use_all_and_panic();
-    pthread_setspecific(key, late);
+    if (late->rounds[which] < support_destructor_rounds()) pthread_setspecific(key, late);
 }
 static void use_before(void *late) { use_late(late, 0, key_before); }
 
@@ -348,7 +348,7 @@ static void use_after(void *user) {
     struct late *late = user;
     if (late->waits) {
         if (late->rounds[1]++ == 1) wait_late(late);
-        pthread_setspecific(key_after, late);
+        if (late->rounds[1] < support_destructor_rounds()) pthread_setspecific(key_after, late);
         return;
     }
     use_late(late, 1, key_after);
@@ -371,7 +371,7 @@ static void destructors_may_use_every_handle(void **state) {
         struct worker worker;
         worker_start(&worker, leave_late_work, &late, variant);
         worker_join(&worker);
-        for (int i = 0; i < 2; i++) assert_int_equal(late.rounds[i], PTHREAD_DESTRUCTOR_ITERATIONS);
+        for (int i = 0; i < 2; i++) assert_int_equal(late.rounds[i], support_destructor_rounds());
         share_end();
     }
 }
