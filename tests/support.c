@@ -54,7 +54,7 @@ bool support_slow(void) { return support_checked() || WITH_SLOW_SANITIZER || emu
 
 bool support_cancellable(void) { return !WITH_ASAN; }
 
-int support_destructor_rounds(void) { return PTHREAD_DESTRUCTOR_ITERATIONS - (WITH_SLOW_SANITIZER ? 1 : 0); }
+int support_destructor_rounds(void) { return PTHREAD_DESTRUCTOR_ITERATIONS - (WITH_SLOW_SANITIZER ? 2 : 0); }
 
 size_t support_rounds(size_t many, size_t few) { return support_slow() ? few : many; }
 

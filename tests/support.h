@@ -42,7 +42,7 @@ bool support_slow(void);
 bool support_cancellable(void);
 
 /* Rounds of thread-local destructors that a program can run code in.  Of ThreadSanitizer's threads nothing is left in the
- * last. */
+ * last, in which the library may have to tidy up after the one before. */
 int support_destructor_rounds(void);
 
 /* `many` as a rule, `few` where support_slow(). */
