@@ -35,7 +35,8 @@ ARENA_API int arena_pool_destroy(struct arena_pool *pool);
 /* Checks out an arena that no one else can see, runs action(arena, user), resets the arena and puts it back: also when
  * the action ends by panic, pthread_exit, cancellation or a C++ exception, which then goes on to the caller.  Nesting
  * on the same pool gets another arena.  ARENA_OK, or why the action was not run: ARENA_EINVAL, ARENA_ENOMEM,
- * ARENA_EFULL.  After a longjmp past it the arena stays out until the thread ends. */
+ * ARENA_EFULL.  After a longjmp past it the arena stays out until the thread ends.  So it does after pthread_exit and
+ * cancellation with a C library that unwinds no frames for them (musl). */
 ARENA_API ARENA_HOT int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user);
 
 /* An arena out of the pool, empty and zeroed, until arena_pool_return.  ARENA_EINVAL, ARENA_ENOMEM; at the limit checkout
