@@ -1,6 +1,6 @@
 """Plants one known kind of bug at a time in a copy of the tree, and sees that the test named for it fails.
 
-usage: planted.py [--only WORD] [ROOT]
+usage: planted.py [--only PATTERN] [ROOT]
 packages: those of the tests, clang-19, libclang-rt-19-dev, frama-c-base, z3, cvc4, why3
 
 A plant is a name, a file, the text that is there, the text that takes its place, and the test.  Where the text is not
@@ -8,6 +8,7 @@ there exactly once, the plant has to be brought up to date: that is a failure to
 """
 
 import os
+import re
 import sys
 
 from tree import Failed, Tree
@@ -50,9 +51,11 @@ PLANTS = [
      "    while (!look(&wait)) {\n", "    for (bool first = true; first || !look(&wait); first = false) {\n", ["model gate"]),
     ("race of cancellation and grant: who was granted does not look again", "src/sync/gate.c",
      "    status = cancel_status(node); /* it may have ended by the time of the grant */\n", "", ["model gate"]),
-    ("race of cancellation and waiting: who joins does not look", "src/sync/cancel.c",
-     "    int status = cancel_status(node);\n    if (status == ARENA_OK) list_add(&node->waiters, waiter);\n",
-     "    int status = ARENA_OK;\n    list_add(&node->waiters, waiter);\n", ["model gate", "model cancel"]),
+    ("race of causes: the last one stays", "src/sync/cancel.c",
+     "    (void)atomic_u32_cas(&node->cause, &none, (uint32_t)-status, release);\n",
+     "    (void)none;\n    atomic_u32_store(&node->cause, (uint32_t)-status, release);\n", ["details"]),
+    ("lost wake-up: a cancellation wakes one waiter of several", "src/sync/cancel.c",
+     "        while (at->waiters != NULL) {\n", "        if (at->waiters != NULL) {\n", ["details"]),
     ("lost child: it misses that its parent has ended", "src/sync/cancel.c",
      "        if (status != ARENA_OK) settle_cause(node, status);\n", "        (void)status;\n",
      ["model cancel", "corpus of context, guarded"]),
@@ -68,12 +71,12 @@ PLANTS = [
      ["arena", "corpus of arena, guarded"]),
     ("capacity not exact: who finds nothing does not revoke", "src/api/share.c",
      "        if (slab != NULL || !shares_revoke(shares)) return slab;\n", "        return slab;\n",
-     ["model share", "corpus of concurrent, guarded"]),
+     ["corpus of concurrent, guarded"]),
     ("chunk not given back: what a revoked one had left is lost", "src/api/share.c",
      "    slots_return(shares->slots, commit, limit, &share->spare);\n", "    (void)commit;\n",
      ["model share", "corpus of concurrent, guarded"]),
     ("double return: nobody looks whether the arena is out", "src/api/pool.c",
-     "    if (UNLIKELY(arena->sealed)) panic(\"arena_pool_return: the arena is not checked out\");\n", "", ["misuse"]),
+     "    if (UNLIKELY(arena->sealed)) panic(\"arena_pool_return: the arena is not checked out\");\n", "", ["pool"]),
     ("wrong order of unwinding: the outermost scope first", "src/platform/scope.h",
      "while (state->scopes != NULL && state->scopes->number >= first) state->scopes->leave(state->scopes);",
      "for (struct scope *last; (last = state->scopes) != NULL && last->number >= first; last->leave(last)) {\n"
@@ -98,7 +101,7 @@ def main():
         only = arguments[1]
         arguments = arguments[2:]
     root = os.path.abspath(arguments[0] if arguments else os.path.join(os.path.dirname(__file__), "../.."))
-    plants = [plant for plant in PLANTS if only in plant[0]]
+    plants = [plant for plant in PLANTS if re.search(only, plant[0])]
     tree = Tree(root)
     missed = 0
     for name, file, old, new, tests in plants:

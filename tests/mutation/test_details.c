@@ -498,6 +498,74 @@ static void who_was_woken_wakes_the_next(void **state) {
     }
 }
 
+/* A cancellation signals everyone under the node and below it, and nobody else. */
+static void cancelling_wakes_everyone_below(void **state) {
+    (void)state;
+    enum { NODES = 4, EACH = 3 };
+    static struct cancel_node nodes[NODES]; /* 0 above 1 above 2; 3 beside 1 */
+    static struct waiter waiters[NODES][EACH];
+    for (int top = 0; top < NODES; top++) {
+        for (int i = 0; i < NODES; i++) {
+            struct cancel_node *parent = i == 0 ? NULL : i == 2 ? &nodes[1] : &nodes[0];
+            assert_true(cancel_start(&nodes[i], parent, INT64_MAX));
+            for (int k = 0; k < EACH; k++) {
+                waiters[i][k] = (struct waiter){.signalled = false};
+                assert_true(mutex_init(&waiters[i][k].mutex) && condition_init(&waiters[i][k].condition));
+                assert_int_equal(cancel_register(&nodes[i], &waiters[i][k]), ARENA_OK);
+            }
+        }
+        cancel_trigger(&nodes[top]);
+        for (int i = 0; i < NODES; i++) {
+            bool below = top == 0 || i == top || (top == 1 && i == 2);
+            assert_int_equal(cancel_status(&nodes[i]), below ? ARENA_ECANCELED : ARENA_OK);
+            for (int k = 0; k < EACH; k++) {
+                assert_int_equal(waiters[i][k].signalled, below);
+                assert_int_equal(waiters[i][k].cancel_link == NULL, below);
+                cancel_unregister(&nodes[i], &waiters[i][k]);
+                assert_null(waiters[i][k].cancel_link);
+                condition_destroy(&waiters[i][k].condition);
+                mutex_destroy(&waiters[i][k].mutex);
+            }
+            assert_null(nodes[i].waiters);
+            static struct waiter late;
+            assert_int_equal(cancel_register(&nodes[i], &late), below ? ARENA_ECANCELED : ARENA_OK);
+            cancel_unregister(&nodes[i], &late);
+        }
+        cancel_finish(&nodes[2]);
+        cancel_finish(&nodes[3]);
+        cancel_finish(&nodes[1]);
+        assert_null(nodes[0].first_child);
+        cancel_finish(&nodes[0]);
+    }
+}
+
+static void the_first_cause_stays(void **state) {
+    (void)state;
+    struct cancel_node node;
+    struct cancel_node child;
+    int64_t deadline_ns = clock_now() + 50000000;
+    assert_true(cancel_start(&node, NULL, deadline_ns));
+    assert_true(cancel_start(&child, &node, INT64_MAX));
+    assert_true(cancel_deadline(&child) == deadline_ns);
+    cancel_trigger(&node);
+    int first = cancel_status(&node);
+    if (clock_now() < deadline_ns) assert_int_equal(first, ARENA_ECANCELED);
+    while (clock_now() <= deadline_ns) sleep_ms(1);
+    assert_int_equal(cancel_status(&node), first);
+    cancel_trigger(&node);
+    assert_int_equal(cancel_status(&node), first);
+    assert_int_equal(cancel_status(&child), first);
+    cancel_finish(&child);
+    assert_true(cancel_start(&child, &node, INT64_MAX)); /* what is born late has its parent's cause */
+    assert_int_equal(cancel_status(&child), first);
+    cancel_finish(&child);
+    cancel_finish(&node);
+    assert_true(cancel_start(&node, NULL, deadline_ns));
+    cancel_trigger(&node); /* too late */
+    assert_int_equal(cancel_status(&node), ARENA_ETIMEDOUT);
+    cancel_finish(&node);
+}
+
 static void gates_know_when_they_are_idle(void **state) {
     (void)state;
     struct gate gate;
@@ -816,6 +884,8 @@ int main(void) {
         cmocka_unit_test(tables_of_nodes_grow),
         cmocka_unit_test(who_gives_up_leaves_others_marks),
         cmocka_unit_test(who_was_woken_wakes_the_next),
+        cmocka_unit_test(cancelling_wakes_everyone_below),
+        cmocka_unit_test(the_first_cause_stays),
         cmocka_unit_test(gates_know_when_they_are_idle),
         cmocka_unit_test(permits_go_to_who_has_waited_long),
         cmocka_unit_test(references_saturate),
