@@ -267,14 +267,14 @@ def main():
     for tree in trees:
         tree.remove()
 
-    enough = True
-    print(f"{total} mutants, {excused} of them equivalent; {len(wanted)} run"
-          + (f", drawn with seed {options.seed}" if options.sample is not None else "")
-          + f"; {time.monotonic() - started:.0f} s", file=out)
-    for layer in verdicts.counts:
-        percent, line = verdicts.share(layer)
-        enough = enough and percent >= 95
+    drawn = f", drawn with seed {options.seed}" if options.sample is not None else ""
+    shares = {layer: verdicts.share(layer) for layer in verdicts.counts}
+    for _, line in shares.values():
         print(line, file=out)
+    overall = f": {shares['all'][0]:.1f} % caught" if shares else ""
+    print(f"{total} mutants, {excused} of them equivalent; {len(wanted)} run{drawn}{overall}; "
+          f"{time.monotonic() - started:.0f} s", file=out)
+    enough = all(percent >= 95 for percent, _ in shares.values())
     for key in stale:
         print("equivalent.txt has what is no mutant (any more): " + " ~ ".join(key), file=out)
     return 0 if enough and not stale else 1

@@ -76,7 +76,7 @@ PLANTS = [
      "    slots_return(shares->slots, commit, limit, &share->spare);\n", "    (void)commit;\n",
      ["model share", "corpus of concurrent, guarded"]),
     ("double return: nobody looks whether the arena is out", "src/api/pool.c",
-     "    if (UNLIKELY(arena->sealed)) panic(\"arena_pool_return: the arena is not checked out\");\n", "", ["pool"]),
+     "    if (UNLIKELY(returned->idle || arena->sealed)) panic(\"arena_pool_return: the arena is not checked out\");\n", "", ["pool"]),
     ("wrong order of unwinding: the outermost scope first", "src/platform/scope.h",
      "while (state->scopes != NULL && state->scopes->number >= first) state->scopes->leave(state->scopes);",
      "for (struct scope *last; (last = state->scopes) != NULL && last->number >= first; last->leave(last)) {\n"
