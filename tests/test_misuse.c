@@ -186,6 +186,27 @@ static struct {
     bool wrong;
 } touched;
 
+static struct arena_pool *dropping_pool;
+
+static void drop_returns(void *element) {
+    (void)element;
+    arena_pool_return(dropping_pool, dropping);
+}
+
+static void reset_what_returns_itself(void *user) {
+    (void)user;
+    const struct arena_type type = {"returning", sizeof(int), sizeof(int), drop_returns};
+    child_check(arena_pool_create(&type, 4, &dropping_pool) == ARENA_OK);
+    child_check(arena_pool_checkout(dropping_pool, &dropping) == ARENA_OK);
+    arena_alloc(dropping, NULL);
+    arena_reset(dropping);
+}
+
+static void drop_does_not_return_its_arena(void **state) {
+    (void)state;
+    assert_aborts(reset_what_returns_itself, NULL, "arena_pool_return");
+}
+
 static void drop_touches(void *element) {
     (void)element;
     struct arena *inside = NULL;
@@ -324,6 +345,7 @@ int main(void) {
         cmocka_unit_test(copy_of_a_scope_is_no_scope),
         cmocka_unit_test(scope_is_left_by_the_thread_that_entered),
         cmocka_unit_test(arena_hands_out_nothing_while_it_drops),
+        cmocka_unit_test(drop_does_not_return_its_arena),
         cmocka_unit_test(ending_the_arena_while_it_drops_aborts),
         cmocka_unit_test(gate_is_taken_while_its_arena_drops),
         cmocka_unit_test(burst_takes_nothing_after_its_end),
