@@ -429,13 +429,11 @@ static int create(const struct arena_type *type, size_t arena_capacity, const st
     if (!mutex_init(&pool->make_mutex)) goto no_mutex;
     if (pool->limited && !gate_init(&pool->gate, (uint32_t)known.max_arenas)) goto no_gate;
     pool->owner.offset = LOCAL_NONE;
-    if (!pool->limited && !locals_join(&pool->owner, flush)) goto no_owner;
+    if (!pool->limited && !locals_join(&pool->owner, flush)) goto no_gate;
     *out = pool;
     return ARENA_OK;
 
-no_owner:
-    if (pool->limited) gate_finish(&pool->gate);
-no_gate:
+no_gate: /* nor is there one where a thread's entry cannot be had: pools with a limit have none */
     mutex_destroy(&pool->make_mutex);
 no_mutex:
     memory_free(pool);
