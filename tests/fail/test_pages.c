@@ -1,0 +1,268 @@
+/* What the library asks of the system for pages: the calls are recorded, answered at the worst possible place, or
+ * refused.  In a quiet process a kernel gives an arena more than it asked for, and says yes to everything.
+ */
+#include <arena/arena.h>
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+enum { MIB = 1 << 20, MOST_CALLS = 64 };
+
+static struct {
+    size_t misalign;     /* mappings start one page past a multiple of this; 0: where the kernel likes */
+    bool full;           /* nothing can be mapped */
+    int refused;         /* this advice fails ... */
+    int error;           /* ... with this */
+    char *start;         /* of the last mapping */
+    size_t size;
+    long mappings;       /* made and not ended */
+    struct {
+        char *start;
+        size_t size;
+        int advice;
+    } calls[MOST_CALLS];
+    size_t count;
+} seen;
+
+void *__real_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset);
+int __real_munmap(void *start, size_t size);
+int __wrap_munmap(void *start, size_t size);
+int __real_madvise(void *start, size_t size, int advice);
+int __wrap_madvise(void *start, size_t size, int advice);
+
+/* What lies beside the mapping cannot be touched, and stays so. */
+static void *worst_place(size_t size) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *room = __real_mmap(NULL, size + 3 * seen.misalign, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED) return MAP_FAILED;
+    char *start = room + (seen.misalign - (uintptr_t)room % seen.misalign) + page;
+    return mprotect(start, size, PROT_READ | PROT_WRITE) == 0 ? start : MAP_FAILED;
+}
+
+void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset) {
+    if (seen.full) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    void *made = seen.misalign != 0 ? worst_place(size) : __real_mmap(start, size, protection, flags, file, offset);
+    if (made == MAP_FAILED) return made;
+    seen.mappings++;
+    seen.start = made;
+    seen.size = size;
+    return made;
+}
+
+#ifdef __GLIBC__
+/* The same function, under the name that -D_FILE_OFFSET_BITS=64 gives it. */
+void *__wrap_mmap64(void *start, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap64(void *start, size_t size, int protection, int flags, int file, off_t offset) {
+    return __wrap_mmap(start, size, protection, flags, file, offset);
+}
+#endif
+
+int __wrap_munmap(void *start, size_t size) {
+    seen.mappings--;
+    return __real_munmap(start, size);
+}
+
+int __wrap_madvise(void *start, size_t size, int advice) {
+    if (seen.count < MOST_CALLS) {
+        seen.calls[seen.count].start = start;
+        seen.calls[seen.count].size = size;
+        seen.calls[seen.count++].advice = advice;
+    }
+    if (seen.error != 0 && advice == seen.refused) {
+        errno = seen.error;
+        return -1;
+    }
+    return __real_madvise(start, size, advice);
+}
+
+static void begin(void) { memset(&seen, 0, sizeof seen); }
+
+static struct arena *make(const struct arena_type *type, size_t capacity, uint32_t clear, uint32_t flags) {
+    struct arena_options options = {sizeof options, clear, flags};
+    struct arena *arena;
+    assert_int_equal(arena_create_with(type, capacity, &options, &arena), ARENA_OK);
+    return arena;
+}
+
+static bool is_zero(const char *bytes, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != 0) return false;
+    }
+    return true;
+}
+
+/* --- tests -------------------------------------------------------------------------------------------------------- */
+
+/* Rounding the address up to the alignment costs the most here. */
+static void every_slot_lies_in_the_mapping_wherever_it_starts(void **state) {
+    (void)state;
+    begin();
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    for (size_t align = 2 * page; align <= 4 * (size_t)MIB; align *= 2) {
+        const struct arena_type type = {"aligned", align, align, NULL};
+        seen.misalign = align;
+        struct arena *arena = make(&type, 3, ARENA_CLEAR_ON_RESET, align < 128 * 1024 ? ARENA_PREFAULT : 0);
+        assert_int_equal(seen.mappings, 1);
+        for (int i = 0; i < 3; i++) {
+            char *slot = arena_alloc(arena, NULL);
+            assert_int_equal((uintptr_t)slot % align, 0);
+            assert_true(slot >= seen.start && slot + align <= seen.start + seen.size);
+            slot[0] = slot[align - 1] = 1;
+        }
+        arena_destroy(arena);
+        assert_int_equal(seen.mappings, 0);
+    }
+}
+
+static void huge_pages_are_asked_for_where_one_fits(void **state) {
+    (void)state;
+    begin();
+    const size_t huge = 2 * (size_t)MIB;
+    seen.misalign = huge;
+    struct arena *arena = make(ARENA_TYPE(char), 2 * huge, ARENA_CLEAR_ON_RESET, ARENA_HUGE_PAGES);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.calls[0].advice, MADV_HUGEPAGE);
+    char *slots = arena_alloc_slab(arena, 2 * huge);
+    assert_int_equal((uintptr_t)slots % huge, 0);
+    assert_ptr_equal(seen.calls[0].start, slots);
+    assert_true(seen.calls[0].size >= 2 * huge && slots + seen.calls[0].size <= seen.start + seen.size);
+    slots[2 * huge - 1] = 1;
+    arena_destroy(arena);
+
+    seen.count = 0;
+    arena_destroy(make(ARENA_TYPE(char), 2 * huge, ARENA_CLEAR_ON_RESET, 0));
+    assert_int_equal(seen.count, 0);
+
+    seen.refused = MADV_HUGEPAGE; /* a kernel without them: nothing is lost */
+    seen.error = EINVAL;
+    arena_destroy(make(ARENA_TYPE(char), 2 * huge, ARENA_CLEAR_ON_RESET, ARENA_HUGE_PAGES));
+}
+
+static void no_memory_to_prefault_is_no_arena(void **state) {
+    (void)state;
+    begin();
+    seen.refused = MADV_POPULATE_WRITE;
+    seen.error = ENOMEM;
+    struct arena_options options = {sizeof options, ARENA_CLEAR_ON_RESET, ARENA_PREFAULT};
+    struct arena *arena = (struct arena *)(void *)&options;
+    assert_int_equal(arena_create_with(ARENA_TYPE(char), MIB, &options, &arena), ARENA_ENOMEM);
+    assert_null(arena);
+    assert_int_equal(seen.mappings, 0);
+
+    seen.error = EINVAL; /* an older kernel does not know the advice */
+    arena = make(ARENA_TYPE(char), MIB, ARENA_CLEAR_ON_RESET, ARENA_PREFAULT);
+    assert_true(is_zero(arena_alloc_slab(arena, MIB), MIB));
+    arena_destroy(arena);
+}
+
+static void a_pool_asks_whether_its_arenas_can_be_had(void **state) {
+    (void)state;
+    begin();
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(char), MIB, &pool), ARENA_OK);
+    assert_int_equal(seen.mappings, 0); /* none was made yet */
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    seen.full = true;
+    pool = (struct arena_pool *)(void *)&pool;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(char), MIB, &pool), ARENA_ENOMEM);
+    assert_null(pool);
+}
+
+/* Exactly the pages behind the last element, so that they come back as zeros: other advice would leave them for a while. */
+static void trim_discards_the_whole_pages_behind_what_lives(void **state) {
+    (void)state;
+    begin();
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    struct arena *arena = make(ARENA_TYPE(char), MIB, ARENA_CLEAR_ON_RESET, 0);
+    char *slots = arena_alloc_slab(arena, page + 1);
+    arena_trim(arena);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.calls[0].advice, MADV_DONTNEED);
+    assert_ptr_equal(seen.calls[0].start, slots + 2 * page);
+    assert_ptr_equal(seen.calls[0].start + seen.calls[0].size, slots + MIB);
+    (void)arena_alloc_slab(arena, page - 1); /* up to a page's end: the next one is free */
+    arena_trim(arena);
+    assert_int_equal(seen.count, 2);
+    assert_ptr_equal(seen.calls[1].start, slots + 2 * page);
+    (void)arena_alloc_slab(arena, arena_remaining(arena));
+    arena_trim(arena);
+    assert_int_equal(seen.count, 2); /* nothing to give */
+    arena_destroy(arena);
+}
+
+/* What a thread was lent and has not used is free memory too. */
+static void trim_discards_what_threads_were_lent(void **state) {
+    (void)state;
+    begin();
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    struct arena_concurrent *arena;
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(char), MIB, &arena), ARENA_OK);
+    char *first = arena_concurrent_alloc(arena, NULL);
+    arena_concurrent_trim(arena);
+    assert_int_equal(seen.count, 1);
+    assert_ptr_equal(seen.calls[0].start, first + page);
+    assert_ptr_equal(seen.calls[0].start + seen.calls[0].size, first + MIB);
+    arena_concurrent_destroy(arena);
+}
+
+static void what_could_not_be_discarded_is_still_cleared(void **state) {
+    (void)state;
+    begin();
+    struct arena *arena = make(ARENA_TYPE(char), MIB, ARENA_CLEAR_ON_HANDOUT, 0);
+    memset(arena_alloc_slab(arena, MIB), 1, MIB);
+    arena_reset(arena);
+    seen.refused = MADV_DONTNEED;
+    seen.error = ENOMEM;
+    arena_trim(arena);
+    assert_int_equal(seen.count, 1);
+    assert_true(is_zero(arena_alloc_slab(arena, MIB), MIB));
+    arena_destroy(arena);
+}
+
+/* A slab that ends where the mapping does, so short that it is cleared by one wide store: that must not go past it. */
+static void clearing_the_last_slot_stays_in_the_mapping(void **state) {
+    (void)state;
+    begin();
+    seen.misalign = 2 * (size_t)MIB; /* something that cannot be touched lies behind */
+    struct arena *arena = make(ARENA_TYPE(int64_t), MIB / 8, ARENA_CLEAR_ON_HANDOUT, 0);
+    for (int generation = 0; generation < 2; generation++) {
+        int64_t *slots = arena_alloc_slab(arena, MIB / 8 - 1);
+        slots[0] = slots[MIB / 8 - 2] = 5;
+        int64_t *last = arena_alloc_slab(arena, 1);
+        assert_ptr_equal(last, slots + MIB / 8 - 1);
+        assert_true(*last == 0);
+        *last = 5;
+        arena_reset(arena);
+    }
+    arena_destroy(arena);
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_slot_lies_in_the_mapping_wherever_it_starts),
+        cmocka_unit_test(huge_pages_are_asked_for_where_one_fits),
+        cmocka_unit_test(no_memory_to_prefault_is_no_arena),
+        cmocka_unit_test(a_pool_asks_whether_its_arenas_can_be_had),
+        cmocka_unit_test(trim_discards_the_whole_pages_behind_what_lives),
+        cmocka_unit_test(trim_discards_what_threads_were_lent),
+        cmocka_unit_test(what_could_not_be_discarded_is_still_cleared),
+        cmocka_unit_test(clearing_the_last_slot_stays_in_the_mapping),
+    };
+    return cmocka_run_group_tests_name("pages", tests, NULL, NULL);
+}
