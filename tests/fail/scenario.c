@@ -516,6 +516,23 @@ static void pool_with_limit(void) {
     CHECK(arena_pool_destroy(pool) == ARENA_OK);
 }
 
+static void fill(struct arena *arena, void *user) {
+    (void)user;
+    while (arena_try_alloc(arena, NULL) != NULL) live_counted++;
+}
+
+/* More than a thread's first table has room for. */
+static void many_pools(void) {
+    enum { MANY = 18 };
+    struct arena_pool *pools[MANY];
+    inject_pause();
+    for (int i = 0; i < MANY; i++) CHECK(arena_pool_create(&counted_type, 4, &pools[i]) == ARENA_OK);
+    inject_resume();
+    for (int i = 0; i < MANY; i++) UNTIL_OK(arena_pool_execute(pools[i], fill, NULL), ARENA_ENOMEM, live_counted == 0);
+    CHECK(live_counted == 0);
+    for (int i = 0; i < MANY; i++) CHECK(arena_pool_destroy(pools[i]) == ARENA_OK);
+}
+
 /* --- the walk ----------------------------------------------------------------------------------------------------- */
 
 static void ignore_panic(const char *message, void *user) {
@@ -536,6 +553,7 @@ static void *walk(void *user) {
     concurrent_mixed();
     pool_without_limit();
     pool_with_limit();
+    many_pools();
     return NULL;
 }
 
