@@ -41,8 +41,17 @@ static void setup(void) { setup_capacity(12, false); }
 static void setup_two(void) { setup_capacity(2, false); }
 static void setup_alone(void) { setup_capacity(6, true); }
 
+static void take(void);
+/* The main thread's share, as if it had ended. */
+static void setup_orphan(void) {
+    setup();
+    take();
+    struct share *share = atomic_ptr_load(&shares.first, relaxed);
+    atomic_u32_store(&share->owned, 0, release);
+}
+
 static bool take_from(bool any) {
-    struct pair value = {model_thread(), model_thread()};
+    struct pair value = {model_thread() + 1, model_thread() + 1};
     void *slot = any ? shares_take_any(&shares, &value, 1, false) : shares_take(&shares, &value);
     if (slot == NULL) {
         mutex_lock(&permit);
@@ -175,6 +184,7 @@ static const struct model_scenario scenarios[] = {
      .threads = {take_all, take_all},
      .finish = end_full},
     {.name = "share.adopt", .setup = setup, .threads = {take_signal, await_take_two}, .finish = end_made_four},
+    {.name = "share.adopt.two", .setup = setup_orphan, .threads = {take_two, take_two}, .finish = end_made_five},
     {.name = "share.adopt.reset",
      .setup = setup,
      .threads = {take_signal, await_take_two, reset},
