@@ -695,6 +695,29 @@ static void gap_behind_a_value_is_zero_too(void **state) {
     }
 }
 
+/* An element as long as a word of the processor, in a slot that is longer. */
+static void gap_behind_an_aligned_word_is_zero_too(void **state) {
+    (void)state;
+    static const size_t sizes[] = {4, 8, 24, 32};
+    static const char value[32] = "abcdefghijklmnopqrstuvwxyzabcdef";
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        const struct arena_type type = {"word in a wide slot", sizes[s], 64, NULL};
+        for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
+            struct arena *arena = make_with(&type, 4, clear, 0);
+            for (int round = 0; round < 2; round++) {
+                for (int i = 0; i < 4; i++) {
+                    char *slot = arena_alloc(arena, value);
+                    assert_memory_equal(slot, value, sizes[s]);
+                    assert_true(all_zero(slot + sizes[s], 64 - sizes[s]));
+                    fill_bytes(slot, 0xee, 64);
+                }
+                arena_reset(arena);
+            }
+            arena_destroy(arena);
+        }
+    }
+}
+
 static void reset_is_idempotent(void **state) {
     (void)state;
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
@@ -828,6 +851,36 @@ static void drops_go_stride_by_stride(void **state) {
     }
 }
 
+static void drop_at_a_cancellation_point(void *element) {
+    (void)element;
+    pthread_testcancel();
+    dropped_count++;
+}
+
+static void reset_while_cancelled(struct worker *self) {
+    (void)pthread_cancel(pthread_self());
+    arena_reset(self->user);
+    flag_set(&self->reached, 1);
+    pthread_testcancel();
+}
+
+static void drops_are_not_left_by_cancellation(void **state) {
+    (void)state;
+    if (!support_cancellable()) skip();
+    const struct arena_type type = {"cancelled", sizeof(int), _Alignof(int), drop_at_a_cancellation_point};
+    struct arena *arena = make(&type, 3);
+    (void)arena_alloc_slab(arena, 3);
+    dropped_count = 0;
+    struct worker worker;
+    worker_start(&worker, reset_while_cancelled, arena, 0);
+    worker_join(&worker);
+    assert_true(worker.cancelled);
+    assert_int_equal(worker.reached, 1);
+    assert_int_equal(dropped_count, 3);
+    assert_int_equal(arena_used(arena), 0);
+    arena_destroy(arena);
+}
+
 /* --- options ------------------------------------------------------------------------------------------------------ */
 
 struct longer_options {
@@ -865,6 +918,13 @@ static void options_of_other_versions(void **state) {
     assert_int_equal(create_with(&longer.known), ARENA_EINVAL);
     longer.unknown = (uint64_t)1 << 63;
     assert_int_equal(create_with(&longer.known), ARENA_EINVAL);
+    /* So large that it is no size, but something that was never set. */
+    static struct {
+        struct arena_options known;
+        char none[1 << 16];
+    } largest;
+    largest.known.struct_size = sizeof largest;
+    assert_int_equal(create_with(&largest.known), ARENA_EINVAL);
     /* An older program, whose struct ended earlier: the rest is not looked at. */
     longer.known.clear = 77;
     longer.known.flags = 77;
@@ -1126,12 +1186,14 @@ int main(void) {
         cmocka_unit_test(handed_out_memory_is_zero_under_every_clearing_policy),
         cmocka_unit_test(zero_survives_generations_of_resets),
         cmocka_unit_test(gap_behind_a_value_is_zero_too),
+        cmocka_unit_test(gap_behind_an_aligned_word_is_zero_too),
         cmocka_unit_test(reset_is_idempotent),
         cmocka_unit_test(never_cleared_arenas_work_otherwise),
         cmocka_unit_test(drops_run_last_to_first_once_before_clearing),
         cmocka_unit_test(destroy_of_an_empty_arena_drops_nothing),
         cmocka_unit_test(failed_allocation_is_not_dropped),
         cmocka_unit_test(drops_go_stride_by_stride),
+        cmocka_unit_test(drops_are_not_left_by_cancellation),
         cmocka_unit_test(zero_options_are_the_defaults),
         cmocka_unit_test(options_of_other_versions),
         cmocka_unit_test(options_without_size_are_invalid),
