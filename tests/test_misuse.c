@@ -24,6 +24,11 @@ static void assert_hands_out_nothing(struct arena *arena, const char *why) {
     assert_null(arena_try_alloc_slab_with(arena, &value, 1));
     assert_null(int_arena_try_alloc(int_arena_from_raw(arena), 1)); /* the inline path */
     assert_null(int_arena_try_alloc_zero(int_arena_from_raw(arena)));
+    struct arena_burst burst; /* lends nothing, and to be left opens nothing */
+    arena_burst_begin(arena, &burst);
+    assert_null(arena_burst_put(&burst, &value));
+    assert_null(arena_try_alloc(arena, &value));
+    assert_null(int_arena_try_alloc(int_arena_from_raw(arena), 1));
     assert_panics(alloc_one, arena, why);
     assert_panics(alloc_two, arena, why);
     assert_panics(reset_it, arena, why);
@@ -58,6 +63,24 @@ static void released_arenas_hand_out_nothing(void **state) {
     assert_hands_out_nothing(inside, "the gate is not held");
     for (int i = 0; i < 3; i++) assert_non_null(arena_concurrent_try_alloc(concurrent, &i));
     assert_null(arena_concurrent_try_alloc(concurrent, NULL));
+    arena_concurrent_destroy(concurrent);
+}
+
+static void drop_nothing(void *element) { (void)element; }
+
+/* Drops seal an arena while they run, and leave it as they found it. */
+static void arenas_reset_behind_their_gate_hand_out_nothing(void **state) {
+    (void)state;
+    const struct arena_type type = {"int", sizeof(int), _Alignof(int), drop_nothing};
+    struct arena_concurrent *concurrent = NULL;
+    struct arena *inside = NULL;
+    assert_int_equal(arena_concurrent_create(&type, 4, &concurrent), ARENA_OK);
+    assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &inside), ARENA_OK);
+    arena_alloc(inside, NULL);
+    arena_concurrent_release(concurrent);
+    arena_concurrent_reset(concurrent);
+    assert_hands_out_nothing(inside, "the gate is not held");
+    for (int i = 0; i < 4; i++) assert_non_null(arena_concurrent_try_alloc(concurrent, &i));
     arena_concurrent_destroy(concurrent);
 }
 
@@ -173,6 +196,29 @@ static void ending_the_arena_while_it_drops_aborts(void **state) {
     (void)state;
     assert_aborts(reset_in_drop, NULL, "arena_reset");
     assert_aborts(destroy_in_drop, NULL, "arena_destroy");
+}
+
+static void drop_ends_another(void *element) {
+    (void)element;
+    arena_destroy(dropping); /* which drops what it holds */
+    arena_panic("after the inner drops");
+}
+
+static void panic_behind_inner_drops(void *user) {
+    (void)user;
+    make_dropping(drop_nothing);
+    const struct arena_type type = {"outer", sizeof(int), _Alignof(int), drop_ends_another};
+    struct arena *outer;
+    if (arena_create(&type, 1, &outer) != ARENA_OK) exit(1);
+    arena_alloc(outer, NULL);
+    arena_reset(outer);
+}
+
+static void protect_inner_drops(void *user) { (void)arena_protect(panic_behind_inner_drops, user); }
+
+static void drops_inside_drops_leave_the_outer_ones_unleavable(void **state) {
+    (void)state;
+    assert_aborts(protect_inner_drops, NULL, "after the inner drops");
 }
 
 /* --- a drop that touches its concurrent arena ----------------------------------------------------------------------- */
@@ -342,11 +388,13 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(returned_arenas_hand_out_nothing),
         cmocka_unit_test(released_arenas_hand_out_nothing),
+        cmocka_unit_test(arenas_reset_behind_their_gate_hand_out_nothing),
         cmocka_unit_test(copy_of_a_scope_is_no_scope),
         cmocka_unit_test(scope_is_left_by_the_thread_that_entered),
         cmocka_unit_test(arena_hands_out_nothing_while_it_drops),
         cmocka_unit_test(drop_does_not_return_its_arena),
         cmocka_unit_test(ending_the_arena_while_it_drops_aborts),
+        cmocka_unit_test(drops_inside_drops_leave_the_outer_ones_unleavable),
         cmocka_unit_test(gate_is_taken_while_its_arena_drops),
         cmocka_unit_test(burst_takes_nothing_after_its_end),
         cmocka_unit_test(gate_of_an_ended_thread_stays_taken),
