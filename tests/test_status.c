@@ -267,6 +267,49 @@ static void handler_and_user_change_together(void **state) {
     assert_int_equal(workers[0].status + workers[1].status, 0);
 }
 
+static void replace_itself(const char *message, void *user) {
+    (void)message;
+    ++*(int *)user;
+    arena_set_panic_handler(NULL, NULL);
+}
+
+/* The library holds no lock while a handler runs. */
+static void handler_may_replace_itself(void **state) {
+    (void)state;
+    int calls = 0;
+    arena_set_panic_handler(replace_itself, &calls);
+    assert_int_equal(arena_protect(panic_plain, NULL), ARENA_EPANIC);
+    assert_int_equal(calls, 1);
+}
+
+static int cancel_state(int wanted) {
+    int before = -1;
+    assert_int_equal(pthread_setcancelstate(wanted, &before), 0);
+    return before;
+}
+
+static void drop_nothing(void *element) { (void)element; }
+
+/* Handlers and drops run with cancellation held back, and only they do. */
+static void panics_and_drops_leave_the_cancel_state_as_it_was(void **state) {
+    (void)state;
+    static const int states[] = {PTHREAD_CANCEL_DISABLE, PTHREAD_CANCEL_ENABLE};
+    const struct arena_type type = {"dropped", sizeof(int), _Alignof(int), drop_nothing};
+    struct arena *arena = NULL;
+    int calls = 0;
+    assert_int_equal(arena_create(&type, 1, &arena), ARENA_OK);
+    for (int i = 0; i < 2; i++) {
+        (void)cancel_state(states[i]);
+        arena_set_panic_handler(replace_itself, &calls);
+        assert_int_equal(arena_protect(panic_plain, NULL), ARENA_EPANIC);
+        assert_int_equal(cancel_state(states[i]), states[i]);
+        (void)arena_alloc(arena, NULL);
+        arena_reset(arena);
+        assert_int_equal(cancel_state(states[i]), states[i]);
+    }
+    arena_destroy(arena);
+}
+
 /* --- arena_protect ------------------------------------------------------------------------------------------------ */
 
 static void count_call(void *user) { ++*(int *)user; }
@@ -649,6 +692,8 @@ int main(void) {
         cmocka_unit_test(null_restores_the_default_handler),
         cmocka_unit_test(panic_from_the_handler_aborts_even_when_protected),
         cmocka_unit_test(handler_and_user_change_together),
+        cmocka_unit_test(handler_may_replace_itself),
+        cmocka_unit_test(panics_and_drops_leave_the_cancel_state_as_it_was),
         cmocka_unit_test(protect_runs_the_action_once_and_says_ok),
         cmocka_unit_test(protect_without_action_is_invalid),
         cmocka_unit_test(protect_nests_and_the_innermost_ends),
