@@ -471,6 +471,40 @@ static void idle_threads_keep_no_slot_from_others(void **state) {
     }
 }
 
+static void take_one_when_told(struct worker *self) {
+    for (int step = 1; step <= 2; step++) {
+        if (!flag_wait(&self->go, step) || arena_concurrent_try_alloc(self->user, NULL) == NULL) self->status = 1;
+        flag_set(&self->reached, step);
+    }
+    (void)flag_wait(&self->go, 3);
+}
+
+/* What the chunks of two threads had left, twice over: each time with a live element of the other thread behind. */
+static void remainders_of_several_chunks_are_all_free(void **state) {
+    (void)state;
+    enum { CAPACITY = 10000 };
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make(CAPACITY, flags);
+        struct worker worker;
+        worker_start(&worker, take_one_when_told, arena, 0);
+        size_t used = 0;
+        for (int step = 1; step <= 2; step++) {
+            assert_non_null(step == 1 ? arena_concurrent_try_alloc(arena, NULL) : arena_concurrent_try_alloc_slab(arena, 2));
+            used += (size_t)step + 1;
+            flag_set(&worker.go, step);
+            AWAIT(flag_get(&worker.reached) == step);
+            assert_int_equal(arena_used(hold(arena)), used); /* ends all chunks */
+            arena_concurrent_release(arena);
+        }
+        for (; used < CAPACITY; used++) assert_non_null(arena_concurrent_try_alloc(arena, NULL));
+        assert_null(arena_concurrent_try_alloc(arena, NULL));
+        flag_set(&worker.go, 3);
+        worker_join(&worker);
+        assert_int_equal(worker.status, 0);
+        arena_concurrent_destroy(arena);
+    }
+}
+
 static void gate_only_fits_every_slab_that_remains(void **state) {
     (void)state;
     struct arena_concurrent *arena = make(1000, ARENA_GATE_ONLY);
@@ -663,6 +697,38 @@ static void holder_gets_ebusy_or_a_panic(void **state) {
             arena_concurrent_release(arena);
             assert_int_equal(arena_concurrent_used(arena), (size_t)times + 1);
         }
+        arena_concurrent_destroy(arena);
+    }
+}
+
+/* A slab of nothing as any other, also of a thread that allocated by itself before it took the gate. */
+static void slab_of_zero_needs_the_gate_too(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        struct request request = {make(4, flags), 0};
+        assert_non_null(arena_concurrent_try_alloc(request.arena, NULL));
+        (void)hold(request.arena);
+        void *out = &request;
+        assert_int_equal(arena_concurrent_alloc_slab_context(request.arena, NULL, 0, &out), ARENA_EBUSY);
+        assert_null(out);
+        assert_panics(do_try_slab, &request, "arena_concurrent_try_alloc_slab");
+        arena_concurrent_release(request.arena);
+        assert_non_null(arena_concurrent_try_alloc_slab(request.arena, 0));
+        arena_concurrent_destroy(request.arena);
+    }
+}
+
+static void burst_left_under_the_gate_is_cleared(void **state) {
+    (void)state;
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make(100, flags);
+        struct arena_burst burst;
+        arena_burst_begin(hold(arena), &burst);
+        int64_t value = 5;
+        for (int i = 0; i < 10; i++) assert_non_null(arena_burst_put(&burst, &value));
+        arena_concurrent_release(arena);
+        assert_int_equal(arena_concurrent_used(arena), 0);
+        for (int i = 0; i < 20; i++) assert_int_equal(*(int64_t *)arena_concurrent_alloc(arena, NULL), 0);
         arena_concurrent_destroy(arena);
     }
 }
@@ -889,6 +955,24 @@ static void deadline_ends_the_wait_for_a_held_gate(void **state) {
         assert_non_null(arena_concurrent_try_alloc(arena, NULL));
         arena_concurrent_destroy(arena);
     }
+}
+
+/* The clock that a wait goes by is that of the deadline: else it would be over at once, again and again. */
+static void waiter_with_a_deadline_sleeps(void **state) {
+    (void)state;
+    struct arena_concurrent *arena = make(8, 0);
+    (void)hold(arena);
+    struct arena_context *context = NULL;
+    assert_int_equal(arena_context_with_timeout(NULL, INT64_C(3600) * 1000000000, &context), ARENA_OK);
+    struct call call = {arena, context, ALLOC};
+    struct worker worker;
+    worker_start(&worker, operate_on_thread, &call, 0);
+    assert_true(worker_asleep(&worker));
+    arena_concurrent_release(arena);
+    worker_join(&worker);
+    assert_int_equal(worker.status, ARENA_OK);
+    arena_context_release(context);
+    arena_concurrent_destroy(arena);
 }
 
 static void waiters_go_on_when_the_holder_releases(void **state) {
@@ -1474,18 +1558,22 @@ int main(void) {
         cmocka_unit_test(eight_workers_take_a_hundred_each),
         cmocka_unit_test(ended_threads_leave_no_slot_behind),
         cmocka_unit_test(idle_threads_keep_no_slot_from_others),
+        cmocka_unit_test(remainders_of_several_chunks_are_all_free),
         cmocka_unit_test(gate_only_fits_every_slab_that_remains),
         cmocka_unit_test(a_thread_that_is_alone_for_long_leaves_the_rest),
         cmocka_unit_test(slabs_of_many_threads_do_not_overlap),
         cmocka_unit_test(drops_go_down_the_addresses_of_live_slots_once),
         cmocka_unit_test(acquire_hands_out_the_arena_behind),
         cmocka_unit_test(holder_gets_ebusy_or_a_panic),
+        cmocka_unit_test(slab_of_zero_needs_the_gate_too),
+        cmocka_unit_test(burst_left_under_the_gate_is_cleared),
         cmocka_unit_test(only_the_holder_releases),
         cmocka_unit_test(destroy_while_held_or_waited_for_panics),
         cmocka_unit_test(holds_of_different_gates_are_independent),
         cmocka_unit_test(ended_context_fails_even_on_a_free_gate),
         cmocka_unit_test(cancel_ends_the_wait_for_a_held_gate),
         cmocka_unit_test(deadline_ends_the_wait_for_a_held_gate),
+        cmocka_unit_test(waiter_with_a_deadline_sleeps),
         cmocka_unit_test(waiters_go_on_when_the_holder_releases),
         cmocka_unit_test(context_that_ended_before_the_grant_passes_the_gate_on),
         cmocka_unit_test(cancelled_head_waiter_wakes_the_next),
