@@ -561,6 +561,22 @@ static void limit_counts_what_is_checked_out(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
+/* More than any pool can have: no number of it is lost on the way to a smaller one. */
+static void limits_that_no_pool_meets_are_none(void **state) {
+    (void)state;
+    const size_t word = (size_t)UINT32_MAX;
+    const size_t limits[] = {SIZE_MAX, SIZE_MAX / 2 + 2, SIZE_MAX / 4 + 2, word, word / 2 + 2, word / 4 + 2, word / 8 + 1};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        struct arena_pool_options options = {sizeof options, limits[i], NULL};
+        struct arena_pool *pool = NULL;
+        struct arena *arenas[4];
+        assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 1, &options, &pool), ARENA_OK);
+        for (int j = 0; j < 4; j++) assert_int_equal(arena_pool_checkout(pool, &arenas[j]), ARENA_OK);
+        for (int j = 0; j < 4; j++) arena_pool_return(pool, arenas[j]);
+        assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    }
+}
+
 static void check_out_and_wait(struct worker *self) {
     struct limited *limited = self->user;
     struct arena *arena = (struct arena *)(void *)self;
@@ -774,6 +790,23 @@ static void trim_frees_what_is_idle(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
+/* What the pool remembers of an arena that was freed serves the next one. */
+static void trimming_again_and_again_costs_nothing(void **state) {
+    (void)state;
+    if (support_slow()) skip();
+    struct arena_pool *pool = make(ARENA_TYPE(int), 4);
+    int calls = 0;
+    for (int round = 0; round < 2; round++) {
+        size_t before = support_resident_bytes();
+        for (int i = 0; i < 300000; i++) {
+            assert_int_equal(arena_pool_execute(pool, do_nothing, &calls), ARENA_OK);
+            arena_pool_trim(pool);
+        }
+        assert_true(support_resident_bytes() < before + ((size_t)2 << 20));
+    }
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 struct returning {
     struct arena_pool *pool;
     struct arena *arena;
@@ -906,6 +939,30 @@ static void ten_thousand_threads_use_one_pool(void **state) {
         for (unsigned i = 0; i < BATCH; i++) assert_int_equal(workers[i].status, ARENA_OK);
     }
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void use_first_pools(struct worker *self) {
+    struct arena_pool **pools = self->user;
+    for (unsigned i = 0; i < self->index; i++) {
+        struct visit seen = {.calls = 0};
+        if (arena_pool_execute(pools[i], visit, &seen) != ARENA_OK) self->status = 1;
+    }
+}
+
+/* However many pools a thread used: among these numbers are those that fill its table to the last place (for which the
+ * pools before must have been few). */
+static void ended_threads_leave_nothing_in_any_pool(void **state) {
+    (void)state;
+    enum { MOST = 70 };
+    struct arena_pool *pools[MOST];
+    for (int i = 0; i < MOST; i++) pools[i] = make(ARENA_TYPE(int), 4);
+    for (unsigned count = 1; count <= MOST; count++) {
+        struct worker worker;
+        worker_start(&worker, use_first_pools, pools, count);
+        worker_join(&worker);
+        assert_int_equal(worker.status, 0);
+    }
+    for (int i = 0; i < MOST; i++) assert_int_equal(arena_pool_destroy(pools[i]), ARENA_OK);
 }
 
 static size_t pools_made;
@@ -1121,6 +1178,7 @@ int main(void) {
         cmocka_unit_test(arena_jumped_past_stays_out_until_the_thread_ends),
         cmocka_unit_test(arena_jumped_past_on_the_main_thread_stays_out),
         cmocka_unit_test(limit_counts_what_is_checked_out),
+        cmocka_unit_test(limits_that_no_pool_meets_are_none),
         cmocka_unit_test(at_the_limit_checkout_context_waits_for_a_return),
         cmocka_unit_test(wait_for_a_return_ends_with_the_context),
         cmocka_unit_test(ended_context_fails_checkout_in_any_case),
@@ -1129,11 +1187,13 @@ int main(void) {
         cmocka_unit_test(never_more_than_the_limit_are_out),
         cmocka_unit_test(destroy_is_refused_while_arenas_are_out),
         cmocka_unit_test(trim_frees_what_is_idle),
+        cmocka_unit_test(trimming_again_and_again_costs_nothing),
         cmocka_unit_test(only_arenas_of_this_pool_can_be_returned),
         cmocka_unit_test(returning_twice_panics),
         cmocka_unit_test(arenas_of_ended_threads_go_back),
         cmocka_unit_test(the_excess_of_a_cache_is_shared),
         cmocka_unit_test(ten_thousand_threads_use_one_pool),
+        cmocka_unit_test(ended_threads_leave_nothing_in_any_pool),
         cmocka_unit_test(two_thousand_pools_live_at_once),
         cmocka_unit_test(long_lived_threads_see_pools_come_and_go),
         cmocka_unit_test(threads_may_end_beside_destroy),
