@@ -1,6 +1,7 @@
 /* What no program reaches through the public functions in a test's time, but code inside the library could: the ends of
  * the arithmetic, the clock's conversion, lists and queues with more in them than a test has threads. */
 #include "api/context.h"
+#include "api/locals.h"
 #include "api/share.h"
 #include "base/arith.h"
 #include "base/poison.h"
@@ -45,6 +46,9 @@ static void arithmetic_holds_at_its_ends(void **state) {
     assert_true(arith_add(SIZE_MAX - 1, 1, &result) && result == SIZE_MAX);
     assert_false(arith_add(SIZE_MAX, 1, &result));
     assert_false(arith_round_up(SIZE_MAX, 2, &result));
+    size_t stride = 0;
+    assert_true(arith_slots(1, 1, PTRDIFF_MAX, &stride, &result) && stride == 1 && result == PTRDIFF_MAX);
+    assert_false(arith_slots(1, 1, (size_t)PTRDIFF_MAX + 1, &stride, &result));
     assert_true(arith_time_add(INT64_MAX, 1) == INT64_MAX);
     assert_true(arith_time_add(INT64_MIN, -1) == INT64_MIN);
     assert_true(arith_time_add(INT64_MAX, -1) == INT64_MAX - 1);
@@ -275,6 +279,11 @@ static void bursts_that_are_not_open(void **state) {
     struct bad_burst too_late = {arena, &early};
     assert_true(panics(put, &too_late));
     assert_true(panics(end, &too_late));
+    arena_burst_begin(arena, &burst);
+    early = burst;
+    arena_trim(arena); /* ends it too: what it wrote would be discarded */
+    assert_true(panics(put, &too_late));
+    assert_true(panics(end, &too_late));
     arena_destroy(arena);
 }
 
@@ -353,6 +362,44 @@ static void waiters_leave_in_any_order(void **state) {
     assert_int_equal(cancel_register(NULL, &waiters[0]), ARENA_OK);
     cancel_unregister(NULL, &waiters[0]);
     cancel_finish(&node);
+}
+
+/* A thread that waits once more after its end must not do so with a record that another may have by then. */
+static void recycled_record_is_not_the_thread_s_any_more(void **state) {
+    (void)state;
+    struct thread_state *mine = thread_state();
+    struct waiter *record = waiter_mine(mine);
+    assert_non_null(record);
+    assert_ptr_equal(waiter_mine(mine), record);
+    waiter_recycle(mine);
+    assert_null(mine->waiter);
+    assert_ptr_equal(waiter_mine(mine), record); /* from the list, for whoever comes first */
+    waiter_recycle(mine);
+    waiter_recycle(mine); /* without one: nothing */
+}
+
+static void flush_nothing(struct local_owner *owner, struct local *local) {
+    (void)owner;
+    (void)local;
+}
+
+/* Else the tables of long-lived threads would grow with every pool that comes and goes. */
+static void indices_of_ended_owners_are_used_again(void **state) {
+    (void)state;
+    struct local_owner owners[40];
+    for (int i = 0; i < 40; i++) assert_true(locals_join(&owners[i], flush_nothing));
+    for (int i = 0; i < 40; i++) {
+        for (int j = 0; j < i; j++) assert_int_not_equal(owners[i].offset, owners[j].offset);
+    }
+    uint32_t first = owners[7].offset;
+    uint32_t second = owners[31].offset;
+    assert_true(locals_leave(&owners[7], NULL));
+    assert_true(locals_leave(&owners[31], NULL));
+    assert_true(locals_join(&owners[7], flush_nothing));
+    assert_true(locals_join(&owners[31], flush_nothing));
+    assert_int_equal(owners[31].offset, first);
+    assert_int_equal(owners[7].offset, second);
+    for (int i = 0; i < 40; i++) assert_true(locals_leave(&owners[i], NULL));
 }
 
 /* --- gate ----------------------------------------------------------------------------------------------------------- */
@@ -538,6 +585,8 @@ int main(int argument_count, char **arguments) {
         cmocka_unit_test(mixed_values_of_sealed_arenas),
         cmocka_unit_test(node_numbers_run_out),
         cmocka_unit_test(waiters_leave_in_any_order),
+        cmocka_unit_test(recycled_record_is_not_the_thread_s_any_more),
+        cmocka_unit_test(indices_of_ended_owners_are_used_again),
         cmocka_unit_test(a_gate_under_the_hammer),
         cmocka_unit_test(a_claim_beside_a_revocation_is_given_up),
         cmocka_unit_test(counts_that_lag_behind),
