@@ -3,7 +3,8 @@
  *   poison fine    uses what was handed out, every way there is; writes "fine"
  *   poison bad N   touches bytes that were not handed out, or were taken back, one function for each case, and goes on
  *                  after each report; before each it writes "case NAME" to standard error, in the end "case none".
- *                  N: the first, second ... part of the cases, from 0: AddressSanitizer ends a program at its 25th report */
+ *                  N: the first, second ... part of the cases, from 0: AddressSanitizer ends a program at its 25th report
+ *   poison unset   decides by what a slab of an arena that is never cleared holds before anything was written there */
 #define _DEFAULT_SOURCE
 #include <arena/arena.h>
 
@@ -325,6 +326,7 @@ static void use_concurrent(uint32_t flags) {
         fill(arena_concurrent_alloc_slab(arena, 100), 800);
         struct arena *held = NULL;
         must(arena_concurrent_acquire(arena, NULL, &held) == ARENA_OK, "no gate");
+        fill(long_arena_alloc(long_arena_from_raw(held), 1), 8); /* inline, where its window is open */
         while (arena_remaining(held) > 100) fill(arena_alloc(held, NULL), 8);
         arena_concurrent_release(arena);
         for (int i = 0; i < 100; i++) fill(arena_concurrent_try_alloc(arena, NULL), 8);
@@ -336,7 +338,7 @@ static void use_concurrent(uint32_t flags) {
 
 static void fill_arena(struct arena *arena, void *user) {
     (void)user;
-    fill(arena_alloc(arena, NULL), 8);
+    fill(long_arena_alloc(long_arena_from_raw(arena), 1), 8);
     fill(arena_alloc_slab(arena, 99), 99 * 8);
 }
 
@@ -379,6 +381,15 @@ static void use_memory_of_destroyed_arenas(void) {
         fill(memory, size_bytes);
         munmap(memory, size_bytes);
     }
+}
+
+static void decide_by_an_unset_slab(void) {
+    struct arena *arena = make(100, ARENA_CLEAR_NEVER);
+    const volatile int64_t *slab = arena_alloc_slab(arena, 10);
+    if (slab[9] == 77) seen = 1;
+    const volatile int64_t *zeros = arena_alloc_slab_with(arena, NULL, 10);
+    if (zeros[9] == 77) seen = 1; /* was set */
+    arena_destroy(arena);
 }
 
 static void use_everything(void) {
@@ -434,6 +445,10 @@ enum { PART = 15 };
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "fine") == 0) {
         use_everything();
+        return 0;
+    }
+    if (argc == 2 && strcmp(argv[1], "unset") == 0) {
+        decide_by_an_unset_slab();
         return 0;
     }
     if (argc != 3 || strcmp(argv[1], "bad") != 0) return 2;

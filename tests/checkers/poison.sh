@@ -80,6 +80,12 @@ for library in "$shared" "$static"; do
     if [ "$valgrind" != - ]; then
         compile "${CC:-cc}" "$library"
         expect "Valgrind with $(basename "$library")" 'Invalid (read|write)' "$valgrind" --quiet --leak-check=no
+        checks=$((checks + 1))
+        "$valgrind" --quiet --leak-check=no "$work/program" unset >"$work/log" 2>&1
+        if [ "$(grep -c 'depends on uninitialised' "$work/log")" != 1 ]; then
+            complain "Valgrind with $(basename "$library"): what nobody wrote is to be reported, and nothing else"
+            cat "$work/log" >&2
+        fi
     fi
 done
 echo "$checks checks, $failed failed"
