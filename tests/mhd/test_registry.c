@@ -186,12 +186,17 @@ static void completion_with_any_code_gives_the_arena_back(void **state) {
         MHD_REQUEST_TERMINATED_TIMEOUT_REACHED, MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN,
         MHD_REQUEST_TERMINATED_READ_ERROR,      MHD_REQUEST_TERMINATED_CLIENT_ABORT,
     };
-    begin(count);
+    handled = 0;
+    struct arena_pool_options one = {sizeof one, 1, NULL}; /* arena, for one request at a time */
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 10, &one, &pool), ARENA_OK);
+    assert_int_equal(arena_mhd_create(pool, count, NULL, &mhd), ARENA_OK);
     for (size_t calls = 1; calls <= 2; calls++) {
         for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
             void *req_cls = NULL;
             for (size_t made = 0; made < calls; made++) assert_int_equal(call(&req_cls), MHD_YES);
+            assert_int_equal(handled, calls == 2 ? (int)i + 1 : 0);
             arena_mhd_completed(mhd, NULL, &req_cls, codes[i]);
+            assert_null(req_cls);
         }
     }
     end();
