@@ -229,6 +229,40 @@ static void damage_is_found(void **state) {
 
 /* --- misuse --------------------------------------------------------------------------------------------------------- */
 
+/* Ranges that come back in any order, listed in any order, are one range in the end. */
+static void free_runs_below_the_cursor_join_it(void **state) {
+    (void)state;
+    static const int orders[][3] = {{0, 1, 2}, {1, 0, 2}, {0, 2, 1}, {2, 0, 1}, {1, 2, 0}, {2, 1, 0}};
+    for (size_t back = 0; back < 6; back++) {
+        for (size_t listed = 0; listed < 6; listed++) {
+            struct slots_plan plan;
+            assert_int_equal(slots_plan(ARENA_TYPE(int), 30, NULL, &plan), ARENA_OK);
+            struct arena *arena = slots_create(&plan, ARENA_TYPE(int), SLOTS_OWNER_GATE, sizeof *arena);
+            assert_non_null(arena);
+            struct run runs[3];
+            memset(runs, 0, sizeof runs);
+            for (int i = 0; i < 3; i++) {
+                struct run *run = &runs[orders[listed][i]];
+                run->next = arena->runs;
+                arena->runs = run;
+            }
+            char *from[3];
+            char *to[3];
+            for (int i = 0; i < 3; i++) assert_true(slots_lend(arena, 10, &from[i], &to[i]));
+            assert_int_equal(slots_remaining(arena), 0);
+            for (int i = 0; i < 3; i++) {
+                int which = orders[back][i];
+                slots_return(arena, from[which], to[which], &runs[which]);
+                assert_int_equal(slots_remaining(arena), 10 * (i + 1));
+            }
+            assert_ptr_equal(arena->head.cursor, arena->base);
+            assert_int_equal(arena->gap_bytes, 0);
+            assert_non_null(slots_take_slab(arena, 30));
+            slots_destroy(arena);
+        }
+    }
+}
+
 struct bad_burst {
     struct arena *arena;
     struct arena_burst *burst;
@@ -579,6 +613,7 @@ int main(int argument_count, char **arguments) {
         cmocka_unit_test(arenas_that_no_address_space_holds),
         cmocka_unit_test(sizes_that_no_plan_has),
         cmocka_unit_test(lent_ranges_come_back_in_any_order),
+        cmocka_unit_test(free_runs_below_the_cursor_join_it),
         cmocka_unit_test(damage_is_found),
         cmocka_unit_test(bursts_that_are_not_open),
         cmocka_unit_test(handles_that_are_null_or_others),
