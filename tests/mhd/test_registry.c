@@ -5,6 +5,9 @@
  * same. */
 #include "server.h"
 
+#include "mhd/fields.h"
+#include "mhd/registry.h"
+
 static struct arena_pool *pool;
 static struct arena_mhd *mhd;
 static int handled;
@@ -202,6 +205,71 @@ static void completion_with_any_code_gives_the_arena_back(void **state) {
     end();
 }
 
+/* Also where both fall into one bucket. */
+static void completion_of_another_connection_does_nothing(void **state) {
+    (void)state;
+    static struct registry any; /* the numbers of buckets are the same in each */
+    uintptr_t address = 4096;
+    while (registry_bucket(&any, (struct MHD_Connection *)address) != registry_bucket(&any, NULL)) address += 64;
+    begin(count);
+    void *req_cls = NULL;
+    assert_int_equal(call(&req_cls), MHD_YES);
+    void *copy = req_cls;
+    arena_mhd_completed(mhd, (struct MHD_Connection *)address, &copy, MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    assert_ptr_equal(copy, req_cls);
+    assert_int_equal(call(&req_cls), MHD_YES); /* it is still there */
+    assert_int_equal(handled, 1);
+    complete(&req_cls);
+    end();
+}
+
+static enum MHD_Result clone_twice(struct arena_request *request, void *user) {
+    (void)user;
+    struct arena *chars;
+    struct arena *found = NULL;
+    struct arena_request *once = NULL;
+    struct arena_request *twice = NULL;
+    if (arena_create(ARENA_TYPE(char), 1, &chars) != ARENA_OK) return MHD_NO;
+    if (arena_request_inject(request, chars, &once) != ARENA_OK) return MHD_NO;
+    if (arena_request_inject(once, NULL, &twice) != ARENA_OK) return MHD_NO;
+    if (arena_request_extract(twice, ARENA_TYPE(int), &found) == ARENA_ENOARENA) handled++;
+    struct arena *ints;
+    if (arena_create(ARENA_TYPE(int), 1, &ints) != ARENA_OK) return MHD_NO;
+    if (arena_request_inject(request, ints, &once) != ARENA_OK) return MHD_NO;
+    if (arena_request_inject(once, chars, &twice) != ARENA_OK) return MHD_NO;
+    if (arena_request_extract(twice, ARENA_TYPE(int), &found) == ARENA_OK && found == ints) handled++;
+    arena_destroy(chars);
+    arena_destroy(ints);
+    return MHD_YES;
+}
+
+static void clones_of_clones_carry_what_those_do(void **state) {
+    (void)state;
+    begin(clone_twice);
+    void *req_cls = NULL;
+    assert_int_equal(call(&req_cls), MHD_YES);
+    assert_int_equal(call(&req_cls), MHD_YES);
+    assert_int_equal(handled, 2);
+    complete(&req_cls);
+    end();
+}
+
+static void names_of_headers_are_the_same_in_either_case(void **state) {
+    (void)state;
+    for (int code = 1; code < 128; code++) {
+        char name[] = {(char)code, '\0'};
+        struct field field = {name, "found", 1};
+        struct fields fields = {.headers = &field, .header_count = 1, .arguments = &field, .argument_count = 1};
+        for (int other = 1; other < 128; other++) {
+            char asked[] = {(char)other, '\0'};
+            bool letter = (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z');
+            bool same = other == code || (letter && other == (code ^ ('a' ^ 'A')));
+            assert_int_equal(fields_header(&fields, asked) != NULL, same);
+            assert_int_equal(fields_argument(&fields, asked) != NULL, other == code);
+        }
+    }
+}
+
 /* A connection that dies while memory is short ends with no completed call. */
 static void requests_that_never_complete_are_found_at_the_end(void **state) {
     (void)state;
@@ -315,6 +383,9 @@ int main(void) {
         cmocka_unit_test(the_handler_runs_once_whatever_is_called),
         cmocka_unit_test(no_of_the_handler_is_passed_on),
         cmocka_unit_test(completion_with_any_code_gives_the_arena_back),
+        cmocka_unit_test(completion_of_another_connection_does_nothing),
+        cmocka_unit_test(clones_of_clones_carry_what_those_do),
+        cmocka_unit_test(names_of_headers_are_the_same_in_either_case),
         cmocka_unit_test(requests_that_never_complete_are_found_at_the_end),
         cmocka_unit_test(many_open_requests_are_told_apart),
         cmocka_unit_test(destroying_while_a_request_that_never_completed_is_retained_panics),
