@@ -46,7 +46,10 @@ class Coverage:
     def name_of(self, path):
         """The file's name below the root, or None where it is not one of the layers'."""
         # The build maps the source's root to /libarena, or to /libarena/build where it goes by way of the build's.
-        path = path.replace("/libarena/build/", self.root + "/").replace("/libarena/", self.root + "/")
+        for prefix in ("/libarena/build/", "/libarena/"):
+            if path.startswith(prefix):
+                path = os.path.join(self.root, path[len(prefix):])
+                break
         name = os.path.relpath(path, self.root)
         if not name.startswith(tuple(f"src/{layer}/" for layer in LAYERS)):
             return None
