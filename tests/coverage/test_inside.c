@@ -258,6 +258,7 @@ static void free_runs_below_the_cursor_join_it(void **state) {
             assert_ptr_equal(arena->head.cursor, arena->base);
             assert_int_equal(arena->gap_bytes, 0);
             assert_non_null(slots_take_slab(arena, 30));
+            slots_seal(arena); /* as whoever has it behind a gate does */
             slots_destroy(arena);
         }
     }
@@ -423,7 +424,7 @@ static void indices_of_ended_owners_are_used_again(void **state) {
     struct local_owner owners[40];
     for (int i = 0; i < 40; i++) assert_true(locals_join(&owners[i], flush_nothing));
     for (int i = 0; i < 40; i++) {
-        for (int j = 0; j < i; j++) assert_int_not_equal(owners[i].offset, owners[j].offset);
+        for (int j = 0; j < i; j++) assert_true(owners[i].offset != owners[j].offset);
     }
     uint32_t first = owners[7].offset;
     uint32_t second = owners[31].offset;
