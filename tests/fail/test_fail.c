@@ -23,7 +23,8 @@
 
 #include <cmocka.h>
 
-enum { ROUND_ENDS_S = 120 };
+/* A walk waits more than it computes, so several rounds run at a time. */
+enum { ROUND_ENDS_S = 120, AT_A_TIME = 8 };
 
 /* What a process tells its parent, in memory they share. */
 struct report {
@@ -34,7 +35,7 @@ struct report {
     unsigned mapped; /* mappings made */
 };
 
-static struct report *report;
+static struct report *reports; /* one for each round that runs */
 static struct inject_live kept; /* by a process in which nothing failed */
 
 static bool more(struct inject_live left, struct inject_live right) {
@@ -48,7 +49,7 @@ static void print_live(const char *when, struct inject_live live) {
 }
 
 /* Both walks, in the child. */
-static int two_walks(enum inject_mode mode, unsigned at, bool old_kernel) {
+static int two_walks(struct report *report, enum inject_mode mode, unsigned at, bool old_kernel) {
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) (void)signal(crashes[i], SIG_DFL); /* not CMocka's */
     (void)alarm(ROUND_ENDS_S);
@@ -70,22 +71,34 @@ static int two_walks(enum inject_mode mode, unsigned at, bool old_kernel) {
     return 1;
 }
 
-/* One round; how many calls failed in it. */
-static unsigned round_with(enum inject_mode mode, unsigned at, bool old_kernel) {
-    memset(report, 0, sizeof *report);
+struct round {
+    enum inject_mode mode;
+    unsigned at;
+    struct report *report;
+    pid_t child;
+};
+
+static void begin(struct round *round, bool old_kernel) {
+    memset(round->report, 0, sizeof *round->report);
     (void)fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) exit(two_walks(mode, at, old_kernel)); /* exit, not _exit: so that leaks are looked for */
-    assert_true(child > 0);
+    round->child = fork();
+    /* exit, not _exit: so that leaks are looked for */
+    if (round->child == 0) exit(two_walks(round->report, round->mode, round->at, old_kernel));
+    assert_true(round->child > 0);
+}
+
+/* How many calls failed in it. */
+static unsigned end(const struct round *round) {
+    const struct report *report = round->report;
+    const char *mode = round->mode == INJECT_ONCE ? "once" : "from then on";
     int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(waitpid(round->child, &status, 0), round->child);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        print_error("failure %u (%s, %s): the process ended with %#x\n", at, report->first,
-                    mode == INJECT_ONCE ? "once" : "from then on", (unsigned)status);
+        print_error("failure %u (%s, %s): the process ended with %#x\n", round->at, report->first, mode, (unsigned)status);
         fail();
     }
-    if (mode != INJECT_NEVER && more(report->live, kept)) {
-        print_error("failure %u (%s, %s)\n", at, report->first, mode == INJECT_ONCE ? "once" : "from then on");
+    if (round->mode != INJECT_NEVER && more(report->live, kept)) {
+        print_error("failure %u (%s, %s)\n", round->at, report->first, mode);
         print_live("without a failure", kept);
         print_live("after it", report->live);
         fail();
@@ -93,29 +106,43 @@ static unsigned round_with(enum inject_mode mode, unsigned at, bool old_kernel) 
     return report->failures;
 }
 
+static unsigned without_failure(bool old_kernel) {
+    struct round round = {.mode = INJECT_NEVER, .report = reports};
+    begin(&round, old_kernel);
+    return end(&round);
+}
+
 static int prepare(void **state) {
     (void)state;
-    report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (report == MAP_FAILED) return -1;
+    reports = mmap(NULL, AT_A_TIME * sizeof *reports, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (reports == MAP_FAILED) return -1;
     inject_arm(INJECT_NEVER, 0);
     return 0;
 }
 
 static void nothing_fails(void **state) {
     (void)state;
-    assert_int_equal(round_with(INJECT_NEVER, 0, false), 0);
-    kept = report->live;
+    assert_int_equal(without_failure(false), 0);
+    kept = reports[0].live;
     /* Had the wrappers missed the calls of one kind, nothing of that kind would fail. */
     assert_true(kept.blocks > 0 && kept.mappings >= 0 && kept.mutexes > 0 && kept.conditions > 0);
-    assert_true(report->mapped != 0);
+    assert_true(reports[0].mapped != 0);
     print_live("kept", kept);
 }
 
 static void every_call(enum inject_mode mode) {
-    unsigned at = 1;
-    while (round_with(mode, at, false) != 0) at++;
-    print_message("[          ] %u places\n", at - 1);
-    assert_true(at > 100); /* the walk did take place */
+    struct round rounds[AT_A_TIME];
+    unsigned begun = 0;
+    unsigned places = 0;
+    while (places == begun) { /* past the last place nothing fails */
+        for (unsigned i = 0; i < AT_A_TIME; i++) {
+            rounds[i] = (struct round){.mode = mode, .at = ++begun, .report = &reports[i]};
+            begin(&rounds[i], false);
+        }
+        for (unsigned i = 0; i < AT_A_TIME; i++) places += end(&rounds[i]) != 0;
+    }
+    print_message("[          ] %u places\n", places);
+    assert_true(places > 100); /* the walk did take place */
 }
 
 static void each_call_fails_once(void **state) {
@@ -130,7 +157,7 @@ static void each_call_fails_from_then_on(void **state) {
 
 static void old_kernel(void **state) {
     (void)state;
-    assert_int_equal(round_with(INJECT_NEVER, 0, true), 0);
+    assert_int_equal(without_failure(true), 0);
 }
 
 /* With the argument "once", without the longer half. */
