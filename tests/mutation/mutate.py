@@ -1,7 +1,7 @@
 """Changes one small thing at a time in the layers core, sync and api, or others, and sees whether a test notices.
 
-mutate.py [--sample N] [--seed N] [--layers NAME,...] [--file PART] [--jobs N] [--report FILE] [--again REPORT] [--quick]
-          [ROOT]
+mutate.py [--sample N] [--seed N] [--layers NAME,...] [--file PART] [--jobs N] [--report FILE] [--again REPORT]
+          [--quick | --within SECONDS] [ROOT]
 packages: those of the tests, clang-19, libclang-rt-19-dev
 
 A mutant flips an operator, negates a condition, weakens a memory order, turns a constant, or deletes a statement.  It is
@@ -11,7 +11,8 @@ A mutant that no program can tell from the original stands in equivalent.txt wit
     FILE ~ LINE BEFORE ~ LINE AFTER ~ REASON
 
 Without --sample all mutants are run: a night's work.  --again runs those that survived in an earlier report; --quick
-leaves the slow tests out.  The exit status is 0 when at least 95 % are caught in each layer.
+leaves the slow tests out, --within also the quick ones that take longer: a first sieve, for --again to go through.  The exit
+status is 0 when at least 95 % are caught in each layer.
 """
 
 import argparse
@@ -178,14 +179,14 @@ class Verdicts:
 
 
 def try_mutant(tree, limits, stages, mutant):
-    """The verdict, and what shows it."""
+    """The verdict, and what shows it; `limits` has the tests that are asked."""
     name, number, _, after = mutant
     lines = tree.read(name).splitlines()
     lines[number] = after
     tree.write(name, "\n".join(lines) + "\n")
     try:
         for tests, verdict in zip(tests_of(name)[:stages], ("quick", "slow")):
-            for test in tests:
+            for test in (test for test in tests if test in limits):
                 found = tree.run(test, limits[test])
                 if found is not None:
                     return verdict, f"{test}: {found}"
@@ -218,9 +219,10 @@ def main():
     parser.add_argument("--report")
     parser.add_argument("--again")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--within", type=float, metavar="SECONDS")
     parser.add_argument("root", nargs="?", default=os.path.join(here, "../.."))
     options = parser.parse_args()
-    stages = 1 if options.quick else 2
+    stages = 1 if options.quick or options.within is not None else 2
     started = time.monotonic()
     trees = [Tree(os.path.abspath(options.root), jobs=1) for _ in range(options.jobs)]
 
@@ -246,7 +248,13 @@ def main():
     # What a test takes, with room for a busy machine; who takes longer hangs.
     files = {mutant[0] for mutant in wanted}
     names = {test for name in files for tests in tests_of(name)[:stages] for test in tests}
-    limits = {test: 10 + 5 * trees[0].measure(test) if trees[0].is_quick(test) else 600 for test in sorted(names)}
+    limits = {}
+    for test in sorted(names):
+        seconds = trees[0].measure(test) if trees[0].is_quick(test) else None
+        if seconds is None:
+            limits[test] = 600
+        elif options.within is None or seconds <= options.within:
+            limits[test] = 10 + 5 * seconds
     out = open(options.report, "w", encoding="utf-8") if options.report else sys.stdout
     verdicts = Verdicts(out)
     queue = collections.deque(wanted)
