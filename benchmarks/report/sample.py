@@ -18,9 +18,12 @@ WORKLOADS = (
     ("W2", "one int64, 1,024 per reset", "libarena-typed"),
     ("W2", "the same as a burst", "libarena-burst"),
     ("W3", "a slab of 64 int64, filled", "libarena-typed"),
+    ("W3", "the same, never cleared, as the peers", "libarena-typed-never"),
     ("W4s", "slabs of 8 to 256 bytes", "libarena-typed"),
+    ("W4s", "the same, never cleared, as the peers", "libarena-typed-never"),
     ("W5s", "a 32-byte struct", "libarena-typed"),
     ("W7", "a scope: scratch arena, value, slab, reset", "libarena-pool-scope"),
+    ("W7", "the same in an arena of the thread's own, as most peers", "libarena-own"),
 )
 
 
