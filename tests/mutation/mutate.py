@@ -226,7 +226,8 @@ def main():
     started = time.monotonic()
     trees = [Tree(os.path.abspath(options.root), jobs=1) for _ in range(options.jobs)]
 
-    mutants = list(read_mutants(trees[0], options.layers.split(","), options.file))
+    layers = options.layers.split(",")
+    mutants = list(read_mutants(trees[0], layers, options.file))
     equivalent = read_equivalent(os.path.join(here, "equivalent.txt"))
     total = len(mutants)
     wanted = []
@@ -236,7 +237,8 @@ def main():
             equivalent[key] += 1
         else:
             wanted.append(mutant)
-    stale = [key for key, count in equivalent.items() if count == 0 and options.file in key[0]]
+    stale = [key for key, count in equivalent.items()
+             if count == 0 and options.file in key[0] and key[0].split("/")[1] in layers]
     excused = total - len(wanted)
     if options.again:
         with open(options.again, encoding="utf-8") as file:
