@@ -71,17 +71,20 @@ static void drop_nothing(void *element) { (void)element; }
 /* Drops seal an arena while they run, and leave it as they found it. */
 static void arenas_reset_behind_their_gate_hand_out_nothing(void **state) {
     (void)state;
-    const struct arena_type type = {"int", sizeof(int), _Alignof(int), drop_nothing};
-    struct arena_concurrent *concurrent = NULL;
-    struct arena *inside = NULL;
-    assert_int_equal(arena_concurrent_create(&type, 4, &concurrent), ARENA_OK);
-    assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &inside), ARENA_OK);
-    arena_alloc(inside, NULL);
-    arena_concurrent_release(concurrent);
-    arena_concurrent_reset(concurrent);
-    assert_hands_out_nothing(inside, "the gate is not held");
-    for (int i = 0; i < 4; i++) assert_non_null(arena_concurrent_try_alloc(concurrent, &i));
-    arena_concurrent_destroy(concurrent);
+    void (*const drops[])(void *) = {NULL, drop_nothing};
+    for (int i = 0; i < 2; i++) {
+        const struct arena_type type = {"int", sizeof(int), _Alignof(int), drops[i]};
+        struct arena_concurrent *concurrent = NULL;
+        struct arena *inside = NULL;
+        assert_int_equal(arena_concurrent_create(&type, 4, &concurrent), ARENA_OK);
+        assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &inside), ARENA_OK);
+        arena_alloc(inside, NULL);
+        arena_concurrent_release(concurrent);
+        arena_concurrent_reset(concurrent);
+        assert_hands_out_nothing(inside, "the gate is not held");
+        for (int j = 0; j < 4; j++) assert_non_null(arena_concurrent_try_alloc(concurrent, &j));
+        arena_concurrent_destroy(concurrent);
+    }
 }
 
 /* --- scopes ------------------------------------------------------------------------------------------------------- */
