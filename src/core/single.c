@@ -109,11 +109,9 @@ static SLOW void reset_slow(struct arena *arena) {
 }
 
 HOT void arena_reset(struct arena *arena) {
-    if (LIKELY(arena != NULL) && LIKELY(!arena->sealed) && LIKELY(slots_reset_quick(arena))) {
-        arena->head.limit = arena->fresh_limit;
-    } else {
-        reset_slow(arena);
-    }
+    /* The window of an arena that is quick and not sealed reaches to its end. */
+    if (LIKELY(arena != NULL) && LIKELY(!arena->sealed) && LIKELY(slots_reset_quick(arena))) return;
+    reset_slow(arena);
 }
 
 void arena_trim(struct arena *arena) {
