@@ -32,7 +32,6 @@ int cancel_status(struct cancel_node *node) {
 
 bool cancel_start(struct cancel_node *node, struct cancel_node *parent, int64_t deadline_ns) {
     *node = (struct cancel_node){.parent = parent, .root = node, .deadline_ns = deadline_ns};
-    atomic_u32_init(&node->cause, 0);
     if (parent == NULL) {
         if (!mutex_init(&node->mutex)) return false;
     } else {
@@ -46,7 +45,6 @@ bool cancel_start(struct cancel_node *node, struct cancel_node *parent, int64_t 
         parent->first_child = node;
         mutex_unlock(&node->root->mutex);
     }
-    (void)cancel_status(node); /* a deadline that has passed comes before any cancellation */
     return true;
 }
 

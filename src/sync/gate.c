@@ -15,7 +15,6 @@
 bool gate_init(struct gate *gate, uint32_t permits) {
     *gate = (struct gate){.permits = permits};
     atomic_u32_init(&gate->word, permits * GATE_PERMIT);
-    atomic_u32_init(&gate->holder, 0);
     return mutex_init(&gate->mutex);
 }
 

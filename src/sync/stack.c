@@ -64,7 +64,7 @@ void stack_push(struct stack *stack, struct stack_node *node) {
 }
 
 size_t stack_pop(struct stack *stack, struct stack_table *table, struct stack_node **nodes, size_t most) {
-    /* acquire, here and at the swap (whose failure reads relaxed, so the head is read again): partner is stack_push. */
+    /* acquire: partner is stack_push.  A swap that fails reads relaxed, so the head is read again. */
     for (;;) {
         uint64_t head = atomic_u64_load(&stack->head, acquire);
         uint32_t index = (uint32_t)(head & INDEX_MASK);
@@ -77,14 +77,16 @@ size_t stack_pop(struct stack *stack, struct stack_table *table, struct stack_no
             count++;
         }
         if (count == 0) return 0;
-        uint64_t next = (((head & ~INDEX_MASK) + TAG_ONE)) | index;
-        if (atomic_u64_cas(&stack->head, &head, next, acquire)) return count;
+        uint64_t next = ((head & ~INDEX_MASK) + TAG_ONE) | index;
+        /* relaxed: the tag makes every value of the head unique, so the swap reads the store that the load above read. */
+        if (atomic_u64_cas(&stack->head, &head, next, relaxed)) return count;
     }
 }
 
 size_t stack_count(const struct stack *stack, struct stack_table *table) {
     size_t count = 0;
-    uint32_t index = (uint32_t)(atomic_u64_load(&stack->head, acquire) & INDEX_MASK); /* partner: stack_push */
+    /* relaxed: the caller sees to it that every push came before. */
+    uint32_t index = (uint32_t)(atomic_u64_load(&stack->head, relaxed) & INDEX_MASK);
     for (; index != 0; count++) index = atomic_u32_load(&stack_table_at(table, index)->next, relaxed);
     return count;
 }

@@ -17,14 +17,7 @@ import subprocess
 import sys
 
 # By file, function and operation, and what it is weakened to where that matters: why no scenario can fail.
-REASONS = {
-    ("src/sync/stack.c", "stack_pop", "cas &stack->head acquire"): (
-        "the tag makes every value of the head unique, so the swap reads the store that the acquire load above read"
-    ),
-    ("src/sync/stack.c", "stack_count", "load &stack->head acquire"): (
-        "only the end of a pool counts, which every push happens before, by contract or through the registry's mutex"
-    ),
-}
+REASONS = {}
 
 WEAKER = {"acquire": ["relaxed"], "release": ["relaxed"], "acq_rel": ["acquire", "release"], "seq_cst": ["acq_rel"]}
 SITE = re.compile(r"^site (.*?):(\d+): (.*) \[(\w+)\] \d+$")
