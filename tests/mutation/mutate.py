@@ -1,7 +1,7 @@
 """Changes one small thing at a time in the layers core, sync and api, or others, and sees whether a test notices.
 
 mutate.py [--sample N] [--seed N] [--layers NAME,...] [--file PART] [--jobs N] [--report FILE] [--again REPORT]
-          [--quick | --within SECONDS] [ROOT]
+          [--quick | --within SECONDS | --ask TEST,...] [ROOT]
 packages: those of the tests, clang-19, libclang-rt-19-dev
 
 A mutant flips an operator, negates a condition, weakens a memory order, turns a constant, or deletes a statement.  It is
@@ -11,8 +11,8 @@ A mutant that no program can tell from the original stands in equivalent.txt wit
     FILE ~ LINE BEFORE ~ LINE AFTER ~ REASON
 
 Without --sample all mutants are run: a night's work.  --again runs those that survived in an earlier report; --quick
-leaves the slow tests out, --within also the quick ones that take longer: a first sieve, for --again to go through.  The exit
-status is 0 when at least 95 % are caught in each layer.
+leaves the slow tests out, --within also the quick ones that take longer: a first sieve, for --again to go through; --ask
+asks these tests alone.  The exit status is 0 when at least 95 % are caught in each layer.
 """
 
 import argparse
@@ -135,11 +135,16 @@ def mutants_of(text):
             yield number, line, indent + ";"
 
 
-def tests_of(name):
+def tests_of(name, options):
+    """The tests to be asked about a file, by the verdict of a mutant that one of them catches."""
     def best(table):
-        return table[max((part for part in table if name.startswith(part)), key=len)]
+        return list(dict.fromkeys(table[max((part for part in table if name.startswith(part)), key=len)]))
 
-    return list(dict.fromkeys(best(QUICK))), list(dict.fromkeys(best(SLOW)))
+    if options.ask:
+        return {"slow": options.ask.split(",")}
+    if options.quick or options.within is not None:
+        return {"quick": best(QUICK)}
+    return {"quick": best(QUICK), "slow": best(SLOW)}
 
 
 def read_equivalent(path):
@@ -185,7 +190,7 @@ def try_mutant(tree, limits, stages, mutant):
     lines[number] = after
     tree.write(name, "\n".join(lines) + "\n")
     try:
-        for tests, verdict in zip(tests_of(name)[:stages], ("quick", "slow")):
+        for verdict, tests in stages.items():
             for test in (test for test in tests if test in limits):
                 found = tree.run(test, limits[test])
                 if found is not None:
@@ -220,9 +225,9 @@ def main():
     parser.add_argument("--again")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--within", type=float, metavar="SECONDS")
+    parser.add_argument("--ask", metavar="TEST,...")
     parser.add_argument("root", nargs="?", default=os.path.join(here, "../.."))
     options = parser.parse_args()
-    stages = 1 if options.quick or options.within is not None else 2
     started = time.monotonic()
     trees = [Tree(os.path.abspath(options.root), jobs=1) for _ in range(options.jobs)]
 
@@ -249,7 +254,8 @@ def main():
 
     # What a test takes, with room for a busy machine; who takes longer hangs.
     files = {mutant[0] for mutant in wanted}
-    names = {test for name in files for tests in tests_of(name)[:stages] for test in tests}
+    stages = {name: tests_of(name, options) for name in files}
+    names = {test for by_verdict in stages.values() for tests in by_verdict.values() for test in tests}
     limits = {}
     for test in sorted(names):
         seconds = trees[0].measure(test) if trees[0].is_quick(test) else None
@@ -267,7 +273,7 @@ def main():
                 mutant = queue.popleft()
             except IndexError:
                 return
-            verdicts.add(mutant, *try_mutant(tree, limits, stages, mutant))
+            verdicts.add(mutant, *try_mutant(tree, limits, stages[mutant[0]], mutant))
 
     threads = [threading.Thread(target=work, args=(tree,)) for tree in trees]
     for thread in threads:
