@@ -119,6 +119,30 @@ static void zeroed_slots(void **state) {
     }
 }
 
+/* Where memory is cleared as it is handed out, nothing of an earlier life is left, in the padding either. */
+static void padding_is_not_of_an_earlier_life(void **state) {
+    (void)state;
+    struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
+    struct point_arena *arena = point_arena_create_with(30, &options);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 30; i += 3) {
+            struct point *points[3];
+            points[0] = point_arena_alloc(arena, (struct point){.tag = (char)i, .x = i * 0.5, .y = i});
+            points[1] = point_arena_try_alloc(arena, (struct point){.tag = (char)i, .x = i * 0.5, .y = i});
+            struct point_arena_burst burst = point_arena_burst_begin(arena);
+            points[2] = point_arena_burst_put(&burst, (struct point){.tag = (char)i, .x = i * 0.5, .y = i});
+            point_arena_burst_end(arena, &burst);
+            for (int k = 0; k < 3; k++) {
+                assert_true(points[k]->tag == i && points[k]->x == i * 0.5 && points[k]->y == i);
+                assert_null(memchr(points[k], 0xee, sizeof *points[k])); /* no byte of a value is that */
+                memset(points[k], 0xee, sizeof *points[k]);
+            }
+        }
+        point_arena_reset(arena);
+    }
+    point_arena_destroy(arena);
+}
+
 static void structures_arrive_whole(void **state) {
     (void)state;
     struct point_arena *arena = point_arena_create(100);
@@ -178,13 +202,16 @@ static void slab_with_when_full(void *user) { ARENA_SLAB_WITH(int_arena, (struct
 
 static void plain_spellings_panic_when_full(void **state) {
     (void)state;
-    struct int_arena *arena = int_arena_create(1);
+    struct int_arena *arena = int_arena_create(2);
     int_arena_alloc(arena, 5);
+    assert_panics(alloc_slab_when_full, arena, "arena_alloc_slab"); /* there is room for one */
+    assert_panics(slab_with_when_full, arena, "arena_alloc_slab_with");
+    int_arena_alloc(arena, 6);
     assert_panics(alloc_when_full, arena, "arena_alloc");
     assert_panics(alloc_zero_when_full, arena, "arena_alloc");
     assert_panics(alloc_slab_when_full, arena, "arena_alloc_slab");
     assert_panics(slab_with_when_full, arena, "arena_alloc_slab_with");
-    assert_int_equal(int_arena_used(arena), 1);
+    assert_int_equal(int_arena_used(arena), 2);
     int_arena_destroy(arena);
 }
 
@@ -393,6 +420,7 @@ static void concurrent_face(void **state) {
         assert_int_equal(*int_arena_slab_at(slab, 0), 6);
         assert_int_equal(int_arena_concurrent_remaining(arena), 0);
         assert_null(int_arena_concurrent_try_alloc(arena, 1));
+        assert_null(int_arena_concurrent_try_alloc_zero(arena));
         assert_false(int_arena_concurrent_try_alloc_slab(arena, 1, &slab));
         int_arena_concurrent_reset(arena);
         int_arena_concurrent_trim(arena);
@@ -430,6 +458,8 @@ static void concurrent_face_under_a_context(void **state) {
     assert_int_equal(slab.len, 0);
     assert_int_equal(int_arena_concurrent_alloc_context(arena, context, 4, NULL), ARENA_EINVAL);
     assert_int_equal(int_arena_concurrent_alloc_slab_context(arena, context, 1, NULL), ARENA_EINVAL);
+    assert_int_equal(int_arena_concurrent_alloc_slab_with_context(arena, context, values, 1, NULL), ARENA_EINVAL);
+    assert_int_equal(int_arena_concurrent_acquire(arena, context, NULL), ARENA_EINVAL);
     assert_int_equal(int_arena_concurrent_reset_context(arena, context), ARENA_OK);
     struct int_arena *held = NULL;
     assert_int_equal(int_arena_concurrent_acquire(arena, context, &held), ARENA_OK);
@@ -482,6 +512,7 @@ static void pool_face(void **state) {
         }
         assert_int_equal(loops, 1);
         assert_int_equal(int_arena_pool_checkout(pool, NULL), ARENA_EINVAL);
+        assert_int_equal(int_arena_pool_checkout_context(pool, NULL, NULL), ARENA_EINVAL);
         assert_int_equal(int_arena_pool_destroy(pool), ARENA_OK);
     }
 }
@@ -495,8 +526,10 @@ static void context_face(void **state) {
     struct int_arena *found = arena;
     assert_int_equal(int_arena_extract(NULL, &found), ARENA_ENOARENA);
     assert_null(found);
+    assert_int_equal(int_arena_inject(NULL, arena, NULL), ARENA_EINVAL);
     assert_int_equal(int_arena_inject(NULL, arena, &context), ARENA_OK);
     assert_int_equal(double_arena_inject(context, other, &child), ARENA_OK);
+    assert_int_equal(int_arena_extract(child, NULL), ARENA_EINVAL);
     assert_int_equal(int_arena_extract(child, &found), ARENA_OK);
     assert_ptr_equal(found, arena);
     struct double_arena *double_found = NULL;
@@ -536,6 +569,7 @@ int main(void) {
         cmocka_unit_test(create_returns_null_when_it_is_too_large),
         cmocka_unit_test(create_with_takes_options),
         cmocka_unit_test(zeroed_slots),
+        cmocka_unit_test(padding_is_not_of_an_earlier_life),
         cmocka_unit_test(structures_arrive_whole),
         cmocka_unit_test(single_bytes_pack),
         cmocka_unit_test(full_arena_fails_and_stays_as_it_is),
