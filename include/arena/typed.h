@@ -72,13 +72,24 @@
 /* --- What follows is how it is made ------------------------------------------------------------------------------ */
 
 /* Stores a value into a slot, and zero into its padding, which an assignment may leave as it was: with
- * ARENA_CLEAR_ON_HANDOUT that is what the slot held in an earlier life.  gcc takes an assignment for a write of the whole
- * and would drop a memset before it, but can clear the padding itself; other compilers keep of the memset what is left
- * over. */
+ * ARENA_CLEAR_ON_HANDOUT that is what the slot held in an earlier life.  Compilers take an assignment for a write of the
+ * whole, and drop a memset before it.  gcc can clear the padding itself; with others the memset must seem to be read.  Only
+ * numbers of one word are known to have none: their store is alone. */
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_clear_padding)
 #define ARENA_STORE_(T, slot, value) (*(T *)(void *)(slot) = (value), __builtin_clear_padding((T *)(void *)(slot)))
 #endif
+#endif
+#if !defined(ARENA_STORE_) && defined(__GNUC__)
+#define ARENA_RECORD_CLASS_ 12 /* __builtin_classify_type of a structure; unions come after it */
+#define ARENA_STORE_(T, slot, value)                                                                                   \
+    do {                                                                                                               \
+        if (__builtin_classify_type(value) >= ARENA_RECORD_CLASS_ || sizeof(T) > 8) {                                  \
+            memset((void *)(slot), 0, sizeof(T));                                                                      \
+            __asm__("" : "+m"(*(char(*)[sizeof(T)])(void *)(slot)));                                                   \
+        }                                                                                                              \
+        *(T *)(void *)(slot) = (value);                                                                                \
+    } while (0)
 #endif
 #ifndef ARENA_STORE_
 #define ARENA_STORE_(T, slot, value) (memset((void *)(slot), 0, sizeof(T)), (void)(*(T *)(void *)(slot) = (value)))
