@@ -198,23 +198,27 @@ static void panic_in_a_burst_leaves_a_clean_arena_in_the_pool(void **state) {
 static void exported_burst(void **state) {
     (void)state;
     const struct arena_type type = {"five of eight", 5, 8, NULL};
-    struct arena *arena = NULL;
-    assert_int_equal(arena_create(&type, 3000, &arena), ARENA_OK);
-    char *base = arena_alloc_slab(arena, 0);
-    for (int round = 0; round < 2; round++) {
-        struct arena_burst burst;
-        arena_burst_begin(arena, &burst);
-        for (size_t i = 0; i < 3000; i++) {
-            char *slot = arena_burst_put(&burst, i % 2 ? "abcde" : NULL);
-            assert_ptr_equal(slot, base + i * 8);
-            assert_memory_equal(slot, i % 2 ? "abcde\0\0" : "\0\0\0\0\0\0\0", 8);
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
+        struct arena_options options = {sizeof options, clear, 0};
+        struct arena *arena = NULL;
+        assert_int_equal(arena_create_with(&type, 3000, &options, &arena), ARENA_OK);
+        char *base = arena_alloc_slab(arena, 0);
+        for (int round = 0; round < 2; round++) {
+            struct arena_burst burst;
+            arena_burst_begin(arena, &burst);
+            for (size_t i = 0; i < 3000; i++) {
+                char *slot = arena_burst_put(&burst, i % 2 ? "abcde" : NULL);
+                assert_ptr_equal(slot, base + i * 8);
+                assert_memory_equal(slot, i % 2 ? "abcde\0\0" : "\0\0\0\0\0\0\0", 8); /* the gap, too */
+                memset(slot, 'x', 8);
+            }
+            assert_null(arena_burst_put(&burst, "abcde"));
+            arena_burst_end(arena, &burst);
+            assert_int_equal(arena_used(arena), 3000);
+            arena_reset(arena);
         }
-        assert_null(arena_burst_put(&burst, "abcde"));
-        arena_burst_end(arena, &burst);
-        assert_int_equal(arena_used(arena), 3000);
-        arena_reset(arena);
+        arena_destroy(arena);
     }
-    arena_destroy(arena);
 }
 
 static void begin_on_nothing(void *user) {
