@@ -163,6 +163,68 @@ static void reset_clears_by_policy(void **state) {
     }
 }
 
+/* All of it and nothing else, whatever the size, which decides the way, and wherever it begins and ends. */
+static void clears_exactly_what_is_asked(void **state) {
+    (void)state;
+    enum { ROOM = 128 };
+    static const size_t sizes[] = {0, 1, 63, CLEAR_NEAR_BYTES, CLEAR_NEAR_BYTES + 1, (size_t)1 << 20, (size_t)32 << 20};
+    static const size_t odd[] = {0, 1, 8, 24, 56, 63, 64};
+    enum { SIZES = sizeof sizes / sizeof sizes[0], ODD = sizeof odd / sizeof odd[0] };
+    size_t most = sizes[SIZES - 1] + 2 * ROOM + ROOM;
+    unsigned char *memory = aligned_alloc(64, most);
+    assert_non_null(memory);
+    memset(memory, 'x', most);
+    for (size_t s = 0; s < SIZES; s++) {
+        for (size_t o = 0; o < ODD; o++) {
+            unsigned char *start = memory + ROOM + odd[o];
+            size_t size = sizes[s] + odd[ODD - 1 - o] / 3;
+            clear_bytes(start, size);
+            assert_int_equal(start[-1], 'x');
+            assert_int_equal(start[size], 'x');
+            assert_true(memcmp(memory, memory + 1, ROOM - 1) == 0 && memcmp(start + size, start + size + 1, ROOM / 2) == 0);
+            assert_true(all_zero(start, size));
+            memset(start, 'x', size);
+        }
+    }
+    free(memory);
+}
+
+/* A value may be the last thing before what must not be touched. */
+static void nothing_behind_a_value_is_read(void **state) {
+    (void)state;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(pages != MAP_FAILED);
+    assert_int_equal(mprotect(pages + page, page, PROT_NONE), 0);
+    memset(pages, 'v', page);
+    for (size_t size = 1; size <= 80; size++) {
+        for (size_t align = 1; align <= 16; align *= 16) {
+            const struct arena_type type = {"value", size, align, NULL};
+            struct arena *arena;
+            assert_int_equal(arena_create(&type, 6, &arena), ARENA_OK);
+            const char *value = pages + page - size;
+            const char *three = pages + page - 3 * size;
+            struct arena_burst burst;
+            const char *slots[6];
+            slots[0] = arena_alloc(arena, value);
+            slots[1] = arena_alloc_slab_with(arena, value, 1);
+            slots[2] = arena_alloc_slab_with(arena, three, 3);
+            slots[3] = slots[2] + 2 * arena->stride;
+            arena_burst_begin(arena, &burst);
+            slots[4] = arena_burst_put(&burst, value);
+            arena_burst_end(arena, &burst);
+            assert_int_equal(arena_used(arena), 6);
+            struct arena *mixed;
+            assert_int_equal(arena_create(arena_type_any(), 1, &mixed), ARENA_OK);
+            slots[5] = size <= ARENA_ANY_MAX ? arena_any_get(arena_alloc_any(mixed, &type, value), &type) : slots[4];
+            for (int i = 0; i < 6; i++) assert_memory_equal(slots[i], value, size);
+            arena_destroy(mixed);
+            arena_destroy(arena);
+        }
+    }
+    assert_int_equal(munmap(pages, 2 * page), 0);
+}
+
 /* Three ranges that are returned in each order, into runs that are linked in each order: the cursor goes down to the
  * lowest free slot that nothing live lies above. */
 static void returned_ranges_join_in_any_order(void **state) {
@@ -878,6 +940,8 @@ int main(void) {
         cmocka_unit_test(keys_tell_types_apart),
         cmocka_unit_test(copies_of_types_are_whole_in_any_memory),
         cmocka_unit_test(reset_clears_by_policy),
+        cmocka_unit_test(clears_exactly_what_is_asked),
+        cmocka_unit_test(nothing_behind_a_value_is_read),
         cmocka_unit_test(returned_ranges_join_in_any_order),
         cmocka_unit_test(runs_are_used_up),
         cmocka_unit_test(drops_pass_over_runs),
