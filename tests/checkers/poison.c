@@ -73,6 +73,13 @@ static void write_past_every_capacity_around_a_page(void) {
     }
 }
 
+/* The slots are pages of their own; they end inside the last one. */
+static void write_past_a_large_capacity(void) {
+    struct arena *arena = make(10001, 0);
+    int64_t *slab = arena_alloc_slab(arena, 10001);
+    slab[10001] = 1;
+}
+
 static void write_before_the_first_slot(void) {
     struct arena *arena = make(3, 0);
     char *slab = arena_alloc_slab(arena, 3);
@@ -415,6 +422,7 @@ static const struct {
     CASE(write_far_slot),
     CASE(write_past_the_capacity),
     CASE(write_past_every_capacity_around_a_page),
+    CASE(write_past_a_large_capacity),
     CASE(write_before_the_first_slot),
     CASE(write_past_a_slab),
     CASE(write_past_a_copied_slab),
