@@ -48,12 +48,16 @@ static int statuses[3]; /* of inject, respond, and respond again where that fail
 
 static enum MHD_Result use_everything(struct arena_request *request, void *user) {
     (void)user;
-    struct arena_request *clone = NULL;
-    int injected = arena_request_inject(request, NULL, &clone);
-    flag_set(&statuses[0], injected);
-    if (injected != ARENA_OK) {
-        if (clone != NULL) abort();
-        clone = request;
+    struct arena_request *clone = request;
+    for (int i = 0; i < 3; i++) { /* several: all of them end with the request */
+        struct arena_request *next = NULL;
+        int injected = arena_request_inject(clone, NULL, &next);
+        if (injected == ARENA_OK) {
+            clone = next;
+        } else {
+            flag_set(&statuses[0], injected);
+            if (next != NULL) abort();
+        }
     }
     size_t size;
     const char *body = arena_request_body(clone, &size);
@@ -124,10 +128,42 @@ static void requests_fail_cleanly_wherever_memory_runs_out(void **state) {
     assert_int_equal(heap_live_blocks(), before);
 }
 
+/* --- completion --------------------------------------------------------------------------------------------------- */
+
+static struct arena_request *watched; /* set and read on the daemon's threads, one after the other */
+static int connected_at_cancel;       /* atomic; -1: not cancelled yet */
+
+/* The end of a request comes here first (linker --wrap): what it holds is to be looked at meanwhile. */
+void __real_arena_context_cancel(struct arena_context *context);
+void __wrap_arena_context_cancel(struct arena_context *context);
+void __wrap_arena_context_cancel(struct arena_context *context) {
+    if (watched != NULL) flag_set(&connected_at_cancel, arena_request_connection(watched) != NULL);
+    __real_arena_context_cancel(context);
+}
+
+static enum MHD_Result be_watched(struct arena_request *request, void *user) {
+    watched = request;
+    return server_echo(request, user);
+}
+
+/* Who sees the connection gone may rely on the context having ended. */
+static void the_context_ends_before_the_connection_is_gone(void **state) {
+    flag_set(&connected_at_cancel, -1);
+    server_start(&server, SERVER_MODE(state), be_watched, NULL);
+    client_connect(&client, server.port);
+    client_exchange(&client, "GET /x HTTP/1.1\r\nHost: test\r\n\r\n", 200, &reply);
+    client_close(&client);
+    AWAIT(flag_get(&server.completed) == 1);
+    server_stop(&server);
+    watched = NULL;
+    assert_int_equal(flag_get(&connected_at_cancel), 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(creation_fails_cleanly_wherever_memory_runs_out),
         SERVER_TEST(requests_fail_cleanly_wherever_memory_runs_out),
+        SERVER_TEST(the_context_ends_before_the_connection_is_gone),
     };
     return support_run("mhd memory", tests);
 }

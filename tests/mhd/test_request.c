@@ -135,15 +135,17 @@ static enum MHD_Result respond_badly(struct arena_request *request, void *user) 
     seen.status[8] = arena_request_respond(request, 200, "", "x", 1);
     seen.status[9] = arena_request_respond(request, 200, "text/plain\r\nSet-Cookie: x", "x", 1);
     seen.status[10] = arena_request_respond(NULL, 200, NULL, "x", 1);
+    seen.status[11] = arena_request_respond(request, 200, "text/plain\nSet-Cookie: x", "x", 1);
+    seen.status[12] = arena_request_respond(request, 200, "text/plain\rSet-Cookie: x", "x", 1);
     enum MHD_Result result = server_echo(request, user);
-    seen.status[11] = arena_request_respond(request, 201, NULL, "twice", 5);
+    seen.status[13] = arena_request_respond(request, 201, NULL, "twice", 5);
     return result;
 }
 
 static void bad_answers_are_refused_and_a_good_one_still_goes(void **state) {
     serve_once(SERVER_MODE(state), respond_badly, GET("/x"), 200);
-    for (size_t i = 0; i <= 10; i++) assert_int_equal(seen.status[i], ARENA_EINVAL);
-    assert_int_equal(seen.status[11], ARENA_EBUSY);
+    for (size_t i = 0; i <= 12; i++) assert_int_equal(seen.status[i], ARENA_EINVAL);
+    assert_int_equal(seen.status[13], ARENA_EBUSY);
     assert_string_equal(reply.body, "GET /x ");
 }
 
@@ -157,6 +159,13 @@ static void an_answer_needs_no_body_and_no_type(void **state) {
     assert_int_equal(reply.body_bytes, 0);
     assert_null(strstr(reply.head, "Content-Type"));
 }
+
+static enum MHD_Result respond_highest(struct arena_request *request, void *user) {
+    (void)user;
+    return arena_request_respond(request, 999, NULL, NULL, 0) == ARENA_OK ? MHD_YES : MHD_NO;
+}
+
+static void the_highest_status_is_sent(void **state) { serve_once(SERVER_MODE(state), respond_highest, GET("/x"), 999); }
 
 static enum MHD_Result respond_static(struct arena_request *request, void *user) {
     (void)user;
@@ -344,6 +353,7 @@ int main(void) {
         SERVER_TEST(a_clone_carries_its_arena_and_reads_the_same),
         SERVER_TEST(bad_answers_are_refused_and_a_good_one_still_goes),
         SERVER_TEST(an_answer_needs_no_body_and_no_type),
+        SERVER_TEST(the_highest_status_is_sent),
         SERVER_TEST(static_memory_is_sent_with_its_type_and_status),
         SERVER_TEST(a_handler_may_queue_its_own_response),
         SERVER_TEST(an_interim_answer_is_not_an_answer),
