@@ -178,7 +178,8 @@ static const char *const outcomes_deadline_cancel[] = {"-4", "-5", NULL};
 
 /* --- hand-over after 1 ms -------------------------------------------------------------------------------------------- */
 
-static const int64_t times_handoff[] = {1000, 1000 + GATE_HANDOFF_NS, 0};
+enum { DUE_NS = 1000000 }; /* as documented; not what gate.h has */
+static const int64_t times_handoff[] = {1000, 1000 + DUE_NS, 0};
 
 /* A permit granted to a waiter that is cancelled goes on to the next. */
 static void finish_granted(void) {
@@ -186,6 +187,65 @@ static void finish_granted(void) {
     model_check(inside == (status[2] == ARENA_OK ? 1u : 0u));
     check_whole();
 }
+
+/* Whoever leaves and comes back at once passes the waiter it has woken, and may do so again; but once the waiter has been
+ * queued for 1 ms, however often it was woken in vain, the permit is its. */
+static void leave_and_return(void) {
+    if ((atomic_u32_load(&gate.word, relaxed) & GATE_WAITERS) == 0)
+        model_skip();
+    int64_t seen_ns = clock_now();
+    for (int passed = 0; passed < 2; passed++) {
+        bool sleeps = (atomic_u32_load(&gate.word, relaxed) & (GATE_WAITERS | GATE_WOKEN)) == GATE_WAITERS;
+        bool due = clock_now() - seen_ns >= DUE_NS && sleeps;
+        gate_leave(&gate);
+        bool passes = gate_try_enter(&gate);
+        model_outcome("passed %d, %s, %s", passed, due ? "due" : "not due", passes ? "passes" : "kept out");
+        model_check(!due || !passes);
+        if (!passes)
+            return;
+    }
+    gate_leave(&gate);
+}
+static const char *const outcomes_leave_and_return[] = {
+    "passed 0, not due, passes",   "passed 0, not due, kept out", "passed 0, due, kept out",
+    "passed 1, not due, passes",   "passed 1, not due, kept out", "passed 1, due, kept out",
+    NULL,
+};
+static void finish_taken(void) {
+    model_check(!gate_idle(&gate) && !gate_try_enter(&gate));
+    gate_leave(&gate);
+    check_whole();
+}
+
+/* Two are queued: the one that came first goes first. */
+static const struct waiter *first;
+static bool first_is_due;
+static const struct waiter *entered[2];
+static unsigned entries;
+static void leave_to_first(void) {
+    mutex_lock(&gate.mutex);
+    first = gate.first;
+    bool both = first != NULL && first != gate.last && (atomic_u32_load(&gate.word, relaxed) & GATE_WAITERS) != 0;
+    mutex_unlock(&gate.mutex);
+    if (!both)
+        model_skip();
+    int64_t seen_ns = clock_now();
+    first_is_due = clock_now() - seen_ns >= DUE_NS;
+    gate_leave(&gate);
+}
+static void use_noting(void) {
+    model_check(gate_enter(&gate, NULL) == ARENA_OK);
+    entered[entries++] = thread_state()->waiter;
+    gate_leave(&gate);
+}
+static void finish_first(void) {
+    model_check(entries == 2);
+    if (first_is_due)
+        model_check(entered[0] == first);
+    model_outcome("%s", first_is_due ? "due" : "not yet");
+    check_whole();
+}
+static const char *const outcomes_first[] = {"due", "not yet", NULL};
 
 /* --- the holder's mark ------------------------------------------------------------------------------------------------ */
 
@@ -330,6 +390,19 @@ static const struct model_scenario scenarios[] = {
      .threads = {use_twice, use},
      .finish = finish_three,
      .times = times_handoff},
+    {.name = "gate.hand-over.late",
+     .setup = setup_held,
+     .threads = {leave_and_return, keep},
+     .finish = finish_taken,
+     .times = times_handoff,
+     .outcomes = outcomes_leave_and_return,
+     .spurious = 1},
+    {.name = "gate.hand-over.order",
+     .setup = setup_held,
+     .threads = {leave_to_first, use_noting, use_noting},
+     .finish = finish_first,
+     .times = times_handoff,
+     .outcomes = outcomes_first},
     {.name = "gate.hand-over.cancel",
      .setup = setup_held,
      .threads = {leave, use_node, cancel},
