@@ -1,5 +1,6 @@
 /* What mutants (mutate.py) showed that the other tests leave out. */
 #include "api/context.h"
+#include "api/share.h"
 #include "base/arith.h"
 #include "core/slots.h"
 #include "core/type.h"
@@ -730,6 +731,109 @@ static void references_saturate(void **state) {
     arena_context_release(context);
 }
 
+/* --- api: what threads are lent ------------------------------------------------------------------------------------- */
+
+/* Numbers of 8 bytes, with shares of them; NULL: a memory checker is watching, and nobody is lent anything. */
+static struct arena *make_shared(struct shares *shares, size_t capacity, bool alone) {
+    static const struct arena_type type = {"number", 8, 8, NULL};
+    const struct slots_plan plan = {.stride = 8, .bytes = 8 * capacity};
+    struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena);
+    assert_non_null(arena);
+    slots_seal(arena);
+    memset(shares, 0, sizeof *shares);
+    assert_true(shares_start(shares, arena, alone));
+    if (shares_enabled(shares)) return arena;
+    slots_destroy(arena);
+    return NULL;
+}
+
+static void end_shared(struct shares *shares) {
+    struct share *left = shares_finish(shares);
+    slots_destroy(shares->slots);
+    shares_free(left);
+}
+
+/* A slab by the slow path, and how many slots the calling thread was lent for it, its own among them. */
+static size_t lent_with(struct shares *shares, size_t count) {
+    size_t before = slots_remaining(shares->slots) + shares_unused_bytes(shares) / 8;
+    assert_non_null(shares_refill(shares, NULL, count, false));
+    assert_int_equal(slots_remaining(shares->slots) + shares_unused_bytes(shares) / 8, before - count);
+    const struct share *mine = shares_mine(shares);
+    assert_non_null(mine);
+    const char *commit = atomic_ptr_load(&mine->commit, relaxed);
+    const char *limit = atomic_ptr_load(&mine->limit, relaxed);
+    return mine->active ? (size_t)(limit - commit) / 8 + count : 0;
+}
+
+struct lending {
+    struct shares *shares;
+    size_t count;
+    size_t lent;
+};
+
+static void *lend_there(void *argument) {
+    struct lending *lending = argument;
+    lending->lent = lent_with(lending->shares, lending->count);
+    return NULL;
+}
+
+static size_t lent_elsewhere(struct shares *shares, size_t count) {
+    struct lending lending = {shares, count, 0};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, lend_there, &lending), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    return lending.lent;
+}
+
+/* A chunk holds a whole number of what was wanted, as often as it goes into 64 KiB and into the thread's part of a quarter
+ * of what is free. */
+static void chunks_hold_what_is_wanted_many_times(void **state) {
+    (void)state;
+    struct shares shares;
+    for (size_t count = 1; count <= 9; count++) {
+        if (make_shared(&shares, 100000, false) == NULL) skip();
+        assert_int_equal(lent_with(&shares, count), 8192 - 8192 % count);
+        end_shared(&shares);
+        (void)make_shared(&shares, 10000, false);
+        size_t first = lent_with(&shares, count);
+        assert_int_equal(first, 2500 - 2500 % count);
+        size_t part = (10000 - first) / 4 / 2;
+        assert_int_equal(lent_elsewhere(&shares, count), part - part % count);
+        end_shared(&shares);
+    }
+}
+
+/* With ARENA_GATE_ONLY threads that take turns are lent nothing.  One that comes many times in a row gets all that is left,
+ * until another one comes. */
+static void behind_the_gate_one_thread_is_lent_all_or_nothing(void **state) {
+    (void)state;
+    enum { CAPACITY = 40000, TURNS = 700, FEW = 100, MANY = 5000 };
+    for (size_t count = 1; count <= 2; count++) {
+        struct shares shares;
+        struct arena *arena = make_shared(&shares, CAPACITY, true);
+        if (arena == NULL) skip();
+        for (int i = 0; i < TURNS; i++) {
+            assert_int_equal(lent_with(&shares, count), 0);
+            assert_int_equal(lent_elsewhere(&shares, count), 0);
+        }
+        size_t free = CAPACITY - 2 * TURNS * count;
+        int times = 0;
+        for (size_t lent = 0; lent == 0; times++, free -= count) {
+            assert_true(times < MANY);
+            lent = lent_with(&shares, count);
+            assert_int_equal(lent, lent == 0 ? 0 : free);
+        }
+        assert_true(times >= FEW);
+        assert_int_equal(slots_remaining(arena), 0);
+        assert_int_equal(lent_elsewhere(&shares, count), 0);
+        free -= count;
+        assert_int_equal(shares_unused_bytes(&shares), 0);
+        assert_int_equal(slots_remaining(arena), free);
+        assert_non_null(shares_refill(&shares, NULL, free, false)); /* in one piece */
+        end_shared(&shares);
+    }
+}
+
 /* --- what panics say ---------------------------------------------------------------------------------------------- */
 
 static char said[256];
@@ -958,6 +1062,8 @@ int main(void) {
         cmocka_unit_test(gates_know_when_they_are_idle),
         cmocka_unit_test(permits_go_to_who_has_waited_long),
         cmocka_unit_test(references_saturate),
+        cmocka_unit_test(chunks_hold_what_is_wanted_many_times),
+        cmocka_unit_test(behind_the_gate_one_thread_is_lent_all_or_nothing),
         cmocka_unit_test(panics_say_what_was_wanted_and_what_is_free),
         cmocka_unit_test(panics_say_whose_arena_it_is),
         cmocka_unit_test(sizes_that_only_the_system_refuses),
