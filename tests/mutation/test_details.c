@@ -648,6 +648,9 @@ static void gates_know_when_they_are_idle(void **state) {
     assert_true(gate_idle(&gate));
     assert_int_equal(gate_enter(&gate, &node), ARENA_ETIMEDOUT);
     assert_true(gate_idle(&gate));
+    (void)atomic_u32_or(&gate.word, GATE_WAITERS, relaxed); /* every permit is free, for one that has yet to wake up */
+    assert_false(gate_idle(&gate));
+    (void)atomic_u32_and(&gate.word, ~GATE_WAITERS, relaxed);
     cancel_finish(&node);
     assert_false(gate_held_by_me(&gate));
     gate_set_holder(&gate);
