@@ -106,7 +106,7 @@ bool model_too_much(const struct model *model, size_t count) {
 
 bool model_fits(const struct model *model, size_t count) {
     if (count > model->capacity - model->used) return false;
-    if (model->packed || count == 0) return true;
+    if (model->packed || model->joined || count == 0) return true;
     size_t run = 0;
     for (size_t i = 0; i < model->capacity; i++) {
         run = model->live[i] != 0 ? 0 : run + 1;

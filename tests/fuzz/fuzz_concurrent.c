@@ -2,7 +2,8 @@
  * contexts that have ended, the gate acquired and released, threads that end.
  *
  * At each moment one thread runs, so that the model knows what each operation has to answer.  Slots lie wherever the
- * chunks put them; a slab has to be found where a run of free slots is left.
+ * chunks put them; a slab has to be found where a run of free slots is left, and with ARENA_GATE_ONLY whenever there are as
+ * many free ones.
  */
 #include "fuzz.h"
 
@@ -223,6 +224,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (options.clear == ARENA_CLEAR_NEVER) type.drop = NULL;
     CHECK(arena_concurrent_create_with(&type, capacity, &options, &arena) == ARENA_OK);
     model_start(&model, (struct arena *)(void *)arena, &type, capacity, options.clear, false);
+    model.joined = options.flags == ARENA_GATE_ONLY;
     holder = TURN_THREADS;
     while (input_left(input)) {
         thread = (unsigned)input_below(input, TURN_THREADS);
