@@ -14,7 +14,7 @@ SANITIZED = ["--buildtype=debugoptimized", "-Db_lundef=false"]
 CLANG = {"CC": "clang-19", "CXX": "clang++-19"}
 BUILDS = {
     "plain": ([], {}),
-    "address": (["-Db_sanitize=address", *SANITIZED], CLANG),
+    "address": (["-Db_sanitize=address,undefined", *SANITIZED], CLANG),
     "thread": (["-Db_sanitize=thread", *SANITIZED], CLANG),
 }
 OPTIONS = {
