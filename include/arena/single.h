@@ -17,7 +17,8 @@ struct arena;
 /* When memory is cleared (arena_options.clear). */
 enum arena_clear {
     ARENA_CLEAR_ON_RESET = 0,   /* reset clears the used part, O(used); a pointer from before then reads zero */
-    ARENA_CLEAR_ON_HANDOUT = 1, /* reset is O(1) (with a drop O(used)); memory is cleared as it is handed out */
+    ARENA_CLEAR_ON_HANDOUT = 1, /* reset is O(1) (with a drop O(used)); memory is cleared as it is handed out.  Padding inside
+                                 * a value that inline code copies in: zero with gcc, elsewhere it may stay as it was */
     ARENA_CLEAR_NEVER = 2       /* slabs are whatever was there; a NULL value still gives zero.  Not with a drop */
 };
 

@@ -72,27 +72,22 @@
 /* --- What follows is how it is made ------------------------------------------------------------------------------ */
 
 /* Stores a value into a slot, and zero into its padding, which an assignment may leave as it was: with
- * ARENA_CLEAR_ON_HANDOUT that is what the slot held in an earlier life.  Compilers take an assignment for a write of the
- * whole, and drop a memset before it.  gcc can clear the padding itself; with others the memset must seem to be read.  Only
- * numbers of one word are known to have none: their store is alone. */
+ * ARENA_CLEAR_ON_HANDOUT that is what the slot held in an earlier life.  gcc can clear the padding itself.  Others take the
+ * assignment for a write of the whole and may drop a memset before it; clang keeps most of what no field covers where the
+ * value is in registers by then, so it inlines these functions first.  To make sure of all of it would cost it, for every
+ * struct, four times what the allocation does. */
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_clear_padding)
 #define ARENA_STORE_(T, slot, value) (*(T *)(void *)(slot) = (value), __builtin_clear_padding((T *)(void *)(slot)))
 #endif
 #endif
-#if !defined(ARENA_STORE_) && defined(__GNUC__)
-#define ARENA_RECORD_CLASS_ 12 /* __builtin_classify_type of a structure; unions come after it */
-#define ARENA_STORE_(T, slot, value)                                                                                   \
-    do {                                                                                                               \
-        if (__builtin_classify_type(value) >= ARENA_RECORD_CLASS_ || sizeof(T) > 8) {                                  \
-            memset((void *)(slot), 0, sizeof(T));                                                                      \
-            __asm__("" : "+m"(*(char(*)[sizeof(T)])(void *)(slot)));                                                   \
-        }                                                                                                              \
-        *(T *)(void *)(slot) = (value);                                                                                \
-    } while (0)
-#endif
 #ifndef ARENA_STORE_
 #define ARENA_STORE_(T, slot, value) (memset((void *)(slot), 0, sizeof(T)), (void)(*(T *)(void *)(slot) = (value)))
+#endif
+#if defined(__clang__)
+#define ARENA_STORING static inline __attribute__((always_inline, unused))
+#else
+#define ARENA_STORING ARENA_INLINE
 #endif
 
 /* Raised by the inline code: an index past a slab's end, and a raw handle of another type. */
@@ -162,8 +157,10 @@ ARENA_END_DECLS
     ARENA_INLINE struct tag *tag##_create(size_t capacity) { return tag##_create_with(capacity, NULL); }
 
 /* Single slots of the single-owner arena: the inline path.  The window holds whole slots, so it has room for one
- * exactly when it is not empty.  The rest is out of line, so that the address of the value is taken there and the inline
- * path keeps it in registers, without a frame. */
+ * exactly when it is not empty.  Without room a value that fits into registers goes to a function out of line, so that the
+ * inline path needs no frame and no address of the value.  A larger one stays where it is: clang would keep in memory what
+ * is passed on, and load in wide pieces what was just stored in narrow ones; the library hands out a zeroed slot for it. */
+#define ARENA_IN_REGISTERS_BYTES_ (2 * sizeof(void *))
 #define ARENA_DEFINE_SLOTS_(prefix)                                                                                    \
     ARENA_INLINE void prefix##_destroy(struct prefix *arena) { arena_destroy(prefix##_raw(arena)); }                   \
     ARENA_OUT_OF_LINE prefix##_element *prefix##_alloc_slow_(struct prefix *arena, prefix##_element value) {           \
@@ -172,25 +169,32 @@ ARENA_END_DECLS
     ARENA_OUT_OF_LINE prefix##_element *prefix##_try_alloc_slow_(struct prefix *arena, prefix##_element value) {       \
         return (prefix##_element *)arena_try_alloc(prefix##_raw(arena), &value);                                       \
     }                                                                                                                  \
-    ARENA_INLINE prefix##_element *prefix##_alloc(struct prefix *arena, prefix##_element value) {                      \
+    ARENA_STORING prefix##_element *prefix##_alloc(struct prefix *arena, prefix##_element value) {                     \
         struct arena_head *head = (struct arena_head *)(void *)arena;                                                  \
         char *slot = head->cursor;                                                                                     \
         if (ARENA_LIKELY(slot != head->limit)) {                                                                       \
             head->cursor = slot + sizeof(prefix##_element);                                                            \
-            ARENA_STORE_(prefix##_element, slot, value);                                                               \
-            return (prefix##_element *)(void *)slot;                                                                   \
+        } else if (sizeof(prefix##_element) <= ARENA_IN_REGISTERS_BYTES_) {                                            \
+            return prefix##_alloc_slow_(arena, value);                                                                 \
+        } else {                                                                                                       \
+            slot = (char *)arena_alloc(prefix##_raw(arena), NULL);                                                     \
         }                                                                                                              \
-        return prefix##_alloc_slow_(arena, value);                                                                     \
+        ARENA_STORE_(prefix##_element, slot, value);                                                                   \
+        return (prefix##_element *)(void *)slot;                                                                       \
     }                                                                                                                  \
-    ARENA_INLINE prefix##_element *prefix##_try_alloc(struct prefix *arena, prefix##_element value) {                  \
+    ARENA_STORING prefix##_element *prefix##_try_alloc(struct prefix *arena, prefix##_element value) {                 \
         struct arena_head *head = (struct arena_head *)(void *)arena;                                                  \
         char *slot = head->cursor;                                                                                     \
         if (ARENA_LIKELY(slot != head->limit)) {                                                                       \
             head->cursor = slot + sizeof(prefix##_element);                                                            \
-            ARENA_STORE_(prefix##_element, slot, value);                                                               \
-            return (prefix##_element *)(void *)slot;                                                                   \
+        } else if (sizeof(prefix##_element) <= ARENA_IN_REGISTERS_BYTES_) {                                            \
+            return prefix##_try_alloc_slow_(arena, value);                                                             \
+        } else {                                                                                                       \
+            slot = (char *)arena_try_alloc(prefix##_raw(arena), NULL);                                                 \
+            if (slot == NULL) return NULL;                                                                             \
         }                                                                                                              \
-        return prefix##_try_alloc_slow_(arena, value);                                                                 \
+        ARENA_STORE_(prefix##_element, slot, value);                                                                   \
+        return (prefix##_element *)(void *)slot;                                                                       \
     }                                                                                                                  \
     ARENA_INLINE prefix##_element *prefix##_alloc_zero(struct prefix *arena) {                                         \
         struct arena_head *head = (struct arena_head *)(void *)arena;                                                  \
@@ -228,7 +232,7 @@ ARENA_END_DECLS
         burst.arena = raw.arena;                                                                                       \
         return burst;                                                                                                  \
     }                                                                                                                  \
-    ARENA_INLINE prefix##_element *prefix##_burst_put(struct prefix##_burst *burst, prefix##_element value) {          \
+    ARENA_STORING prefix##_element *prefix##_burst_put(struct prefix##_burst *burst, prefix##_element value) {         \
         if (!ARENA_LIKELY(burst->cursor != burst->limit)) {                                                            \
             char *limit;                                                                                               \
             burst->cursor = arena_burst_more(burst->arena, burst->cursor, &limit);                                     \
