@@ -82,7 +82,7 @@ def check_barrier(compiler, includes):
     bare, ordered, kept = (len(hot_path(assembly, function)) for function in ("bare", "ordered", "kept"))
     right = bare < ordered == kept
     print("%-28s %-8s %-14s %2d instructions, %d without, %d wanted%s" % (compiler, "", "barrier_light", ordered, bare, kept,
-                                                                         "" if right else ": NOT SO"))
+                                                                         "" if right else ": not so"))
     return right
 
 
