@@ -160,6 +160,12 @@ static void checkout_wait(void) {
     work(arena);
     arena_pool_return(pool, arena);
 }
+/* What is out will come back with the end of the other thread. */
+static void await_checkout(void) {
+    await_done();
+    checkout_wait();
+    model_check(status[model_thread()] == ARENA_OK);
+}
 static void setup_limited_out(void) {
     setup_limited();
     model_check(arena_pool_checkout(pool, &held[0]) == ARENA_OK);
@@ -236,6 +242,10 @@ static const struct model_scenario scenarios[] = {
      .threads = {leave_scope_behind, await_try_destroy},
      .finish = finish_maybe,
      .outcomes = outcomes_try_destroy},
+    {.name = "pool.exit-scope.limited",
+     .setup = setup_limited,
+     .threads = {leave_scope_behind, await_checkout},
+     .finish = finish_limited},
     {.name = "pool.return-elsewhere", .setup = setup, .threads = {checkout_hand, return_handed}, .finish = end_pool},
     {.name = "pool.return-elsewhere-destroy", .setup = setup, .threads = {checkout_hand, return_handed_destroy}},
     {.name = "pool.store",
