@@ -52,6 +52,23 @@ static void returned_arenas_hand_out_nothing(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
+/* A thread's first scope is not left as those after it are, nor one that used much as one that used little. */
+static void arenas_of_left_scopes_hand_out_nothing(void **state) {
+    (void)state;
+    static const size_t used[] = {1, 1, 2000, 1, 2000};
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4000, &pool), ARENA_OK);
+    for (size_t i = 0; i < sizeof used / sizeof used[0]; i++) {
+        struct arena_pool_scope scope;
+        assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
+        struct arena *arena = scope.arena;
+        arena_alloc_slab(arena, used[i]);
+        arena_pool_scope_leave(&scope);
+        assert_hands_out_nothing(arena, "back in its pool");
+    }
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 static void released_arenas_hand_out_nothing(void **state) {
     (void)state;
     struct arena_concurrent *concurrent = NULL;
@@ -390,6 +407,7 @@ static void gate_of_an_ended_thread_stays_taken(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(returned_arenas_hand_out_nothing),
+        cmocka_unit_test(arenas_of_left_scopes_hand_out_nothing),
         cmocka_unit_test(released_arenas_hand_out_nothing),
         cmocka_unit_test(arenas_reset_behind_their_gate_hand_out_nothing),
         cmocka_unit_test(copy_of_a_scope_is_no_scope),
