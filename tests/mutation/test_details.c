@@ -999,6 +999,25 @@ static void what_trim_gave_back_is_not_cleared_again(void **state) {
     arena_destroy(arena);
 }
 
+/* What a thread was lent and has not used is free memory, too. */
+static void trim_gives_back_chunks(void **state) {
+    (void)state;
+    if (!advice_arrives()) skip();
+    enum { CAPACITY = 1 << 17 };
+    struct arena_concurrent *arena;
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int64_t), CAPACITY, &arena), ARENA_OK);
+    int64_t *slab = arena_concurrent_alloc_slab(arena, CAPACITY);
+    memset(slab, 1, MIB);
+    arena_concurrent_reset(arena);
+    assert_ptr_equal(arena_concurrent_alloc(arena, NULL), slab);
+    assert_true(pages_in_memory(slab, MIB) > 1);
+    arena_concurrent_trim(arena);
+    assert_int_equal(pages_in_memory(slab, MIB), 1);
+    assert_int_equal(arena_concurrent_used(arena), 1);
+    assert_ptr_equal(arena_concurrent_alloc(arena, NULL), slab + 1);
+    arena_concurrent_destroy(arena);
+}
+
 #ifdef __linux__
 /* Do the kernel's flags of the mapping that holds `address` have this one?  -1: it does not say. */
 static int has_flag(const void *address, const char *flag) {
@@ -1072,6 +1091,7 @@ int main(void) {
         cmocka_unit_test(sizes_that_only_the_system_refuses),
         cmocka_unit_test(prefault_takes_every_page),
         cmocka_unit_test(what_trim_gave_back_is_not_cleared_again),
+        cmocka_unit_test(trim_gives_back_chunks),
 #ifdef __linux__
         cmocka_unit_test(huge_pages_are_asked_for_and_can_be_had),
 #endif
