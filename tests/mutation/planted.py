@@ -104,6 +104,8 @@ PLANTS = [
      ["concurrent", "details", "corpus of concurrent, guarded"]),
     ("off by one: a chunk is a slot too long", "src/core/slots.c",
      "(room < most ? room : most) * arena->stride", "(room < most ? room : most + 1) * arena->stride", ["inside", "details"]),
+    ("memory kept: a trim leaves what is in chunks", "src/api/concurrent.c",
+     "    (void)shares_revoke(&arena->shares); /* chunks are free memory too */\n", "", ["details"]),
     ("slots wasted: a chunk is no multiple of what is wanted", "src/api/share.c",
      "most < count ? count : most - most % count", "most < count ? count : most", ["details"]),
     ("slots wasted: each thread's chunk is that of one alone", "src/api/share.c",
