@@ -12,7 +12,7 @@
 #define HOT __attribute__((aligned(64)))
 #define SLOW __attribute__((noinline))
 #define COLD __attribute__((cold, noinline))
-#define CLEANUP(function) __attribute__((cleanup(function)))
+#define CLEANUP(function) __attribute__((cleanup(function), unused))
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 
 /* The structure that holds `member` at `pointer`. */
