@@ -131,13 +131,12 @@ void *shares_take_any(const struct shares *shares, const void *values, size_t co
 
 /* --- lending chunks ----------------------------------------------------------------------------------------------- */
 
-/* A share that a thread left behind. */
+/* A share that a thread left behind, with the chunk it had. */
 static struct share *adopt(struct shares *shares) {
     for (struct share *share = atomic_ptr_load(&shares->first, relaxed); share != NULL; share = share->next) {
         if (atomic_u32_load(&share->owned, acquire) != 0) continue; /* partner: orphan; sees all that the thread did */
         atomic_u32_store(&share->owned, 1, relaxed);
         race_acquire(share);
-        end_chunk(shares, share);
         return share;
     }
     return NULL;
@@ -198,7 +197,6 @@ static bool stays_alone(struct shares *shares, struct share *share) {
 void *shares_refill(struct shares *shares, const void *values, size_t count, bool raw) {
     struct share *share = join(shares);
     if (share != NULL) end_chunk(shares, share);
-    if (shares->alone && shares->active != 0) (void)shares_revoke(shares); /* another thread's, which is alone no more */
     bool lends = share != NULL && count <= CHUNK_BYTES / shares->slots->stride / CHUNK_PARTS + 1;
     if (shares->alone && lends) lends = stays_alone(shares, share);
     for (;;) {
