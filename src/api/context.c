@@ -136,8 +136,7 @@ static void carrier_start(struct carrier *carrier, const struct carrier *above, 
     carrier->keys[0] = type_key(arena->type);
     carrier->near[0] = carrier;
     uint32_t count = above == NULL ? 0 : above->near_count;
-    carrier->beyond = count == 0 ? NULL : above->beyond;
-    if (count == NEAR) carrier->beyond = above->near[--count];
+    if (count == NEAR) carrier->beyond = above->near[--count]; /* which knows those that lie further up */
     for (uint32_t i = 0; i < count; i++) {
         carrier->keys[i + 1] = above->keys[i];
         carrier->near[i + 1] = above->near[i];
