@@ -353,6 +353,20 @@ static void concurrent_arenas_hold_mixed_values_to_the_last_slot(void **state) {
     arena_concurrent_destroy(arena);
 }
 
+/* A value is put next to what the thread was lent, not behind it: with one thread a slab fits wherever as much is free. */
+static void mixed_values_leave_the_rest_in_one_piece(void **state) {
+    (void)state;
+    enum { CAPACITY = 1000 };
+    int value = 7;
+    struct arena_concurrent *arena = NULL;
+    assert_int_equal(arena_concurrent_create(arena_type_any(), CAPACITY, &arena), ARENA_OK);
+    char *first = arena_concurrent_try_alloc(arena, NULL); /* with a chunk */
+    char *second = (char *)arena_concurrent_try_alloc_any(arena, ARENA_TYPE(int), &value);
+    assert_ptr_equal(second, first + arena_any_slot_size());
+    assert_ptr_equal(arena_concurrent_try_alloc_slab(arena, CAPACITY - 2), second + arena_any_slot_size());
+    arena_concurrent_destroy(arena);
+}
+
 static void put_mixed(struct arena *arena, void *user) {
     int *total = user;
     struct arena_any *slot = ARENA_ANY_ALLOC(arena, int, 5);
@@ -389,6 +403,7 @@ int main(void) {
         cmocka_unit_test(refused_values_are_not_dropped),
         cmocka_unit_test(concurrent_arenas_hold_mixed_values),
         cmocka_unit_test(concurrent_arenas_hold_mixed_values_to_the_last_slot),
+        cmocka_unit_test(mixed_values_leave_the_rest_in_one_piece),
         cmocka_unit_test(pools_hold_mixed_values),
     };
     return support_run("mixed values", tests);

@@ -36,13 +36,13 @@ CORE = [*UNITS, GUARDED["arena"], "corpus of arena", "model share", "model pool"
 SYNC = ["inside", "details", "model gate", "model stack", "model cancel", "scope", "misuse", "status", GUARDED["context"],
         "model pool", "model concurrent", GUARDED["pool"], GUARDED["concurrent"], "pool", "context", *PATHS, "fail once",
         "concurrent", "hand-over"]
-API = ["misuse", "status", "scope", "ways_out", "inside", "details", "model share", "model pool", GUARDED["pool"],
+API = ["misuse", "status", "any", "scope", "ways_out", "inside", "details", "model share", "model pool", GUARDED["pool"],
        GUARDED["concurrent"], "pool in C++", "model concurrent", "pool", "context", *PATHS, "fail once", "concurrent",
        "hand-over", "poisoning"]
 MHD = [f"mhd {name}" for name in ("body", "exchange", "refusal", "registry", "request", "memory", "lifecycle", "stress")]
 KEPT = ["address: inside", "address: pool", "address: concurrent"]  # what ends is freed, and nothing is written past
 POISONED = ["address: corpus of arena", "address: corpus of pool", "address: corpus of concurrent", "address: burst",
-            "address: any"]
+            "address: any", "address: context"]
 QUICK = {
     "src/base/": ["inside", *CORE],
     "src/platform/": ["calls", "inside", "scope", "ways_out", "misuse", "status", "details", "context", *CORE],
