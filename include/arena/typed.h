@@ -105,10 +105,19 @@ ARENA_END_DECLS
                                                drop_function};                                                         \
         return &type;                                                                                                  \
     }
-#if defined(__cplusplus) && defined(__GNUC__)
-#define ARENA_CHECK_ELEMENT_(T) static_assert(__is_trivially_copyable(T), "elements are copied as bytes");
+/* A typedef may ask for a wider alignment than its size (gcc, clang).  The stride would be wider than sizeof then, and no
+ * pointer to such elements steps by it. */
+#ifdef __cplusplus
+#define ARENA_CHECK_STRIDE_(T) static_assert(sizeof(T) % alignof(T) == 0, "elements lie one behind the other");
 #else
-#define ARENA_CHECK_ELEMENT_(T)
+#define ARENA_CHECK_STRIDE_(T) _Static_assert(sizeof(T) % _Alignof(T) == 0, "elements lie one behind the other");
+#endif
+#if defined(__cplusplus) && defined(__GNUC__)
+#define ARENA_CHECK_ELEMENT_(T)                                                                                        \
+    ARENA_CHECK_STRIDE_(T)                                                                                             \
+    static_assert(__is_trivially_copyable(T), "elements are copied as bytes");
+#else
+#define ARENA_CHECK_ELEMENT_(T) ARENA_CHECK_STRIDE_(T)
 #endif
 
 #define ARENA_DEFINE_ALL_(prefix)                                                                                      \

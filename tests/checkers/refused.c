@@ -59,3 +59,11 @@ void refused(void) {
     (void)burst;
 #endif
 }
+
+/* Elements that would not lie one behind the other: a slot's stride is 64, what `data + 1` steps over is 4. */
+#if REFUSE == 17 && defined(__GNUC__)
+typedef int aligned_number __attribute__((aligned(64)));
+ARENA_DEFINE(aligned_arena, aligned_number)
+#elif REFUSE == 17
+#error "no such type here"
+#endif
