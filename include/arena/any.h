@@ -46,7 +46,7 @@ static inline struct arena_any *arena_any_alloc_value_(struct arena *arena, cons
 #define ARENA_ANY_GET(slot, T) (static_cast<T *>(arena_any_get((slot), ARENA_TYPE_NAMED_(T, #T))))
 #else
 #define ARENA_ANY_ALLOC(arena, T, ...)                                                                                 \
-    (arena_alloc_any((arena), ARENA_TYPE_NAMED_(T, #T), (T[1]){(__VA_ARGS__)}))
+    (arena_alloc_any((arena), ARENA_TYPE_NAMED_(T, #T), &(T[1]){(__VA_ARGS__)}))
 #define ARENA_ANY_GET(slot, T) ((T *)arena_any_get((slot), ARENA_TYPE_NAMED_(T, #T)))
 #endif
 

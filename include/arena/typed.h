@@ -33,12 +33,16 @@
 /* ARENA_DEFINE(prefix, T): at file scope, no semicolon.  T: a complete, assignable object type (trivially copyable in
  * C++), named as written.  ARENA_DEFINE_DROP: with a destructor, drop(T *element). */
 #define ARENA_DEFINE(prefix, T)                                                                                        \
+    ARENA_MAY_SHADOW_BEGIN_                                                                                            \
     ARENA_DEFINE_TYPE_(prefix, T, #T, NULL)                                                                            \
-    ARENA_DEFINE_ALL_(prefix)
+    ARENA_DEFINE_ALL_(prefix)                                                                                          \
+    ARENA_MAY_SHADOW_END_
 #define ARENA_DEFINE_DROP(prefix, T, drop)                                                                             \
     ARENA_INLINE void prefix##_drop_(void *arena_element_) { drop((T *)arena_element_); }                              \
+    ARENA_MAY_SHADOW_BEGIN_                                                                                            \
     ARENA_DEFINE_TYPE_(prefix, T, #T, prefix##_drop_)                                                                  \
-    ARENA_DEFINE_ALL_(prefix)
+    ARENA_DEFINE_ALL_(prefix)                                                                                          \
+    ARENA_MAY_SHADOW_END_
 
 /* ARENA_SLAB_WITH(prefix, arena, values...): a slab of these values, each evaluated once.
  * ARENA_TRY_SLAB_WITH(prefix, arena, &slab, values...): false, and slab {NULL, 0}, when they do not fit.
@@ -53,13 +57,15 @@
     prefix##_concurrent_alloc_slab_list_context_((arena), (context), (slab),                                           \
                                                  std::initializer_list<prefix##_element>{__VA_ARGS__})
 #else
+/* `&`: an array that decays is what -Wc++-compat warns about. */
+#define ARENA_VALUES_(prefix, ...) ((const prefix##_element *)&(prefix##_element[]){__VA_ARGS__})
 #define ARENA_COUNT_(prefix, ...) (sizeof((prefix##_element[]){__VA_ARGS__}) / sizeof(prefix##_element))
 #define ARENA_SLAB_WITH(prefix, arena, ...)                                                                            \
-    prefix##_alloc_slab_with((arena), (prefix##_element[]){__VA_ARGS__}, ARENA_COUNT_(prefix, __VA_ARGS__))
+    prefix##_alloc_slab_with((arena), ARENA_VALUES_(prefix, __VA_ARGS__), ARENA_COUNT_(prefix, __VA_ARGS__))
 #define ARENA_TRY_SLAB_WITH(prefix, arena, slab, ...)                                                                  \
-    prefix##_try_alloc_slab_with((arena), (prefix##_element[]){__VA_ARGS__}, ARENA_COUNT_(prefix, __VA_ARGS__), (slab))
+    prefix##_try_alloc_slab_with((arena), ARENA_VALUES_(prefix, __VA_ARGS__), ARENA_COUNT_(prefix, __VA_ARGS__), (slab))
 #define ARENA_SLAB_WITH_CONTEXT(prefix, arena, context, slab, ...)                                                     \
-    prefix##_concurrent_alloc_slab_with_context((arena), (context), (prefix##_element[]){__VA_ARGS__},                 \
+    prefix##_concurrent_alloc_slab_with_context((arena), (context), ARENA_VALUES_(prefix, __VA_ARGS__),                \
                                                 ARENA_COUNT_(prefix, __VA_ARGS__), (slab))
 #endif
 
@@ -95,6 +101,15 @@ ARENA_BEGIN_DECLS
 ARENA_API ARENA_NORETURN void arena_panic_slab_bounds(size_t index, size_t len);
 ARENA_API ARENA_NORETURN void arena_panic_type(const char *expected, const struct arena_type *found);
 ARENA_END_DECLS
+
+/* A program's variables may be called `arena`, or as any other parameter below, also at file scope and with -Wshadow. */
+#if defined(__GNUC__)
+#define ARENA_MAY_SHADOW_BEGIN_ _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"")
+#define ARENA_MAY_SHADOW_END_ _Pragma("GCC diagnostic pop")
+#else
+#define ARENA_MAY_SHADOW_BEGIN_
+#define ARENA_MAY_SHADOW_END_
+#endif
 
 /* T may be called anything, also `type`: no name of these functions may come between it and its meaning. */
 #define ARENA_DEFINE_TYPE_(prefix, T, name_text, drop_function)                                                        \

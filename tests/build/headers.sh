@@ -1,5 +1,6 @@
 #!/bin/sh
-# Compiles each public header alone, first and twice, in C11 and in C++17, with each compiler that is here.
+# Compiles each public header alone, first and twice, in C11 and in C++17, with each compiler that is here; then names.c,
+# a program that uses their macros.
 #
 #   headers.sh INCLUDE_DIR BUILD_INCLUDE_DIR HEADER...
 set -eu
@@ -27,6 +28,15 @@ compile() {
             failed=$((failed + 1))
         fi
     done
+    compat=
+    [ "$2" = c++ ] || compat=-Wc++-compat
+    # shellcheck disable=SC2086 # several words
+    if "$1" -x "$2" "-std=$3" $warnings $compat -I"$include" -I"$generated" -c -o "$work/names.o" "$(dirname "$0")/names.c"; then
+        compiled=$((compiled + 1))
+    else
+        echo "names.c does not compile: $1 -std=$3" >&2
+        failed=$((failed + 1))
+    fi
 }
 
 for compiler in "${CC:-cc}" gcc clang clang-19; do compile "$compiler" c c11 "$@"; done
