@@ -37,10 +37,12 @@ ARENA_END_DECLS
 
 /* ARENA_ANY_ALLOC(arena, T, value), ARENA_ANY_GET(slot, T): the same with the descriptor made from T. */
 #ifdef __cplusplus
+extern "C++" { /* also where a program includes this inside extern "C" */
 template <class T>
 static inline struct arena_any *arena_any_alloc_value_(struct arena *arena, const struct arena_type *type,
                                                        const T &value) {
     return arena_alloc_any(arena, type, &value);
+}
 }
 #define ARENA_ANY_ALLOC(arena, T, ...) (arena_any_alloc_value_<T>((arena), ARENA_TYPE_NAMED_(T, #T), (__VA_ARGS__)))
 #define ARENA_ANY_GET(slot, T) (static_cast<T *>(arena_any_get((slot), ARENA_TYPE_NAMED_(T, #T))))

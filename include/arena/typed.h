@@ -27,7 +27,9 @@
 #include <arena/pool.h>
 
 #ifdef __cplusplus
+extern "C++" { /* also where a program includes this inside extern "C" */
 #include <initializer_list>
+}
 #endif
 
 /* ARENA_DEFINE(prefix, T): at file scope, no semicolon.  T: a complete, assignable object type (trivially copyable in

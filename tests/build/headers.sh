@@ -28,6 +28,17 @@ compile() {
             failed=$((failed + 1))
         fi
     done
+    # Programs wrap the headers of C libraries so, needed or not.
+    if [ "$2" = c++ ]; then
+        printf 'extern "C" {\n#include <arena/arena.h>\n}\nARENA_DEFINE(ints, int)\n' >"$work/wrapped"
+        # shellcheck disable=SC2086 # several words
+        if "$1" -x "$2" "-std=$3" $warnings -I"$include" -I"$generated" -c -o "$work/wrapped.o" "$work/wrapped"; then
+            compiled=$((compiled + 1))
+        else
+            echo "arena.h does not compile inside extern \"C\": $1 -std=$3" >&2
+            failed=$((failed + 1))
+        fi
+    fi
     compat=
     [ "$2" = c++ ] || compat=-Wc++-compat
     # shellcheck disable=SC2086 # several words
