@@ -33,7 +33,8 @@ extern "C++" { /* also where a program includes this inside extern "C" */
 #endif
 
 /* ARENA_DEFINE(prefix, T): at file scope, no semicolon.  T: a complete, assignable object type (trivially copyable in
- * C++), named as written.  ARENA_DEFINE_DROP: with a destructor, drop(T *element). */
+ * C++), named as written; not _Atomic and without a flexible array member, which gcc refuses to clear the padding of.
+ * ARENA_DEFINE_DROP: with a destructor, drop(T *element). */
 #define ARENA_DEFINE(prefix, T)                                                                                        \
     ARENA_MAY_SHADOW_BEGIN_                                                                                            \
     ARENA_DEFINE_TYPE_(prefix, T, #T, NULL)                                                                            \
