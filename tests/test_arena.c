@@ -923,6 +923,10 @@ static void options_of_other_versions(void **state) {
         struct arena_options known;
         char none[1 << 16];
     } largest;
+    largest.known.struct_size = 4096;
+    assert_int_equal(create_with(&largest.known), ARENA_OK);
+    largest.known.struct_size = 4097;
+    assert_int_equal(create_with(&largest.known), ARENA_EINVAL);
     largest.known.struct_size = sizeof largest;
     assert_int_equal(create_with(&largest.known), ARENA_EINVAL);
     /* An older program, whose struct ended earlier: the rest is not looked at. */

@@ -9,6 +9,8 @@
 #include "inject.h"
 #include "scenario.h"
 
+#include <arena/arena.h>
+
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -160,12 +162,41 @@ static void old_kernel(void **state) {
     assert_int_equal(without_failure(true), 0);
 }
 
+/* Idle arenas, of the caller's cache and of the store, are all that trim frees, and it frees all of them. */
+static bool trim_frees_all(void) {
+    enum { ARENAS = 100 };
+    struct arena_pool *pool;
+    struct arena *arenas[ARENAS];
+    struct arena *out;
+    if (arena_pool_create(ARENA_TYPE(int), 4, &pool) != ARENA_OK || arena_pool_checkout(pool, &out) != ARENA_OK) return false;
+    for (int i = 0; i < ARENAS; i++) {
+        if (arena_pool_checkout(pool, &arenas[i]) != ARENA_OK) return false;
+    }
+    for (int i = 0; i < ARENAS; i++) arena_pool_return(pool, arenas[i]);
+    long before = inject_live().blocks;
+    arena_pool_trim(pool);
+    if (before - inject_live().blocks != ARENAS) return false;
+    arena_pool_return(pool, out);
+    arena_pool_trim(pool);
+    return before - inject_live().blocks == ARENAS + 1 && arena_pool_destroy(pool) == ARENA_OK;
+}
+
+static void trim_frees_what_is_idle(void **state) {
+    (void)state;
+    pid_t child = fork(); /* what a thread keeps is not to be there in the rounds */
+    if (child == 0) exit(trim_frees_all() ? 0 : 1);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 /* With the argument "once", without the longer half. */
 int main(int argc, char **argv) {
     (void)argv;
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_fails),
         cmocka_unit_test(old_kernel),
+        cmocka_unit_test(trim_frees_what_is_idle),
         cmocka_unit_test(each_call_fails_once),
     };
     static const struct CMUnitTest rest[] = {

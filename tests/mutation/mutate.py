@@ -28,7 +28,8 @@ from tree import Failed, Tree
 
 # The tests of each part, those first that notice most in the least time: the quick ones, which `./dev test` runs; then the
 # slow ones, which are asked where no quick one noticed.
-UNITS = ["arena", "burst", "any", "typed", "type", "head", "scope", "ways_out", "status", "misuse", "inside", "details"]
+UNITS = ["arena", "burst", "any", "typed", "type", "head", "pages", "places", "scope", "ways_out", "status", "misuse", "inside",
+         "details"]
 PATHS = ["steady state", "instructions"]
 GUARDED = {name: f"corpus of {name}, guarded" for name in ("arena", "pool", "concurrent", "context")}
 CORE = [*UNITS, GUARDED["arena"], "corpus of arena", "model share", "model pool", GUARDED["pool"], GUARDED["concurrent"], "pool",
