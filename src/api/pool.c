@@ -265,7 +265,6 @@ HOT_INLINE struct arena *scope_begin_fast(struct arena_pool *pool) {
 
 /* A thread's first scope makes its arena the hot one, others beside it use the list. */
 static SLOW int scope_begin(struct arena_pool *pool, struct arena_pool_scope *out) {
-    out->arena = NULL;
     if (UNLIKELY(pool == NULL)) return ARENA_EINVAL;
     struct thread_state *state = thread_state();
     struct pool_arena *arena;

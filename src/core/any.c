@@ -97,7 +97,6 @@ const char *any_refusal(const struct arena *arena, const struct arena_type *type
 }
 
 struct arena_any *any_take(struct arena *arena, const struct arena_type *type, const void *value) {
-    slots_settle(arena);
     if (arena->sealed || slots_remaining(arena) == 0) return NULL;
     const struct arena_type *kept = intern(arena, type);
     if (kept == NULL) return NULL;

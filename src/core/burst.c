@@ -57,8 +57,8 @@ void *arena_burst_put(struct arena_burst *burst, const void *value) {
 }
 
 void arena_burst_end(struct arena *arena, struct arena_burst *burst) {
-    if (arena == NULL || burst == NULL || burst->arena != arena || arena->burst_limit == NULL ||
-        arena->burst_limit != burst->limit) {
+    /* The limit tells whose burst it is: no other arena has one there, and one that has ended has none. */
+    if (arena == NULL || burst == NULL || arena->burst_limit == NULL || arena->burst_limit != burst->limit) {
         panic("arena_burst_end: the burst is not the arena's open one");
     }
     arena->head.cursor = burst->cursor;
@@ -67,5 +67,4 @@ void arena_burst_end(struct arena *arena, struct arena_burst *burst) {
     arena->quick = arena->plain;
     arena->head.limit = arena->sealed || arena->watched ? arena->head.cursor : arena->end;
     burst->cursor = burst->limit = NULL;
-    burst->arena = NULL;
 }
