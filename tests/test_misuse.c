@@ -354,6 +354,8 @@ static void burst_takes_nothing_after_its_end(void **state) {
     arena_burst_put(&exported, NULL);
     arena_burst_end(int_arena_raw(arena), &exported);
     assert_panics(put_exported, &exported, "arena_burst_put");
+    struct arena_burst never_begun = {NULL, NULL, NULL};
+    assert_panics(put_exported, &never_begun, "arena_burst_put");
     assert_int_equal(int_arena_used(arena), 2);
     int_arena_destroy(arena);
 }
