@@ -353,6 +353,30 @@ static void concurrent_arenas_hold_mixed_values_to_the_last_slot(void **state) {
     arena_concurrent_destroy(arena);
 }
 
+static void put_an_int(void *user) { arena_alloc_any(user, ARENA_TYPE(int), NULL); }
+static void put_an_int_beside_others(void *user) { arena_concurrent_alloc_any(user, ARENA_TYPE(int), NULL); }
+
+static void panics_say_what_is_wrong(void **state) {
+    (void)state;
+    struct arena *arena = NULL;
+    assert_int_equal(arena_create(arena_type_any(), 1, &arena), ARENA_OK);
+    put_an_int(arena);
+    assert_panics(put_an_int, arena, "is full: 1 wanted, 0 of 1 free");
+    arena_destroy(arena);
+    struct arena_concurrent *concurrent = NULL;
+    assert_int_equal(arena_concurrent_create(arena_type_any(), 1, &concurrent), ARENA_OK);
+    put_an_int_beside_others(concurrent);
+    assert_panics(put_an_int_beside_others, concurrent, "is full: 1 wanted, 0 of 1 free");
+    arena_concurrent_destroy(concurrent);
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create(arena_type_any(), 2, &pool), ARENA_OK);
+    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    put_an_int(arena);
+    arena_pool_return(pool, arena);
+    assert_panics(put_an_int, arena, "back in its pool"); /* though there is room */
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 /* A value is put next to what the thread was lent, not behind it: with one thread a slab fits wherever as much is free. */
 static void mixed_values_leave_the_rest_in_one_piece(void **state) {
     (void)state;
@@ -404,6 +428,7 @@ int main(void) {
         cmocka_unit_test(concurrent_arenas_hold_mixed_values),
         cmocka_unit_test(concurrent_arenas_hold_mixed_values_to_the_last_slot),
         cmocka_unit_test(mixed_values_leave_the_rest_in_one_piece),
+        cmocka_unit_test(panics_say_what_is_wrong),
         cmocka_unit_test(pools_hold_mixed_values),
     };
     return support_run("mixed values", tests);
