@@ -80,6 +80,13 @@ static void write_past_a_large_capacity(void) {
     slab[10001] = 1;
 }
 
+/* They end where the last page does. */
+static void write_past_a_capacity_of_whole_pages(void) {
+    struct arena *arena = make(16384, 0);
+    int64_t *slab = arena_alloc_slab(arena, 16384);
+    slab[16384] = 1;
+}
+
 static void write_before_the_first_slot(void) {
     struct arena *arena = make(3, 0);
     char *slab = arena_alloc_slab(arena, 3);
@@ -423,6 +430,7 @@ static const struct {
     CASE(write_past_the_capacity),
     CASE(write_past_every_capacity_around_a_page),
     CASE(write_past_a_large_capacity),
+    CASE(write_past_a_capacity_of_whole_pages),
     CASE(write_before_the_first_slot),
     CASE(write_past_a_slab),
     CASE(write_past_a_copied_slab),
