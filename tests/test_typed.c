@@ -152,6 +152,31 @@ static void padding_is_not_of_an_earlier_life(void **state) {
     point_arena_destroy(arena);
 }
 
+/* Slabs whose number of elements the compiler knows, from the window and past its end. */
+static void slabs_of_a_few_fit_exactly(void **state) {
+    (void)state;
+    struct int_arena *arena = int_arena_create(7);
+    struct int_arena_slab slab;
+    struct int_arena_slab none;
+    for (int round = 0; round < 2; round++) {
+        assert_true(ARENA_TRY_SLAB_WITH(int_arena, arena, &slab, 1, 2, round));
+        assert_true(slab.len == 3 && slab.data[0] == 1 && slab.data[1] == 2 && slab.data[2] == round);
+        assert_false(ARENA_TRY_SLAB_WITH(int_arena, arena, &none, 1, 2, 3, 4, 5));
+        assert_true(none.data == NULL && none.len == 0);
+        assert_false(int_arena_try_alloc_slab(arena, 5, &none));
+        assert_true(none.data == NULL && none.len == 0);
+        assert_int_equal(int_arena_used(arena), 3);
+        assert_true(int_arena_try_alloc_slab(arena, 3, &none));
+        assert_true(none.len == 3 && none.data == slab.data + 3 && all_zero(none.data, 3 * sizeof(int)));
+        slab = ARENA_SLAB_WITH(int_arena, arena, 9);
+        assert_true(slab.data == none.data + 3 && *slab.data == 9);
+        assert_false(ARENA_TRY_SLAB_WITH(int_arena, arena, &none, 1));
+        assert_int_equal(int_arena_remaining(arena), 0);
+        int_arena_reset(arena);
+    }
+    int_arena_destroy(arena);
+}
+
 static void structures_arrive_whole(void **state) {
     (void)state;
     struct point_arena *arena = point_arena_create(100);
@@ -579,6 +604,7 @@ int main(void) {
         cmocka_unit_test(create_with_takes_options),
         cmocka_unit_test(zeroed_slots),
         cmocka_unit_test(padding_is_not_of_an_earlier_life),
+        cmocka_unit_test(slabs_of_a_few_fit_exactly),
         cmocka_unit_test(structures_arrive_whole),
         cmocka_unit_test(single_bytes_pack),
         cmocka_unit_test(full_arena_fails_and_stays_as_it_is),

@@ -285,40 +285,44 @@ ARENA_END_DECLS
         return slab.data + index;                                                                                      \
     }
 
-/* Slabs of a few elements whose number the compiler knows are as good as single slots: inline, stored by words. */
+/* Slabs of a few elements whose number the compiler knows are as good as single slots: inline, and copied one by one, so
+ * that values made in registers are stored from there.  As for single slots, the library hands out zeroed ones where the
+ * window has no room, and the address of the values is passed to nobody. */
+#define ARENA_UNROLLED_ 8
+#if defined(__GNUC__) && !defined(__clang__)
+#define ARENA_UNROLL_ _Pragma("GCC unroll 8")
+#else
+#define ARENA_UNROLL_ /* clang does it unasked */
+#endif
 #define ARENA_DEFINE_SMALL_SLABS_(prefix)                                                                              \
-    ARENA_INLINE bool prefix##_small_(const struct prefix *arena, size_t count) {                                      \
-        const struct arena_head *head = (const struct arena_head *)(const void *)arena;                                \
-        return ARENA_IS_CONSTANT(count) && count != 0 && count <= 64 / sizeof(prefix##_element) &&                     \
-               ARENA_LIKELY((size_t)(head->limit - head->cursor) >= count * sizeof(prefix##_element));                 \
+    ARENA_INLINE bool prefix##_few_(size_t count) {                                                                    \
+        return ARENA_IS_CONSTANT(count) && count != 0 && count <= 64 / sizeof(prefix##_element);                       \
     }                                                                                                                  \
-    ARENA_INLINE struct prefix##_slab prefix##_take_small_(struct prefix *arena, const prefix##_element *values,       \
-                                                           size_t count) {                                             \
+    ARENA_INLINE bool prefix##_take_few_(struct prefix *arena, size_t count, prefix##_element **slab) {                \
         struct arena_head *head = (struct arena_head *)(void *)arena;                                                  \
-        struct prefix##_slab slab;                                                                                     \
-        slab.data = (prefix##_element *)(void *)head->cursor;                                                          \
-        slab.len = count;                                                                                              \
-        if (values == NULL) {                                                                                          \
-            memset((void *)slab.data, 0, count * sizeof(prefix##_element));                                            \
-        } else {                                                                                                       \
-            memcpy((void *)slab.data, (const void *)values, count * sizeof(prefix##_element));                         \
-        }                                                                                                              \
+        *slab = (prefix##_element *)(void *)head->cursor;                                                              \
+        if (!ARENA_LIKELY((size_t)(head->limit - head->cursor) >= count * sizeof(prefix##_element))) return false;     \
         head->cursor += count * sizeof(prefix##_element);                                                              \
-        return slab;                                                                                                   \
+        return true;                                                                                                   \
+    }                                                                                                                  \
+    ARENA_INLINE void prefix##_copy_few_(prefix##_element *to, const prefix##_element *from, size_t count) {           \
+        if (count > ARENA_UNROLLED_) {                                                                                 \
+            memcpy((void *)to, (const void *)from, count * sizeof(prefix##_element));                                  \
+            return;                                                                                                    \
+        }                                                                                                              \
+        ARENA_UNROLL_                                                                                                  \
+        for (size_t i = 0; i < count; i++) ARENA_STORE_(prefix##_element, to + i, from[i]);                            \
     }
 #define ARENA_DEFINE_NO_SMALL_SLABS_(prefix, tag)                                                                      \
-    ARENA_INLINE bool tag##_small_(const struct tag *arena, size_t count) {                                            \
-        (void)arena;                                                                                                   \
+    ARENA_INLINE bool tag##_few_(size_t count) {                                                                       \
         (void)count;                                                                                                   \
         return false;                                                                                                  \
     }                                                                                                                  \
-    ARENA_INLINE struct prefix##_slab tag##_take_small_(struct tag *arena, const prefix##_element *values,             \
-                                                        size_t count) {                                                \
-        (void)values;                                                                                                  \
-        (void)count;                                                                                                   \
-        struct prefix##_slab none = {NULL, 0};                                                                         \
+    ARENA_INLINE bool tag##_take_few_(struct tag *arena, size_t count, prefix##_element **slab) {                      \
         (void)arena;                                                                                                   \
-        return none;                                                                                                   \
+        (void)count;                                                                                                   \
+        *slab = NULL;                                                                                                  \
+        return false;                                                                                                  \
     }
 
 /* What struct arena and struct arena_concurrent have alike. */
@@ -329,22 +333,53 @@ ARENA_END_DECLS
         slab.len = data == NULL ? 0 : count;                                                                           \
         return slab;                                                                                                   \
     }                                                                                                                  \
+    ARENA_INLINE prefix##_element *tag##_zeroed_(struct tag *arena, size_t count) {                                    \
+        prefix##_element *few;                                                                                         \
+        if (!tag##_few_(count) || !tag##_take_few_(arena, count, &few))                                                \
+            return (prefix##_element *)rawtag##_alloc_slab(tag##_raw(arena), count);                                   \
+        return (prefix##_element *)memset((void *)few, 0, count * sizeof(prefix##_element));                           \
+    }                                                                                                                  \
+    ARENA_INLINE prefix##_element *tag##_copied_(struct tag *arena, const prefix##_element *values,                    \
+                                                 size_t count) {                                                       \
+        prefix##_element *few;                                                                                         \
+        if (!tag##_few_(count) || values == NULL)                                                                      \
+            return (prefix##_element *)rawtag##_alloc_slab_with(tag##_raw(arena), values, count);                      \
+        if (!tag##_take_few_(arena, count, &few))                                                                      \
+            few = (prefix##_element *)rawtag##_alloc_slab_with(tag##_raw(arena), NULL, count);                         \
+        prefix##_copy_few_(few, values, count);                                                                        \
+        return few;                                                                                                    \
+    }                                                                                                                  \
+    ARENA_INLINE prefix##_element *tag##_try_zeroed_(struct tag *arena, size_t count) {                                \
+        prefix##_element *few;                                                                                         \
+        if (!tag##_few_(count) || !tag##_take_few_(arena, count, &few))                                                \
+            return (prefix##_element *)rawtag##_try_alloc_slab(tag##_raw(arena), count);                               \
+        return (prefix##_element *)memset((void *)few, 0, count * sizeof(prefix##_element));                           \
+    }                                                                                                                  \
+    ARENA_INLINE prefix##_element *tag##_try_copied_(struct tag *arena, const prefix##_element *values,                \
+                                                 size_t count) {                                                       \
+        prefix##_element *few;                                                                                         \
+        if (!tag##_few_(count) || values == NULL)                                                                      \
+            return (prefix##_element *)rawtag##_try_alloc_slab_with(tag##_raw(arena), values, count);                  \
+        if (!tag##_take_few_(arena, count, &few))                                                                      \
+            few = (prefix##_element *)rawtag##_try_alloc_slab_with(tag##_raw(arena), NULL, count);                     \
+        if (few == NULL) return NULL;                                                                                  \
+        prefix##_copy_few_(few, values, count);                                                                        \
+        return few;                                                                                                    \
+    }                                                                                                                  \
     ARENA_INLINE struct prefix##_slab tag##_alloc_slab(struct tag *arena, size_t count) {                              \
-        if (tag##_small_(arena, count)) return tag##_take_small_(arena, NULL, count);                                  \
-        return tag##_slab_of_(rawtag##_alloc_slab(tag##_raw(arena), count), count);                                    \
+        return tag##_slab_of_(tag##_zeroed_(arena, count), count);                                                     \
     }                                                                                                                  \
     ARENA_INLINE struct prefix##_slab tag##_alloc_slab_with(struct tag *arena, const prefix##_element *values,         \
                                                             size_t count) {                                            \
-        if (tag##_small_(arena, count)) return tag##_take_small_(arena, values, count);                                \
-        return tag##_slab_of_(rawtag##_alloc_slab_with(tag##_raw(arena), values, count), count);                       \
+        return tag##_slab_of_(tag##_copied_(arena, values, count), count);                                             \
     }                                                                                                                  \
     ARENA_INLINE bool tag##_try_alloc_slab(struct tag *arena, size_t count, struct prefix##_slab *slab) {              \
-        *slab = tag##_slab_of_(rawtag##_try_alloc_slab(tag##_raw(arena), count), count);                               \
+        *slab = tag##_slab_of_(tag##_try_zeroed_(arena, count), count);                                                \
         return slab->data != NULL;                                                                                     \
     }                                                                                                                  \
     ARENA_INLINE bool tag##_try_alloc_slab_with(struct tag *arena, const prefix##_element *values, size_t count,       \
                                                 struct prefix##_slab *slab) {                                          \
-        *slab = tag##_slab_of_(rawtag##_try_alloc_slab_with(tag##_raw(arena), values, count), count);                  \
+        *slab = tag##_slab_of_(tag##_try_copied_(arena, values, count), count);                                        \
         return slab->data != NULL;                                                                                     \
     }                                                                                                                  \
     ARENA_INLINE void tag##_reset(struct tag *arena) { rawtag##_reset(tag##_raw(arena)); }                             \
