@@ -127,6 +127,8 @@ static int step_context(struct arena_concurrent *arena, struct arena_context *co
 /* --- allocation --------------------------------------------------------------------------------------------------- */
 
 static SLOW void *try_alloc_slow(struct arena_concurrent *arena, const char *function, const void *value) {
+    void *slot = arena != NULL ? shares_take_pieces(&arena->shares, value) : NULL;
+    if (LIKELY(slot != NULL)) return slot;
     return try_step(arena, function, &(struct step){STEP_ONE, value, 1});
 }
 

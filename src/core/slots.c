@@ -100,6 +100,12 @@ static uint8_t words_of(size_t size, size_t stride) {
     return size == stride && size % 8 == 0 && size <= MOST_WORDS * 8 ? (uint8_t)(size / 8) : 0;
 }
 
+static uint8_t pieces_of(size_t size, size_t stride) {
+    if (size != stride || size % 8 == 0 || size > MOST_WORDS * 8) return 0;
+    if (size % 4 == 0) return (uint8_t)(size / 4);
+    return size < 8 ? (uint8_t)(SLOTS_BYTES | size) : 0;
+}
+
 struct arena *slots_create(const struct slots_plan *plan, const struct arena_type *type, enum slots_owner owner,
                            size_t header_bytes) {
     size_t align = type->align < SLOTS_BLOCK_ALIGN ? SLOTS_BLOCK_ALIGN : type->align;
@@ -128,6 +134,7 @@ struct arena *slots_create(const struct slots_plan *plan, const struct arena_typ
     arena->stride = plan->stride;
     arena->capacity = plan->bytes / plan->stride;
     arena->words = words_of(type->size, plan->stride);
+    arena->pieces = pieces_of(type->size, plan->stride);
     arena->clear = (uint8_t)plan->clear;
     arena->owner = (uint8_t)owner;
     arena->plain = arena->quick = type->drop == NULL && !watched && plan->clear == ARENA_CLEAR_ON_RESET;

@@ -45,6 +45,7 @@ struct arena {
     size_t stride;          /* bytes from slot to slot */
     size_t capacity;        /* slots */
     uint8_t words;          /* an element is this many words of 8 bytes; or SLOTS_INT; 0: copied by memcpy */
+    uint8_t pieces;         /* small ones of other sizes: this many pieces of 4 bytes, or (SLOTS_BYTES) of 1; else 0 */
     uint8_t clear;          /* enum arena_clear */
     uint8_t owner;          /* enum slots_owner */
     bool sealed;            /* nothing may be handed out: idle in a pool, behind a gate, or dropping */
@@ -168,7 +169,8 @@ static inline void slots_unseal(struct arena *arena) {
 /* Copies one element into a slot; what the slot has behind the element is cleared. */
 void slots_copy_general(const struct arena *arena, char *slot, const void *value);
 
-#define SLOTS_INT 255 /* of arena.words: an element is 4 bytes */
+#define SLOTS_INT 255   /* of arena.words: an element is 4 bytes */
+#define SLOTS_BYTES 128 /* in arena.pieces: single bytes */
 
 /* Word by word: a wide load from what the caller has just stored in narrower pieces would stall for the store buffer,
  * so the compiler must not make wide loads of these. */
@@ -227,6 +229,34 @@ HOT_INLINE void *slots_take(struct arena *arena, const void *value) {
     if (UNLIKELY(words == 0)) return NULL;
     arena->head.cursor = slot + arena->stride;
     slots_copy_fast(slot, value, words);
+    return slot;
+}
+
+/* Each piece as narrow as it may have been stored, as for words. */
+static inline void slots_copy_pieces(char *slot, const char *value, unsigned pieces) {
+    if (pieces < SLOTS_BYTES) {
+        for (unsigned at = 0; at < pieces; at++) {
+            uint32_t piece;
+            memcpy(&piece, value + 4 * at, sizeof piece);
+            OPAQUE(piece);
+            memcpy(slot + 4 * at, &piece, sizeof piece);
+        }
+    } else {
+        for (unsigned at = 0; at < pieces - SLOTS_BYTES; at++) {
+            unsigned piece = (unsigned char)value[at];
+            OPAQUE(piece); /* or the loop becomes a call */
+            slot[at] = (char)piece;
+        }
+    }
+}
+
+/* As slots_take, for small elements that are no words: the first thing that its slow path tries. */
+static inline void *slots_take_pieces(struct arena *arena, const void *value) {
+    if (arena == NULL || value == NULL || arena->pieces == 0) return NULL;
+    char *slot = arena->head.cursor;
+    if (slot == arena->head.limit) return NULL;
+    arena->head.cursor = slot + arena->stride;
+    slots_copy_pieces(slot, value, arena->pieces);
     return slot;
 }
 
