@@ -142,11 +142,12 @@ HOT_INLINE void *shares_take(const struct shares *shares, const void *value) {
 
 /* The same for small elements that are no words. */
 static inline void *shares_take_pieces(const struct shares *shares, const void *value) {
-    struct share *share = shares_mine(shares);
     unsigned pieces = shares->slots->pieces;
+    if (pieces == 0 || value == NULL) return NULL;
+    struct share *share = shares_mine(shares);
     char *slot;
     char *past;
-    if (share == NULL || value == NULL || pieces == 0) return NULL;
+    if (share == NULL) return NULL;
     if (!share_claim(shares, share, share->stride, &slot, &past)) return NULL;
     slots_copy_pieces(slot, value, pieces);
     share_commit(share, past);
