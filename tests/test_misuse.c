@@ -200,6 +200,17 @@ static void arena_hands_out_nothing_while_it_drops(void **state) {
     assert_int_equal(handed_out, 0);
 }
 
+static void drop_insists(void *element) {
+    (void)element;
+    arena_alloc(dropping, NULL);
+}
+
+static void insist_in_drop(void *user) {
+    (void)user;
+    make_dropping(drop_insists);
+    arena_reset(dropping);
+}
+
 static void reset_in_drop(void *user) {
     (void)user;
     make_dropping(drop_resets);
@@ -214,6 +225,7 @@ static void destroy_in_drop(void *user) {
 
 static void ending_the_arena_while_it_drops_aborts(void **state) {
     (void)state;
+    assert_aborts(insist_in_drop, NULL, "arena_alloc: the arena is dropping its elements");
     assert_aborts(reset_in_drop, NULL, "arena_reset");
     assert_aborts(destroy_in_drop, NULL, "arena_destroy");
 }

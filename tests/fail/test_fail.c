@@ -11,6 +11,7 @@
 
 #include <arena/arena.h>
 
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -190,6 +191,55 @@ static void trim_frees_what_is_idle(void **state) {
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+/* --- making: whatever is missing, it is said, and there is no handle ------------------------------------------------ */
+
+static int make_arena(void **out) { return arena_create(ARENA_TYPE(int), 4, (struct arena **)(void *)out); }
+static int make_mapped(void **out) { return arena_create(ARENA_TYPE(int), 1 << 20, (struct arena **)(void *)out); }
+static int make_concurrent(void **out) {
+    return arena_concurrent_create(ARENA_TYPE(int), 4, (struct arena_concurrent **)(void *)out);
+}
+static int make_pool(void **out) { return arena_pool_create(ARENA_TYPE(int), 4, (struct arena_pool **)(void *)out); }
+static int make_limited(void **out) {
+    const struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = 2};
+    return arena_pool_create_with(ARENA_TYPE(int), 4, &options, (struct arena_pool **)(void *)out);
+}
+static int make_context(void **out) { return arena_context_with_cancel(NULL, (struct arena_context **)(void *)out); }
+
+static void end_arena(void *arena) { arena_destroy(arena); }
+static void end_concurrent(void *arena) { arena_concurrent_destroy(arena); }
+static void end_pool(void *pool) { (void)arena_pool_destroy(pool); }
+static void end_context(void *context) { arena_context_release(context); }
+
+static void makers_report_each_failure(void **state) {
+    (void)state;
+    static const struct {
+        int (*make)(void **out);
+        void (*end)(void *made);
+        unsigned calls; /* at least */
+    } makers[] = {{make_arena, end_arena, 1}, {make_mapped, end_arena, 2},   {make_concurrent, end_concurrent, 2},
+                  {make_pool, end_pool, 2},   {make_limited, end_pool, 3}, {make_context, end_context, 2}};
+    inject_thread();
+    for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++) {
+        void *made = NULL;
+        assert_int_equal(makers[i].make(&made), ARENA_OK); /* what is made once in a process is there */
+        makers[i].end(made);
+        inject_arm(INJECT_ONCE, UINT_MAX); /* counts alone */
+        assert_int_equal(makers[i].make(&made), ARENA_OK);
+        unsigned calls = inject_calls();
+        makers[i].end(made);
+        assert_true(calls >= makers[i].calls);
+        struct inject_live before = inject_live();
+        for (unsigned at = 1; at <= calls; at++) {
+            inject_arm(INJECT_ONCE, at);
+            made = &made;
+            assert_int_equal(makers[i].make(&made), ARENA_ENOMEM);
+            assert_null(made);
+            assert_false(more(inject_live(), before));
+        }
+        inject_arm(INJECT_NEVER, 0);
+    }
+}
+
 /* With the argument "once", without the longer half. */
 int main(int argc, char **argv) {
     (void)argv;
@@ -203,6 +253,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test(nothing_fails),
         cmocka_unit_test(each_call_fails_from_then_on),
     };
+    static const struct CMUnitTest making[] = {
+        cmocka_unit_test(makers_report_each_failure), /* last: the process keeps something of each */
+    };
     int failed = cmocka_run_group_tests_name("fail", tests, prepare, NULL);
+    if (argc > 1) failed += cmocka_run_group_tests_name("fail, making", making, NULL, NULL);
     return argc > 1 ? failed : failed + cmocka_run_group_tests_name("fail, from then on", rest, prepare, NULL);
 }

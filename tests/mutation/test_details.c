@@ -226,6 +226,39 @@ static void nothing_behind_a_value_is_read(void **state) {
     assert_int_equal(munmap(pages, 2 * page), 0);
 }
 
+/* Small slabs that are cleared as they are handed out fit up to the last byte, and nothing is written behind it. */
+static void small_slabs_fit_up_to_the_end(void **state) {
+    (void)state;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t pages = ((size_t)128 << 10) / page;
+    const struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
+    struct arena *arena;
+    assert_int_equal(arena_create_with(ARENA_TYPE(char), pages * page, &options, &arena), ARENA_OK);
+    if (arena->watched) {
+        arena_destroy(arena);
+        skip(); /* the window is closed then */
+    }
+    char *end = arena->end;
+    assert_int_equal(mprotect(end - page, page, PROT_NONE), 0); /* from here on it is a page shorter */
+    arena->end = arena->fresh_limit = arena->head.limit = end - page;
+    size_t size = (size_t)(arena->end - arena->base);
+    memset(arena_alloc_slab(arena, size), 'x', size);
+    for (size_t room = 0; room <= 80; room++) {
+        for (size_t count = 1; count <= 96; count++) {
+            arena_reset(arena);
+            arena->head.cursor += size - room;
+            memset(arena->head.cursor, 'x', room);
+            char *slab = arena_try_alloc_slab(arena, count);
+            assert_true((slab != NULL) == (count <= room));
+            assert_true(slab == NULL || all_zero(slab, count));
+            assert_int_equal(arena->head.cursor - arena->base, size - room + (slab != NULL ? count : 0));
+        }
+    }
+    assert_int_equal(mprotect(arena->end, page, PROT_READ | PROT_WRITE), 0);
+    arena->end = end;
+    arena_destroy(arena);
+}
+
 /* Three ranges that are returned in each order, into runs that are linked in each order: the cursor goes down to the
  * lowest free slot that nothing live lies above. */
 static void returned_ranges_join_in_any_order(void **state) {
@@ -660,6 +693,37 @@ static void gates_know_when_they_are_idle(void **state) {
     gate_finish(&gate);
 }
 
+static void *enter_and_leave(void *gate) {
+    if (gate_enter(gate, NULL) == ARENA_OK) gate_leave(gate);
+    return NULL;
+}
+
+/* A waiter's time begins when it comes, whatever its thread has waited for before. */
+static void waiting_begins_with_the_wait(void **state) {
+    (void)state;
+    struct gate gate;
+    pthread_t thread;
+    assert_true(gate_init(&gate, 1));
+    assert_true(gate_try_enter(&gate));
+    int64_t before_ns = clock_now();
+    assert_int_equal(pthread_create(&thread, NULL, enter_and_leave, &gate), 0);
+    int64_t since_ns = -1;
+    while (since_ns < 0) {
+        sleep_ms(1);
+        mutex_lock(&gate.mutex);
+        if (gate.first != NULL) {
+            assert_true(gate.first->gate_queued);
+            since_ns = gate.first->gate_since_ns;
+        }
+        mutex_unlock(&gate.mutex);
+    }
+    assert_true(before_ns <= since_ns && since_ns <= clock_now());
+    gate_leave(&gate);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(gate_idle(&gate));
+    gate_finish(&gate);
+}
+
 /* Who has waited long is given the permit itself; who has not is woken to look for it, and once only. */
 static void permits_go_to_who_has_waited_long(void **state) {
     (void)state;
@@ -688,6 +752,7 @@ static void permits_go_to_who_has_waited_long(void **state) {
         uint32_t word = atomic_u32_load(&gate.word, relaxed);
         assert_true(waiters[0]->signalled && !waiters[1]->signalled);
         assert_int_equal(waiters[0]->gate_granted, late);
+        assert_int_equal(waiters[0]->gate_queued, !late);
         assert_int_equal(waiters[0]->gate_woken, !late);
         assert_int_equal(word, late ? GATE_WAITERS : GATE_WAITERS + GATE_WOKEN + GATE_PERMIT);
         assert_ptr_equal(gate.first, waiters[late]);
@@ -1068,6 +1133,7 @@ int main(void) {
         cmocka_unit_test(reset_clears_by_policy),
         cmocka_unit_test(clears_exactly_what_is_asked),
         cmocka_unit_test(nothing_behind_a_value_is_read),
+        cmocka_unit_test(small_slabs_fit_up_to_the_end),
         cmocka_unit_test(returned_ranges_join_in_any_order),
         cmocka_unit_test(runs_are_used_up),
         cmocka_unit_test(drops_pass_over_runs),
@@ -1082,6 +1148,7 @@ int main(void) {
         cmocka_unit_test(cancelling_wakes_everyone_below),
         cmocka_unit_test(the_first_cause_stays),
         cmocka_unit_test(gates_know_when_they_are_idle),
+        cmocka_unit_test(waiting_begins_with_the_wait),
         cmocka_unit_test(permits_go_to_who_has_waited_long),
         cmocka_unit_test(references_saturate),
         cmocka_unit_test(chunks_hold_what_is_wanted_many_times),
