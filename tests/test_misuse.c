@@ -53,6 +53,14 @@ static void returned_arenas_hand_out_nothing(void **state) {
 }
 
 /* A thread's first scope is not left as those after it are, nor one that used much as one that used little. */
+/* Ends inside a scope, which its end leaves. */
+static void enter_and_end(struct worker *self) {
+    struct arena_pool_scope scope;
+    self->status = arena_pool_scope_enter(self->user, &scope);
+    self->pointer = scope.arena;
+    arena_alloc(scope.arena, NULL);
+}
+
 static void arenas_of_left_scopes_hand_out_nothing(void **state) {
     (void)state;
     static const size_t used[] = {1, 1, 2000, 1, 2000};
@@ -66,6 +74,11 @@ static void arenas_of_left_scopes_hand_out_nothing(void **state) {
         arena_pool_scope_leave(&scope);
         assert_hands_out_nothing(arena, "back in its pool");
     }
+    struct worker worker;
+    worker_start(&worker, enter_and_end, pool, 0);
+    worker_join(&worker);
+    assert_int_equal(worker.status, ARENA_OK);
+    assert_hands_out_nothing(worker.pointer, "back in its pool");
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
@@ -117,7 +130,7 @@ static void copy_of_a_scope_is_no_scope(void **state) {
     struct arena_pool_scope copy = scope;
     struct arena_pool_scope later_copy = scope;
     arena_pool_scope_leave(&scope);
-    assert_panics(leave_it, &copy, "arena_pool_scope_leave");
+    assert_panics(leave_it, &copy, "arena_pool_scope_leave: the scope was left already");
     struct arena *first = NULL;
     struct arena *second = NULL;
     assert_int_equal(arena_pool_checkout(pool, &first), ARENA_OK);
@@ -126,7 +139,7 @@ static void copy_of_a_scope_is_no_scope(void **state) {
     assert_true(later_copy.arena == first || later_copy.arena == second);
     arena_alloc(later_copy.arena, NULL);
     struct arena *lent = later_copy.arena;
-    assert_panics(leave_it, &later_copy, "arena_pool_scope_leave"); /* though its arena is out, for another purpose */
+    assert_panics(leave_it, &later_copy, "arena_pool_scope_leave: the scope was left already"); /* though its arena is out, for another purpose */
     assert_int_equal(arena_used(lent), 1);
     arena_pool_return(pool, first);
     arena_pool_return(pool, second);

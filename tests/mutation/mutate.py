@@ -65,7 +65,7 @@ SLOW = {
     "src/base/": ["fail", *POISONED],
     "src/platform/": ["fail", "thread: pool", "thread: concurrent"],
     "src/mhd/": [f"address: {test}" for test in MHD],
-    "src/core/": ["fail", *POISONED, "thread: pool"],
+    "src/core/": ["fail", *POISONED, "thread: pool", "thread: misuse"],
     "src/sync/": ["fail", *KEPT, "thread: pool", "thread: concurrent", "saturation"],
     "src/api/": ["fail", *KEPT, "thread: pool", "thread: concurrent", "saturation", *POISONED],
 }
