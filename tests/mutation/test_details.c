@@ -853,6 +853,19 @@ static size_t lent_elsewhere(struct shares *shares, size_t count) {
     return lending.lent;
 }
 
+/* Threads that come one after the other use one share: there are as many as there were threads at one time. */
+static void shares_of_ended_threads_are_used_again(void **state) {
+    (void)state;
+    struct shares shares;
+    if (make_shared(&shares, 100000, false) == NULL) skip();
+    for (int i = 0; i < 5; i++) (void)lent_elsewhere(&shares, 1);
+    assert_int_equal(shares.count, 1);
+    (void)lent_with(&shares, 1);
+    (void)lent_elsewhere(&shares, 1);
+    assert_int_equal(shares.count, 2);
+    end_shared(&shares);
+}
+
 /* A chunk holds a whole number of what was wanted, as often as it goes into 64 KiB and into the thread's part of a quarter
  * of what is free. */
 static void chunks_hold_what_is_wanted_many_times(void **state) {
@@ -1151,6 +1164,7 @@ int main(void) {
         cmocka_unit_test(waiting_begins_with_the_wait),
         cmocka_unit_test(permits_go_to_who_has_waited_long),
         cmocka_unit_test(references_saturate),
+        cmocka_unit_test(shares_of_ended_threads_are_used_again),
         cmocka_unit_test(chunks_hold_what_is_wanted_many_times),
         cmocka_unit_test(behind_the_gate_one_thread_is_lent_all_or_nothing),
         cmocka_unit_test(panics_say_what_was_wanted_and_what_is_free),
