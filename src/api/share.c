@@ -21,7 +21,6 @@
 static void orphan(struct local_owner *owner, struct local *local) {
     (void)owner;
     struct share *share = local->hot;
-    race_release(share);
     atomic_u32_store(&share->owned, 0, release); /* partner: adopt */
 }
 
@@ -93,7 +92,6 @@ static void quiesce(struct share *share) {
             thread_pause();
         }
     }
-    race_acquire(share);
 }
 
 void shares_retire_mine(struct shares *shares) {
@@ -124,7 +122,6 @@ void *shares_take_any(const struct shares *shares, const void *values, size_t co
     if (share == NULL || count > shares->slots->capacity) return NULL; /* so the product cannot overflow */
     if (!share_claim(shares, share, count * share->stride, &slot, &past)) return NULL;
     slots_fill(shares->slots, slot, values, count, share->clears && !raw);
-    race_release(share); /* for memcpy, which a race detector sees */
     share_commit(share, past);
     return slot;
 }
@@ -136,7 +133,6 @@ static struct share *adopt(struct shares *shares) {
     for (struct share *share = atomic_ptr_load(&shares->first, relaxed); share != NULL; share = share->next) {
         if (atomic_u32_load(&share->owned, acquire) != 0) continue; /* partner: orphan; sees all that the thread did */
         atomic_u32_store(&share->owned, 1, relaxed);
-        race_acquire(share);
         return share;
     }
     return NULL;
