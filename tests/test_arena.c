@@ -1054,6 +1054,7 @@ static void null_arena_is_diagnosed(void **state) {
     assert_panics(do_alloc_slab_with, &request, "arena_alloc_slab_with");
     assert_panics(reset_null, NULL, "arena_reset");
     assert_null(arena_try_alloc(NULL, NULL));
+    assert_null(arena_try_alloc(NULL, &(int){1}));
     assert_null(arena_try_alloc_slab(NULL, 1));
     assert_null(arena_try_alloc_slab_with(NULL, NULL, 1));
     assert_int_equal(arena_used(NULL), 0);
