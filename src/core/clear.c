@@ -16,12 +16,13 @@
 #include <emmintrin.h>
 #endif
 
+#define SMALL_PIECE_BYTES ((size_t)24 << 10) /* three quarters of the smallest first-level cache in use */
 #define LARGE_BYTES ((size_t)1 << 20)
 #define LARGE_PIECE_BYTES ((size_t)256 << 10)
 #define FAR_BYTES ((size_t)32 << 20)
 
 static void clear_backward(char *start, size_t size_bytes) {
-    size_t piece_bytes = size_bytes < LARGE_BYTES ? CLEAR_NEAR_BYTES : LARGE_PIECE_BYTES;
+    size_t piece_bytes = size_bytes < LARGE_BYTES ? SMALL_PIECE_BYTES : LARGE_PIECE_BYTES;
     while (size_bytes > piece_bytes) {
         size_bytes -= piece_bytes;
         memset(start + size_bytes, 0, piece_bytes);
