@@ -241,7 +241,7 @@ static void small_slabs_fit_up_to_the_end(void **state) {
     char *end = arena->end;
     assert_int_equal(mprotect(end - page, page, PROT_NONE), 0); /* from here on it is a page shorter */
     arena->end = arena->fresh_limit = arena->head.limit = end - page;
-    size_t size = (size_t)(arena->end - arena->base);
+    size_t size = arena->capacity = (size_t)(arena->end - arena->base);
     memset(arena_alloc_slab(arena, size), 'x', size);
     for (size_t room = 0; room <= 80; room++) {
         for (size_t count = 1; count <= 96; count++) {
@@ -256,6 +256,8 @@ static void small_slabs_fit_up_to_the_end(void **state) {
     }
     assert_int_equal(mprotect(arena->end, page, PROT_READ | PROT_WRITE), 0);
     arena->end = end;
+    arena->head.limit = end;
+    arena->capacity = pages * page;
     arena_destroy(arena);
 }
 
