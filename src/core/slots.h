@@ -235,14 +235,14 @@ HOT_INLINE void *slots_take(struct arena *arena, const void *value) {
 /* Each piece as narrow as it may have been stored, as for words. */
 static inline void slots_copy_pieces(char *slot, const char *value, unsigned pieces) {
     if (pieces < SLOTS_BYTES) {
-        for (unsigned at = 0; at < pieces; at++) {
+        for (size_t at = 0; at < pieces; at++) {
             uint32_t piece;
             memcpy(&piece, value + 4 * at, sizeof piece);
             OPAQUE(piece);
             memcpy(slot + 4 * at, &piece, sizeof piece);
         }
     } else {
-        for (unsigned at = 0; at < pieces - SLOTS_BYTES; at++) {
+        for (size_t at = 0; at < pieces - SLOTS_BYTES; at++) {
             unsigned piece = (unsigned char)value[at];
             OPAQUE(piece); /* or the loop becomes a call */
             slot[at] = (char)piece;
