@@ -325,6 +325,27 @@ ARENA_END_DECLS
         return false;                                                                                                  \
     }
 
+/* The elements of a slab, by either spelling: `alloc` is alloc, which panics, or try_alloc, which gives NULL. */
+#define ARENA_DEFINE_SLAB_SPELLING_(prefix, tag, rawtag, alloc)                                                        \
+    ARENA_INLINE prefix##_element *tag##_##alloc##_zeroed_(struct tag *arena, size_t count) {                          \
+        prefix##_element *few;                                                                                         \
+        if (!tag##_few_(count) || !tag##_take_few_(arena, count, &few))                                                \
+            return (prefix##_element *)rawtag##_##alloc##_slab(tag##_raw(arena), count);                               \
+        return (prefix##_element *)memset((void *)few, 0, count * sizeof(prefix##_element));                           \
+    }                                                                                                                  \
+    ARENA_INLINE prefix##_element *tag##_##alloc##_copied_(struct tag *arena, const prefix##_element *values,          \
+                                                           size_t count) {                                             \
+        prefix##_element *few;                                                                                         \
+        if (!tag##_few_(count) || values == NULL)                                                                      \
+            return (prefix##_element *)rawtag##_##alloc##_slab_with(tag##_raw(arena), values, count);                  \
+        if (!tag##_take_few_(arena, count, &few)) {                                                                    \
+            few = (prefix##_element *)rawtag##_##alloc##_slab_with(tag##_raw(arena), NULL, count);                     \
+            if (few == NULL) return NULL;                                                                              \
+        }                                                                                                              \
+        prefix##_copy_few_(few, values, count);                                                                        \
+        return few;                                                                                                    \
+    }
+
 /* What struct arena and struct arena_concurrent have alike. */
 #define ARENA_DEFINE_SLABS_(prefix, tag, rawtag)                                                                       \
     ARENA_INLINE struct prefix##_slab tag##_slab_of_(void *data, size_t count) {                                       \
@@ -333,53 +354,22 @@ ARENA_END_DECLS
         slab.len = data == NULL ? 0 : count;                                                                           \
         return slab;                                                                                                   \
     }                                                                                                                  \
-    ARENA_INLINE prefix##_element *tag##_zeroed_(struct tag *arena, size_t count) {                                    \
-        prefix##_element *few;                                                                                         \
-        if (!tag##_few_(count) || !tag##_take_few_(arena, count, &few))                                                \
-            return (prefix##_element *)rawtag##_alloc_slab(tag##_raw(arena), count);                                   \
-        return (prefix##_element *)memset((void *)few, 0, count * sizeof(prefix##_element));                           \
-    }                                                                                                                  \
-    ARENA_INLINE prefix##_element *tag##_copied_(struct tag *arena, const prefix##_element *values,                    \
-                                                 size_t count) {                                                       \
-        prefix##_element *few;                                                                                         \
-        if (!tag##_few_(count) || values == NULL)                                                                      \
-            return (prefix##_element *)rawtag##_alloc_slab_with(tag##_raw(arena), values, count);                      \
-        if (!tag##_take_few_(arena, count, &few))                                                                      \
-            few = (prefix##_element *)rawtag##_alloc_slab_with(tag##_raw(arena), NULL, count);                         \
-        prefix##_copy_few_(few, values, count);                                                                        \
-        return few;                                                                                                    \
-    }                                                                                                                  \
-    ARENA_INLINE prefix##_element *tag##_try_zeroed_(struct tag *arena, size_t count) {                                \
-        prefix##_element *few;                                                                                         \
-        if (!tag##_few_(count) || !tag##_take_few_(arena, count, &few))                                                \
-            return (prefix##_element *)rawtag##_try_alloc_slab(tag##_raw(arena), count);                               \
-        return (prefix##_element *)memset((void *)few, 0, count * sizeof(prefix##_element));                           \
-    }                                                                                                                  \
-    ARENA_INLINE prefix##_element *tag##_try_copied_(struct tag *arena, const prefix##_element *values,                \
-                                                 size_t count) {                                                       \
-        prefix##_element *few;                                                                                         \
-        if (!tag##_few_(count) || values == NULL)                                                                      \
-            return (prefix##_element *)rawtag##_try_alloc_slab_with(tag##_raw(arena), values, count);                  \
-        if (!tag##_take_few_(arena, count, &few))                                                                      \
-            few = (prefix##_element *)rawtag##_try_alloc_slab_with(tag##_raw(arena), NULL, count);                     \
-        if (few == NULL) return NULL;                                                                                  \
-        prefix##_copy_few_(few, values, count);                                                                        \
-        return few;                                                                                                    \
-    }                                                                                                                  \
+    ARENA_DEFINE_SLAB_SPELLING_(prefix, tag, rawtag, alloc)                                                            \
+    ARENA_DEFINE_SLAB_SPELLING_(prefix, tag, rawtag, try_alloc)                                                        \
     ARENA_INLINE struct prefix##_slab tag##_alloc_slab(struct tag *arena, size_t count) {                              \
-        return tag##_slab_of_(tag##_zeroed_(arena, count), count);                                                     \
+        return tag##_slab_of_(tag##_alloc_zeroed_(arena, count), count);                                               \
     }                                                                                                                  \
     ARENA_INLINE struct prefix##_slab tag##_alloc_slab_with(struct tag *arena, const prefix##_element *values,         \
                                                             size_t count) {                                            \
-        return tag##_slab_of_(tag##_copied_(arena, values, count), count);                                             \
+        return tag##_slab_of_(tag##_alloc_copied_(arena, values, count), count);                                       \
     }                                                                                                                  \
     ARENA_INLINE bool tag##_try_alloc_slab(struct tag *arena, size_t count, struct prefix##_slab *slab) {              \
-        *slab = tag##_slab_of_(tag##_try_zeroed_(arena, count), count);                                                \
+        *slab = tag##_slab_of_(tag##_try_alloc_zeroed_(arena, count), count);                                          \
         return slab->data != NULL;                                                                                     \
     }                                                                                                                  \
     ARENA_INLINE bool tag##_try_alloc_slab_with(struct tag *arena, const prefix##_element *values, size_t count,       \
                                                 struct prefix##_slab *slab) {                                          \
-        *slab = tag##_slab_of_(tag##_try_copied_(arena, values, count), count);                                        \
+        *slab = tag##_slab_of_(tag##_try_alloc_copied_(arena, values, count), count);                                  \
         return slab->data != NULL;                                                                                     \
     }                                                                                                                  \
     ARENA_INLINE void tag##_reset(struct tag *arena) { rawtag##_reset(tag##_raw(arena)); }                             \

@@ -57,7 +57,7 @@ static SLOW void *try_alloc_slow(struct arena *arena, const void *value) {
 static SLOW void *alloc_slow(struct arena *arena, const void *value) {
     void *slot = slots_take_pieces(arena, value);
     if (LIKELY(slot != NULL)) return slot;
-    slot = try_alloc_slow(arena, value);
+    slot = arena == NULL ? NULL : slots_take_slow(arena, value);
     if (UNLIKELY(slot == NULL)) slots_panic_full(arena, "arena_alloc", 1);
     return slot;
 }

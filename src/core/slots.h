@@ -44,8 +44,8 @@ struct arena {
     struct arena_head head; /* frozen: the public header's inline code reads and writes it */
     size_t stride;          /* bytes from slot to slot */
     size_t capacity;        /* slots */
-    uint8_t words;          /* an element is this many words of 8 bytes; or SLOTS_INT; 0: copied by memcpy */
-    uint8_t pieces;         /* small ones of other sizes: this many pieces of 4 bytes, or (SLOTS_BYTES) of 1; else 0 */
+    uint8_t words;          /* an element is this many words of 8 bytes; or SLOTS_INT; 0: see pieces */
+    uint8_t pieces;         /* small ones of other sizes: this many pieces of 4 bytes, or (SLOTS_BYTES) of 1; else 0: memcpy */
     uint8_t clear;          /* enum arena_clear */
     uint8_t owner;          /* enum slots_owner */
     bool sealed;            /* nothing may be handed out: idle in a pool, behind a gate, or dropping */
@@ -133,7 +133,7 @@ static inline size_t slots_remaining(const struct arena *arena) {
 #define SLOTS_BLOCK_ALIGN ((size_t)16)
 
 /* Takes every element back where that is quick: what a small scope used is cleared here, in wide stores that may run past
- * the cursor (what lies there is zero anyway).  head.limit is the caller's to set.  false: nothing was done. */
+ * the cursor (what lies there is zero anyway).  head.limit stays as it is.  false: nothing was done. */
 HOT_INLINE bool slots_reset_quick(struct arena *arena) {
     char *cursor = arena->head.cursor;
     char *base = arena->base;
