@@ -57,8 +57,9 @@ void *arena_burst_put(struct arena_burst *burst, const void *value) {
 }
 
 void arena_burst_end(struct arena *arena, struct arena_burst *burst) {
-    /* The limit tells whose burst it is: no other arena has one there, and one that has ended has none. */
-    if (arena == NULL || burst == NULL || arena->burst_limit == NULL || arena->burst_limit != burst->limit) {
+    /* The limit alone does not tell whose burst it is: one mapping may begin where another ends. */
+    if (arena == NULL || burst == NULL || burst->arena != arena || arena->burst_limit == NULL ||
+        arena->burst_limit != burst->limit) {
         panic("arena_burst_end: the burst is not the arena's open one");
     }
     arena->head.cursor = burst->cursor;
