@@ -471,6 +471,33 @@ static void idle_threads_keep_no_slot_from_others(void **state) {
     }
 }
 
+/* The rest of a chunk lies below memory that nobody has touched, and holds what an earlier generation left. */
+static void rests_of_chunks_are_cleared_on_handout(void **state) {
+    (void)state;
+    enum { CAPACITY = 1 << 17 };
+    struct arena_concurrent *arena = make_of(ARENA_TYPE(int64_t), CAPACITY, ARENA_CLEAR_ON_HANDOUT, 0);
+    int64_t *slab = arena_concurrent_alloc_slab(arena, CAPACITY / 2);
+    memset(slab, 0xff, CAPACITY / 2 * sizeof *slab);
+    arena_concurrent_reset(arena);
+    struct worker worker;
+    worker_start(&worker, take_one_and_stay, arena, 0);
+    AWAIT(flag_get(&worker.reached));
+    assert_non_null(arena_concurrent_alloc_slab(arena, CAPACITY / 4 * 3)); /* beside its chunk, not out of it */
+    bool from_the_chunk = false;
+    for (size_t count; (count = arena_concurrent_remaining(arena)) != 0;) {
+        if (count > 7) count = 7;
+        const int64_t *piece = arena_concurrent_try_alloc_slab(arena, count);
+        if (piece == NULL) piece = arena_concurrent_alloc_slab(arena, count = 1);
+        assert_true(all_zero(piece, count * sizeof *piece));
+        from_the_chunk |= piece < slab + CAPACITY / 4;
+    }
+    assert_true(from_the_chunk);
+    flag_set(&worker.go, 1);
+    worker_join(&worker);
+    assert_int_equal(worker.status, 0);
+    arena_concurrent_destroy(arena);
+}
+
 static void take_one_when_told(struct worker *self) {
     for (int step = 1; step <= 2; step++) {
         if (!flag_wait(&self->go, step) || arena_concurrent_try_alloc(self->user, NULL) == NULL) self->status = 1;
@@ -1558,6 +1585,7 @@ int main(void) {
         cmocka_unit_test(eight_workers_take_a_hundred_each),
         cmocka_unit_test(ended_threads_leave_no_slot_behind),
         cmocka_unit_test(idle_threads_keep_no_slot_from_others),
+        cmocka_unit_test(rests_of_chunks_are_cleared_on_handout),
         cmocka_unit_test(remainders_of_several_chunks_are_all_free),
         cmocka_unit_test(gate_only_fits_every_slab_that_remains),
         cmocka_unit_test(a_thread_that_is_alone_for_long_leaves_the_rest),

@@ -19,6 +19,12 @@
 #define MOST_OPTION_BYTES ((size_t)4096)
 /* Larger elements are copied by memcpy. */
 #define MOST_WORDS ((size_t)8)
+/* Clearing on hand-out: how far ahead, and behind slabs up to which size. */
+#define AHEAD_BYTES ((size_t)4 << 10)
+#define AHEAD_SLAB_BYTES ((size_t)1 << 10)
+/* From here on slots begin a cache line: what a small scope uses lies in as few as it can, and memset is quicker. */
+#define LINE_FROM_BYTES ((size_t)512)
+#define LINE_BYTES ((size_t)64)
 /* From here on slots are mapped. */
 #define MAP_FROM_BYTES ((size_t)64 << 10)
 
@@ -108,7 +114,8 @@ static uint8_t pieces_of(size_t size, size_t stride) {
 
 struct arena *slots_create(const struct slots_plan *plan, const struct arena_type *type, enum slots_owner owner,
                            size_t header_bytes) {
-    size_t align = type->align < SLOTS_BLOCK_ALIGN ? SLOTS_BLOCK_ALIGN : type->align;
+    size_t align = plan->bytes < LINE_FROM_BYTES ? SLOTS_BLOCK_ALIGN : LINE_BYTES;
+    if (align < type->align) align = type->align;
     bool watched = poison_active();
     bool mapped = plan->bytes >= MAP_FROM_BYTES || align > MAP_FROM_BYTES ||
                   (plan->flags & (ARENA_HUGE_PAGES | ARENA_PREFAULT)) != 0;
@@ -140,6 +147,7 @@ struct arena *slots_create(const struct slots_plan *plan, const struct arena_typ
     arena->plain = arena->quick = type->drop == NULL && !watched && plan->clear == ARENA_CLEAR_ON_RESET;
     arena->end = arena->base + plan->bytes;
     arena->dirty = arena->base;
+    arena->ready = plan->clear == ARENA_CLEAR_ON_HANDOUT && owner == SLOTS_OWNER_GATE ? arena->base : arena->end;
     arena->type = type;
     arena->head.cursor = arena->base;
     arena->fresh_limit = watched ? arena->base : arena->end;
@@ -238,9 +246,32 @@ static void clear_range(char *from, const char *to) {
     if (from < to) clear_bytes(from, (size_t)(to - from));
 }
 
-/* What is about to be handed out must be zero: [from, to). */
+/* What is about to be handed out must be zero: [from, to).  Behind a small slab as much again is cleared as this
+ * generation used, up to AHEAD_BYTES, so that the next ones find it done: to clear each by itself takes longer than all the
+ * rest of handing it out, and its length is a branch that nothing foresees. */
 static void clear_for_handout(struct arena *arena, char *from, char *to) {
-    if (arena->clear != ARENA_CLEAR_ON_RESET) clear_range(from, to < arena->dirty ? to : arena->dirty);
+    if (arena->clear != ARENA_CLEAR_ON_HANDOUT || arena->owner == SLOTS_OWNER_GATE) {
+        if (arena->clear != ARENA_CLEAR_ON_RESET) clear_range(from, to < arena->dirty ? to : arena->dirty);
+        return;
+    }
+    if (to <= arena->ready) return;
+    size_t ahead = (size_t)(to - arena->base);
+    if (ahead > AHEAD_BYTES) ahead = AHEAD_BYTES;
+    if (arena->watched || (size_t)(to - from) > AHEAD_SLAB_BYTES) ahead = 0;
+    if (from < arena->ready) from = arena->ready;
+    if (to < arena->dirty && ahead < (size_t)(arena->dirty - to)) {
+        arena->ready = to + ahead;
+        clear_range(from, arena->ready);
+    } else {
+        arena->ready = arena->end;
+        clear_range(from, arena->dirty);
+    }
+}
+
+/* What lies below `to` may have been written to. */
+static void mark_dirty(struct arena *arena, char *to) {
+    if (to > arena->dirty) arena->dirty = to;
+    if (arena->clear == ARENA_CLEAR_ON_HANDOUT) arena->ready = arena->base;
 }
 
 void slots_settle(struct arena *arena) {
@@ -251,8 +282,8 @@ void slots_settle(struct arena *arena) {
     arena->quick = arena->plain;
     if (arena->clear == ARENA_CLEAR_ON_RESET) {
         clear_range(arena->head.cursor, limit);
-    } else if (limit > arena->dirty) {
-        arena->dirty = limit;
+    } else {
+        mark_dirty(arena, limit);
     }
     if (arena->watched) poison_slots(arena, arena->head.cursor, limit);
     if (!arena->sealed && !arena->watched) arena->head.limit = arena->end;
@@ -264,8 +295,8 @@ void slots_reset_slow(struct arena *arena) {
     if (UNLIKELY(arena->type->drop != NULL)) run_drops(arena);
     if (arena->clear == ARENA_CLEAR_ON_RESET) {
         clear_range(arena->base, cursor);
-    } else if (cursor > arena->dirty) {
-        arena->dirty = cursor;
+    } else {
+        mark_dirty(arena, cursor);
     }
     if (arena->gap_bytes != 0) forget_runs(arena);
     arena->head.cursor = arena->base;
@@ -352,26 +383,8 @@ void *slots_take_slow(struct arena *arena, const void *value) {
     return slot;
 }
 
-/* A small slab out of the window, cleared as it is handed out.  The last store may run past it, but not past the window,
- * where memory need not be zero now.  NULL: not here. */
-static void *take_small_cleared(struct arena *arena, size_t count) {
-    char *slab = arena->head.cursor;
-    if (count == 0 || count > CLEAR_INLINE_BYTES / arena->stride) return NULL;
-    size_t bytes = count * arena->stride;
-    size_t rounded = (bytes + SLOTS_BLOCK_ALIGN - 1) & ~(SLOTS_BLOCK_ALIGN - 1);
-    if (rounded > (size_t)(arena->head.limit - slab)) return NULL;
-    char *past = slab + bytes;
-    if (slab < arena->dirty) {
-        for (char *at = slab; at < past; at += SLOTS_BLOCK_ALIGN) memset(at, 0, SLOTS_BLOCK_ALIGN);
-    }
-    arena->head.cursor = past;
-    return slab;
-}
-
 void *slots_take_slab(struct arena *arena, size_t count) {
-    char *slab = arena->clear == ARENA_CLEAR_ON_HANDOUT ? take_small_cleared(arena, count) : NULL;
-    if (slab != NULL) return slab;
-    slab = take_raw(arena, count);
+    char *slab = take_raw(arena, count);
     if (slab == NULL) return NULL;
     if (arena->clear == ARENA_CLEAR_ON_HANDOUT) clear_for_handout(arena, slab, slab + count * arena->stride);
     return slab;

@@ -10,6 +10,9 @@
  *                              Else it reaches to end.
  *   [head.cursor, end)         zero, with ARENA_CLEAR_ON_RESET and no burst open
  *   [dirty, end)               zero, with the other policies and no burst open; dirty >= what earlier generations used
+ *   [head.cursor, ready)       handed out in slabs as it is: it is zero, or (ARENA_CLEAR_NEVER) may be anything.  ready is
+ *                              end with the other policies; with ARENA_CLEAR_ON_HANDOUT it may be below the cursor, where
+ *                              nothing is known, and always is in the arenas behind a gate.
  *   runs                       free slots below the cursor: each a range [from, to), disjoint, none ending at the cursor.
  *                              They read as free slots above it do.  gap_bytes is their sum.  Only the arenas behind a
  *                              gate have any.
@@ -57,6 +60,7 @@ struct arena {
     char *fresh_limit; /* what head.limit is in an empty arena that is not sealed */
     char *end;
     char *dirty;
+    char *ready;
     char *burst_limit;
     char *poison_end;              /* nothing at or after it was ever poisoned */
     struct run *runs;              /* the owner's, linked in any order */
@@ -260,13 +264,13 @@ static inline void *slots_take_pieces(struct arena *arena, const void *value) {
     return slot;
 }
 
-/* A slab out of the window, where memory that is handed out needs no clearing.  NULL: take the slow path. */
+/* A slab out of the window, where it needs no clearing.  NULL: take the slow path. */
 HOT_INLINE void *slots_take_window(struct arena *arena, size_t count) {
     if (UNLIKELY(arena == NULL)) return NULL;
     char *slab = arena->head.cursor;
     if (UNLIKELY(count > arena->capacity)) return NULL; /* so the product cannot overflow */
     size_t bytes = count * arena->stride;
-    if (UNLIKELY(bytes > (size_t)(arena->head.limit - slab)) || arena->clear == ARENA_CLEAR_ON_HANDOUT) return NULL;
+    if (UNLIKELY(bytes > (size_t)(arena->head.limit - slab)) || UNLIKELY(slab + bytes > arena->ready)) return NULL;
     arena->head.cursor = slab + bytes;
     return slab;
 }

@@ -83,6 +83,18 @@ static void exported_slab(size_t times) {
     for (size_t i = 0; i < times; i++) keep(arena_alloc_slab(arena, 1));
 }
 
+/* Dirty slots, and enough of them used already that a good piece behind them is cleared ahead. */
+static void prepare_cleared_ahead(void) {
+    const struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
+    struct perf_i64 *arena = perf_i64_create_with(1 << 13, &options);
+    require(arena != NULL);
+    raw8 = perf_i64_raw(arena);
+    keep(arena_alloc_slab(raw8, 1 << 13));
+    arena_reset(raw8);
+    keep(arena_alloc_slab(raw8, 1 << 12));
+    keep(arena_alloc_slab(raw8, 1));
+}
+
 static void prepare_pool(void) {
     pool = perf_i64_pool_create(64);
     require(pool != NULL);
@@ -185,6 +197,7 @@ const struct path path_list[] = {
     {"exported alloc, 8 bytes", prepare_arenas, exported_alloc8},
     {"exported alloc, 32 bytes", prepare_arenas, exported_alloc32},
     {"exported slab", prepare_arenas, exported_slab},
+    {"exported slab, cleared ahead", prepare_cleared_ahead, exported_slab},
     {"pool scope", prepare_pool, pool_scope},
     {"pool execute", prepare_pool, pool_execute},
     {"pool checkout and return", prepare_pool, pool_checkout},
