@@ -50,7 +50,6 @@
 struct pool_arena {
     struct arena slots; /* first: its address is the public handle */
     struct scope scope;
-    bool idle;   /* in a cache or in the store */
     bool hot;    /* it is the hot arena of some thread's cache */
     bool scoped; /* while it is out: it belongs to a scope.  A hot one always does */
     struct arena_pool *pool;
@@ -139,7 +138,7 @@ static inline void cache_put(struct local *local, struct pool_arena *arena) {
 /* The hot arena, as one like the others; NULL: there is none that is idle. */
 static COLD struct pool_arena *cache_take_hot(struct local *local) {
     struct pool_arena *arena = local->hot;
-    if (arena == NULL || !arena->idle) return NULL;
+    if (arena == NULL || !arena->slots.idle) return NULL;
     arena->hot = false;
     local->hot = NULL;
     local->count--;
@@ -191,7 +190,7 @@ static inline struct pool_arena *take(struct arena_pool *pool, struct thread_sta
         arena = take_slow(pool, state, local);
         if (arena == NULL) return NULL;
     }
-    arena->idle = false;
+    arena->slots.idle = false;
     slots_unseal(&arena->slots);
     return arena;
 }
@@ -210,7 +209,7 @@ static COLD void put_slow(struct arena_pool *pool, struct thread_state *state, s
 static COLD void put_exiting(struct arena_pool *pool, struct pool_arena *arena) {
     slots_seal(&arena->slots);
     locals_lock();
-    arena->idle = true;
+    arena->slots.idle = true;
     if (!arena->hot) store_put(pool, arena);
     if (pool->limited) gate_leave(&pool->gate);
     locals_unlock();
@@ -225,7 +224,7 @@ static inline void put(struct pool_arena *arena, struct thread_state *state) {
         return;
     }
     slots_seal(&arena->slots);
-    arena->idle = true;
+    arena->slots.idle = true;
     if (arena->hot) return; /* it never left its cache */
     struct local *local = locals_find(state, &pool->owner);
     if (LIKELY(local != NULL)) {
@@ -255,9 +254,9 @@ HOT_INLINE struct arena *scope_begin_fast(struct arena_pool *pool) {
     struct thread_state *state = thread_state();
     struct local *local = locals_look(state, &pool->owner);
     struct pool_arena *arena = LIKELY(local != NULL) ? local->hot : NULL;
-    if (UNLIKELY(arena == NULL) || UNLIKELY(!arena->idle)) return NULL;
-    arena->idle = false;
+    if (UNLIKELY(arena == NULL) || UNLIKELY(!arena->slots.idle)) return NULL;
     arena->slots.sealed = false;
+    arena->slots.idle = false;
     arena->slots.head.limit = arena->slots.fresh_limit;
     scope_push(state, &arena->scope);
     return &arena->slots;
@@ -288,7 +287,7 @@ static SLOW int scope_begin(struct arena_pool *pool, struct arena_pool_scope *ou
 static SLOW void leave_scope(struct scope *scope) {
     struct pool_arena *arena = CONTAINER_OF(scope, struct pool_arena, scope);
     struct thread_state *state = thread_state();
-    if (UNLIKELY(arena->idle || !arena->scoped)) panic("arena_pool_scope_leave: the scope was left already");
+    if (UNLIKELY(arena->slots.idle || !arena->scoped)) panic("arena_pool_scope_leave: the scope was left already");
     if (UNLIKELY(!scope_pop(state, scope))) panic("arena_pool_scope_leave: another thread entered the scope");
     put(arena, state);
 }
@@ -297,20 +296,28 @@ static SLOW void leave_scope(struct scope *scope) {
 HOT_INLINE bool scope_end_fast(struct pool_arena *arena) {
     struct thread_state *state = thread_state();
     if (UNLIKELY(state->scopes != &arena->scope) || UNLIKELY(!arena->hot)) return false;
-    if (UNLIKELY(!slots_reset_quick(&arena->slots))) return false;
-    arena->slots.head.limit = arena->slots.base;
+    if (UNLIKELY(!slots_reset_quick(&arena->slots, true))) return false;
     arena->slots.sealed = true;
-    arena->idle = true;
+    arena->slots.idle = true;
     state->scopes = arena->scope.outer;
     return true;
 }
 
-/* Idempotent.  A scope that is not this thread's to leave stays as it is. */
+/* A scope that is not this thread's to leave stays as it is. */
+static SLOW void scope_end_slow(struct arena_pool_scope *scope) {
+    leave_scope(&pool_arena_of(scope->arena)->scope);
+    scope->arena = NULL;
+}
+
+/* Idempotent. */
 static inline void scope_end(struct arena_pool_scope *scope) {
     struct arena *arena = scope->arena;
     if (arena == NULL) return;
-    if (UNLIKELY(!scope_end_fast(pool_arena_of(arena)))) leave_scope(&pool_arena_of(arena)->scope);
-    scope->arena = NULL;
+    if (LIKELY(scope_end_fast(pool_arena_of(arena)))) {
+        scope->arena = NULL;
+    } else {
+        scope_end_slow(scope);
+    }
 }
 
 /* For execute: a call, so that it needs to save fewer registers across the action. */
@@ -392,7 +399,7 @@ void arena_pool_return(struct arena_pool *pool, struct arena *arena) {
     if (UNLIKELY(arena->owner != SLOTS_OWNER_POOL || returned->pool != pool)) {
         panic("arena_pool_return: the arena is not one of this pool's");
     }
-    if (UNLIKELY(returned->idle || arena->sealed)) panic("arena_pool_return: the arena is not checked out");
+    if (UNLIKELY(returned->slots.idle || arena->sealed)) panic("arena_pool_return: the arena is not checked out");
     if (UNLIKELY(returned->scoped)) panic("arena_pool_return: the arena belongs to a scope, which returns it");
     put(returned, thread_state());
 }
@@ -456,7 +463,7 @@ static bool all_idle(struct local_owner *owner, uint64_t kept) {
     if (stored + kept != pool->table.count) return false;
     for (uint32_t index = 1; index <= pool->table.count; index++) {
         const struct pool_arena *arena = stack_table_at(&pool->table, index)->item;
-        if (arena != NULL && !arena->idle) return false;
+        if (arena != NULL && !arena->slots.idle) return false;
     }
     return true;
 }

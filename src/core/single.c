@@ -114,7 +114,7 @@ static SLOW void reset_slow(struct arena *arena) {
 
 HOT void arena_reset(struct arena *arena) {
     /* The window of an arena that is quick and not sealed reaches to its end. */
-    if (LIKELY(arena != NULL) && LIKELY(!arena->sealed) && LIKELY(slots_reset_quick(arena))) return;
+    if (LIKELY(arena != NULL) && LIKELY(!arena->sealed) && LIKELY(slots_reset_quick(arena, false))) return;
     reset_slow(arena);
 }
 

@@ -52,6 +52,7 @@ struct arena {
     uint8_t clear;          /* enum arena_clear */
     uint8_t owner;          /* enum slots_owner */
     bool sealed;            /* nothing may be handed out: idle in a pool, behind a gate, or dropping */
+    bool idle;              /* api/pool.c: in a cache or in the store.  Here, so that one store writes sealed and it */
     bool watched;           /* a memory checker is watching */
     bool plain;             /* reset is nothing but clearing: no drop, no checker, ARENA_CLEAR_ON_RESET, never any runs */
     bool quick;             /* plain, and no burst is open */
@@ -137,18 +138,19 @@ static inline size_t slots_remaining(const struct arena *arena) {
 #define SLOTS_BLOCK_ALIGN ((size_t)16)
 
 /* Takes every element back where that is quick: what a small scope used is cleared here, in wide stores that may run past
- * the cursor (what lies there is zero anyway).  head.limit stays as it is.  false: nothing was done. */
-HOT_INLINE bool slots_reset_quick(struct arena *arena) {
+ * the cursor (what lies there is zero anyway).  head.limit stays as it is, or (`closes`) the window is closed.  false: nothing was done. */
+HOT_INLINE bool slots_reset_quick(struct arena *arena, bool closes) {
     char *cursor = arena->head.cursor;
     char *base = arena->base;
     if (UNLIKELY(!arena->quick || (size_t)(cursor - base) > CLEAR_INLINE_BYTES)) return false;
-    arena->head.cursor = base;
     for (char *at = base; at < cursor; at += SLOTS_BLOCK_ALIGN) memset(at, 0, SLOTS_BLOCK_ALIGN);
+    arena->head.cursor = base;
+    if (closes) arena->head.limit = base;
     return true;
 }
 
 static inline void slots_reset(struct arena *arena) {
-    if (UNLIKELY(!slots_reset_quick(arena))) {
+    if (UNLIKELY(!slots_reset_quick(arena, false))) {
         size_t used_bytes = (size_t)(arena->head.cursor - arena->base);
         if (UNLIKELY(!arena->quick || used_bytes > CLEAR_NEAR_BYTES)) {
             slots_reset_slow(arena);

@@ -10,6 +10,7 @@
 #ifndef PLATFORM_SCOPE_H
 #define PLATFORM_SCOPE_H
 
+#include "base/compiler.h"
 #include "platform/thread.h"
 
 #include <stddef.h>
@@ -21,9 +22,10 @@ struct scope {
     void (*leave)(struct scope *scope); /* ends what was borrowed; calls scope_pop */
 };
 
+/* An object that is borrowed again and again mostly finds its scope as it needs it, and to look takes less than to store. */
 static inline void scope_push(struct thread_state *state, struct scope *scope) {
-    scope->outer = state->scopes;
-    scope->number = state->era;
+    if (UNLIKELY(scope->outer != state->scopes)) scope->outer = state->scopes;
+    if (UNLIKELY(scope->number != state->era)) scope->number = state->era;
     state->scopes = scope;
 }
 
