@@ -1,6 +1,6 @@
 """Changes one small thing at a time in the layers core, sync and api, or others, and sees whether a test notices.
 
-mutate.py [--sample N] [--seed N] [--layers NAME,...] [--file PART] [--jobs N] [--report FILE] [--again REPORT]
+mutate.py [--sample N] [--seed N] [--layers NAME,...] [--file PART] [--line PATTERN] [--jobs N] [--report FILE] [--again REPORT]
           [--quick | --within SECONDS | --ask TEST...] [ROOT]
 packages: those of the tests, clang-19, libclang-rt-19-dev
 
@@ -10,7 +10,7 @@ A mutant that no program can tell from the original stands in equivalent.txt wit
 
     FILE ~ LINE BEFORE ~ LINE AFTER ~ REASON
 
-Without --sample all mutants are run: a night's work.  --again runs those that survived in an earlier report; --quick
+Without --sample all mutants are run: a night's work.  --file and --line take those of some files and lines alone.  --again runs those that survived in an earlier report; --quick
 leaves the slow tests out, --within also the quick ones that take longer: a first sieve, for --again to go through; --ask,
 which may stand several times, asks these tests alone.  The exit status is 0 when at least 95 % are caught in each layer.
 """
@@ -24,7 +24,7 @@ import sys
 import threading
 import time
 
-from tree import Failed, Tree
+from tree import Failed, Skipped, Tree
 
 # The tests of each part, those first that notice most in the least time: the quick ones, which `./dev test` runs; then the
 # slow ones, which are asked where no quick one noticed.
@@ -194,7 +194,10 @@ def try_mutant(tree, limits, stages, mutant):
     try:
         for verdict, tests in stages.items():
             for test in (test for test in tests if test in limits):
-                found = tree.run(test, limits[test])
+                try:
+                    found = tree.run(test, limits[test])
+                except Skipped:
+                    continue  # it noticed nothing
                 if found is not None:
                     return verdict, f"{test}: {found}"
     except Failed as failure:
@@ -205,14 +208,15 @@ def try_mutant(tree, limits, stages, mutant):
     return "SURVIVED", "no test notices"
 
 
-def read_mutants(tree, layers, part):
+def read_mutants(tree, layers, part, pattern):
     for layer in layers:
         for folder, _, files in sorted(os.walk(os.path.join(tree.original, "src", layer))):
             for file in sorted(files):
                 name = os.path.relpath(os.path.join(folder, file), tree.original)
                 if file.endswith((".c", ".h")) and part in name:
                     for mutant in mutants_of(tree.read(name)):
-                        yield (name, *mutant)
+                        if re.search(pattern, mutant[1]):
+                            yield (name, *mutant)
 
 
 def main():
@@ -222,6 +226,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--layers", default="core,sync,api")
     parser.add_argument("--file", default="")
+    parser.add_argument("--line", default="")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--report")
     parser.add_argument("--again")
@@ -234,7 +239,7 @@ def main():
     trees = [Tree(os.path.abspath(options.root), jobs=1) for _ in range(options.jobs)]
 
     layers = options.layers.split(",")
-    mutants = list(read_mutants(trees[0], layers, options.file))
+    mutants = list(read_mutants(trees[0], layers, options.file, options.line))
     equivalent = read_equivalent(os.path.join(here, "equivalent.txt"))
     total = len(mutants)
     wanted = []
@@ -260,7 +265,10 @@ def main():
     names = {test for by_verdict in stages.values() for tests in by_verdict.values() for test in tests}
     limits = {}
     for test in sorted(names):
-        seconds = trees[0].measure(test) if trees[0].is_quick(test) else None
+        try:
+            seconds = trees[0].measure(test) if trees[0].is_quick(test) else None
+        except Skipped:
+            continue
         if seconds is None:
             limits[test] = 600
         elif options.within is None or seconds <= options.within:

@@ -29,6 +29,10 @@ class Failed(Exception):
     """The changed tree does not compile."""
 
 
+class Skipped(Exception):
+    """The test cannot be run here; why is what it says."""
+
+
 def limit_child():
     """No dump of what crashes; and where a change eats all memory, the kernel ends the test and nothing else."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -104,7 +108,7 @@ class Tree:
             raise Failed(result.stdout.decode(errors="replace"))
 
     def run(self, test, timeout_s=300):
-        """None when the test passes; else how it failed, in a few words."""
+        """None when the test passes; else how it failed, in a few words.  Raises Failed and Skipped."""
         build, (targets, command, variables, directory, _) = self.find(test)
         self.make(build, targets)
         # A group of its own, so that what hangs ends with all its children.
@@ -126,6 +130,8 @@ class Tree:
         if process.returncode == 0:
             return None
         lines = [line for line in output.splitlines() if line.strip()]
+        if process.returncode == 77:  # Meson's number for it
+            raise Skipped(lines[-1].strip() if lines else "it does not say why")
         wanted = [line for line in lines if any(word in line for word in TELLING)]
         return (wanted or lines or [f"ends with status {process.returncode}"])[0].strip()[:160]
 
