@@ -240,6 +240,30 @@ static void makers_report_each_failure(void **state) {
     }
 }
 
+/* Of many arenas alive some need a longer table of indices: that may fail, too. */
+static void makers_beside_many_others_report_each_failure(void **state) {
+    (void)state;
+    enum { MANY = 40 };
+    void *made[MANY];
+    unsigned least = UINT_MAX, most = 0;
+    inject_thread();
+    assert_int_equal(make_concurrent(&made[0]), ARENA_OK); /* what is made once in a process is there */
+    for (size_t i = 1; i < MANY; i++) {
+        int status;
+        unsigned at = 0;
+        do {
+            inject_arm(INJECT_ONCE, ++at);
+            status = make_concurrent(&made[i]);
+            assert_int_equal(status, inject_calls() < at ? ARENA_OK : ARENA_ENOMEM);
+        } while (status != ARENA_OK);
+        if (at < least) least = at;
+        if (at > most) most = at;
+    }
+    inject_arm(INJECT_NEVER, 0);
+    assert_true(most > least);
+    for (size_t i = 0; i < MANY; i++) end_concurrent(made[i]);
+}
+
 /* With the argument "once", without the longer half. */
 int main(int argc, char **argv) {
     (void)argv;
@@ -254,6 +278,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(each_call_fails_from_then_on),
     };
     static const struct CMUnitTest making[] = {
+        cmocka_unit_test(makers_beside_many_others_report_each_failure),
         cmocka_unit_test(makers_report_each_failure), /* last: the process keeps something of each */
     };
     int failed = cmocka_run_group_tests_name("fail", tests, prepare, NULL);
