@@ -123,7 +123,7 @@ struct arena *slots_create(const struct slots_plan *plan, const struct arena_typ
     if (!mapped) {
         /* Neither sum can overflow: each term is far below SIZE_MAX, but for the header, which is the library's own. */
         if (watched) block_bytes += POISON_REDZONE_BYTES;
-        if (!arith_add(block_bytes, align + plan->bytes + SLOTS_BLOCK_ALIGN, &block_bytes)) return NULL;
+        if (!arith_add(block_bytes, align + plan->bytes + SLOTS_CLEAR_STEP, &block_bytes)) return NULL;
     }
     struct arena *arena = memory_alloc(block_bytes);
     if (arena == NULL) return NULL;

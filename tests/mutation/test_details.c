@@ -26,6 +26,10 @@
 
 #include <cmocka.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 /* --- base ----------------------------------------------------------------------------------------------------------- */
 
 /* tests/proof proves it for all numbers, where its tools are there; here are the small ones, and the ends. */
@@ -225,6 +229,22 @@ static void nothing_behind_a_value_is_read(void **state) {
         }
     }
     assert_int_equal(munmap(pages, 2 * page), 0);
+}
+
+/* A quick reset clears in steps, and the last one may run past the last slot: into the arena's own block. */
+static void the_last_step_of_clearing_stays_in_the_block(void **state) {
+    (void)state;
+#ifdef __GLIBC__
+    for (size_t capacity = 0; capacity <= 700; capacity++) {
+        struct arena *arena;
+        assert_int_equal(arena_create(ARENA_TYPE(char), capacity, &arena), ARENA_OK);
+        size_t cleared = (capacity + SLOTS_CLEAR_STEP - 1) / SLOTS_CLEAR_STEP * SLOTS_CLEAR_STEP;
+        assert_in_range((size_t)(arena->base - (char *)arena) + cleared, 1, malloc_usable_size(arena));
+        arena_destroy(arena);
+    }
+#else
+    skip();
+#endif
 }
 
 /* Small slabs that are cleared as they are handed out fit up to the last byte, and nothing is written behind it. */
@@ -1149,6 +1169,7 @@ int main(void) {
         cmocka_unit_test(reset_clears_by_policy),
         cmocka_unit_test(clears_exactly_what_is_asked),
         cmocka_unit_test(nothing_behind_a_value_is_read),
+        cmocka_unit_test(the_last_step_of_clearing_stays_in_the_block),
         cmocka_unit_test(small_slabs_fit_up_to_the_end),
         cmocka_unit_test(returned_ranges_join_in_any_order),
         cmocka_unit_test(runs_are_used_up),
