@@ -147,7 +147,7 @@ struct arena *slots_create(const struct slots_plan *plan, const struct arena_typ
     arena->plain = arena->quick = type->drop == NULL && !watched && plan->clear == ARENA_CLEAR_ON_RESET;
     arena->end = arena->base + plan->bytes;
     arena->dirty = arena->base;
-    arena->ready = plan->clear == ARENA_CLEAR_ON_HANDOUT && owner == SLOTS_OWNER_GATE ? arena->base : arena->end;
+    arena->ready = arena->end;
     arena->type = type;
     arena->head.cursor = arena->base;
     arena->fresh_limit = watched ? arena->base : arena->end;
