@@ -56,8 +56,22 @@ static void the_limit_is_exact(void **state) {
         assert_true(body_take(&body, source, 1));
         assert_int_equal(body.state, BODY_TOO_LONG);
         assert_int_equal(body.length, 0);
+        assert_int_equal(body.capacity, 0);
         assert_null(body.data); /* nothing is kept of a body that is refused */
         assert_string_equal(body_data(&body), "");
+        body_end(&body);
+    }
+}
+
+/* Or each of the first small pieces would cost an allocation. */
+static void the_first_block_has_room_for_more(void **state) {
+    (void)state;
+    static const size_t limits[] = {4096, 4097, 1000000};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        struct body body;
+        body_begin(&body, limits[i]);
+        assert_true(body_take(&body, source, 1));
+        assert_int_equal(body.capacity, 4096);
         body_end(&body);
     }
 }
@@ -81,8 +95,14 @@ static void sizes_at_the_ends_of_the_range_do_not_overflow(void **state) {
     body_begin(&body, SIZE_MAX);
     assert_true(body_take(&body, source, 10));
     assert_int_equal(body.length, 10);
-    assert_true(body.limit < SIZE_MAX);
     body_end(&body);
+    /* The longest body and its NUL are the largest block there can be. */
+    static const size_t limits[] = {SIZE_MAX, (size_t)PTRDIFF_MAX + 1, PTRDIFF_MAX, PTRDIFF_MAX - 1};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        body_begin(&body, limits[i]);
+        assert_int_equal(body.limit, PTRDIFF_MAX - 1);
+        body_end(&body);
+    }
     body_begin(&body, 5);
     assert_false(body_take(&body, source, SIZE_MAX));
     assert_int_equal(body.state, BODY_TOO_LONG);
@@ -105,6 +125,7 @@ int main(void) {
         cmocka_unit_test(an_empty_body_reads_as_an_empty_string),
         cmocka_unit_test(pieces_of_any_size_are_put_together),
         cmocka_unit_test(the_limit_is_exact),
+        cmocka_unit_test(the_first_block_has_room_for_more),
         cmocka_unit_test(a_refused_body_is_drained_so_far_and_no_further),
         cmocka_unit_test(sizes_at_the_ends_of_the_range_do_not_overflow),
         cmocka_unit_test(a_body_is_hopeless_when_it_is_not_worth_draining),
