@@ -5,7 +5,6 @@
  * same. */
 #include "server.h"
 
-#include "mhd/fields.h"
 #include "mhd/registry.h"
 
 #include <sys/mman.h>
@@ -256,22 +255,6 @@ static void clones_of_clones_carry_what_those_do(void **state) {
     end();
 }
 
-static void names_of_headers_are_the_same_in_either_case(void **state) {
-    (void)state;
-    for (int code = 1; code < 128; code++) {
-        char name[] = {(char)code, '\0'};
-        struct field field = {name, "found", 1};
-        struct fields fields = {.headers = &field, .header_count = 1, .arguments = &field, .argument_count = 1};
-        for (int other = 1; other < 128; other++) {
-            char asked[] = {(char)other, '\0'};
-            bool letter = (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z');
-            bool same = other == code || (letter && other == (code ^ ('a' ^ 'A')));
-            assert_int_equal(fields_header(&fields, asked) != NULL, same);
-            assert_int_equal(fields_argument(&fields, asked) != NULL, other == code);
-        }
-    }
-}
-
 /* A connection that dies while memory is short ends with no completed call. */
 static void requests_that_never_complete_are_found_at_the_end(void **state) {
     (void)state;
@@ -394,7 +377,6 @@ int main(void) {
         cmocka_unit_test(completion_with_any_code_gives_the_arena_back),
         cmocka_unit_test(completion_of_another_connection_does_nothing),
         cmocka_unit_test(clones_of_clones_carry_what_those_do),
-        cmocka_unit_test(names_of_headers_are_the_same_in_either_case),
         cmocka_unit_test(requests_that_never_complete_are_found_at_the_end),
         cmocka_unit_test(many_open_requests_are_told_apart),
         cmocka_unit_test(destroying_while_a_request_that_never_completed_is_retained_panics),

@@ -40,7 +40,7 @@ SYNC = ["inside", "details", "model gate", "model stack", "model cancel", "scope
 API = ["misuse", "status", "any", "scope", "ways_out", "inside", "details", "model share", "model pool", GUARDED["pool"],
        GUARDED["concurrent"], "pool in C++", "model concurrent", "pool", "context", *PATHS, "fail once", "concurrent",
        "hand-over", "poisoning"]
-MHD = [f"mhd {name}" for name in ("body", "exchange", "refusal", "registry", "request", "memory", "lifecycle", "stress")]
+MHD = [f"mhd {name}" for name in ("body", "fields", "exchange", "refusal", "registry", "request", "memory", "lifecycle", "stress")]
 KEPT = ["address: inside", "address: pool", "address: concurrent"]  # what ends is freed, and nothing is written past
 POISONED = ["address: corpus of arena", "address: corpus of pool", "address: corpus of concurrent", "address: burst",
             "address: any", "address: context"]

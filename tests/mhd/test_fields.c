@@ -1,0 +1,171 @@
+/* The copy of a request line and its fields, of lists that no real request has: libmicrohttpd's is replaced by the test's
+ * (linker --wrap). */
+#include "../support.h"
+
+#include "mhd/fields.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+struct listed {
+    enum MHD_ValueKind kind;
+    const char *name;
+    size_t name_length;
+    const char *value;
+    size_t value_length;
+};
+
+static const struct listed *list;
+static size_t list_length;
+static const struct listed *list_later; /* from the third look on: NULL: the same */
+static size_t list_later_length;
+static int looks;
+
+int __wrap_MHD_get_connection_values_n(struct MHD_Connection *connection, enum MHD_ValueKind kind,
+                                       MHD_KeyValueIteratorN iterator, void *user);
+int __wrap_MHD_get_connection_values_n(struct MHD_Connection *connection, enum MHD_ValueKind kind,
+                                       MHD_KeyValueIteratorN iterator, void *user) {
+    (void)connection;
+    bool later = ++looks > 2 && list_later != NULL; /* the first two measure */
+    const struct listed *items = later ? list_later : list;
+    size_t length = later ? list_later_length : list_length;
+    int told = 0;
+    for (size_t i = 0; i < length; i++) {
+        const struct listed *item = &items[i];
+        if (item->kind != kind) continue;
+        told++;
+        if (iterator(user, kind, item->name, item->name_length, item->value, item->value_length) != MHD_YES) break;
+    }
+    return told;
+}
+
+static struct fields *copy_of(const struct listed *items, size_t length) {
+    list = items;
+    list_length = length;
+    list_later = NULL;
+    looks = 0;
+    return fields_copy(NULL, "GET", "/url", "HTTP/1.1");
+}
+
+static void texts_that_are_missing_are_empty(void **state) {
+    (void)state;
+    list_length = 0;
+    list_later = NULL;
+    struct fields *fields = fields_copy(NULL, NULL, NULL, NULL);
+    assert_non_null(fields);
+    assert_string_equal(fields->method, "");
+    assert_string_equal(fields->url, "");
+    assert_string_equal(fields->version, "");
+    fields_free(fields);
+    /* Whatever length is said of them. */
+    static const struct listed items[] = {
+        {MHD_HEADER_KIND, NULL, SIZE_MAX, "value", 5},
+        {MHD_HEADER_KIND, "name", 4, NULL, SIZE_MAX},
+        {MHD_GET_ARGUMENT_KIND, NULL, SIZE_MAX, NULL, SIZE_MAX},
+    };
+    fields = copy_of(items, COUNT(items));
+    assert_non_null(fields);
+    assert_int_equal(fields->header_count, 2);
+    assert_int_equal(fields->argument_count, 1);
+    assert_string_equal(fields_header(fields, ""), "value");
+    assert_string_equal(fields_header(fields, "name"), "");
+    assert_string_equal(fields_argument(fields, ""), "");
+    assert_int_equal(fields->headers[0].name_length, 0);
+    assert_int_equal(fields->arguments[0].name_length, 0);
+    fields_free(fields);
+}
+
+static void sizes_that_overflow_are_refused(void **state) {
+    (void)state;
+    static const struct listed long_name[] = {{MHD_HEADER_KIND, "n", SIZE_MAX, "v", 1}};
+    static const struct listed long_value[] = {{MHD_HEADER_KIND, "n", 1, "v", SIZE_MAX}};
+    static const struct listed halves[] = {{MHD_HEADER_KIND, "n", SIZE_MAX / 2, "v", SIZE_MAX / 2},
+                                           {MHD_HEADER_KIND, "n", 1, "v", 1}};
+    static const struct listed longest[] = {{MHD_HEADER_KIND, "n", SIZE_MAX - 100, "v", 1}}; /* without the array */
+    assert_null(copy_of(long_name, COUNT(long_name)));
+    assert_null(copy_of(long_value, COUNT(long_value)));
+    assert_null(copy_of(halves, COUNT(halves)));
+    assert_null(copy_of(longest, COUNT(longest)));
+}
+
+/* The block has room for what was measured. */
+static void a_list_that_grows_between_the_passes_is_cut(void **state) {
+    (void)state;
+    static const struct listed measured[] = {
+        {MHD_HEADER_KIND, "header", 6, "first", 5},
+        {MHD_GET_ARGUMENT_KIND, "argument", 8, "first", 5},
+    };
+    static const struct listed later[] = {
+        {MHD_HEADER_KIND, "header", 6, "first", 5},
+        {MHD_HEADER_KIND, "second", 6, "more", 4},
+        {MHD_HEADER_KIND, "third", 5, "more", 4},
+        {MHD_GET_ARGUMENT_KIND, "argument", 8, "first", 5},
+        {MHD_GET_ARGUMENT_KIND, "second", 6, "more", 4},
+        {MHD_GET_ARGUMENT_KIND, "third", 5, "more", 4},
+    };
+    list = measured;
+    list_length = COUNT(measured);
+    list_later = later;
+    list_later_length = COUNT(later);
+    looks = 0;
+    struct fields *fields = fields_copy(NULL, "GET", "/url", "HTTP/1.1");
+    assert_non_null(fields);
+    assert_int_equal(looks, 4);
+    assert_int_equal(fields->header_count, 1);
+    assert_int_equal(fields->argument_count, 1);
+    assert_string_equal(fields_header(fields, "header"), "first");
+    assert_null(fields_header(fields, "second"));
+    assert_string_equal(fields_argument(fields, "argument"), "first");
+    assert_null(fields_argument(fields, "second"));
+    assert_string_equal(fields->method, "GET");
+    assert_string_equal(fields->version, "HTTP/1.1");
+    fields_free(fields);
+}
+
+/* They lie side by side. */
+static void headers_are_no_arguments(void **state) {
+    (void)state;
+    static const struct listed items[] = {
+        {MHD_GET_ARGUMENT_KIND, "name", 4, "of the argument", 15},
+        {MHD_HEADER_KIND, "Host", 4, "of the header", 13},
+    };
+    struct fields *fields = copy_of(items, COUNT(items));
+    assert_non_null(fields);
+    assert_string_equal(fields_header(fields, "host"), "of the header");
+    assert_null(fields_header(fields, "name"));
+    assert_string_equal(fields_argument(fields, "name"), "of the argument");
+    assert_null(fields_argument(fields, "Host"));
+    fields_free(fields);
+    const struct field both[] = {{"one", "1", 3}, {"two", "2", 3}};
+    const struct fields first = {.headers = both, .header_count = 1, .arguments = both, .argument_count = 1};
+    assert_string_equal(fields_header(&first, "one"), "1");
+    assert_null(fields_header(&first, "two"));
+    assert_string_equal(fields_argument(&first, "one"), "1");
+    assert_null(fields_argument(&first, "two"));
+}
+
+static void names_of_headers_are_the_same_in_either_case(void **state) {
+    (void)state;
+    for (int code = 1; code < 128; code++) {
+        char name[] = {(char)code, '\0'};
+        struct field field = {name, "found", 1};
+        struct fields fields = {.headers = &field, .header_count = 1, .arguments = &field, .argument_count = 1};
+        for (int other = 1; other < 128; other++) {
+            char asked[] = {(char)other, '\0'};
+            bool letter = (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z');
+            bool same = other == code || (letter && other == (code ^ ('a' ^ 'A')));
+            assert_int_equal(fields_header(&fields, asked) != NULL, same);
+            assert_int_equal(fields_argument(&fields, asked) != NULL, other == code);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_that_are_missing_are_empty),
+        cmocka_unit_test(sizes_that_overflow_are_refused),
+        cmocka_unit_test(a_list_that_grows_between_the_passes_is_cut),
+        cmocka_unit_test(headers_are_no_arguments),
+        cmocka_unit_test(names_of_headers_are_the_same_in_either_case),
+    };
+    return support_run("mhd fields", tests);
+}
