@@ -34,6 +34,11 @@ static enum MHD_Result say_no(struct arena_request *request, void *user) {
     return MHD_NO;
 }
 
+static enum MHD_Result panic(struct arena_request *request, void *user) {
+    (void)count(request, user);
+    arena_panic("no connection");
+}
+
 static void begin(arena_mhd_handler *handler) {
     handled = 0;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);
@@ -181,6 +186,20 @@ static void no_of_the_handler_is_passed_on(void **state) {
     assert_int_equal(call(&req_cls), MHD_NO);
     arena_mhd_completed(mhd, NULL, &req_cls, MHD_REQUEST_TERMINATED_WITH_ERROR);
     end();
+}
+
+static void a_panic_with_nothing_to_answer_on_says_no(void **state) {
+    (void)state;
+    panics_record();
+    begin(panic);
+    void *req_cls = NULL;
+    assert_int_equal(call(&req_cls), MHD_YES);
+    assert_int_equal(call(&req_cls), MHD_NO);
+    assert_int_equal(panic_count(), 1);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY);
+    arena_mhd_completed(mhd, NULL, &req_cls, MHD_REQUEST_TERMINATED_WITH_ERROR);
+    end();
+    arena_set_panic_handler(NULL, NULL);
 }
 
 static void completion_with_any_code_gives_the_arena_back(void **state) {
@@ -363,6 +382,43 @@ static void create_refuses_what_it_does_not_understand(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
+/* What a call leaves behind where the next one has its variables. */
+static void leave_ones(void) {
+    volatile unsigned char used[4096];
+    for (size_t i = 0; i < sizeof used; i++) used[i] = 0xff;
+}
+
+static void upload_whole(size_t size) {
+    char *body = calloc(1, size + 1);
+    assert_non_null(body);
+    void *req_cls = NULL;
+    assert_int_equal(call(&req_cls), MHD_YES);
+    memset(body, 'b', size);
+    upload(&req_cls, body);
+    (void)call(&req_cls);
+    complete(&req_cls);
+    free(body);
+}
+
+static void the_limit_is_one_mebibyte_where_no_option_says_so(void **state) {
+    (void)state;
+    const size_t limit = 1024 * 1024;
+    const struct arena_mhd_options earlier = {sizeof earlier.struct_size, 10}; /* the limit is not part of it */
+    const struct arena_mhd_options zero = {sizeof zero, 0};
+    const struct arena_mhd_options *const options[] = {NULL, &earlier, &zero};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        begin(count);
+        arena_mhd_destroy(mhd);
+        leave_ones();
+        assert_int_equal(arena_mhd_create_with(pool, count, NULL, options[i], &mhd), ARENA_OK);
+        upload_whole(limit + 1);
+        assert_int_equal(handled, 0);
+        upload_whole(limit);
+        assert_int_equal(handled, 1);
+        end();
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_calls_the_handler_once_it_is_whole),
@@ -374,6 +430,7 @@ int main(void) {
         cmocka_unit_test(a_request_of_another_binding_is_foreign),
         cmocka_unit_test(the_handler_runs_once_whatever_is_called),
         cmocka_unit_test(no_of_the_handler_is_passed_on),
+        cmocka_unit_test(a_panic_with_nothing_to_answer_on_says_no),
         cmocka_unit_test(completion_with_any_code_gives_the_arena_back),
         cmocka_unit_test(completion_of_another_connection_does_nothing),
         cmocka_unit_test(clones_of_clones_carry_what_those_do),
@@ -382,6 +439,7 @@ int main(void) {
         cmocka_unit_test(destroying_while_a_request_that_never_completed_is_retained_panics),
         cmocka_unit_test(access_without_its_arguments_says_no),
         cmocka_unit_test(create_refuses_what_it_does_not_understand),
+        cmocka_unit_test(the_limit_is_one_mebibyte_where_no_option_says_so),
     };
     return support_run("mhd registry", tests);
 }
