@@ -53,6 +53,7 @@ struct MHD_Response *__real_MHD_create_response_from_buffer(size_t size, void *b
 struct MHD_Response *__real_MHD_create_response_from_buffer_with_free_callback_cls(size_t size, void *buffer,
                                                                                    MHD_ContentReaderFreeCallback free,
                                                                                    void *user);
+void __real_MHD_destroy_response(struct MHD_Response *response);
 enum MHD_Result __real_MHD_add_response_header(struct MHD_Response *response, const char *name, const char *value);
 enum MHD_Result __real_MHD_queue_response(struct MHD_Connection *connection, unsigned status,
                                           struct MHD_Response *response);
@@ -69,6 +70,7 @@ struct MHD_Response *__wrap_MHD_create_response_from_buffer(size_t size, void *b
 struct MHD_Response *__wrap_MHD_create_response_from_buffer_with_free_callback_cls(size_t size, void *buffer,
                                                                                    MHD_ContentReaderFreeCallback free,
                                                                                    void *user);
+void __wrap_MHD_destroy_response(struct MHD_Response *response);
 enum MHD_Result __wrap_MHD_add_response_header(struct MHD_Response *response, const char *name, const char *value);
 enum MHD_Result __wrap_MHD_queue_response(struct MHD_Connection *connection, unsigned status,
                                           struct MHD_Response *response);
@@ -105,14 +107,19 @@ int __wrap_pthread_mutex_destroy(pthread_mutex_t *mutex) {
 
 struct MHD_Response *__wrap_MHD_create_response_from_buffer(size_t size, void *buffer,
                                                             enum MHD_ResponseMemoryMode mode) {
-    return fails() ? NULL : __real_MHD_create_response_from_buffer(size, buffer, mode);
+    return fails() ? NULL : counted(__real_MHD_create_response_from_buffer(size, buffer, mode));
 }
 
 struct MHD_Response *__wrap_MHD_create_response_from_buffer_with_free_callback_cls(size_t size, void *buffer,
                                                                                    MHD_ContentReaderFreeCallback free,
                                                                                    void *user) {
     if (fails()) return NULL;
-    return __real_MHD_create_response_from_buffer_with_free_callback_cls(size, buffer, free, user);
+    return counted(__real_MHD_create_response_from_buffer_with_free_callback_cls(size, buffer, free, user));
+}
+
+void __wrap_MHD_destroy_response(struct MHD_Response *response) {
+    atomic_fetch_sub(&live_blocks, 1);
+    __real_MHD_destroy_response(response);
 }
 
 enum MHD_Result __wrap_MHD_add_response_header(struct MHD_Response *response, const char *name, const char *value) {

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Blocks that were allocated and not freed, and mutexes that were made and not destroyed. */
+/* Blocks that were allocated and not freed, and mutexes and responses that were made and not destroyed. */
 long heap_live_blocks(void);
 
 /* From now on the n-th call (from 1), of any thread, fails; with `and_all_after`, every one after it too. */
