@@ -5,6 +5,7 @@
  * same. */
 #include "server.h"
 
+#include "mhd/exchange.h"
 #include "mhd/registry.h"
 
 #include <sys/mman.h>
@@ -308,6 +309,40 @@ static void many_open_requests_are_told_apart(void **state) {
     end();
 }
 
+/* Whatever was in its memory. */
+static void a_registry_begins_empty(void **state) {
+    (void)state;
+    static struct registry registry;
+    memset(&registry, 0xff, sizeof registry);
+    assert_true(registry_init(&registry));
+    assert_int_equal(atomic_u64_load(&registry.live, relaxed), 0);
+    assert_null(registry_next(&registry, NULL));
+    registry_destroy(&registry);
+}
+
+static void what_was_taken_out_can_be_put_in_again(void **state) {
+    (void)state;
+    static struct registry registry;
+    assert_true(registry_init(&registry));
+    static struct exchange first;
+    static struct exchange second;
+    first.bucket = second.bucket = registry_bucket(&registry, NULL);
+    for (int i = 0; i < 2; i++) {
+        registry_add(&first);
+        registry_add(&second);
+        assert_ptr_equal(registry_next(&registry, &second), &first);
+        registry_remove(&first);
+        assert_ptr_equal(registry_find(&registry, NULL, &second), &second);
+        assert_null(registry_find(&registry, NULL, &first));
+        registry_remove(&second);
+        assert_null(registry_next(&registry, NULL));
+        registry_add(&first); /* alone */
+        registry_remove(&first);
+        assert_null(registry_next(&registry, NULL));
+    }
+    registry_destroy(&registry);
+}
+
 static void destroy(void *user) {
     (void)user;
     arena_mhd_destroy(mhd);
@@ -436,6 +471,8 @@ int main(void) {
         cmocka_unit_test(clones_of_clones_carry_what_those_do),
         cmocka_unit_test(requests_that_never_complete_are_found_at_the_end),
         cmocka_unit_test(many_open_requests_are_told_apart),
+        cmocka_unit_test(a_registry_begins_empty),
+        cmocka_unit_test(what_was_taken_out_can_be_put_in_again),
         cmocka_unit_test(destroying_while_a_request_that_never_completed_is_retained_panics),
         cmocka_unit_test(access_without_its_arguments_says_no),
         cmocka_unit_test(create_refuses_what_it_does_not_understand),
