@@ -320,6 +320,26 @@ static void a_registry_begins_empty(void **state) {
     registry_destroy(&registry);
 }
 
+static void every_open_exchange_is_gone_through_once(void **state) {
+    (void)state;
+    static struct registry registry;
+    static struct exchange exchanges[2 * REGISTRY_BUCKETS];
+    assert_true(registry_init(&registry));
+    for (size_t i = 0; i < 2 * REGISTRY_BUCKETS; i++) {
+        exchanges[i].bucket = &registry.buckets[i / 2];
+        registry_add(&exchanges[i]);
+    }
+    size_t seen = 0;
+    for (struct exchange *exchange = NULL; (exchange = registry_next(&registry, exchange)) != NULL; seen++) {
+        assert_null(exchange->fields);
+        exchange->fields = (struct fields *)&seen; /* as a mark */
+    }
+    assert_int_equal(seen, 2 * REGISTRY_BUCKETS);
+    for (size_t i = 0; i < 2 * REGISTRY_BUCKETS; i++) registry_remove(&exchanges[i]);
+    assert_null(registry_next(&registry, NULL));
+    registry_destroy(&registry);
+}
+
 static void what_was_taken_out_can_be_put_in_again(void **state) {
     (void)state;
     static struct registry registry;
@@ -472,6 +492,7 @@ int main(void) {
         cmocka_unit_test(requests_that_never_complete_are_found_at_the_end),
         cmocka_unit_test(many_open_requests_are_told_apart),
         cmocka_unit_test(a_registry_begins_empty),
+        cmocka_unit_test(every_open_exchange_is_gone_through_once),
         cmocka_unit_test(what_was_taken_out_can_be_put_in_again),
         cmocka_unit_test(destroying_while_a_request_that_never_completed_is_retained_panics),
         cmocka_unit_test(access_without_its_arguments_says_no),
