@@ -88,7 +88,8 @@ int arena_mhd_create_with(struct arena_pool *pool, arena_mhd_handler *handler, v
 static bool in_use(struct registry *registry) {
     uint64_t open = 0;
     for (struct exchange *exchange = NULL; (exchange = registry_next(registry, exchange)) != NULL;) {
-        if (atomic_u64_load(&exchange->references, acquire) != 1) return true;
+        /* relaxed: to give up the last one, in exchange_complete, puts what the others did before the end. */
+        if (atomic_u64_load(&exchange->references, relaxed) != 1) return true;
         open++;
     }
     return atomic_u64_load(&registry->live, acquire) != open; /* acquire: see exchange_end */
