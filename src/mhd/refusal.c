@@ -33,11 +33,10 @@ static struct MHD_Response *make(const char *text) {
 }
 
 bool refusals_make(struct refusals *refusals) {
-    for (int i = 0; i < REFUSAL_COUNT; i++) refusals->responses[i] = NULL;
     for (int i = 0; i < REFUSAL_COUNT; i++) {
         refusals->responses[i] = make(answers[i].text);
         if (refusals->responses[i] == NULL) {
-            refusals_free(refusals);
+            while (i-- > 0) MHD_destroy_response(refusals->responses[i]);
             return false;
         }
     }
@@ -45,9 +44,7 @@ bool refusals_make(struct refusals *refusals) {
 }
 
 void refusals_free(struct refusals *refusals) {
-    for (int i = 0; i < REFUSAL_COUNT; i++) {
-        if (refusals->responses[i] != NULL) MHD_destroy_response(refusals->responses[i]);
-    }
+    for (int i = 0; i < REFUSAL_COUNT; i++) MHD_destroy_response(refusals->responses[i]);
 }
 
 enum MHD_Result refusals_queue(const struct refusals *refusals, enum refusal refusal,
