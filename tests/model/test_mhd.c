@@ -1,0 +1,350 @@
+/* src/mhd: the last of those who let a request go ends it, once and with all that the others did in view, on whatever
+ * thread; whoever sees the connection gone sees the context ended; and what is seen to be over is over.
+ *
+ * libarena and libmicrohttpd are stand-ins, whose state is plain: what is not ordered is a race. */
+#include "engine.h"
+#include "mhd/exchange.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* --- libarena ----------------------------------------------------------------------------------------------------- */
+
+struct arena {
+    bool out;
+    unsigned used; /* by a request, until the arena is returned */
+};
+struct arena_pool {
+    struct arena arenas[2];
+};
+struct arena_context {
+    bool ended;
+};
+
+static struct arena_pool pool;
+static struct arena_context background;
+static bool panics;    /* what a handler does */
+static bool too_early; /* the binding may be destroyed while a request is retained, and then panics */
+
+int arena_pool_checkout(struct arena_pool *from, struct arena **out) {
+    for (size_t i = 0; i < COUNT(from->arenas); i++) {
+        if (from->arenas[i].out)
+            continue;
+        from->arenas[i].out = true;
+        *out = &from->arenas[i];
+        return ARENA_OK;
+    }
+    return ARENA_EFULL;
+}
+void arena_pool_return(struct arena_pool *to, struct arena *arena) {
+    if (!arena)
+        return;
+    model_check(arena == &to->arenas[0] || arena == &to->arenas[1]);
+    model_check(arena->out);
+    arena->used = 0;
+    arena->out = false;
+}
+struct arena_context *arena_context_background(void) { return &background; }
+int arena_inject(struct arena_context *parent, struct arena *arena, struct arena_context **out) {
+    (void)arena;
+    struct arena_context *context = calloc(1, sizeof *context);
+    model_check(parent != NULL && context != NULL);
+    *out = context;
+    return ARENA_OK;
+}
+int arena_extract(struct arena_context *context, const struct arena_type *type, struct arena **out) {
+    (void)context;
+    (void)type;
+    *out = NULL;
+    return ARENA_ENOARENA;
+}
+void arena_context_cancel(struct arena_context *context) { context->ended = true; }
+void arena_context_release(struct arena_context *context) { free(context); }
+void arena_panic(const char *message) {
+    if (!too_early)
+        model_fail("panic: %s", message);
+    model_skip();
+}
+int arena_protect(void (*action)(void *user), void *user) {
+    action(user);
+    return panics ? ARENA_EPANIC : ARENA_OK;
+}
+
+/* --- libmicrohttpd ------------------------------------------------------------------------------------------------ */
+
+struct MHD_Response {
+    MHD_ContentReaderFreeCallback let_go;
+    void *user;
+};
+
+static struct MHD_Response *queued;
+static bool queue_full;
+static union MHD_ConnectionInfo suspension;
+
+const char *MHD_lookup_connection_value(struct MHD_Connection *connection, enum MHD_ValueKind kind, const char *key) {
+    (void)connection;
+    (void)kind;
+    (void)key;
+    return NULL;
+}
+int MHD_get_connection_values_n(struct MHD_Connection *connection, enum MHD_ValueKind kind,
+                                MHD_KeyValueIteratorN iterator, void *user) {
+    (void)connection;
+    (void)kind;
+    (void)iterator;
+    (void)user;
+    return 0;
+}
+const union MHD_ConnectionInfo *MHD_get_connection_info(struct MHD_Connection *connection,
+                                                        enum MHD_ConnectionInfoType type, ...) {
+    (void)connection;
+    (void)type;
+    return &suspension;
+}
+void MHD_resume_connection(struct MHD_Connection *connection) { (void)connection; }
+struct MHD_Response *MHD_create_response_from_buffer(size_t size, void *buffer, enum MHD_ResponseMemoryMode mode) {
+    (void)size;
+    (void)buffer;
+    (void)mode;
+    return calloc(1, sizeof(struct MHD_Response));
+}
+struct MHD_Response *MHD_create_response_from_buffer_with_free_callback_cls(size_t size, void *buffer,
+                                                                            MHD_ContentReaderFreeCallback let_go,
+                                                                            void *user) {
+    struct MHD_Response *response = MHD_create_response_from_buffer(size, buffer, MHD_RESPMEM_PERSISTENT);
+    response->let_go = let_go;
+    response->user = user;
+    return response;
+}
+enum MHD_Result MHD_add_response_header(struct MHD_Response *response, const char *header, const char *content) {
+    (void)response;
+    (void)header;
+    (void)content;
+    return MHD_YES;
+}
+enum MHD_Result MHD_queue_response(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response) {
+    (void)connection;
+    (void)status;
+    if (queue_full)
+        return MHD_NO;
+    if (response->let_go)
+        queued = response; /* the others are the binding's own, and stay */
+    return MHD_YES;
+}
+static void let_go(struct MHD_Response *response) {
+    if (response->let_go)
+        response->let_go(response->user);
+    free(response);
+}
+void MHD_destroy_response(struct MHD_Response *response) {
+    if (response != queued) /* else the daemon has a reference */
+        let_go(response);
+}
+
+/* --- requests ----------------------------------------------------------------------------------------------------- */
+
+static struct arena_mhd *mhd;
+static struct MHD_Connection *connections[2]; /* addresses alone */
+static void *req_cls[2]; /* libmicrohttpd's *req_cls */
+static struct arena_request *request;
+static bool retains, answers, destroyed;
+
+static enum MHD_Result handle(struct arena_request *given, void *user) {
+    (void)user;
+    request = given;
+    if (retains)
+        arena_request_retain(given);
+    if (answers)
+        model_check(arena_request_respond(given, 200, NULL, NULL, 0) == ARENA_OK);
+    return MHD_YES;
+}
+
+static void call(unsigned index) {
+    size_t size = 0;
+    model_check(arena_mhd_access(mhd, connections[index], "/", "GET", "HTTP/1.1", NULL, &size, &req_cls[index]) ==
+                MHD_YES);
+}
+static void complete(unsigned index) {
+    arena_mhd_completed(mhd, connections[index], &req_cls[index], MHD_REQUEST_TERMINATED_COMPLETED_OK);
+}
+
+static void setup(void) {
+    if (!connections[0])
+        connections[0] = (struct MHD_Connection *)4096;
+    model_check(arena_mhd_create(&pool, handle, NULL, &mhd) == ARENA_OK);
+}
+static void setup_open(void) {
+    setup();
+    call(0);
+    call(0);
+}
+static void setup_retained(void) {
+    retains = true;
+    setup_open();
+}
+static void setup_completed(void) {
+    setup_retained();
+    complete(0);
+}
+static void setup_retained_twice(void) {
+    setup_retained();
+    arena_request_retain(request);
+}
+static void setup_suspended(void) {
+    suspension.suspended = MHD_YES;
+    setup_open();
+}
+static void setup_answered(void) {
+    answers = true;
+    setup_open();
+}
+
+static void complete_first(void) { complete(0); }
+static void use_and_release(void) {
+    pool.arenas[0].used++;
+    arena_request_release(request);
+}
+static void look_and_release(void) {
+    model_check(pool.arenas[0].out);
+    arena_request_release(request);
+}
+static void let_response_go(void) { let_go(queued); }
+static void look_at_connection(void) {
+    if (arena_request_connection(request)) {
+        model_outcome("open");
+    } else {
+        model_check(arena_request_context(request)->ended);
+        model_outcome("complete");
+    }
+}
+static const char *const outcomes_connection[] = {"complete", "open", NULL};
+
+static void inject(void) {
+    struct arena_request *clone;
+    model_check(arena_request_inject(request, NULL, &clone) == ARENA_OK);
+}
+
+/* The pool is destroyed next. */
+static void destroy(void) {
+    arena_mhd_destroy(mhd);
+    for (size_t i = 0; i < COUNT(pool.arenas); i++)
+        model_check(!pool.arenas[i].out && pool.arenas[i].used == 0);
+    destroyed = true;
+}
+static void destroy_early(void) {
+    too_early = true;
+    destroy();
+}
+static void finish(void) {
+    if (!destroyed)
+        destroy();
+}
+static void finish_release(void) {
+    arena_request_release(request);
+    finish();
+}
+static void finish_clones(void) {
+    complete(0);
+    finish_release();
+}
+
+/* --- two connections in one bucket -------------------------------------------------------------------------------- */
+
+static void setup_bucket(void) {
+    static struct registry any; /* the numbers of buckets are the same in each */
+    uintptr_t address = 4096;
+    connections[0] = (struct MHD_Connection *)address;
+    do {
+        address += 64;
+        connections[1] = (struct MHD_Connection *)address;
+    } while (registry_bucket(&any, connections[0]) != registry_bucket(&any, connections[1]));
+    setup();
+}
+static void setup_bucket_open(void) {
+    setup_bucket();
+    call(0);
+    call(1);
+}
+static void begin_first(void) { call(0); }
+static void begin_second(void) { call(1); }
+static void complete_second(void) { complete(1); }
+static void finish_bucket(void) {
+    complete(0);
+    complete(1);
+    model_check(req_cls[0] == NULL && req_cls[1] == NULL);
+    finish();
+}
+
+/* --- what one thread does ----------------------------------------------------------------------------------------- */
+
+static void respond_in_vain(void) {
+    queue_full = true;
+    model_check(arena_request_respond(request, 200, NULL, NULL, 0) == ARENA_EBUSY);
+    queue_full = false;
+    model_check(arena_request_respond(request, 200, NULL, NULL, 0) == ARENA_OK);
+    complete(0);
+    let_go(queued);
+}
+/* Resumed without an answer, or ended by a panic while suspended, held by somebody or not. */
+static void be_refused(void) {
+    call(0);
+    complete(0);
+    panics = true;
+    suspension.suspended = MHD_YES;
+    for (int i = 0; i < 2; i++) {
+        retains = i == 1;
+        call(0);
+        call(0);
+        if (retains)
+            arena_request_release(request);
+        complete(0);
+    }
+}
+/* One of them has nothing to release. */
+static void release(void) { arena_request_release(request); }
+
+static const struct model_scenario scenarios[] = {
+    {.name = "mhd.last-release",
+     .setup = setup_retained,
+     .threads = {complete_first, use_and_release},
+     .finish = finish},
+    {.name = "mhd.last-release.two",
+     .setup = setup_retained_twice,
+     .threads = {look_and_release, look_and_release},
+     .finish = finish},
+    {.name = "mhd.last-release.three",
+     .setup = setup_retained_twice,
+     .threads = {complete_first, look_and_release, look_and_release},
+     .finish = finish},
+    {.name = "mhd.response", .setup = setup_answered, .threads = {complete_first, let_response_go}, .finish = finish},
+    {.name = "mhd.connection",
+     .setup = setup_retained,
+     .threads = {complete_first, look_at_connection},
+     .finish = finish_release,
+     .outcomes = outcomes_connection},
+    {.name = "mhd.clones", .setup = setup_retained, .threads = {inject, inject}, .finish = finish_clones},
+    {.name = "mhd.bucket.begin",
+     .setup = setup_bucket,
+     .threads = {begin_first, begin_second},
+     .finish = finish_bucket},
+    {.name = "mhd.bucket.complete",
+     .setup = setup_bucket_open,
+     .threads = {complete_first, complete_second},
+     .finish = finish_bucket},
+    {.name = "mhd.bucket.both",
+     .setup = setup_bucket_open,
+     .threads = {complete_first, begin_second},
+     .finish = finish_bucket},
+    {.name = "mhd.destroy", .setup = setup_completed, .threads = {use_and_release, destroy_early}, .finish = finish},
+    {.name = "mhd.destroy.open",
+     .setup = setup_retained,
+     .threads = {use_and_release, destroy_early},
+     .finish = finish},
+    {.name = "mhd.release-too-often",
+     .setup = setup_retained,
+     .threads = {release, release},
+     .expect = "panic: arena_request_release"},
+    {.name = "mhd.respond", .setup = setup_suspended, .threads = {respond_in_vain}, .finish = finish},
+    {.name = "mhd.refused", .setup = setup_open, .threads = {be_refused}, .finish = finish},
+};
+
+int main(int argc, char **argv) { return model_main(argc, argv, scenarios, COUNT(scenarios)); }
