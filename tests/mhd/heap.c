@@ -13,8 +13,10 @@ static atomic_long countdown; /* the call that makes it 0 fails, and those after
 static atomic_bool armed;
 static atomic_bool all_after;
 static atomic_long failures;
+static atomic_long queue_calls;
 
 long heap_live_blocks(void) { return atomic_load(&live_blocks); }
+long heap_queue_calls(void) { return atomic_load(&queue_calls); }
 
 void heap_fail(long nth, bool and_all_after) {
     atomic_store(&countdown, nth);
@@ -128,5 +130,6 @@ enum MHD_Result __wrap_MHD_add_response_header(struct MHD_Response *response, co
 
 enum MHD_Result __wrap_MHD_queue_response(struct MHD_Connection *connection, unsigned status,
                                           struct MHD_Response *response) {
+    atomic_fetch_add(&queue_calls, 1);
     return fails() ? MHD_NO : __real_MHD_queue_response(connection, status, response);
 }

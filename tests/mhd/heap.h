@@ -18,4 +18,7 @@ void heap_fail(long nth, bool and_all_after);
 /* Nothing fails any more; how many calls failed since heap_fail. */
 long heap_fail_end(void);
 
+/* How often MHD_queue_response was called. */
+long heap_queue_calls(void);
+
 #endif

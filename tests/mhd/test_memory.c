@@ -132,12 +132,16 @@ static void requests_fail_cleanly_wherever_memory_runs_out(void **state) {
 
 static struct arena_request *watched; /* set and read on the daemon's threads, one after the other */
 static int connected_at_cancel;       /* atomic; -1: not cancelled yet */
+static int respond_at_cancel;         /* atomic */
 
 /* The end of a request comes here first (linker --wrap): what it holds is to be looked at meanwhile. */
 void __real_arena_context_cancel(struct arena_context *context);
 void __wrap_arena_context_cancel(struct arena_context *context);
 void __wrap_arena_context_cancel(struct arena_context *context) {
-    if (watched != NULL) flag_set(&connected_at_cancel, arena_request_connection(watched) != NULL);
+    if (watched != NULL) {
+        flag_set(&connected_at_cancel, arena_request_connection(watched) != NULL);
+        flag_set(&respond_at_cancel, arena_request_respond(watched, 200, NULL, NULL, 0));
+    }
     __real_arena_context_cancel(context);
 }
 
@@ -159,11 +163,39 @@ static void the_context_ends_before_the_connection_is_gone(void **state) {
     assert_int_equal(flag_get(&connected_at_cancel), 1);
 }
 
+static enum MHD_Result be_watched_and_forget(struct arena_request *request, void *user) {
+    (void)user;
+    watched = request;
+    return MHD_YES;
+}
+
+/* Whoever has answered, the handler or the binding: libmicrohttpd is not asked to take another one. */
+static void one_answer_is_queued_for_each_request(void **state) {
+    static const struct {
+        arena_mhd_handler *handler;
+        unsigned status;
+    } rows[] = {{be_watched, 200}, {be_watched_and_forget, 500}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        flag_set(&respond_at_cancel, ARENA_OK);
+        server_start(&server, SERVER_MODE(state), rows[i].handler, NULL);
+        client_connect(&client, server.port);
+        long before = heap_queue_calls();
+        client_exchange(&client, "GET /x HTTP/1.1\r\nHost: test\r\n\r\n", rows[i].status, &reply);
+        client_close(&client);
+        AWAIT(flag_get(&server.completed) == 1);
+        server_stop(&server);
+        watched = NULL;
+        assert_int_equal(flag_get(&respond_at_cancel), ARENA_EBUSY);
+        assert_int_equal(heap_queue_calls(), before + 1);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(creation_fails_cleanly_wherever_memory_runs_out),
         SERVER_TEST(requests_fail_cleanly_wherever_memory_runs_out),
         SERVER_TEST(the_context_ends_before_the_connection_is_gone),
+        SERVER_TEST(one_answer_is_queued_for_each_request),
     };
     return support_run("mhd memory", tests);
 }

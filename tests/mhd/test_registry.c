@@ -167,6 +167,43 @@ static void a_request_of_another_binding_is_foreign(void **state) {
     end();
 }
 
+/* --- for a program that a race detector watches, and the binding is not ------------------------------------------- */
+
+static int told_releases;
+static int told_acquires;
+static void *told; /* of whom, last */
+
+void __wrap___tsan_release(void *object);
+void __wrap___tsan_release(void *object) {
+    told_releases++;
+    told = object;
+}
+void __wrap___tsan_acquire(void *object);
+void __wrap___tsan_acquire(void *object) {
+    told_acquires++;
+    told = object;
+}
+
+static void every_release_is_told_and_the_last_sees_them(void **state) {
+    (void)state;
+    begin(retain);
+    void *req_cls = NULL;
+    assert_int_equal(call(&req_cls), MHD_YES);
+    assert_int_equal(call(&req_cls), MHD_YES);
+    void *exchange = req_cls;
+    told_releases = told_acquires = 0;
+    complete(&req_cls);
+    assert_int_equal(told_releases, 1);
+    assert_int_equal(told_acquires, 0);
+    assert_ptr_equal(told, exchange);
+    told = NULL;
+    arena_request_release(retained);
+    assert_int_equal(told_releases, 2);
+    assert_int_equal(told_acquires, 1);
+    assert_ptr_equal(told, exchange);
+    end();
+}
+
 /* --- ends of every kind ------------------------------------------------------------------------------------------- */
 
 static void the_handler_runs_once_whatever_is_called(void **state) {
@@ -483,6 +520,7 @@ int main(void) {
         cmocka_unit_test(completion_twice_counts_once),
         cmocka_unit_test(completion_after_the_end_does_nothing),
         cmocka_unit_test(a_request_of_another_binding_is_foreign),
+        cmocka_unit_test(every_release_is_told_and_the_last_sees_them),
         cmocka_unit_test(the_handler_runs_once_whatever_is_called),
         cmocka_unit_test(no_of_the_handler_is_passed_on),
         cmocka_unit_test(a_panic_with_nothing_to_answer_on_says_no),
