@@ -300,6 +300,20 @@ static void a_body_that_just_fits_is_asked_for(void **state) {
     server_stop(&server);
 }
 
+/* Of the largest numbers there are, too, each is what it says. */
+static void a_limit_near_the_largest_number_is_exact(void **state) {
+    const struct server_options options = {.body_limit_bytes = SIZE_MAX - 5};
+    if (sizeof(size_t) < sizeof(uint64_t)) skip();
+    server_start(&server, SERVER_MODE(state), server_echo, &options);
+    client_connect(&client, server.port);
+    client_exchange(&client, POST("Content-Length: 18446744073709551610\r\nExpect: 100-continue\r\n"), 100, &reply);
+    client_close(&client);
+    client_connect(&client, server.port);
+    client_exchange(&client, POST("Content-Length: 18446744073709551611\r\nExpect: 100-continue\r\n"), 413, &reply);
+    client_close(&client);
+    server_stop(&server);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SERVER_TEST(an_exhausted_pool_answers_503_at_once),
@@ -316,6 +330,7 @@ int main(void) {
         SERVER_TEST(a_body_without_end_is_cut_off),
         SERVER_TEST(a_body_announced_far_too_long_is_refused_unread),
         SERVER_TEST(a_body_that_just_fits_is_asked_for),
+        SERVER_TEST(a_limit_near_the_largest_number_is_exact),
     };
     return support_run("mhd refusals", tests);
 }
