@@ -10,6 +10,7 @@
 #include "api/context.h"
 
 #include "base/arith.h"
+#include "base/race.h"
 #include "core/slots.h"
 #include "core/type.h"
 #include "platform/memory.h"
@@ -60,12 +61,14 @@ static struct arena_context *retain(struct arena_context *context) {
 /* Gives one reference back.  Was it the last one? */
 static bool drop_reference(struct arena_context *context) {
     uint32_t references = atomic_u32_load(&context->references, relaxed);
+    race_release(context); /* the detector sees the mutex in it, which the last one destroys */
     do {
         if (references >= REFERENCES_STUCK) return false;
         if (UNLIKELY(references == 0)) panic("arena_context_release: the context was released already");
         /* release: what this thread did with the context comes before its end; acquire: so does what the others did. */
     } while (!atomic_u32_cas(&context->references, &references, references - 1, acq_rel));
     if (references != 1) return false;
+    race_acquire(context);
     return true;
 }
 

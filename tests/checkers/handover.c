@@ -283,6 +283,30 @@ static void contexts(void) {
     }
 }
 
+/* The detector sees the context's mutex: its destruction by the last comes after what the others did with it. */
+static void *use_or_end(void *user) {
+    static atomic_int roles;
+    if (atomic_fetch_add_explicit(&roles, 1, memory_order_relaxed) % 2 == 0) {
+        arena_context_cancel(user);
+        arena_context_release(user);
+        tell(1);
+    } else {
+        wait_for(1);
+        arena_context_release(user);
+    }
+    return NULL;
+}
+
+static void last_release(void) {
+    for (int i = 0; i < 50; i++) {
+        struct arena_context *context = NULL;
+        must(arena_context_with_cancel(NULL, &context) == ARENA_OK, "no context");
+        arena_context_retain(context);
+        tell(0);
+        on_threads(2, use_or_end, context);
+    }
+}
+
 /* --- who sees that a context has ended sees what came before its end ---------------------------------------------- */
 
 static int64_t reason;
@@ -348,6 +372,7 @@ static const struct {
     CASE(pool_with_a_limit),
     CASE(returned_by_another_thread),
     CASE(contexts),
+    CASE(last_release),
     CASE(reasons),
     CASE(race),
 };
