@@ -251,7 +251,7 @@ def main():
         else:
             wanted.append(mutant)
     stale = [key for key, count in equivalent.items()
-             if count == 0 and options.file in key[0] and key[0].split("/")[1] in layers]
+             if count == 0 and options.file in key[0] and re.search(options.line, key[1]) and key[0].split("/")[1] in layers]
     excused = total - len(wanted)
     if options.again:
         with open(options.again, encoding="utf-8") as file:
