@@ -256,6 +256,35 @@ static void every_clearing_policy_hands_out_zero(void **state) {
     }
 }
 
+/* Each way of clearing: nothing is left of an earlier generation, and what was handed out before stays. */
+static void slabs_of_every_length_are_cleared_and_nothing_else(void **state) {
+    (void)state;
+    static const struct arena_type types[] = {
+        {"char", 1, 1, NULL}, {"int", 4, 4, NULL}, {"long", 8, 8, NULL}, {"three", 24, 8, NULL}, {"line", 64, 64, NULL}};
+    enum { LONGEST = 300 };
+    for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
+        for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
+            size_t size = types[t].size, capacity = LONGEST * (LONGEST + 1) / 2;
+            struct arena_concurrent *arena = make_of(&types[t], capacity, clear, 0);
+            for (int round = 0; round < 2; round++) {
+                char *first = NULL;
+                for (size_t count = 1; count <= LONGEST; count++) {
+                    char *slab = count % 2 == 0 ? arena_concurrent_alloc_slab(arena, count)
+                                                : arena_concurrent_try_alloc_slab(arena, count);
+                    assert_non_null(slab);
+                    assert_true(all_zero(slab, count * size));
+                    memset(slab, 0xff, count * size);
+                    if (first == NULL || slab < first) first = slab;
+                }
+                assert_int_equal(arena_concurrent_remaining(arena), 0);
+                for (size_t i = 0; i < capacity * size; i++) assert_int_equal((unsigned char)first[i], 0xff);
+                arena_concurrent_reset(arena);
+            }
+            arena_concurrent_destroy(arena);
+        }
+    }
+}
+
 static void slabs_that_are_never_cleared_count_all_the_same(void **state) {
     (void)state;
     BOTH_KINDS(flags) {
@@ -495,6 +524,33 @@ static void rests_of_chunks_are_cleared_on_handout(void **state) {
     flag_set(&worker.go, 1);
     worker_join(&worker);
     assert_int_equal(worker.status, 0);
+    arena_concurrent_destroy(arena);
+}
+
+static void take_slabs_of_three(struct worker *self) {
+    self->pointer = arena_concurrent_try_alloc_slab(self->user, 3);
+    flag_set(&self->reached, 1);
+    if (!flag_wait(&self->go, 1)) self->status = 1;
+    for (const int64_t *slab; (slab = arena_concurrent_try_alloc_slab(self->user, 3)) != NULL;) {
+        if (!all_zero(slab, 3 * sizeof *slab)) self->status = 2;
+    }
+}
+
+/* What a thread clears ends with its slab, also where that is the last one of its chunk. */
+static void clearing_ends_with_the_slab(void **state) {
+    (void)state;
+    enum { CAPACITY = 1 << 17 };
+    struct arena_concurrent *arena = make_of(ARENA_TYPE(int64_t), CAPACITY, ARENA_CLEAR_ON_HANDOUT, 0);
+    struct worker worker;
+    worker_start(&worker, take_slabs_of_three, arena, 0);
+    AWAIT(flag_get(&worker.reached));
+    size_t taken = CAPACITY / 2;
+    unsigned char *slab = arena_concurrent_alloc_slab(arena, taken);
+    memset(slab, 0xff, taken * sizeof(int64_t));
+    flag_set(&worker.go, 1);
+    worker_join(&worker);
+    assert_int_equal(worker.status, 0);
+    for (size_t i = 0; i < taken * sizeof(int64_t); i++) assert_int_equal(slab[i], 0xff);
     arena_concurrent_destroy(arena);
 }
 
@@ -1580,11 +1636,13 @@ int main(void) {
         cmocka_unit_test(null_is_diagnosed),
         cmocka_unit_test(one_thread_fits_every_slab_that_remains),
         cmocka_unit_test(every_clearing_policy_hands_out_zero),
+        cmocka_unit_test(slabs_of_every_length_are_cleared_and_nothing_else),
         cmocka_unit_test(slabs_that_are_never_cleared_count_all_the_same),
         cmocka_unit_test(ten_threads_fill_exactly_to_capacity),
         cmocka_unit_test(eight_workers_take_a_hundred_each),
         cmocka_unit_test(ended_threads_leave_no_slot_behind),
         cmocka_unit_test(idle_threads_keep_no_slot_from_others),
+        cmocka_unit_test(clearing_ends_with_the_slab),
         cmocka_unit_test(rests_of_chunks_are_cleared_on_handout),
         cmocka_unit_test(remainders_of_several_chunks_are_all_free),
         cmocka_unit_test(gate_only_fits_every_slab_that_remains),

@@ -33,8 +33,8 @@ ARENA_API void arena_concurrent_destroy(struct arena_concurrent *arena);
 /* As for struct arena. */
 ARENA_API ARENA_HOT void *arena_concurrent_alloc(struct arena_concurrent *arena, const void *value);
 ARENA_API ARENA_HOT void *arena_concurrent_try_alloc(struct arena_concurrent *arena, const void *value);
-ARENA_API void *arena_concurrent_alloc_slab(struct arena_concurrent *arena, size_t count);
-ARENA_API void *arena_concurrent_try_alloc_slab(struct arena_concurrent *arena, size_t count);
+ARENA_API ARENA_HOT void *arena_concurrent_alloc_slab(struct arena_concurrent *arena, size_t count);
+ARENA_API ARENA_HOT void *arena_concurrent_try_alloc_slab(struct arena_concurrent *arena, size_t count);
 ARENA_API void *arena_concurrent_alloc_slab_with(struct arena_concurrent *arena, const void *values, size_t count);
 ARENA_API void *arena_concurrent_try_alloc_slab_with(struct arena_concurrent *arena, const void *values, size_t count);
 ARENA_API struct arena_any *arena_concurrent_alloc_any(struct arena_concurrent *arena, const struct arena_type *type,

@@ -58,6 +58,8 @@ static struct share *make(struct shares *shares) {
     share->stride = shares->slots->stride;
     share->words = shares->slots->words;
     share->clears = shares->slots->clear != ARENA_CLEAR_ON_RESET;
+    share->clears_slabs = shares->slots->clear == ARENA_CLEAR_ON_HANDOUT;
+    share->most = shares->slots->capacity;
     atomic_u32_init(&share->owned, 1);
     share->spare.next = shares->slots->runs;
     shares->slots->runs = &share->spare;

@@ -51,8 +51,10 @@ struct share {
     struct atomic_ptr limit;
     size_t stride;
     uint32_t epoch;
-    uint8_t words; /* arena.words */
-    bool clears;   /* free slots may not be zero */
+    uint8_t words;     /* arena.words */
+    bool clears;       /* free slots may not be zero */
+    bool clears_slabs; /* and slabs of them have to be */
+    size_t most;       /* slots: the arena's capacity */
     /* under the permit */
     bool active;
     struct atomic_u32 owned; /* a living thread has it */
@@ -138,6 +140,25 @@ HOT_INLINE void *shares_take(const struct shares *shares, const void *value) {
     }
     share_commit(share, past);
     return slot;
+}
+
+/* The same for a slab; what has to be cleared is cleared here where that is little. */
+HOT_INLINE void *shares_take_slab(const struct shares *shares, size_t count) {
+    struct share *share = shares_mine(shares);
+    /* None of nothing, for which the gate is asked; with `most` the product cannot overflow. */
+    if (UNLIKELY(share == NULL) || UNLIKELY(count - 1 >= share->most)) return NULL;
+    size_t bytes = count * share->stride;
+    if (UNLIKELY(share->clears_slabs) && (bytes > CLEAR_INLINE_BYTES || bytes % 8 != 0)) return NULL;
+    char *slab;
+    char *past;
+    if (UNLIKELY(!share_claim(shares, share, bytes, &slab, &past))) return NULL;
+    if (UNLIKELY(share->clears_slabs)) {
+        char *at = slab;
+        for (; past - at >= 16; at += 16) memset(at, 0, 16);
+        if (at != past) memset(at, 0, 8);
+    }
+    share_commit(share, past);
+    return slab;
 }
 
 /* The same for small elements that are no words. */

@@ -145,6 +145,11 @@ static void chunked_alloc(size_t times) {
     for (size_t i = 0; i < times; i++) keep(perf_i64_concurrent_alloc(arena, (int64_t)i));
 }
 
+static void chunked_slab(size_t times) {
+    struct arena_concurrent *arena = perf_i64_concurrent_raw(chunked);
+    for (size_t i = 0; i < times; i++) keep(arena_concurrent_alloc_slab(arena, 4));
+}
+
 static void prepare_gated(void) {
     struct arena_options options = {sizeof options, ARENA_CLEAR_ON_RESET, ARENA_GATE_ONLY};
     gated = perf_i64_concurrent_create_with(1 << 20, &options);
@@ -202,6 +207,7 @@ const struct path path_list[] = {
     {"pool execute", prepare_pool, pool_execute},
     {"pool checkout and return", prepare_pool, pool_checkout},
     {"concurrent alloc, in chunks", prepare_chunked, chunked_alloc},
+    {"concurrent slab, in chunks", prepare_chunked, chunked_slab},
     {"concurrent alloc, gate only", prepare_gated, gated_alloc},
     {"concurrent alloc, gate only, alone for long", prepare_gated_alone, gated_alloc},
     {"extract, 16 injections deep", prepare_deep, deep_extract},
