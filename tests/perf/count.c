@@ -119,9 +119,11 @@ static long child_start(const struct path *path, size_t times, pid_t *child) {
     return WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP ? 0 : COUNT_BROKEN;
 }
 
+/* Waits for every thread that was traced: the end of a process is told only after that of all its threads was taken, and
+ * the process may have joined a thread, and stopped, before the thread's end was. */
 static void child_end(pid_t child) {
     kill(child, SIGKILL);
-    while (waitpid(child, NULL, __WALL) == child) {}
+    while (waitpid(-1, NULL, __WALL) > 0) {}
 }
 
 long count_instructions(const struct path *path, size_t times) {
