@@ -23,11 +23,12 @@ enum { MIB = 1 << 20, MOST_CALLS = 64 };
 static struct {
     size_t misalign;     /* mappings start one page past a multiple of this; 0: where the kernel likes */
     bool full;           /* nothing can be mapped */
+    char *next;          /* the next mappings go here, one right behind the other; NULL: see above */
     int refused;         /* this advice fails ... */
     int error;           /* ... with this */
     char *start;         /* of the last mapping */
     size_t size;
-    long mappings;       /* made and not ended */
+    long mappings;       /* made and not ended, from end to end */
     struct {
         char *start;
         size_t size;
@@ -57,6 +58,11 @@ void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file,
         errno = ENOMEM;
         return MAP_FAILED;
     }
+    if (seen.next != NULL) {
+        start = seen.next;
+        flags |= MAP_FIXED;
+        seen.next += size;
+    }
     void *made = seen.misalign != 0 ? worst_place(size) : __real_mmap(start, size, protection, flags, file, offset);
     if (made == MAP_FAILED) return made;
     seen.mappings++;
@@ -74,7 +80,7 @@ void *__wrap_mmap64(void *start, size_t size, int protection, int flags, int fil
 #endif
 
 int __wrap_munmap(void *start, size_t size) {
-    seen.mappings--;
+    if (start != seen.start || size == seen.size) seen.mappings--;
     return __real_munmap(start, size);
 }
 
@@ -171,6 +177,33 @@ static void no_memory_to_prefault_is_no_arena(void **state) {
     arena_destroy(arena);
 }
 
+/* Such a mapping is longer than its slots: all of it has to be given back. */
+static void no_memory_to_prefault_aligned_slots_keeps_no_page(void **state) {
+    (void)state;
+    begin();
+    const struct arena_type type = {"aligned", 1 << 16, 1 << 16, NULL};
+    seen.refused = MADV_POPULATE_WRITE;
+    seen.error = ENOMEM;
+    struct arena_options options = {sizeof options, ARENA_CLEAR_ON_RESET, ARENA_PREFAULT};
+    struct arena *arena;
+    assert_int_equal(arena_create_with(&type, 3, &options, &arena), ARENA_ENOMEM);
+    assert_int_equal(seen.mappings, 0);
+}
+
+/* The slots of such an arena may lie anywhere in its mapping: here they lie at its end. */
+static void prefault_reaches_the_last_slot_wherever_it_lies(void **state) {
+    (void)state;
+    begin();
+    const struct arena_type type = {"aligned", 1 << 16, 1 << 16, NULL};
+    seen.misalign = type.align;
+    struct arena *arena = make(&type, 3, ARENA_CLEAR_ON_RESET, ARENA_PREFAULT);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.calls[0].advice, MADV_POPULATE_WRITE);
+    char *slots = arena_alloc_slab(arena, 3);
+    assert_true(seen.calls[0].start <= slots && slots + 3 * type.size <= seen.calls[0].start + seen.calls[0].size);
+    arena_destroy(arena);
+}
+
 static void a_pool_asks_whether_its_arenas_can_be_had(void **state) {
     (void)state;
     begin();
@@ -253,16 +286,61 @@ static void clearing_the_last_slot_stays_in_the_mapping(void **state) {
     arena_destroy(arena);
 }
 
+static void note_panic(const char *message, void *user) {
+    (void)message;
+    (void)user;
+}
+
+struct closing {
+    struct arena *arena;
+    struct arena_burst *burst;
+};
+
+static void close_burst(void *user) {
+    const struct closing *closing = user;
+    arena_burst_end(closing->arena, closing->burst);
+}
+
+/* The limit of a full burst is then where the other arena's own one begins. */
+static void a_burst_is_not_ended_by_the_arena_behind_it(void **state) {
+    (void)state;
+    begin();
+    seen.next = __real_mmap(NULL, 2 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(seen.next, MAP_FAILED);
+    const struct arena_type type = {"mebibyte", MIB, 1, NULL};
+    struct arena *left = make(&type, 1, ARENA_CLEAR_ON_RESET, 0);
+    struct arena *right = make(&type, 1, ARENA_CLEAR_ON_RESET, 0);
+    struct arena_burst burst;
+    struct arena_burst other;
+    arena_burst_begin(left, &burst);
+    char *slot = arena_burst_put(&burst, NULL);
+    arena_burst_begin(right, &other);
+    assert_ptr_equal(other.limit, slot + MIB);
+    struct closing closing = {right, &burst};
+    arena_set_panic_handler(note_panic, NULL);
+    assert_int_equal(arena_protect(close_burst, &closing), ARENA_EPANIC);
+    arena_set_panic_handler(NULL, NULL);
+    arena_burst_end(right, &other);
+    arena_burst_end(left, &burst);
+    assert_int_equal(arena_used(left), 1);
+    assert_int_equal(arena_used(right), 0);
+    arena_destroy(left);
+    arena_destroy(right);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_slot_lies_in_the_mapping_wherever_it_starts),
         cmocka_unit_test(huge_pages_are_asked_for_where_one_fits),
         cmocka_unit_test(no_memory_to_prefault_is_no_arena),
+        cmocka_unit_test(no_memory_to_prefault_aligned_slots_keeps_no_page),
+        cmocka_unit_test(prefault_reaches_the_last_slot_wherever_it_lies),
         cmocka_unit_test(a_pool_asks_whether_its_arenas_can_be_had),
         cmocka_unit_test(trim_discards_the_whole_pages_behind_what_lives),
         cmocka_unit_test(trim_discards_what_threads_were_lent),
         cmocka_unit_test(what_could_not_be_discarded_is_still_cleared),
         cmocka_unit_test(clearing_the_last_slot_stays_in_the_mapping),
+        cmocka_unit_test(a_burst_is_not_ended_by_the_arena_behind_it),
     };
     return cmocka_run_group_tests_name("pages", tests, NULL, NULL);
 }
