@@ -187,6 +187,16 @@ static void read_what_an_open_burst_left(void) {
     seen = *slot;
 }
 
+static void read_what_an_open_burst_left_clear_on_handout(void) {
+    struct arena *arena = make(100, ARENA_CLEAR_ON_HANDOUT);
+    struct arena_burst burst;
+    arena_burst_begin(arena, &burst);
+    arena_burst_put(&burst, NULL);
+    int64_t *slot = arena_burst_put(&burst, NULL);
+    arena_alloc(arena, NULL); /* as above */
+    seen = *slot;
+}
+
 static void read_any_after_reset(void) {
     struct arena *arena = NULL;
     must(arena_create(arena_type_any(), 4, &arena) == ARENA_OK, "no arena");
@@ -386,9 +396,13 @@ static void use_memory_of_destroyed_arenas(void) {
     }
     /* Pages: the system gives the same ones again. */
     for (int round = 0; round < 10; round++) {
-        size_t size_bytes = ((size_t)round + 1) << 20;
+        size_t size_bytes = ((size_t)round + 1) << 21;
         struct arena *arena = make(size_bytes / 8, 0);
         arena_alloc(arena, NULL);
+        if (round % 2 != 0) { /* of a large one more is marked as it is taken back than was at first */
+            arena_alloc_slab(arena, arena_remaining(arena));
+            arena_reset(arena);
+        }
         arena_destroy(arena);
         void *memory = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         must(memory != MAP_FAILED, "no pages");
@@ -445,6 +459,7 @@ static const struct {
     CASE(read_after_typed_reset),
     CASE(read_behind_a_closed_burst),
     CASE(read_what_an_open_burst_left),
+    CASE(read_what_an_open_burst_left_clear_on_handout),
     CASE(read_any_after_reset),
     CASE(read_next_slot_of_a_concurrent_arena),
     CASE(write_next_slot_behind_the_gate),
