@@ -107,6 +107,7 @@ static void times_become_timespecs(void **state) {
     assert_true(time.tv_sec == 1 && time.tv_nsec == 0);
     time = sync_timespec(INT64_MAX);
     assert_true(time.tv_sec > 0 && time.tv_nsec < 1000000000);
+    if (sizeof time.tv_sec == sizeof(int64_t)) assert_true(time.tv_sec == INT64_MAX / 1000000000); /* no earlier */
 }
 
 /* --- core ----------------------------------------------------------------------------------------------------------- */
