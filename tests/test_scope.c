@@ -210,6 +210,30 @@ static void panic_leaves_the_blocks(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
+static struct arena_pool_scope kept_scope;
+
+static void enter_and_keep(void *user) {
+    assert_int_equal(arena_pool_scope_enter(user, &kept_scope), ARENA_OK);
+    put(kept_scope.arena, 1);
+}
+static void panic_at_once(void *user) {
+    (void)user;
+    arena_panic("in the next action");
+}
+
+/* Such a scope was begun inside a protected action, but not inside the one that panics. */
+static void panic_leaves_what_an_earlier_action_kept(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(0);
+    assert_int_equal(arena_protect(enter_and_keep, pool), ARENA_OK);
+    assert_panics(panic_at_once, NULL, "in the next action");
+    assert_int_equal(log_count, 0);
+    assert_int_equal(arena_used(kept_scope.arena), 1);
+    arena_pool_scope_leave(&kept_scope);
+    assert_int_equal(log_count, 1);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 static void enter_at_the_limit(void *user) {
     int *runs = user;
     ARENA_POOL_SCOPE(*(struct arena_pool **)(void *)(runs + 2), scratch) {
@@ -477,6 +501,7 @@ int main(void) {
         cmocka_unit_test(nested_blocks_have_arenas_of_their_own),
         cmocka_unit_test(blocks_and_execute_nest_in_each_other),
         cmocka_unit_test(panic_leaves_the_blocks),
+        cmocka_unit_test(panic_leaves_what_an_earlier_action_kept),
         cmocka_unit_test(no_arena_to_be_had_panics),
         cmocka_unit_test(thread_exit_and_cancellation_leave_the_blocks),
         cmocka_unit_test(longjmp_leaves_the_arena_out_until_the_thread_ends),
