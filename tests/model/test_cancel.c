@@ -65,6 +65,26 @@ static void look_twice(void) {
 }
 static void nothing(void) {}
 
+/* Who was woken may wait again at once, somewhere else, while its waker has not gone on yet. */
+static struct cancel_node other;
+static void setup_two_trees(void) {
+    setup();
+    model_check(cancel_start(&other, NULL, INT64_MAX));
+}
+static void cancel_both(void) {
+    cancel_root();
+    cancel_trigger(&other);
+}
+static void wait_both(void) {
+    wait_under(&root);
+    wait_under(&other);
+}
+static void finish_two_trees(void) {
+    model_check(status[2] == ARENA_ECANCELED && other.waiters == NULL);
+    cancel_finish(&other);
+    finish_nodes();
+}
+
 static void finish_cancelled(void) {
     for (unsigned t = 1; t <= MODEL_THREADS; t++)
         model_check(status[t] == ARENA_OK || status[t] == ARENA_ECANCELED);
@@ -211,6 +231,10 @@ static const struct model_scenario scenarios[] = {
      .setup = setup,
      .threads = {cancel_root, wait_child_any, cancel_child},
      .finish = finish_cancelled},
+    {.name = "cancel.wait.again",
+     .setup = setup_two_trees,
+     .threads = {cancel_both, wait_both},
+     .finish = finish_two_trees},
     {.name = "cancel.add", .setup = setup, .threads = {cancel_root, add_child}, .finish = finish_late},
     {.name = "cancel.add.below", .setup = setup, .threads = {cancel_root, add_grandchild}, .finish = finish_late},
     {.name = "cancel.add.wait", .setup = setup, .threads = {cancel_root, add_child_wait}, .finish = finish_late},
