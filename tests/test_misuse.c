@@ -429,11 +429,15 @@ static void acquire_and_end(struct worker *self) {
 
 static void release_it(void *user) { arena_concurrent_release(user); }
 
-/* By a thread that may have been given the ended one's thread-local storage. */
+static struct arena_concurrent *another;
+
+/* By a thread that may have been given the ended one's thread-local storage, and has held a gate itself. */
 static void try_after_it(struct worker *self) {
     struct arena_context *soon = NULL;
-    if (arena_context_with_timeout(NULL, 1000000, &soon) != ARENA_OK) return;
     struct arena *inside;
+    if (arena_concurrent_acquire(another, NULL, &inside) != ARENA_OK) return;
+    arena_concurrent_release(another);
+    if (arena_context_with_timeout(NULL, 1000000, &soon) != ARENA_OK) return;
     self->status = arena_concurrent_acquire(self->user, soon, &inside);
     arena_context_release(soon);
     self->count = panics_with(release_it, self->user, "arena_concurrent_release");
@@ -446,6 +450,7 @@ static void lose_a_gate(void *user) {
     (void)user;
     static struct arena_concurrent *concurrent; /* for ever: it cannot be destroyed */
     child_check(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent) == ARENA_OK);
+    child_check(arena_concurrent_create(ARENA_TYPE(int), 4, &another) == ARENA_OK);
     struct worker holder;
     worker_start(&holder, acquire_and_end, concurrent, 0);
     worker_join(&holder);
@@ -459,6 +464,7 @@ static void lose_a_gate(void *user) {
     }
     child_check(arena_concurrent_used(concurrent) == 0);
     child_check(panics_with(destroy_concurrent, concurrent, "arena_concurrent_destroy"));
+    arena_concurrent_destroy(another);
 }
 
 static void gate_of_an_ended_thread_stays_taken(void **state) {
