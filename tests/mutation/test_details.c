@@ -478,6 +478,16 @@ static void slots_are_mapped_where_it_pays(void **state) {
     }
 }
 
+/* Or an arena that is full would grow with each new type that it is asked for. */
+static void a_full_arena_keeps_no_descriptor_of_what_it_refuses(void **state) {
+    (void)state;
+    struct arena *arena;
+    assert_int_equal(arena_create(arena_type_any(), 0, &arena), ARENA_OK);
+    assert_null(arena_try_alloc_any(arena, ARENA_TYPE(int), NULL));
+    assert_null(arena->kinds);
+    arena_destroy(arena);
+}
+
 /* --- sync --------------------------------------------------------------------------------------------------------- */
 
 static void a_signal_ends_one_wait(void **state) {
@@ -741,6 +751,35 @@ static void waiting_begins_with_the_wait(void **state) {
         mutex_unlock(&gate.mutex);
     }
     assert_true(before_ns <= since_ns && since_ns <= clock_now());
+    gate_leave(&gate);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(gate_idle(&gate));
+    gate_finish(&gate);
+}
+
+/* A thread past its end has no record and so no place in the queue: it looks again and again, and at its context, too. */
+static void who_polls_beside_a_queue_sees_its_end(void **state) {
+    (void)state;
+    struct gate gate;
+    pthread_t thread;
+    assert_true(gate_init(&gate, 1));
+    assert_true(gate_try_enter(&gate));
+    assert_int_equal(pthread_create(&thread, NULL, enter_and_leave, &gate), 0);
+    for (bool waits = false; !waits; sleep_ms(1)) {
+        mutex_lock(&gate.mutex);
+        waits = gate.first != NULL;
+        mutex_unlock(&gate.mutex);
+    }
+    struct thread_state *mine = thread_state();
+    struct waiter *record = mine->waiter;
+    struct cancel_node node;
+    assert_true(cancel_start(&node, NULL, clock_now() + 1000000));
+    mine->waiter = NULL;
+    mine->exited = true;
+    assert_int_equal(gate_enter(&gate, &node), ARENA_ETIMEDOUT);
+    mine->exited = false;
+    mine->waiter = record;
+    cancel_finish(&node);
     gate_leave(&gate);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_true(gate_idle(&gate));
@@ -1177,6 +1216,7 @@ int main(void) {
         cmocka_unit_test(drops_are_not_left_by_cancellation),
         cmocka_unit_test(drops_may_nest),
         cmocka_unit_test(slots_are_mapped_where_it_pays),
+        cmocka_unit_test(a_full_arena_keeps_no_descriptor_of_what_it_refuses),
         cmocka_unit_test(a_signal_ends_one_wait),
         cmocka_unit_test(records_are_recycled),
         cmocka_unit_test(tables_of_nodes_grow),
@@ -1186,6 +1226,7 @@ int main(void) {
         cmocka_unit_test(the_first_cause_stays),
         cmocka_unit_test(gates_know_when_they_are_idle),
         cmocka_unit_test(waiting_begins_with_the_wait),
+        cmocka_unit_test(who_polls_beside_a_queue_sees_its_end),
         cmocka_unit_test(permits_go_to_who_has_waited_long),
         cmocka_unit_test(references_saturate),
         cmocka_unit_test(shares_of_ended_threads_are_used_again),
