@@ -503,10 +503,14 @@ static void pool_with_limit(void) {
     struct arena_pool *pool;
     UNTIL_OK(CREATE(arena_pool_create_with(&wide_type, (size_t)1 << 12, &options, &pool), &pool), ARENA_ENOMEM, true);
     struct arena *arenas[LIMIT + 1];
+    struct arena_context *open;
+    UNTIL_OK(CREATE(arena_context_with_cancel(NULL, &open), &open), ARENA_ENOMEM, true);
     for (int round = 0; round < 2; round++) {
-        /* A failed checkout gives its permit back: the limit is met exactly. */
+        /* A failed checkout gives its permit back, with a context and without: the limit is met exactly. */
         UNTIL_OK(checkout(pool, &arenas[0]), ARENA_ENOMEM, true);
-        for (int i = 1; i < LIMIT; i++) UNTIL_OK(checkout_waiting(pool, NULL, &arenas[i]), ARENA_ENOMEM, true);
+        for (int i = 1; i < LIMIT; i++) {
+            UNTIL_OK(checkout_waiting(pool, i == 1 ? open : NULL, &arenas[i]), ARENA_ENOMEM, true);
+        }
         CHECK(checkout(pool, &arenas[LIMIT]) == ARENA_EFULL);
         struct arena_context *timed;
         UNTIL_OK(CREATE(arena_context_with_timeout(NULL, WAIT_ENDS_NS, &timed), &timed), ARENA_ENOMEM, true);
@@ -518,6 +522,7 @@ static void pool_with_limit(void) {
         }
         arena_pool_trim(pool);
     }
+    arena_context_release(open);
     CHECK(arena_pool_destroy(pool) == ARENA_OK);
 }
 
