@@ -776,6 +776,7 @@ static void who_polls_beside_a_queue_sees_its_end(void **state) {
     assert_true(cancel_start(&node, NULL, clock_now() + 1000000));
     mine->waiter = NULL;
     mine->exited = true;
+    assert_null(waiter_mine(mine)); /* it might be lost with the thread */
     assert_int_equal(gate_enter(&gate, &node), ARENA_ETIMEDOUT);
     mine->exited = false;
     mine->waiter = record;
