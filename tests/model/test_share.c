@@ -108,6 +108,14 @@ static void await_reset_twice(void) {
     reset();
     reset();
 }
+/* Between two revocations a chunk is lent, and left by a thread that ends: the second one moves the epoch, too. */
+static void await_reset_lend_reset(void) {
+    await_done();
+    reset();
+    take();
+    thread_exit_hook(thread_state());
+    reset();
+}
 static void await_take_all(void) {
     await_done();
     take_all();
@@ -169,6 +177,7 @@ static void end_made_four(void) {
 static const struct model_scenario scenarios[] = {
     {.name = "share.reset", .setup = setup, .threads = {take_signal_take, await_reset}, .finish = end},
     {.name = "share.reset.twice", .setup = setup, .threads = {take_signal_take, await_reset_twice}, .finish = end},
+    {.name = "share.reset.epochs", .setup = setup, .threads = {take_signal_take, await_reset_lend_reset}, .finish = end},
     {.name = "share.reset.unsynchronised", .setup = setup, .threads = {take_three, reset}, .finish = end},
     {.name = "share.reset.any", .setup = setup, .threads = {take_any_three, reset}, .finish = end},
     {.name = "share.reset.three", .setup = setup, .threads = {take_two, take_two, reset}, .finish = end, .slow = true},
