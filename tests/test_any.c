@@ -40,6 +40,23 @@ static void each_slot_holds_a_value_with_its_type(void **state) {
     arena_destroy(arena);
 }
 
+static int evaluations;
+
+static int count_evaluation(void) { return ++evaluations; }
+
+/* `value`, and that it was asked for. */
+#define COUNTED(value) ((void)count_evaluation(), (value))
+
+static void arguments_are_evaluated_once(void **state) {
+    (void)state;
+    struct arena *arena = make(1);
+    struct arena_any *slot = ARENA_ANY_ALLOC(COUNTED(arena), int, COUNTED(5));
+    assert_int_equal(evaluations, 2);
+    assert_int_equal(*ARENA_ANY_GET(COUNTED(slot), int), 5);
+    assert_int_equal(evaluations, 3);
+    arena_destroy(arena);
+}
+
 static void another_type_reads_as_null(void **state) {
     (void)state;
     struct arena *arena = make(2);
@@ -414,6 +431,7 @@ static void pools_hold_mixed_values(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_slot_holds_a_value_with_its_type),
+        cmocka_unit_test(arguments_are_evaluated_once),
         cmocka_unit_test(another_type_reads_as_null),
         cmocka_unit_test(zeroed_slots_hold_nothing),
         cmocka_unit_test(every_alignment_up_to_max_align_is_kept),

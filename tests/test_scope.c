@@ -161,6 +161,8 @@ static void nested_blocks_have_arenas_of_their_own(void **state) {
     }
     assert_int_equal(log_count, 3);
     for (int i = 0; i < 3; i++) assert_int_equal(log_entries[i], 3 - i);
+    /* In one line: what they are made of has names of its own, too. */
+    ARENA_POOL_SCOPE(pool, first) ARENA_POOL_SCOPE(pool, second) assert_ptr_not_equal(first, second);
     assert_int_equal(arena_pool_destroy(other), ARENA_OK);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }

@@ -286,6 +286,85 @@ static void slab_values_are_evaluated_once_in_order(void **state) {
     int_arena_destroy(arena);
 }
 
+/* `value`, and that it was asked for. */
+#define COUNTED(value) ((void)next_value(), (value))
+
+static void arguments_are_evaluated_once(void **state) {
+    (void)state;
+    struct int_arena *arena = int_arena_create(8);
+    struct int_arena_concurrent *concurrent = int_arena_concurrent_create(8);
+    struct arena_context *context = NULL;
+    struct int_arena_slab slab;
+    assert_int_equal(arena_context_with_cancel(NULL, &context), ARENA_OK);
+    evaluations = 0;
+    slab = ARENA_SLAB_WITH(int_arena, COUNTED(arena), COUNTED(1));
+    assert_int_equal(evaluations, 2);
+    assert_true(ARENA_TRY_SLAB_WITH(int_arena, COUNTED(arena), COUNTED(&slab), COUNTED(1)));
+    assert_int_equal(evaluations, 5);
+    assert_int_equal(
+        ARENA_SLAB_WITH_CONTEXT(int_arena, COUNTED(concurrent), COUNTED(context), COUNTED(&slab), COUNTED(1)), ARENA_OK);
+    assert_int_equal(evaluations, 9);
+    arena_context_release(context);
+    int_arena_concurrent_destroy(concurrent);
+    int_arena_destroy(arena);
+}
+
+/* The compiler knows how many there are: up to 64 bytes are copied in place, the first eight one by one. */
+static void slab_of_many_small_values(void **state) {
+    (void)state;
+    static const unsigned char expected[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    struct byte_arena *arena = byte_arena_create(30);
+    struct byte_arena_slab slab = ARENA_SLAB_WITH(byte_arena, arena, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
+    assert_int_equal(slab.len, sizeof expected);
+    assert_memory_equal(slab.data, expected, sizeof expected);
+    assert_true(ARENA_TRY_SLAB_WITH(byte_arena, arena, &slab, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12));
+    assert_memory_equal(slab.data, expected, sizeof expected);
+    assert_int_equal(byte_arena_used(arena), 2 * sizeof expected);
+    byte_arena_destroy(arena);
+}
+
+/* After a burst that was left the window is closed, and the library is asked.  (Under a memory checker it always is.) */
+static void values_arrive_without_a_window(void **state) {
+    (void)state;
+    struct point_arena *points = point_arena_create(2);
+    const struct point value = {'a', 1.5, 7};
+    (void)point_arena_burst_begin(points);
+    assert_int_equal(point_arena_alloc(points, value)->y, 7);
+    (void)point_arena_burst_begin(points);
+    assert_int_equal(point_arena_try_alloc(points, value)->y, 7);
+    point_arena_destroy(points);
+
+    static const int expected[] = {4, 5, 6};
+    struct int_arena *arena = int_arena_create(6);
+    struct int_arena_slab slab;
+    (void)int_arena_burst_begin(arena);
+    assert_int_equal(*int_arena_alloc(arena, 3), 3);
+    (void)int_arena_burst_begin(arena);
+    slab = ARENA_SLAB_WITH(int_arena, arena, 4, 5, 6);
+    assert_memory_equal(slab.data, expected, sizeof expected);
+    int_arena_reset(arena);
+    (void)int_arena_burst_begin(arena);
+    assert_true(ARENA_TRY_SLAB_WITH(int_arena, arena, &slab, 4, 5, 6));
+    assert_memory_equal(slab.data, expected, sizeof expected);
+    int_arena_destroy(arena);
+}
+
+/* The compiler knows how many there are, and the memory is what it was. */
+static void slabs_of_a_few_are_zero(void **state) {
+    (void)state;
+    const struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
+    struct int_arena *arena = int_arena_create_with(6, &options);
+    for (int round = 0; round < 2; round++) {
+        struct int_arena_slab slab;
+        assert_true(int_arena_try_alloc_slab(arena, 3, &slab));
+        struct int_arena_slab other = int_arena_alloc_slab(arena, 3);
+        assert_true(all_zero(slab.data, 3 * sizeof(int)) && all_zero(other.data, 3 * sizeof(int)));
+        memset(slab.data, 0xff, 6 * sizeof(int));
+        int_arena_reset(arena);
+    }
+    int_arena_destroy(arena);
+}
+
 static void slab_with_takes_structures(void **state) {
     (void)state;
     struct point_arena *arena = point_arena_create(2);
@@ -490,6 +569,11 @@ static void concurrent_face_under_a_context(void **state) {
     assert_int_equal(int_arena_concurrent_alloc_slab_context(arena, context, 1, &slab), ARENA_EFULL);
     assert_null(slab.data);
     assert_int_equal(slab.len, 0);
+    slab.data = (int *)(uintptr_t)values;
+    slab.len = 1;
+    assert_int_equal(int_arena_concurrent_alloc_slab_with_context(arena, context, values, 1, &slab), ARENA_EFULL);
+    assert_null(slab.data);
+    assert_int_equal(slab.len, 0);
     assert_int_equal(int_arena_concurrent_alloc_context(arena, context, 4, NULL), ARENA_EINVAL);
     assert_int_equal(int_arena_concurrent_alloc_slab_context(arena, context, 1, NULL), ARENA_EINVAL);
     assert_int_equal(int_arena_concurrent_alloc_slab_with_context(arena, context, values, 1, NULL), ARENA_EINVAL);
@@ -610,6 +694,10 @@ int main(void) {
         cmocka_unit_test(full_arena_fails_and_stays_as_it_is),
         cmocka_unit_test(plain_spellings_panic_when_full),
         cmocka_unit_test(slab_values_are_evaluated_once_in_order),
+        cmocka_unit_test(arguments_are_evaluated_once),
+        cmocka_unit_test(slab_of_many_small_values),
+        cmocka_unit_test(values_arrive_without_a_window),
+        cmocka_unit_test(slabs_of_a_few_are_zero),
         cmocka_unit_test(slab_with_takes_structures),
         cmocka_unit_test(slab_from_a_pointer),
         cmocka_unit_test(slab_of_zero),

@@ -86,6 +86,37 @@ void slab_values_are_evaluated_once_in_order(void **) {
     int_arena_destroy(arena);
 }
 
+// `value`, and that it was asked for.
+#define COUNTED(value) (static_cast<void>(next_value()), (value))
+
+void arguments_are_evaluated_once(void **) {
+    int_arena *arena = int_arena_create(8);
+    int_arena_concurrent *concurrent = int_arena_concurrent_create(8);
+    struct arena_context *context = nullptr;
+    int_arena_slab slab;
+    assert_int_equal(arena_context_with_cancel(nullptr, &context), ARENA_OK);
+    evaluations = 0;
+    slab = ARENA_SLAB_WITH(int_arena, COUNTED(arena), COUNTED(1));
+    assert_int_equal(evaluations, 2);
+    assert_true(ARENA_TRY_SLAB_WITH(int_arena, COUNTED(arena), COUNTED(&slab), COUNTED(1)));
+    assert_int_equal(evaluations, 5);
+    assert_int_equal(
+        ARENA_SLAB_WITH_CONTEXT(int_arena, COUNTED(concurrent), COUNTED(context), COUNTED(&slab), COUNTED(1)), ARENA_OK);
+    assert_int_equal(evaluations, 9);
+    arena_context_release(context);
+    int_arena_concurrent_destroy(concurrent);
+    int_arena_destroy(arena);
+
+    struct arena *mixed = nullptr;
+    assert_int_equal(arena_create(arena_type_any(), 1, &mixed), ARENA_OK);
+    evaluations = 0;
+    struct arena_any *slot = ARENA_ANY_ALLOC(COUNTED(mixed), int, COUNTED(5));
+    assert_int_equal(evaluations, 2);
+    assert_int_equal(*ARENA_ANY_GET(COUNTED(slot), int), 5);
+    assert_int_equal(evaluations, 3);
+    arena_destroy(mixed);
+}
+
 void slab_with_takes_structures(void **) {
     point_arena *arena = point_arena_create(2);
     point_arena_slab slab = ARENA_SLAB_WITH(point_arena, arena, Point{'a', 1.0, 1}, {'b', 2.0, 2});
@@ -244,6 +275,7 @@ int main() {
         cmocka_unit_test(quick_start),
         cmocka_unit_test(zeroed_slots),
         cmocka_unit_test(slab_values_are_evaluated_once_in_order),
+        cmocka_unit_test(arguments_are_evaluated_once),
         cmocka_unit_test(slab_with_takes_structures),
         cmocka_unit_test(slab_access_is_bounds_checked),
         cmocka_unit_test(type_is_named_as_written),
