@@ -622,6 +622,11 @@ static void pool_face(void **state) {
         int_arena_pool_return(pool, arena);
         assert_int_equal(int_arena_pool_checkout_context(pool, NULL, &arena), ARENA_OK);
         int_arena_pool_return(pool, arena);
+        struct arena_context *ended = NULL;
+        assert_int_equal(arena_context_with_timeout(NULL, 0, &ended), ARENA_OK);
+        assert_int_equal(int_arena_pool_checkout_context(pool, ended, &arena), ARENA_ETIMEDOUT);
+        assert_null(arena);
+        arena_context_release(ended);
         int_arena_pool_trim(pool);
         int loops = 0;
         ARENA_POOL_SCOPE_OF(int_arena, pool, scratch) {
