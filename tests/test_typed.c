@@ -24,6 +24,11 @@ ARENA_DEFINE(flag_arena, bool)
 ARENA_DEFINE(text_arena, const char *)
 ARENA_DEFINE_DROP(point_arena, struct point, drop_point)
 
+struct pair {
+    int first, second; /* aligned to less than its size */
+};
+ARENA_DEFINE(pair_arena, struct pair)
+
 typedef int number;
 ARENA_DEFINE(number_arena, number)
 
@@ -447,6 +452,7 @@ static void type_is_named_as_written(void **state) {
     assert_int_equal(point_arena_type()->align, _Alignof(struct point));
     assert_true(point_arena_type()->drop != NULL);
     assert_true(arena_type_equal(int_arena_type(), ARENA_TYPE(int)));
+    assert_true(arena_type_equal(pair_arena_type(), ARENA_TYPE(struct pair)));
     assert_false(arena_type_equal(int_arena_type(), number_arena_type()));
     int_arena_element element = 5;
     assert_int_equal(sizeof element, sizeof(int));

@@ -67,3 +67,18 @@ ARENA_DEFINE(aligned_arena, aligned_number)
 #elif REFUSE == 17
 #error "no such type here"
 #endif
+
+/* Elements are copied as bytes: this one counts its copies. */
+#if REFUSE == 18 && defined(__cplusplus) && defined(__GNUC__)
+struct counted {
+    counted(const counted &other) : copies(other.copies + 1) {}
+    counted &operator=(const counted &other) {
+        copies = other.copies + 1;
+        return *this;
+    }
+    int copies;
+};
+ARENA_DEFINE(counted_arena, counted)
+#elif REFUSE == 18
+#error "no such type here"
+#endif
