@@ -89,6 +89,32 @@ static void a_refused_body_is_drained_so_far_and_no_further(void **state) {
     body_end(&body);
 }
 
+static void what_was_kept_does_not_count_as_drained(void **state) {
+    (void)state;
+    struct body body;
+    body_begin(&body, 1000);
+    assert_true(body_take(&body, source, 1000));
+    for (size_t drained = 0; drained < BODY_DRAIN_BYTES; drained += sizeof source) {
+        assert_true(body_take(&body, source, sizeof source));
+    }
+    assert_false(body_take(&body, source, 1));
+    body_end(&body);
+}
+
+/* Or a body that comes byte by byte would be copied with each. */
+static void the_block_doubles(void **state) {
+    (void)state;
+    struct body body;
+    int moves = 0;
+    body_begin(&body, sizeof source);
+    for (size_t i = 0, before = 0; i < sizeof source; i++, before = body.capacity) {
+        assert_true(body_take(&body, source + i, 1));
+        moves += body.capacity != before;
+    }
+    assert_int_equal(moves, 5); /* 4, 8, 16, 32, 64 KiB */
+    body_end(&body);
+}
+
 static void sizes_at_the_ends_of_the_range_do_not_overflow(void **state) {
     (void)state;
     struct body body;
@@ -127,6 +153,8 @@ int main(void) {
         cmocka_unit_test(the_limit_is_exact),
         cmocka_unit_test(the_first_block_has_room_for_more),
         cmocka_unit_test(a_refused_body_is_drained_so_far_and_no_further),
+        cmocka_unit_test(what_was_kept_does_not_count_as_drained),
+        cmocka_unit_test(the_block_doubles),
         cmocka_unit_test(sizes_at_the_ends_of_the_range_do_not_overflow),
         cmocka_unit_test(a_body_is_hopeless_when_it_is_not_worth_draining),
     };

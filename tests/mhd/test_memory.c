@@ -3,6 +3,8 @@
 #include "heap.h"
 #include "server.h"
 
+#include "mhd/exchange.h"
+
 static struct server server;
 static struct client client;
 static struct reply reply;
@@ -128,11 +130,60 @@ static void requests_fail_cleanly_wherever_memory_runs_out(void **state) {
     assert_int_equal(heap_live_blocks(), before);
 }
 
+/* The piece for which there was no memory is thrown away like those that follow it. */
+static void a_piece_without_memory_counts_as_drained(void **state) {
+    (void)state;
+    static const char piece[1];
+    for (size_t more = 0; more < 2; more++) {
+        struct body body;
+        body_begin(&body, SIZE_MAX);
+        heap_fail(1, true);
+        bool goes_on = body_take(&body, piece, BODY_DRAIN_BYTES + more); /* of which nothing is read */
+        assert_int_equal(heap_fail_end(), 1);
+        assert_int_equal(body.state, BODY_NO_MEMORY);
+        assert_int_equal(goes_on, more == 0);
+        body_end(&body);
+    }
+}
+
+/* --- fields that change while they are copied --------------------------------------------------------------------- */
+
+static int passes; /* of the next request, up to here; atomic */
+
+/* The second time that it is asked for the headers there is one more. */
+int __real_MHD_get_connection_values_n(struct MHD_Connection *connection, enum MHD_ValueKind kind,
+                                       MHD_KeyValueIteratorN iterator, void *user);
+int __wrap_MHD_get_connection_values_n(struct MHD_Connection *connection, enum MHD_ValueKind kind,
+                                       MHD_KeyValueIteratorN iterator, void *user);
+int __wrap_MHD_get_connection_values_n(struct MHD_Connection *connection, enum MHD_ValueKind kind,
+                                       MHD_KeyValueIteratorN iterator, void *user) {
+    int count = __real_MHD_get_connection_values_n(connection, kind, iterator, user);
+    if (kind == MHD_HEADER_KIND && flag_add(&passes, 1) == 2) (void)iterator(user, kind, "Late", 4, "1", 1);
+    return count;
+}
+
+static enum MHD_Result look_for_the_late_one(struct arena_request *request, void *user) {
+    const char *argument = arena_request_argument(request, "n");
+    bool right = argument != NULL && strcmp(argument, "5") == 0 && arena_request_header(request, "Late") == NULL;
+    return right ? server_echo(request, user) : MHD_NO;
+}
+
+static void a_field_too_many_is_left_out(void **state) {
+    server_start(&server, SERVER_MODE(state), look_for_the_late_one, NULL);
+    client_connect(&client, server.port);
+    flag_set(&passes, 0);
+    client_exchange(&client, "GET /x?n=5 HTTP/1.1\r\nHost: test\r\n\r\n", 200, &reply);
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(flag_get(&passes), 2);
+}
+
 /* --- completion --------------------------------------------------------------------------------------------------- */
 
 static struct arena_request *watched; /* set and read on the daemon's threads, one after the other */
 static int connected_at_cancel;       /* atomic; -1: not cancelled yet */
 static int respond_at_cancel;         /* atomic */
+static int live_at_return;            /* atomic; -1: its arena is not back */
 
 /* The end of a request comes here first (linker --wrap): what it holds is to be looked at meanwhile. */
 void __real_arena_context_cancel(struct arena_context *context);
@@ -145,14 +196,22 @@ void __wrap_arena_context_cancel(struct arena_context *context) {
     __real_arena_context_cancel(context);
 }
 
+void __real_arena_pool_return(struct arena_pool *pool, struct arena *arena);
+void __wrap_arena_pool_return(struct arena_pool *pool, struct arena *arena);
+void __wrap_arena_pool_return(struct arena_pool *pool, struct arena *arena) {
+    if (watched != NULL) flag_set(&live_at_return, (int)atomic_u64_load(&watched->exchange->registry->live, relaxed));
+    __real_arena_pool_return(pool, arena);
+}
+
 static enum MHD_Result be_watched(struct arena_request *request, void *user) {
     watched = request;
     return server_echo(request, user);
 }
 
-/* Who sees the connection gone may rely on the context having ended. */
-static void the_context_ends_before_the_connection_is_gone(void **state) {
+/* Who sees the connection gone may rely on the context having ended; who sees no request live, on all arenas being back. */
+static void a_request_ends_in_order(void **state) {
     flag_set(&connected_at_cancel, -1);
+    flag_set(&live_at_return, -1);
     server_start(&server, SERVER_MODE(state), be_watched, NULL);
     client_connect(&client, server.port);
     client_exchange(&client, "GET /x HTTP/1.1\r\nHost: test\r\n\r\n", 200, &reply);
@@ -161,6 +220,7 @@ static void the_context_ends_before_the_connection_is_gone(void **state) {
     server_stop(&server);
     watched = NULL;
     assert_int_equal(flag_get(&connected_at_cancel), 1);
+    assert_int_equal(flag_get(&live_at_return), 1);
 }
 
 static enum MHD_Result be_watched_and_forget(struct arena_request *request, void *user) {
@@ -194,7 +254,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(creation_fails_cleanly_wherever_memory_runs_out),
         SERVER_TEST(requests_fail_cleanly_wherever_memory_runs_out),
-        SERVER_TEST(the_context_ends_before_the_connection_is_gone),
+        cmocka_unit_test(a_piece_without_memory_counts_as_drained),
+        SERVER_TEST(a_field_too_many_is_left_out),
+        SERVER_TEST(a_request_ends_in_order),
         SERVER_TEST(one_answer_is_queued_for_each_request),
     };
     return support_run("mhd memory", tests);

@@ -419,6 +419,20 @@ static void destroying_while_a_request_that_never_completed_is_retained_panics(v
     arena_set_panic_handler(NULL, NULL);
 }
 
+/* It is found among others, before it and behind it. */
+static void destroying_while_one_of_several_is_retained_panics(void **state) {
+    (void)state;
+    panics_record();
+    begin(retain);
+    void *open[3] = {NULL};
+    for (int i = 0; i < 3; i++) assert_int_equal(call(&open[i]), MHD_YES);
+    assert_int_equal(call(&open[1]), MHD_YES); /* the others have not come as far as the handler */
+    assert_panics(destroy, NULL, "arena_mhd_destroy");
+    arena_request_release(retained);
+    end();
+    arena_set_panic_handler(NULL, NULL);
+}
+
 /* --- arguments ---------------------------------------------------------------------------------------------------- */
 
 static void access_without_its_arguments_says_no(void **state) {
@@ -533,6 +547,7 @@ int main(void) {
         cmocka_unit_test(every_open_exchange_is_gone_through_once),
         cmocka_unit_test(what_was_taken_out_can_be_put_in_again),
         cmocka_unit_test(destroying_while_a_request_that_never_completed_is_retained_panics),
+        cmocka_unit_test(destroying_while_one_of_several_is_retained_panics),
         cmocka_unit_test(access_without_its_arguments_says_no),
         cmocka_unit_test(create_refuses_what_it_does_not_understand),
         cmocka_unit_test(the_limit_is_one_mebibyte_where_no_option_says_so),

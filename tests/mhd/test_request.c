@@ -167,6 +167,23 @@ static enum MHD_Result respond_highest(struct arena_request *request, void *user
 
 static void the_highest_status_is_sent(void **state) { serve_once(SERVER_MODE(state), respond_highest, GET("/x"), 999); }
 
+static enum MHD_Result respond_icy(struct arena_request *request, void *user) {
+    (void)user;
+    seen.status[0] = arena_request_respond(request, 199 | MHD_ICY_FLAG, NULL, NULL, 0);
+    return arena_request_respond(request, 200 | MHD_ICY_FLAG, NULL, NULL, 0) == ARENA_OK ? MHD_YES : MHD_NO;
+}
+
+static void an_icy_status_is_sent(void **state) {
+    server_start(&server, SERVER_MODE(state), respond_icy, NULL);
+    client_connect(&client, server.port);
+    client_send(&client, GET("/x"));
+    assert_false(client_try_receive(&client, &reply)); /* it is not HTTP */
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(seen.status[0], ARENA_EINVAL);
+    assert_int_equal(strncmp(reply.head, "ICY 200 ", 8), 0);
+}
+
 static enum MHD_Result respond_static(struct arena_request *request, void *user) {
     (void)user;
     static const char text[] = "static text";
@@ -328,6 +345,21 @@ static void releasing_more_often_than_retained_panics(void **state) {
     arena_set_panic_handler(NULL, NULL);
 }
 
+/* The answer that is under way refers to the request, too; that is not the handler's to release. */
+static enum MHD_Result release_what_an_answer_holds(struct arena_request *request, void *user) {
+    enum MHD_Result result = server_echo(request, user);
+    seen.status[0] = arena_protect(release, request);
+    return result;
+}
+
+static void releasing_what_an_answer_holds_panics(void **state) {
+    panics_record();
+    serve_once(SERVER_MODE(state), release_what_an_answer_holds, GET("/x"), 200);
+    assert_int_equal(seen.status[0], ARENA_EPANIC);
+    assert_int_equal(server.resets, 1);
+    arena_set_panic_handler(NULL, NULL);
+}
+
 static void destroy_while_retained(void *user) {
     (void)user;
     arena_mhd_destroy(server.mhd);
@@ -354,6 +386,7 @@ int main(void) {
         SERVER_TEST(bad_answers_are_refused_and_a_good_one_still_goes),
         SERVER_TEST(an_answer_needs_no_body_and_no_type),
         SERVER_TEST(the_highest_status_is_sent),
+        SERVER_TEST(an_icy_status_is_sent),
         SERVER_TEST(static_memory_is_sent_with_its_type_and_status),
         SERVER_TEST(a_handler_may_queue_its_own_response),
         SERVER_TEST(an_interim_answer_is_not_an_answer),
@@ -361,6 +394,7 @@ int main(void) {
         cmocka_unit_test(null_is_answered_not_followed),
         SERVER_TEST(null_names_are_not_there),
         SERVER_TEST(releasing_more_often_than_retained_panics),
+        SERVER_TEST(releasing_what_an_answer_holds_panics),
         SERVER_TEST(destroying_the_binding_while_a_request_is_retained_panics),
     };
     return support_run("mhd requests", tests);
