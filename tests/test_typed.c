@@ -430,7 +430,7 @@ static void slab_access_is_bounds_checked(void **state) {
     static const size_t outside[] = {3, 4, (size_t)1 << 31, SIZE_MAX / sizeof(int) + 1, SIZE_MAX - 1, SIZE_MAX};
     for (size_t i = 0; i < sizeof outside / sizeof outside[0]; i++) {
         access.index = outside[i];
-        assert_panics(access_slab, &access, "3");
+        assert_panics(access_slab, &access, "length 3");
     }
     access.slab = (struct int_arena_slab){NULL, 0};
     access.index = 0;
@@ -479,8 +479,8 @@ static void as_number(void *user) { number_arena_from_raw(user); }
 static void from_raw_of_another_type_panics(void **state) {
     (void)state;
     struct int_arena *arena = int_arena_create(3);
-    assert_panics(as_double, int_arena_raw(arena), "int");
-    assert_panics(as_double, int_arena_raw(arena), "double");
+    assert_panics(as_double, int_arena_raw(arena), "of int was given");
+    assert_panics(as_double, int_arena_raw(arena), "of double is wanted");
     assert_panics(as_number, int_arena_raw(arena), "number");
     int_arena_destroy(arena);
 }
