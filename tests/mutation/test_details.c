@@ -757,6 +757,39 @@ static void waiting_begins_with_the_wait(void **state) {
     gate_finish(&gate);
 }
 
+static void who_comes_first_is_first_in_line(void **state) {
+    (void)state;
+    enum { WAITERS = 3 };
+    struct gate gate;
+    pthread_t threads[WAITERS];
+    const struct waiter *came[WAITERS];
+    assert_true(gate_init(&gate, 1));
+    assert_true(gate_try_enter(&gate));
+    for (size_t i = 0; i < WAITERS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, enter_and_leave, &gate), 0);
+        for (size_t count = 0; count <= i; sleep_ms(1)) {
+            count = 0;
+            mutex_lock(&gate.mutex);
+            for (const struct waiter *at = gate.first; at != NULL; at = at->gate_next) {
+                bool is_new = true;
+                for (size_t k = 0; k < i; k++) is_new = is_new && at != came[k];
+                if (is_new) came[i] = at;
+                count++;
+            }
+            mutex_unlock(&gate.mutex);
+        }
+    }
+    mutex_lock(&gate.mutex);
+    const struct waiter *at = gate.first;
+    for (size_t i = 0; i < WAITERS; i++, at = at->gate_next) assert_ptr_equal(at, came[i]);
+    assert_ptr_equal(gate.last, came[WAITERS - 1]);
+    mutex_unlock(&gate.mutex);
+    gate_leave(&gate);
+    for (size_t i = 0; i < WAITERS; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_true(gate_idle(&gate));
+    gate_finish(&gate);
+}
+
 /* A thread past its end has no record and so no place in the queue: it looks again and again, and at its context, too. */
 static void who_polls_beside_a_queue_sees_its_end(void **state) {
     (void)state;
@@ -1227,6 +1260,7 @@ int main(void) {
         cmocka_unit_test(the_first_cause_stays),
         cmocka_unit_test(gates_know_when_they_are_idle),
         cmocka_unit_test(waiting_begins_with_the_wait),
+        cmocka_unit_test(who_comes_first_is_first_in_line),
         cmocka_unit_test(who_polls_beside_a_queue_sees_its_end),
         cmocka_unit_test(permits_go_to_who_has_waited_long),
         cmocka_unit_test(references_saturate),
