@@ -370,6 +370,30 @@ static void enter_and_leave(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
+static void panic_in_scopes(void *user) {
+    struct arena_pool_scope first;
+    struct arena_pool_scope second;
+    assert_int_equal(arena_pool_scope_enter(user, &first), ARENA_OK);
+    assert_int_equal(arena_pool_scope_enter(user, &second), ARENA_OK);
+    arena_pool_scope_leave(&first);
+    arena_panic("in the inner one");
+}
+
+/* Nothing is to be dropped: that is where leaving is quick. */
+static void scopes_may_be_left_in_any_order(void **state) {
+    (void)state;
+    struct arena_pool *pool = NULL;
+    struct arena_pool_scope scopes[3];
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
+    static const int orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+        for (int k = 0; k < 3; k++) assert_int_equal(arena_pool_scope_enter(pool, &scopes[k]), ARENA_OK);
+        for (int k = 0; k < 3; k++) arena_pool_scope_leave(&scopes[orders[i][k]]);
+        assert_panics(panic_in_scopes, pool, "in the inner one");
+    }
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK); /* all are back */
+}
+
 static void leave_on_thread_end(struct worker *self) {
     struct arena_pool_scope scope;
     self->status = arena_pool_scope_enter(self->user, &scope);
@@ -508,6 +532,7 @@ int main(void) {
         cmocka_unit_test(thread_exit_and_cancellation_leave_the_blocks),
         cmocka_unit_test(longjmp_leaves_the_arena_out_until_the_thread_ends),
         cmocka_unit_test(enter_and_leave),
+        cmocka_unit_test(scopes_may_be_left_in_any_order),
         cmocka_unit_test(a_scope_that_is_never_left_ends_with_its_thread),
         cmocka_unit_test(a_pool_whose_arena_is_dropping_is_busy),
         cmocka_unit_test(a_drop_that_enters_a_scope_gets_another_arena),
