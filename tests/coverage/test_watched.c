@@ -72,10 +72,28 @@ static void half_a_checker_is_none(void **state) {
     if (!poison_active()) assert_int_equal(poisons, before); /* else Valgrind is watching */
 }
 
+/* Such an arena is cleared as those of one owner are, and stays behind its gate all the same. */
+static void a_reset_behind_the_gate_opens_nothing(void **state) {
+    (void)state;
+    struct arena_concurrent *concurrent;
+    struct arena *inside;
+    const int value = 5;
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 2000, &concurrent), ARENA_OK);
+    for (size_t count = 1; count <= 2000; count *= 2000) { /* the short way, and the other */
+        assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &inside), ARENA_OK);
+        (void)arena_alloc_slab(inside, count);
+        arena_concurrent_release(concurrent);
+        arena_concurrent_reset(concurrent);
+        assert_null(arena_try_alloc(inside, &value));
+    }
+    arena_concurrent_destroy(concurrent);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_allocation_is_told),
         cmocka_unit_test(half_a_checker_is_none),
+        cmocka_unit_test(a_reset_behind_the_gate_opens_nothing),
     };
     return cmocka_run_group_tests_name("watched", tests, NULL, NULL);
 }
