@@ -982,6 +982,17 @@ static void options_that_are_not_understood_are_invalid(void **state) {
     }
 }
 
+/* What is wrong comes before what cannot be had. */
+static void options_are_looked_at_before_memory(void **state) {
+    (void)state;
+    const struct arena_type huge = {"huge", SIZE_MAX, 1, NULL};
+    struct arena_options options = {sizeof options, 3, 0};
+    struct arena *arena = NULL;
+    assert_int_equal(arena_create_with(&huge, 4, &options, &arena), ARENA_EINVAL);
+    options.clear = 0;
+    assert_int_equal(arena_create_with(&huge, 4, &options, &arena), ARENA_ENOMEM);
+}
+
 static void never_clearing_with_a_drop_is_invalid(void **state) {
     (void)state;
     struct arena_options options = {sizeof options, ARENA_CLEAR_NEVER, 0};
@@ -1216,6 +1227,7 @@ int main(void) {
         cmocka_unit_test(options_of_other_versions),
         cmocka_unit_test(options_without_size_are_invalid),
         cmocka_unit_test(options_that_are_not_understood_are_invalid),
+        cmocka_unit_test(options_are_looked_at_before_memory),
         cmocka_unit_test(never_clearing_with_a_drop_is_invalid),
         cmocka_unit_test(prefault_touches_all_memory_at_creation),
         cmocka_unit_test(head_is_two_words_and_bounds_a_window_of_whole_slots),

@@ -87,6 +87,8 @@ static void options_that_are_not_understood_are_invalid(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &longer.known, &pool), ARENA_OK);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    arena_options.struct_size = 0;
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &pool), ARENA_EINVAL);
     longer.unknown = 1;
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &longer.known, &pool), ARENA_EINVAL);
     assert_null(pool);
@@ -542,6 +544,7 @@ static void limit_counts_what_is_checked_out(void **state) {
         assert_int_equal(arena_pool_checkout(pool, &more), ARENA_EFULL);
         assert_null(more);
         assert_int_equal(arena_pool_execute(pool, do_nothing, &calls), ARENA_EFULL);
+        assert_int_equal(arena_pool_execute(pool, NULL, &calls), ARENA_EINVAL); /* what is wrong comes before what is full */
         assert_int_equal(calls, 0);
         arena_pool_return(pool, arenas[1]);
         assert_int_equal(arena_pool_execute(pool, do_nothing, &calls), ARENA_OK);
