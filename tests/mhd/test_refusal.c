@@ -17,6 +17,7 @@ static void an_exhausted_pool_answers_503_at_once(void **state) {
     assert_int_equal(arena_pool_checkout(server.pool, &last), ARENA_OK);
     client_connect(&client, server.port);
     for (int i = 0; i < 3; i++) client_exchange(&client, GET("/busy"), 503, &reply);
+    assert_non_null(strstr(reply.head, "Content-Type: text/plain; charset=utf-8\r\n"));
     client_exchange(&client, POST("Content-Length: 3\r\n") "abc", 503, &reply);
     assert_false(reply.close);
     assert_int_equal(flag_get(&server.handled), 0);

@@ -40,6 +40,11 @@ static enum MHD_Result panic(struct arena_request *request, void *user) {
     arena_panic("no connection");
 }
 
+static enum MHD_Result say_neither(struct arena_request *request, void *user) {
+    (void)count(request, user);
+    return (enum MHD_Result)2;
+}
+
 static void begin(arena_mhd_handler *handler) {
     handled = 0;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);
@@ -216,14 +221,17 @@ static void the_handler_runs_once_whatever_is_called(void **state) {
     end();
 }
 
-static void no_of_the_handler_is_passed_on(void **state) {
+static void all_but_yes_of_the_handler_is_no(void **state) {
     (void)state;
-    begin(say_no);
-    void *req_cls = NULL;
-    assert_int_equal(call(&req_cls), MHD_YES);
-    assert_int_equal(call(&req_cls), MHD_NO);
-    arena_mhd_completed(mhd, NULL, &req_cls, MHD_REQUEST_TERMINATED_WITH_ERROR);
-    end();
+    arena_mhd_handler *const handlers[] = {say_no, say_neither};
+    for (int i = 0; i < 2; i++) {
+        begin(handlers[i]);
+        void *req_cls = NULL;
+        assert_int_equal(call(&req_cls), MHD_YES);
+        assert_int_equal(call(&req_cls), MHD_NO);
+        arena_mhd_completed(mhd, NULL, &req_cls, MHD_REQUEST_TERMINATED_WITH_ERROR);
+        end();
+    }
 }
 
 static void a_panic_with_nothing_to_answer_on_says_no(void **state) {
@@ -536,8 +544,8 @@ int main(void) {
         cmocka_unit_test(a_request_of_another_binding_is_foreign),
         cmocka_unit_test(every_release_is_told_and_the_last_sees_them),
         cmocka_unit_test(the_handler_runs_once_whatever_is_called),
-        cmocka_unit_test(no_of_the_handler_is_passed_on),
         cmocka_unit_test(a_panic_with_nothing_to_answer_on_says_no),
+        cmocka_unit_test(all_but_yes_of_the_handler_is_no),
         cmocka_unit_test(completion_with_any_code_gives_the_arena_back),
         cmocka_unit_test(completion_of_another_connection_does_nothing),
         cmocka_unit_test(clones_of_clones_carry_what_those_do),

@@ -101,6 +101,7 @@ static enum MHD_Result use_clones(struct arena_request *request, void *user) {
     see(5, arena_request_body(child, &size));
     seen.status[6] = size == 4 && arena_request_body(child, NULL) == arena_request_body(request, NULL);
     seen.status[7] = arena_request_connection(child) == arena_request_connection(request);
+    seen.status[8] = arena_extract(arena_request_context(child), ARENA_TYPE(double), &found) == ARENA_OK && found == extra;
     arena_destroy(extra);
     return server_echo(child, user); /* a clone answers for its request */
 }
@@ -122,6 +123,7 @@ static void a_clone_carries_its_arena_and_reads_the_same(void **state) {
     for (size_t i = 0; i < 6; i++) assert_string_equal(seen.text[i], expected[i]);
     assert_true(seen.status[6]);
     assert_true(seen.status[7]);
+    assert_true(seen.status[8]);
     assert_string_equal(reply.body, "POST /clone body");
     assert_int_equal(server.resets, 1);
 }
@@ -160,12 +162,17 @@ static void an_answer_needs_no_body_and_no_type(void **state) {
     assert_null(strstr(reply.head, "Content-Type"));
 }
 
-static enum MHD_Result respond_highest(struct arena_request *request, void *user) {
+/* The path is the status. */
+static enum MHD_Result respond_as_asked(struct arena_request *request, void *user) {
     (void)user;
-    return arena_request_respond(request, 999, NULL, NULL, 0) == ARENA_OK ? MHD_YES : MHD_NO;
+    unsigned status = (unsigned)strtoul(arena_request_url(request) + 1, NULL, 10);
+    return arena_request_respond(request, status, NULL, NULL, 0) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
-static void the_highest_status_is_sent(void **state) { serve_once(SERVER_MODE(state), respond_highest, GET("/x"), 999); }
+static void statuses_that_nobody_has_defined_are_sent(void **state) {
+    serve_once(SERVER_MODE(state), respond_as_asked, GET("/600"), 600);
+    serve_once(SERVER_MODE(state), respond_as_asked, GET("/999"), 999);
+}
 
 static enum MHD_Result respond_icy(struct arena_request *request, void *user) {
     (void)user;
@@ -385,7 +392,7 @@ int main(void) {
         SERVER_TEST(a_clone_carries_its_arena_and_reads_the_same),
         SERVER_TEST(bad_answers_are_refused_and_a_good_one_still_goes),
         SERVER_TEST(an_answer_needs_no_body_and_no_type),
-        SERVER_TEST(the_highest_status_is_sent),
+        SERVER_TEST(statuses_that_nobody_has_defined_are_sent),
         SERVER_TEST(an_icy_status_is_sent),
         SERVER_TEST(static_memory_is_sent_with_its_type_and_status),
         SERVER_TEST(a_handler_may_queue_its_own_response),
