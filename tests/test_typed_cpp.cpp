@@ -84,6 +84,12 @@ void slab_values_are_evaluated_once_in_order(void **) {
     assert_int_equal(slab.len, 0);
     assert_int_equal(int_arena_used(arena), 5);
     int_arena_destroy(arena);
+
+    static const int many[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    arena = int_arena_create(12);
+    slab = ARENA_SLAB_WITH(int_arena, arena, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
+    assert_memory_equal(slab.data, many, sizeof many);
+    int_arena_destroy(arena);
 }
 
 // `value`, and that it was asked for.

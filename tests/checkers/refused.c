@@ -57,6 +57,8 @@ void refused(void) {
 #elif REFUSE == 16
     struct double_arena_burst burst = int_arena_burst_begin(NULL_OF(int_arena));
     (void)burst;
+#elif REFUSE == 19
+    ARENA_POOL_SCOPE_OF(int_arena, NULL_OF(double_arena_pool), scratch) int_arena_reset(scratch);
 #endif
 }
 

@@ -6,7 +6,7 @@ set -u
 source=$1
 include=$2
 generated=$3
-last=18
+last=19
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 checks=0
