@@ -691,7 +691,7 @@ static void gap_behind_a_value_is_zero_too(void **state) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         const struct arena_type type = {"five of eight", 5, 8, NULL};
         static const char values[10] = "123456789";
-        struct arena *arena = make_with(&type, 4, clear, 0);
+        struct arena *arena = make_with(&type, 5, clear, 0);
         for (int round = 0; round < 3; round++) {
             char *slot = arena_alloc(arena, values);
             assert_memory_equal(slot, "12345\0\0\0", 8);
@@ -701,7 +701,8 @@ static void gap_behind_a_value_is_zero_too(void **state) {
             assert_memory_equal(slab + 8, "6789\0\0\0\0", 8);
             char *last = arena_alloc(arena, NULL);
             assert_true(all_zero(last, 8));
-            fill_bytes(slot, 0xee, 4 * 8);
+            assert_memory_equal(arena_alloc_slab_with(arena, values, 1), "12345\0\0\0", 8);
+            fill_bytes(slot, 0xee, 5 * 8);
             arena_reset(arena);
         }
         arena_destroy(arena);
