@@ -437,6 +437,16 @@ static void extract_reaches_through_sixteen_injections(void **state) {
             if (i <= depth) assert_ptr_equal(found, arenas[i]);
         }
     }
+    struct arena_context *hidden = carrying(parent, NULL); /* the far ones too */
+    struct arena_context *below = carrying(hidden, arenas[DEPTH - 1]);
+    for (int i = 0; i < DEPTH - 1; i++) {
+        struct arena *found = NULL;
+        const struct arena_type type = {names[i], 4, 4, NULL};
+        assert_int_equal(extract(hidden, &type, &found), ARENA_ENOARENA);
+        assert_int_equal(extract(below, &type, &found), ARENA_ENOARENA);
+    }
+    arena_context_release(below);
+    arena_context_release(hidden);
     for (int i = 0; i < DEPTH; i++) {
         arena_context_release(contexts[i]);
         arena_destroy(arenas[i]);

@@ -17,8 +17,8 @@ static int handled;
 static struct arena_request *retained;
 
 static enum MHD_Result count(struct arena_request *request, void *user) {
-    (void)user;
     struct arena *arena = NULL;
+    if (user != NULL) return MHD_NO; /* what was given */
     if (arena_request_extract(request, ARENA_TYPE(int), &arena) != ARENA_OK) return MHD_NO;
     if (arena_try_alloc(arena, NULL) == NULL) return MHD_NO;
     handled++;

@@ -166,11 +166,12 @@ static void an_answer_needs_no_body_and_no_type(void **state) {
 static enum MHD_Result respond_as_asked(struct arena_request *request, void *user) {
     (void)user;
     unsigned status = (unsigned)strtoul(arena_request_url(request) + 1, NULL, 10);
-    return arena_request_respond(request, status, NULL, NULL, 0) == ARENA_OK ? MHD_YES : MHD_NO;
+    return arena_request_respond(request, status, "text/x-empty", NULL, 0) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
 static void statuses_that_nobody_has_defined_are_sent(void **state) {
     serve_once(SERVER_MODE(state), respond_as_asked, GET("/600"), 600);
+    assert_non_null(strstr(reply.head, "Content-Type: text/x-empty\r\n")); /* of a body of nothing, too */
     serve_once(SERVER_MODE(state), respond_as_asked, GET("/999"), 999);
 }
 

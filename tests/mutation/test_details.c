@@ -1079,6 +1079,24 @@ static void panics_say_what_was_wanted_and_what_is_free(void **state) {
     arena_concurrent_destroy(concurrent_mixed);
 }
 
+/* 255 bytes of it. */
+static void panics_tell_a_long_name(void **state) {
+    (void)state;
+    char name[400];
+    char message[256];
+    struct arena *arena;
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    arena_set_panic_handler(hear, NULL);
+    for (size_t length = 100; length < sizeof name; length += 299) {
+        const struct arena_type type = {name + sizeof name - 1 - length, 1, 1, NULL};
+        assert_int_equal(arena_create(&type, 0, &arena), ARENA_OK);
+        (void)snprintf(message, sizeof message, "arena_alloc: arena of %.*s is full: 1 wanted, 0 of 0 free", (int)length, name);
+        expect(alloc_one, arena, message);
+        arena_destroy(arena);
+    }
+}
+
 static void panics_say_whose_arena_it_is(void **state) {
     (void)state;
     arena_set_panic_handler(hear, NULL);
@@ -1268,6 +1286,7 @@ int main(void) {
         cmocka_unit_test(chunks_hold_what_is_wanted_many_times),
         cmocka_unit_test(behind_the_gate_one_thread_is_lent_all_or_nothing),
         cmocka_unit_test(panics_say_what_was_wanted_and_what_is_free),
+        cmocka_unit_test(panics_tell_a_long_name),
         cmocka_unit_test(panics_say_whose_arena_it_is),
         cmocka_unit_test(sizes_that_only_the_system_refuses),
         cmocka_unit_test(prefault_takes_every_page),
