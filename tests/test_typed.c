@@ -593,6 +593,8 @@ static void concurrent_face_under_a_context(void **state) {
     slot = (int *)(uintptr_t)values;
     assert_int_equal(int_arena_concurrent_alloc_context(arena, context, 4, &slot), ARENA_ECANCELED);
     assert_null(slot);
+    assert_int_equal(int_arena_concurrent_alloc_slab_context(arena, context, 1, &slab), ARENA_ECANCELED);
+    assert_int_equal(int_arena_concurrent_alloc_slab_with_context(arena, context, values, 1, &slab), ARENA_ECANCELED);
     assert_int_equal(int_arena_concurrent_reset_context(arena, context), ARENA_ECANCELED);
     held = (struct int_arena *)(void *)arena;
     assert_int_equal(int_arena_concurrent_acquire(arena, context, &held), ARENA_ECANCELED);
@@ -666,6 +668,10 @@ static void context_face(void **state) {
     assert_ptr_equal(double_found, other);
     assert_int_equal(double_arena_extract(context, &double_found), ARENA_ENOARENA);
     assert_null(double_found);
+    struct arena_context *hidden = NULL;
+    assert_int_equal(int_arena_inject(child, NULL, &hidden), ARENA_OK);
+    assert_int_equal(int_arena_extract(hidden, &found), ARENA_ENOARENA);
+    arena_context_release(hidden);
     arena_context_release(child);
     arena_context_release(context);
     double_arena_destroy(other);

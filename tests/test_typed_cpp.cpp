@@ -198,6 +198,11 @@ void concurrent_face(void **) {
     int_arena_slab slab;
     assert_int_equal(ARENA_SLAB_WITH_CONTEXT(int_arena, arena, context, &slab, 7, 8, 9), ARENA_OK);
     assert_int_equal(slab.data[2], 9);
+    assert_int_equal(slab.len, 3);
+    int_arena_concurrent_reset(arena);
+    assert_int_equal(ARENA_SLAB_WITH_CONTEXT(int_arena, arena, nullptr, &slab, 6, 5, 4, 3), ARENA_OK);
+    assert_int_equal(slab.len, 4);
+    assert_int_equal(slab.data[3], 3);
     slab = ARENA_SLAB_WITH(int_arena_concurrent, arena, 1, 2);
     assert_int_equal(slab.len, 2);
     assert_true(ARENA_TRY_SLAB_WITH(int_arena_concurrent, arena, &slab, 5));
