@@ -113,6 +113,12 @@ static void null_is_invalid(void **state) {
     assert_int_equal(arena_pool_checkout_context(NULL, NULL, &arena), ARENA_EINVAL);
     assert_null(arena);
     assert_int_equal(arena_pool_checkout_context(pool, NULL, NULL), ARENA_EINVAL);
+    struct arena_pool *limited = make_limited(1);
+    struct arena_context *ended = NULL;
+    assert_int_equal(arena_context_with_timeout(NULL, 0, &ended), ARENA_OK);
+    assert_int_equal(arena_pool_checkout_context(limited, ended, NULL), ARENA_EINVAL); /* that comes first */
+    arena_context_release(ended);
+    assert_int_equal(arena_pool_destroy(limited), ARENA_OK);
     arena_pool_return(pool, NULL);
     assert_int_equal(calls, 0);
     assert_int_equal(arena_pool_arena_cap(NULL), 0);
