@@ -92,14 +92,24 @@ HOT void *arena_alloc_slab(struct arena *arena, size_t count) {
     return LIKELY(slab != NULL) ? slab : alloc_slab_slow(arena, count);
 }
 
-void *arena_alloc_slab_with(struct arena *arena, const void *values, size_t count) {
-    void *slab = arena == NULL ? NULL : slots_take_slab_with(arena, values, count);
+static SLOW void *try_alloc_slab_with_slow(struct arena *arena, const void *values, size_t count) {
+    return arena == NULL ? NULL : slots_take_slab_with(arena, values, count);
+}
+
+static SLOW void *alloc_slab_with_slow(struct arena *arena, const void *values, size_t count) {
+    void *slab = try_alloc_slab_with_slow(arena, values, count);
     if (UNLIKELY(slab == NULL)) slots_panic_full(arena, "arena_alloc_slab_with", count);
     return slab;
 }
 
-void *arena_try_alloc_slab_with(struct arena *arena, const void *values, size_t count) {
-    return arena == NULL ? NULL : slots_take_slab_with(arena, values, count);
+HOT void *arena_alloc_slab_with(struct arena *arena, const void *values, size_t count) {
+    void *slab = slots_take_window_with(arena, values, count);
+    return LIKELY(slab != NULL) ? slab : alloc_slab_with_slow(arena, values, count);
+}
+
+HOT void *arena_try_alloc_slab_with(struct arena *arena, const void *values, size_t count) {
+    void *slab = slots_take_window_with(arena, values, count);
+    return LIKELY(slab != NULL) ? slab : try_alloc_slab_with_slow(arena, values, count);
 }
 
 /* A sealed arena is not the caller's to change. */

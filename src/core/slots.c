@@ -142,6 +142,7 @@ struct arena *slots_create(const struct slots_plan *plan, const struct arena_typ
     arena->capacity = plan->bytes / plan->stride;
     arena->words = words_of(type->size, plan->stride);
     arena->pieces = pieces_of(type->size, plan->stride);
+    arena->packed = type->size == plan->stride;
     arena->clear = (uint8_t)plan->clear;
     arena->owner = (uint8_t)owner;
     arena->plain = arena->quick = type->drop == NULL && !watched && plan->clear == ARENA_CLEAR_ON_RESET;

@@ -49,6 +49,7 @@ struct arena {
     size_t capacity;        /* slots */
     uint8_t words;          /* an element is this many words of 8 bytes; or SLOTS_INT; 0: see pieces */
     uint8_t pieces;         /* small ones of other sizes: this many pieces of 4 bytes, or (SLOTS_BYTES) of 1; else 0: memcpy */
+    bool packed;            /* no gaps between elements */
     uint8_t clear;          /* enum arena_clear */
     uint8_t owner;          /* enum slots_owner */
     bool sealed;            /* nothing may be handed out: idle in a pool, behind a gate, or dropping */
@@ -268,15 +269,32 @@ static inline void *slots_take_pieces(struct arena *arena, const void *value) {
     return slot;
 }
 
-/* A slab out of the window, where it needs no clearing.  NULL: take the slow path. */
-HOT_INLINE void *slots_take_window(struct arena *arena, size_t count) {
-    if (UNLIKELY(arena == NULL)) return NULL;
-    char *slab = arena->head.cursor;
-    if (UNLIKELY(count > arena->capacity)) return NULL; /* so the product cannot overflow */
+/* Where the window would begin after `count` slots; false: take the slow path. */
+HOT_INLINE bool slots_in_window(const struct arena *arena, size_t count, char **past) {
+    if (UNLIKELY(arena == NULL)) return false;
+    if (UNLIKELY(count > arena->capacity)) return false; /* so the product cannot overflow */
     size_t bytes = count * arena->stride;
-    if (UNLIKELY(bytes > (size_t)(arena->head.limit - slab)) || UNLIKELY(slab + bytes > arena->ready)) return NULL;
-    arena->head.cursor = slab + bytes;
+    *past = arena->head.cursor + bytes;
+    return LIKELY(bytes <= (size_t)(arena->head.limit - arena->head.cursor));
+}
+
+/* A slab out of the window, where it needs no clearing; NULL: take the slow path. */
+HOT_INLINE void *slots_take_window(struct arena *arena, size_t count) {
+    char *past;
+    if (UNLIKELY(!slots_in_window(arena, count, &past)) || UNLIKELY(past > arena->ready)) return NULL;
+    char *slab = arena->head.cursor;
+    arena->head.cursor = past;
     return slab;
+}
+
+/* The same for one that is written over whole. */
+HOT_INLINE void *slots_take_window_with(struct arena *arena, const void *values, size_t count) {
+    char *past;
+    if (UNLIKELY(!slots_in_window(arena, count, &past)) || UNLIKELY(values == NULL)) return NULL;
+    if (UNLIKELY(!arena->packed)) return NULL;
+    char *slab = arena->head.cursor;
+    arena->head.cursor = past;
+    return memcpy(slab, values, (size_t)(past - slab));
 }
 
 #endif

@@ -83,6 +83,12 @@ static void exported_slab(size_t times) {
     for (size_t i = 0; i < times; i++) keep(arena_alloc_slab(arena, 1));
 }
 
+static void exported_slab_with(size_t times) {
+    static const int64_t values[4] = {1, 2, 3, 4};
+    struct arena *arena = perf_i64_raw(typed);
+    for (size_t i = 0; i < times; i++) keep(arena_alloc_slab_with(arena, values, 4));
+}
+
 /* Dirty slots, and enough of them used already that a good piece behind them is cleared ahead. */
 static void prepare_cleared_ahead(void) {
     const struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
@@ -202,6 +208,7 @@ const struct path path_list[] = {
     {"exported alloc, 8 bytes", prepare_arenas, exported_alloc8},
     {"exported alloc, 32 bytes", prepare_arenas, exported_alloc32},
     {"exported slab", prepare_arenas, exported_slab},
+    {"exported slab with values", prepare_arenas, exported_slab_with},
     {"exported slab, cleared ahead", prepare_cleared_ahead, exported_slab},
     {"pool scope", prepare_pool, pool_scope},
     {"pool execute", prepare_pool, pool_execute},
