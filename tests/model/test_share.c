@@ -20,25 +20,32 @@ static struct arena *slots;
 static struct shares shares;
 static struct mutex permit;
 static struct atomic_u32 done;
+static bool zeroed; /* elements may be as they were handed out */
 static unsigned dropped, made[MODEL_THREADS + 1];
 
 /* Reads every live element, as a whole. */
 static void drop(void *element) {
     const struct pair *pair = element;
-    model_check(pair->first != 0 && pair->first == pair->second);
+    model_check((zeroed || pair->first != 0) && pair->first == pair->second);
     dropped++;
 }
 
-static void setup_capacity(size_t capacity, bool alone) {
+static void setup_options(size_t capacity, bool alone, const struct arena_options *options) {
     struct slots_plan plan;
     model_check(mutex_init(&permit));
-    model_check(slots_plan(&type, capacity, NULL, &plan) == ARENA_OK);
+    model_check(slots_plan(&type, capacity, options, &plan) == ARENA_OK);
     slots = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *slots);
     model_check(slots != NULL && shares_start(&shares, slots, alone));
     slots_seal(slots);
 }
+static void setup_capacity(size_t capacity, bool alone) { setup_options(capacity, alone, NULL); }
 static void setup(void) { setup_capacity(12, false); }
 static void setup_two(void) { setup_capacity(2, false); }
+static void setup_cleared(void) {
+    const struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
+    zeroed = true;
+    setup_options(12, false, &options);
+}
 static void setup_alone(void) { setup_capacity(6, true); }
 
 static void take(void);
@@ -78,6 +85,16 @@ static void take_all(void) {
     while (take_from(false))
         ;
 }
+/* A slab of one, which is cleared before it counts as handed out. */
+static void take_slab(void) {
+    void *slab = shares_take_slab(&shares, 1);
+    if (slab == NULL) {
+        mutex_lock(&permit);
+        slab = shares_refill(&shares, NULL, 1, false);
+        mutex_unlock(&permit);
+    }
+    made[model_thread()] += slab != NULL;
+}
 static void signal_done(void) { atomic_u32_store(&done, 1, release); }
 static void await_done(void) {
     while (!atomic_u32_load(&done, acquire))
@@ -87,6 +104,12 @@ static void take_signal_take(void) {
     take();
     signal_done();
     take_two();
+}
+static void take_signal_take_slabs(void) {
+    take();
+    signal_done();
+    take_slab();
+    take_slab();
 }
 static void take_signal(void) {
     take_two();
@@ -179,6 +202,7 @@ static const struct model_scenario scenarios[] = {
     {.name = "share.reset.twice", .setup = setup, .threads = {take_signal_take, await_reset_twice}, .finish = end},
     {.name = "share.reset.epochs", .setup = setup, .threads = {take_signal_take, await_reset_lend_reset}, .finish = end},
     {.name = "share.reset.unsynchronised", .setup = setup, .threads = {take_three, reset}, .finish = end},
+    {.name = "share.reset.slab", .setup = setup_cleared, .threads = {take_signal_take_slabs, await_reset}, .finish = end},
     {.name = "share.reset.any", .setup = setup, .threads = {take_any_three, reset}, .finish = end},
     {.name = "share.reset.three", .setup = setup, .threads = {take_two, take_two, reset}, .finish = end, .slow = true},
     {.name = "share.reset.reset",

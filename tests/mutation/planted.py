@@ -36,6 +36,9 @@ PLANTS = [
      "atomic_u32_cas(&gate->word, &word, word + GATE_PERMIT, relaxed)", ["model gate"]),
     ("missing release: a slot is committed before it is written", "src/api/share.h",
      "atomic_ptr_store(&share->commit, past, release);", "atomic_ptr_store(&share->commit, past, relaxed);", ["model share"]),
+    ("missing release: a slab is committed before it is cleared", "src/api/share.h",
+     "    if (UNLIKELY(share->clears_slabs)) {\n        char *at", "    share_commit(share, past);\n"
+     "    if (UNLIKELY(share->clears_slabs)) {\n        char *at", ["model share"]),
     ("missing barrier: the revoker does not make itself seen", "src/api/share.c",
      "    barrier_heavy();\n", "", ["model share"]),
     ("missing barrier: the owner's is none to the compiler", "src/platform/sync.h",
