@@ -13,7 +13,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +46,20 @@ long __wrap_syscall(long number, ...) {
         }
     }
     return __real_syscall(number, words[0], words[1], words[2], words[3], words[4]);
+}
+
+static int attributes_made; /* and not ended */
+int __real_pthread_condattr_init(pthread_condattr_t *attributes);
+int __wrap_pthread_condattr_init(pthread_condattr_t *attributes);
+int __wrap_pthread_condattr_init(pthread_condattr_t *attributes) {
+    attributes_made++;
+    return __real_pthread_condattr_init(attributes);
+}
+int __real_pthread_condattr_destroy(pthread_condattr_t *attributes);
+int __wrap_pthread_condattr_destroy(pthread_condattr_t *attributes);
+int __wrap_pthread_condattr_destroy(pthread_condattr_t *attributes) {
+    attributes_made--;
+    return __real_pthread_condattr_destroy(attributes);
 }
 
 static int last_clock = -1;
@@ -90,12 +107,32 @@ int __wrap_pthread_setspecific(pthread_key_t key, const void *value) {
     return __real_pthread_setspecific(key, value);
 }
 
+static size_t last_bytes;
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size) {
+    last_bytes = count * size;
+    return __real_calloc(count, size);
+}
+
+static bool old_kernel; /* knows no advice to populate */
+int __real_madvise(void *start, size_t size, int advice);
+int __wrap_madvise(void *start, size_t size, int advice);
+int __wrap_madvise(void *start, size_t size, int advice) {
+    if (!old_kernel) return __real_madvise(start, size, advice);
+    errno = EINVAL;
+    return -1;
+}
+
 /* --- the tests ------------------------------------------------------------------------------------------------------ */
 
 static void the_heavy_barrier_asks_the_kernel(void **state) {
     (void)state;
-    if (!barrier_available()) return;
-    assert_true(barrier_available());
+    long supported = __real_syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+    bool wanted = supported > 0 && (supported & MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0;
+    assert_int_equal(barrier_available(), wanted);
+    assert_int_equal(barrier_available(), wanted);
+    if (!wanted) return;
     barriers = 0;
     barrier_heavy();
     assert_int_equal(barriers, 1);
@@ -113,6 +150,7 @@ static void conditions_go_by_the_clock_of_deadlines(void **state) {
     struct mutex mutex;
     assert_true(condition_init(&condition) && mutex_init(&mutex));
     assert_int_equal(last_clock, CLOCK_MONOTONIC);
+    assert_int_equal(attributes_made, 0);
     mutex_lock(&mutex);
     condition_wait_until(&condition, &mutex, INT64_C(1234567890123));
     assert_true(timed_waits == 1 && waits == 0);
@@ -161,6 +199,67 @@ static void cancellation_is_as_it_was(void **state) {
     assert_int_equal(was, PTHREAD_CANCEL_ENABLE);
 }
 
+static void blocks_are_as_large_as_asked(void **state) {
+    (void)state;
+    void *block = memory_alloc(1000);
+    assert_non_null(block);
+    assert_int_equal(last_bytes, 1000);
+    memory_free(block);
+}
+
+/* Every page of the range, and none behind it. */
+static void old_kernels_are_given_a_touch_for_each_page(void **state) {
+    (void)state;
+    enum { PAGES = 5 };
+    const size_t page = pages_size();
+    unsigned char in_memory[PAGES + 1];
+    char *start = pages_reserve((PAGES + 1) * page);
+    assert_non_null(start);
+    old_kernel = true;
+    bool done = pages_prefault(start, PAGES * page);
+    old_kernel = false;
+    assert_true(done);
+    assert_int_equal(mincore(start, (PAGES + 1) * page, in_memory), 0);
+    for (size_t i = 0; i < PAGES; i++) assert_int_equal(in_memory[i] & 1, 1);
+    assert_int_equal(in_memory[PAGES] & 1, 0);
+    for (size_t i = 0; i < PAGES * page; i++) assert_int_equal(start[i], 0);
+    pages_release(start, (PAGES + 1) * page);
+}
+
+static enum { NOT_LOOKED_AT, NEVER_ARMED, ARMED } ending;
+static pthread_key_t own_key; /* not armed: a key of another library; armed: its number is the one that the library's had */
+
+/* Runs when the destructors without a priority have, the library's among them. */
+__attribute__((destructor(101))) static void look_at_the_end(void) {
+    if (ending == NEVER_ARMED && __real_pthread_setspecific(own_key, &ending) != 0) _exit(1);
+    if (ending != ARMED) return;
+    pthread_key_t next;
+    if (pthread_key_create(&next, NULL) != 0) _exit(2);
+#ifdef __GLIBC__ /* which gives away the lowest number that is free */
+    if (next != own_key) _exit(3);
+#endif
+    thread_state()->armed = false;
+    if (thread_exit_arm(thread_state()) || thread_state()->armed) _exit(4);
+    if (pthread_getspecific(next) != NULL) _exit(5);
+}
+
+/* As in a plugin that is unloaded: its key is gone, once there was one, others' are as they were, and nothing is armed. */
+static void the_key_ends_with_the_library(void **state) {
+    (void)state;
+    for (int armed = 0; armed < 2; armed++) {
+        pid_t child = fork();
+        if (child == 0) {
+            if (pthread_key_create(&own_key, NULL) != 0) _exit(10);
+            if (armed && (pthread_key_delete(own_key) != 0 || !thread_exit_arm(thread_state()))) _exit(11);
+            ending = armed ? ARMED : NEVER_ARMED;
+            exit(0);
+        }
+        int status = -1;
+        assert_true(child > 0 && waitpid(child, &status, 0) == child);
+        assert_int_equal(status, 0);
+    }
+}
+
 static void threads_are_armed_once(void **state) {
     (void)state;
     specifics = 0;
@@ -177,6 +276,9 @@ int main(void) {
         cmocka_unit_test(conditions_go_by_the_clock_of_deadlines),
         cmocka_unit_test(sleeps_are_as_long_as_asked),
         cmocka_unit_test(cancellation_is_as_it_was),
+        cmocka_unit_test(blocks_are_as_large_as_asked),
+        cmocka_unit_test(old_kernels_are_given_a_touch_for_each_page),
+        cmocka_unit_test(the_key_ends_with_the_library), /* before this process has one */
         cmocka_unit_test(threads_are_armed_once),
     };
     return cmocka_run_group_tests_name("calls", tests, NULL, NULL);
