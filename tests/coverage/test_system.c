@@ -43,10 +43,11 @@ int __wrap_nanosleep(const struct timespec *duration, struct timespec *rest);
 int __real_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
 int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
 
-static long processors; /* 0: what the system says */
+enum { AS_IT_IS = 1000000 };
+static long processors = AS_IT_IS;
 
 long __wrap_sysconf(int name) {
-    return name == _SC_NPROCESSORS_ONLN && processors != 0 ? processors : __real_sysconf(name);
+    return name == _SC_NPROCESSORS_ONLN && processors != AS_IT_IS ? processors : __real_sysconf(name);
 }
 
 static enum { MEMBARRIER_AS_IT_IS, MEMBARRIER_OTHER_KINDS, MEMBARRIER_SHORT_OF_MEMORY } membarrier;
@@ -160,6 +161,20 @@ static void one_processor(void **state) {
     processors = -1; /* it does not know: one */
     succeeds(wait_in_vain);
     processors = 0;
+    succeeds(wait_in_vain);
+    processors = AS_IT_IS;
+}
+
+static void count_processors(void) {
+    processors = 3;
+    CHECK(thread_processors() == 3);
+    processors = 5; /* asked for once: who waits does not make a system call for it */
+    CHECK(thread_processors() == 3);
+}
+
+static void more_processors(void **state) {
+    (void)state;
+    succeeds(count_processors);
 }
 
 /* A thread that cannot be told of its end keeps nothing. */
@@ -189,7 +204,7 @@ static void what_never_fails(void **state) {
     no_once = true;
     processors = 1;
     succeeds(borrow_and_wait);
-    processors = 0;
+    processors = AS_IT_IS;
     if (in_a_process(look_for_the_barrier) != 0) aborts(look_for_the_barrier); /* where there is one to look for */
     no_once = false;
 }
@@ -403,6 +418,7 @@ static void a_revocation_waits_for_the_slot(void **state) {
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_processor),
+        cmocka_unit_test(more_processors),
         cmocka_unit_test(what_never_fails),
         cmocka_unit_test(other_membarriers),
         cmocka_unit_test(leaving_finds_nobody),
