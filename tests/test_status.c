@@ -219,6 +219,7 @@ static void panic_from_the_handler_aborts_even_when_protected(void **state) {
     static char message[] = "first";
     child_run(&child, panic_protected_with_panicking_handler, message);
     assert_true(child_aborted(&child));
+    assert_non_null(strstr(child.output, "second, from the handler")); /* which no handler saw */
 }
 
 /* Two handlers, each with its own user: a handler must never be seen with the other's. */
