@@ -2,8 +2,14 @@
 #include "api/context.h"
 #include "api/share.h"
 #include "base/arith.h"
+#include "base/poison.h"
+#include "base/race.h"
 #include "core/slots.h"
 #include "core/type.h"
+#include "platform/memory.h"
+#include "platform/panic.h"
+#include "platform/scope.h"
+#include "platform/sync.h"
 #include "platform/thread.h"
 #include "sync/gate.h"
 #include "sync/stack.h"
@@ -94,6 +100,78 @@ static void arithmetic_is_what_it_says(void **state) {
     }
     assert_true(arith_time_add(INT64_MAX, 1) == INT64_MAX && arith_time_add(1, INT64_MAX) == INT64_MAX);
     assert_true(arith_time_add(INT64_MIN, -1) == INT64_MIN && arith_time_add(-1, INT64_MIN) == INT64_MIN);
+}
+
+/* This program is built as the library is: with a checker both are, or neither is. */
+static void checkers_watch_where_they_are(void **state) {
+    (void)state;
+    assert_false(race_watched());
+    assert_int_equal(poison_active(), support_checked());
+}
+
+/* --- platform ------------------------------------------------------------------------------------------------------- */
+
+static void find_damage_when_cancelled(void *user) {
+    (void)pthread_cancel(pthread_self());
+    panic_fatal(user);
+}
+
+/* The thread does not get away with it by a cancellation while the handler writes. */
+static void what_is_fatal_ends_the_process_when_cancelled(void **state) {
+    (void)state;
+    static char message[] = "damaged";
+    assert_aborts(find_damage_when_cancelled, message, message);
+}
+
+static void end_by_a_panic(struct scope *scope) {
+    (void)scope_pop(thread_state(), scope);
+    arena_panic("from the end of a scope");
+}
+
+static struct scope ending = {.leave = end_by_a_panic};
+
+static void begin_and_panic(void *user) {
+    scope_push(thread_state(), &ending);
+    arena_panic(user);
+}
+
+static void protect_what_ends_by_a_panic(void *user) { (void)arena_protect(begin_and_panic, user); }
+
+static void a_panic_from_the_end_of_a_scope_aborts(void **state) {
+    (void)state;
+    static char message[] = "first";
+    assert_aborts(protect_what_ends_by_a_panic, message, "from the end of a scope");
+}
+
+/* Every page of the range, and nothing behind it. */
+static void prefault_stays_in_the_range(void **state) {
+    (void)state;
+    const size_t page = pages_size();
+    char *start = pages_reserve(4 * page);
+    assert_non_null(start);
+    assert_int_equal(mprotect(start + 3 * page, page, PROT_NONE), 0);
+    assert_true(pages_prefault(start, 3 * page));
+    for (size_t i = 0; i < 3 * page; i++) assert_int_equal(start[i], 0);
+    pages_release(start, 4 * page);
+}
+
+static void what_is_discarded_reads_zero(void **state) {
+    (void)state;
+    const size_t page = pages_size();
+    char *start = pages_reserve(4 * page);
+    assert_non_null(start);
+    memset(start, 1, 4 * page);
+    assert_true(pages_discard(start + page, 2 * page));
+    for (size_t i = 0; i < 4 * page; i++) assert_int_equal(start[i], i < page || i >= 3 * page);
+    start[page] = 2;
+    assert_int_equal(start[page], 2);
+    pages_release(start, 4 * page);
+}
+
+/* Where there is none nobody may ask for it. */
+static void a_barrier_that_is_there_can_be_had(void **state) {
+    (void)state;
+    if (barrier_available()) barrier_heavy();
 }
 
 /* --- core --------------------------------------------------------------------------------------------------------- */
@@ -1097,6 +1175,18 @@ static void panics_tell_a_long_name(void **state) {
     }
 }
 
+static void say(void *text) { panic("%s", (const char *)text); }
+
+static void panics_may_say_nothing(void **state) {
+    (void)state;
+    char nothing[] = "";
+    arena_set_panic_handler(hear, NULL);
+    said[0] = '-';
+    assert_int_equal(arena_protect(say, nothing), ARENA_EPANIC);
+    arena_set_panic_handler(NULL, NULL);
+    assert_string_equal(said, nothing);
+}
+
 static void panics_say_whose_arena_it_is(void **state) {
     (void)state;
     arena_set_panic_handler(hear, NULL);
@@ -1210,7 +1300,7 @@ static void trim_gives_back_chunks(void **state) {
     arena_concurrent_destroy(arena);
 }
 
-#ifdef __linux__
+#if defined(__linux__) && !defined(ELSEWHERE) /* without the files for Linux nobody asks for them */
 /* Do the kernel's flags of the mapping that holds `address` have this one?  -1: it does not say. */
 static int has_flag(const void *address, const char *flag) {
     FILE *file = fopen("/proc/self/smaps", "r");
@@ -1255,6 +1345,12 @@ static void huge_pages_are_asked_for_and_can_be_had(void **state) {
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(arithmetic_is_what_it_says),
+        cmocka_unit_test(checkers_watch_where_they_are),
+        cmocka_unit_test(what_is_fatal_ends_the_process_when_cancelled),
+        cmocka_unit_test(a_panic_from_the_end_of_a_scope_aborts),
+        cmocka_unit_test(prefault_stays_in_the_range),
+        cmocka_unit_test(what_is_discarded_reads_zero),
+        cmocka_unit_test(a_barrier_that_is_there_can_be_had),
         cmocka_unit_test(keys_tell_types_apart),
         cmocka_unit_test(copies_of_types_are_whole_in_any_memory),
         cmocka_unit_test(reset_clears_by_policy),
@@ -1287,12 +1383,13 @@ int main(void) {
         cmocka_unit_test(behind_the_gate_one_thread_is_lent_all_or_nothing),
         cmocka_unit_test(panics_say_what_was_wanted_and_what_is_free),
         cmocka_unit_test(panics_tell_a_long_name),
+        cmocka_unit_test(panics_may_say_nothing),
         cmocka_unit_test(panics_say_whose_arena_it_is),
         cmocka_unit_test(sizes_that_only_the_system_refuses),
         cmocka_unit_test(prefault_takes_every_page),
         cmocka_unit_test(what_trim_gave_back_is_not_cleared_again),
         cmocka_unit_test(trim_gives_back_chunks),
-#ifdef __linux__
+#if defined(__linux__) && !defined(ELSEWHERE)
         cmocka_unit_test(huge_pages_are_asked_for_and_can_be_had),
 #endif
     };
