@@ -1,6 +1,8 @@
 /* Runs a harness over files: the committed corpus, without libFuzzer.  Arguments: files and directories. */
 #include "fuzz.h"
 
+#include "base/poison.h"
+
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +49,9 @@ static void replay(const char *path) {
 }
 
 int main(int count, char **arguments) {
+#ifdef ARENA_NO_POISON
+    CHECK(!poison_active());
+#endif
     for (int i = 1; i < count; i++) replay(arguments[i]);
     (void)printf("%zu files\n", files);
     return files == 0; /* a corpus that is not there tests nothing */
