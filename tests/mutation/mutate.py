@@ -46,8 +46,11 @@ KEPT = ["address: inside", "address: pool", "address: concurrent"]  # what ends 
 POISONED = ["address: corpus of arena", "address: corpus of pool", "address: corpus of concurrent", "address: burst",
             "address: any", "address: context"]
 QUICK = {
-    "src/base/": ["inside", *CORE],
-    "src/platform/": ["calls", "inside", "scope", "ways_out", "misuse", "status", "details", "context", *CORE],
+    "src/base/": ["details", "watched", "status", *CORE, "hand-over"],
+    "src/platform/": ["calls", "details", "inside", "status", "system", "scope", "ways_out", "misuse", "context", *CORE,
+                      "scope with exceptions", "ways_out with exceptions", "ways_out in C++", "pool in C++"],
+    "src/platform/posix/barrier": ["details on other systems"],
+    "src/platform/posix/pages": ["details on other systems"],
     "src/mhd/": MHD,
     "src/core/": CORE,
     "src/core/any": ["any", "misuse", "inside", GUARDED["arena"], "status", "fail once", "concurrent", "poisoning"],
@@ -63,8 +66,10 @@ QUICK = {
     "src/api/locals": ["model pool", "model share", GUARDED["pool"], "scope", "ways_out", *API],
 }
 SLOW = {
-    "src/base/": ["fail", *POISONED],
-    "src/platform/": ["fail", "thread: pool", "thread: concurrent"],
+    "src/base/": ["address: details", "thread: details", "gcc-thread: details", "bare: details", "fail", *POISONED],
+    "src/platform/": ["fail", "address: status", "thread: status", "address: details", "thread: pool", "thread: concurrent"],
+    "src/platform/posix/barrier": [],
+    "src/platform/posix/pages": ["address: details on other systems"],
     "src/mhd/": [f"address: {test}" for test in MHD if test.startswith("mhd ")],
     "src/core/": ["fail", *POISONED, "thread: pool", "thread: misuse"],
     "src/sync/": ["fail", *KEPT, "thread: pool", "thread: concurrent", "saturation"],

@@ -16,6 +16,8 @@ BUILDS = {
     "plain": ([], {}),
     "address": (["-Db_sanitize=address,undefined", *SANITIZED], CLANG),
     "thread": (["-Db_sanitize=thread", *SANITIZED], CLANG),
+    "gcc-thread": (["-Db_sanitize=thread", *SANITIZED], {}),
+    "bare": (["-Dvalgrind=disabled"], {}),
 }
 OPTIONS = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
