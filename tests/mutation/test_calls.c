@@ -49,9 +49,11 @@ long __wrap_syscall(long number, ...) {
 }
 
 static int attributes_made; /* and not ended */
+static bool no_attributes;
 int __real_pthread_condattr_init(pthread_condattr_t *attributes);
 int __wrap_pthread_condattr_init(pthread_condattr_t *attributes);
 int __wrap_pthread_condattr_init(pthread_condattr_t *attributes) {
+    if (no_attributes) return ENOMEM;
     attributes_made++;
     return __real_pthread_condattr_init(attributes);
 }
@@ -62,10 +64,12 @@ int __wrap_pthread_condattr_destroy(pthread_condattr_t *attributes) {
     return __real_pthread_condattr_destroy(attributes);
 }
 
+static bool no_clock;
 static int last_clock = -1;
 int __real_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t clock);
 int __wrap_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t clock);
 int __wrap_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t clock) {
+    if (no_clock) return EINVAL;
     last_clock = (int)clock;
     return __real_pthread_condattr_setclock(attributes, clock);
 }
@@ -172,6 +176,18 @@ static void conditions_go_by_the_clock_of_deadlines(void **state) {
     assert_true(now <= (int64_t)after.tv_sec * 1000000000 + after.tv_nsec);
 }
 
+static void conditions_that_cannot_be_had(void **state) {
+    (void)state;
+    struct condition condition;
+    no_attributes = true;
+    assert_false(condition_init(&condition));
+    no_attributes = false;
+    no_clock = true;
+    assert_false(condition_init(&condition));
+    no_clock = false;
+    assert_int_equal(attributes_made, 0);
+}
+
 static void sleeps_are_as_long_as_asked(void **state) {
     (void)state;
     sleeps = 0;
@@ -274,6 +290,7 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_heavy_barrier_asks_the_kernel),
         cmocka_unit_test(conditions_go_by_the_clock_of_deadlines),
+        cmocka_unit_test(conditions_that_cannot_be_had),
         cmocka_unit_test(sleeps_are_as_long_as_asked),
         cmocka_unit_test(cancellation_is_as_it_was),
         cmocka_unit_test(blocks_are_as_large_as_asked),
