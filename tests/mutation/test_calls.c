@@ -1,5 +1,6 @@
 /* What the platform layer asks of the system, which the model checker replaces and other tests see the effect of by chance:
- * the barrier on all processors, the clock of conditions, the time of a wait.  The calls come here (linker --wrap). */
+ * the barrier on all processors, the clock of conditions, the time of a wait, the key of threads that end.  The calls come
+ * here (linker --wrap). */
 #include "platform/memory.h"
 #include "platform/sync.h"
 #include "platform/thread.h"
@@ -243,7 +244,7 @@ static void old_kernels_are_given_a_touch_for_each_page(void **state) {
 }
 
 static enum { NOT_LOOKED_AT, NEVER_ARMED, ARMED } ending;
-static pthread_key_t own_key; /* not armed: a key of another library; armed: its number is the one that the library's had */
+static pthread_key_t own_key; /* NEVER_ARMED: another library's; ARMED: given back, and libarena's got its number */
 
 /* Runs when the destructors without a priority have, the library's among them. */
 __attribute__((destructor(101))) static void look_at_the_end(void) {
@@ -259,7 +260,7 @@ __attribute__((destructor(101))) static void look_at_the_end(void) {
     if (pthread_getspecific(next) != NULL) _exit(5);
 }
 
-/* As in a plugin that is unloaded: its key is gone, once there was one, others' are as they were, and nothing is armed. */
+/* As in a plugin that is unloaded: its key is gone if it had one, others' are as they were, and nothing is armed. */
 static void the_key_ends_with_the_library(void **state) {
     (void)state;
     for (int armed = 0; armed < 2; armed++) {
