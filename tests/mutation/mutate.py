@@ -46,7 +46,9 @@ KEPT = ["address: inside", "address: pool", "address: concurrent"]  # what ends 
 POISONED = ["address: corpus of arena", "address: corpus of pool", "address: corpus of concurrent", "address: burst",
             "address: any", "address: context"]
 QUICK = {
-    "src/base/": ["details", "watched", "status", *CORE, "hand-over"],
+    "src/base/": ["details", "status", *CORE],
+    "src/base/poison": ["details", "watched", "poisoning", GUARDED["arena"], *CORE],
+    "src/base/race": ["details", "watched", "hand-over", "model share", *CORE],
     "src/platform/": ["calls", "details", "inside", "status", "system", "scope", "ways_out", "misuse", "context", *CORE,
                       "scope with exceptions", "ways_out with exceptions", "ways_out in C++", "pool in C++"],
     "src/platform/posix/barrier": ["details on other systems"],
