@@ -274,6 +274,7 @@ static struct {
     struct arena_concurrent *arena;
     enum touch touch;
     int end; /* by reset, reset of the acquired arena, destroy */
+    bool mixed;
     bool wrong;
 } touched;
 
@@ -323,8 +324,14 @@ static void drop_touches(void *element) {
 static void drop_concurrent(void *user) {
     (void)user;
     const struct arena_type type = {"touching", sizeof(int), sizeof(int), drop_touches};
-    if (arena_concurrent_create(&type, 8, &touched.arena) != ARENA_OK) abort();
-    for (int i = 0; i < 3; i++) arena_concurrent_alloc(touched.arena, &i);
+    if (arena_concurrent_create(touched.mixed ? arena_type_any() : &type, 8, &touched.arena) != ARENA_OK) abort();
+    for (int i = 0; i < 3; i++) {
+        if (touched.mixed) {
+            arena_concurrent_alloc_any(touched.arena, &type, &i);
+        } else {
+            arena_concurrent_alloc(touched.arena, &i);
+        }
+    }
     struct arena *inside;
     if (touched.end == 0) arena_concurrent_reset(touched.arena);
     if (touched.end == 1) {
@@ -350,7 +357,9 @@ static void gate_is_taken_while_its_arena_drops(void **state) {
         {RELEASE, "arena_concurrent_release: the arena is dropping its elements"},
         {DESTROY, "arena_concurrent_destroy"},
     };
-    for (touched.end = 0; touched.end < 3; touched.end++) {
+    for (int round = 0; round < 6; round++) {
+        touched.end = round / 2;
+        touched.mixed = round % 2 != 0; /* the arena's own drop calls that of each value */
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
             touched.touch = rows[i].touch;
             assert_aborts(drop_concurrent, NULL, rows[i].message);
