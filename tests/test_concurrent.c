@@ -588,18 +588,22 @@ static void remainders_of_several_chunks_are_all_free(void **state) {
     }
 }
 
+/* Whatever else is asked for. */
 static void gate_only_fits_every_slab_that_remains(void **state) {
     (void)state;
-    struct arena_concurrent *arena = make(1000, ARENA_GATE_ONLY);
-    struct worker workers[5];
-    for (unsigned t = 0; t < 5; t++) worker_start(&workers[t], take_one_and_stay, arena, t);
-    for (unsigned t = 0; t < 5; t++) AWAIT(flag_get(&workers[t].reached));
-    int64_t *slab = arena_concurrent_try_alloc_slab(arena, 995);
-    assert_non_null(slab);
-    assert_true(all_zero(slab, 995 * sizeof *slab));
-    for (unsigned t = 0; t < 5; t++) flag_set(&workers[t].go, 1);
-    workers_join(workers, 5);
-    arena_concurrent_destroy(arena);
+    static const uint32_t others[] = {0, ARENA_PREFAULT, ARENA_HUGE_PAGES};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct arena_concurrent *arena = make(1000, ARENA_GATE_ONLY | others[i]);
+        struct worker workers[5];
+        for (unsigned t = 0; t < 5; t++) worker_start(&workers[t], take_one_and_stay, arena, t);
+        for (unsigned t = 0; t < 5; t++) AWAIT(flag_get(&workers[t].reached));
+        int64_t *slab = arena_concurrent_try_alloc_slab(arena, 995);
+        assert_non_null(slab);
+        assert_true(all_zero(slab, 995 * sizeof *slab));
+        for (unsigned t = 0; t < 5; t++) flag_set(&workers[t].go, 1);
+        workers_join(workers, 5);
+        arena_concurrent_destroy(arena);
+    }
 }
 
 /* However often one thread has come with nobody between, the others get the rest. */
