@@ -1089,6 +1089,49 @@ static void behind_the_gate_one_thread_is_lent_all_or_nothing(void **state) {
     }
 }
 
+/* Also after revocations, which move the epoch on. */
+static void a_chunk_is_handed_out_to_its_end_without_the_gate(void **state) {
+    (void)state;
+    struct shares shares;
+    struct arena *arena = make_shared(&shares, 10000, false);
+    if (arena == NULL) skip();
+    for (int round = 0; round < 3; round++) {
+        size_t lent = lent_with(&shares, 1);
+        assert_true(lent > 1);
+        for (size_t i = 1; i < lent; i++) assert_non_null(shares_take_any(&shares, NULL, 1, false));
+        assert_null(shares_take_any(&shares, NULL, 1, false));
+        assert_true(lent_elsewhere(&shares, 1) > 1);
+        assert_true(shares_revoke(&shares));
+    }
+    assert_null(shares_refill(&shares, NULL, 10000, false));
+    assert_true(arena->sealed); /* whoever had the arena before has it no more */
+    end_shared(&shares);
+}
+
+/* A burst makes an arena quick again, but none that may have free runs. */
+static void a_burst_behind_the_gate_hides_no_runs(void **state) {
+    (void)state;
+    enum { CAPACITY = 24 };
+    for (int left = 0; left < 2; left++) {
+        struct shares shares;
+        struct arena *arena = make_shared(&shares, CAPACITY, false);
+        if (arena == NULL) skip();
+        assert_true(lent_with(&shares, 1) > 1);
+        (void)lent_elsewhere(&shares, 1);
+        (void)shares_revoke(&shares);
+        assert_true(arena->gap_bytes != 0);
+        slots_unseal(arena);
+        struct arena_burst burst;
+        arena_burst_begin(arena, &burst);
+        if (left == 0) arena_burst_end(arena, &burst);
+        arena_reset(arena);
+        assert_int_equal(slots_used(arena), 0);
+        assert_int_equal(slots_remaining(arena), CAPACITY);
+        slots_seal(arena);
+        end_shared(&shares);
+    }
+}
+
 /* --- what panics say ---------------------------------------------------------------------------------------------- */
 
 static char said[256];
@@ -1381,6 +1424,8 @@ int main(void) {
         cmocka_unit_test(shares_of_ended_threads_are_used_again),
         cmocka_unit_test(chunks_hold_what_is_wanted_many_times),
         cmocka_unit_test(behind_the_gate_one_thread_is_lent_all_or_nothing),
+        cmocka_unit_test(a_chunk_is_handed_out_to_its_end_without_the_gate),
+        cmocka_unit_test(a_burst_behind_the_gate_hides_no_runs),
         cmocka_unit_test(panics_say_what_was_wanted_and_what_is_free),
         cmocka_unit_test(panics_tell_a_long_name),
         cmocka_unit_test(panics_may_say_nothing),
