@@ -939,6 +939,9 @@ static void options_of_other_versions(void **state) {
     } largest;
     largest.known.struct_size = 4096;
     assert_int_equal(create_with(&largest.known), ARENA_OK);
+    largest.none[4095 - sizeof largest.known] = 1; /* its last byte */
+    assert_int_equal(create_with(&largest.known), ARENA_EINVAL);
+    largest.none[4095 - sizeof largest.known] = 0;
     largest.known.struct_size = 4097;
     assert_int_equal(create_with(&largest.known), ARENA_EINVAL);
     largest.known.struct_size = sizeof largest;
