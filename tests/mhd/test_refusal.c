@@ -179,6 +179,32 @@ static void a_panic_of_a_suspended_request_that_somebody_holds_leaves_it_to_them
     arena_set_panic_handler(NULL, NULL);
 }
 
+static enum MHD_Result retain_and_panic(struct arena_request *request, void *user) {
+    (void)user;
+    (void)server_text(request, "not sent");
+    held = arena_request_retain(request);
+    flag_add(&panicked, 1);
+    arena_panic("held, and not suspended");
+}
+
+/* Who holds a request that is not suspended cannot be waited for. */
+static void a_panic_of_a_request_that_somebody_holds_is_answered_500(void **state) {
+    panics_record();
+    flag_set(&panicked, 0);
+    server_start(&server, SERVER_MODE(state), retain_and_panic, NULL);
+    client_connect(&client, server.port);
+    for (int i = 1; i <= 2; i++) {
+        client_exchange(&client, GET("/panic"), 500, &reply);
+        AWAIT(flag_get(&panicked) == i);
+        arena_request_release(held);
+    }
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(server.resets, 2);
+    assert_int_equal(server.accesses, 4); /* at once */
+    arena_set_panic_handler(NULL, NULL);
+}
+
 /* --- 413 ---------------------------------------------------------------------------------------------------------- */
 
 enum { LIMIT_BYTES = 10000 };
@@ -325,6 +351,7 @@ int main(void) {
         SERVER_TEST_SUSPENDING(a_panic_of_a_suspended_request_that_nobody_holds_is_answered_500),
         SERVER_TEST_SUSPENDING(a_panic_after_the_answer_of_a_suspended_request_resumes_it),
         SERVER_TEST_SUSPENDING(a_panic_of_a_suspended_request_that_somebody_holds_leaves_it_to_them),
+        SERVER_TEST(a_panic_of_a_request_that_somebody_holds_is_answered_500),
         SERVER_TEST(a_body_up_to_the_limit_is_taken_and_no_longer_one),
         SERVER_TEST(the_limit_is_one_mebibyte_unless_set),
         SERVER_TEST(a_chunked_body_over_the_limit_is_413),

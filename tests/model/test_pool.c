@@ -144,8 +144,19 @@ static void return_all(void) {
 
 /* --- a limit of one --------------------------------------------------------------------------------------------------- */
 
+/* A place is free once its arena can be had: no second one is made. */
+static void work_limited(struct arena *arena) {
+    static struct arena *only;
+    model_check(only == NULL || only == arena);
+    only = arena;
+    work(arena);
+}
+static void action_limited(struct arena *arena, void *user) {
+    (void)user;
+    work_limited(arena);
+}
 static void execute_limited(void) {
-    int got = arena_pool_execute(pool, action, NULL);
+    int got = arena_pool_execute(pool, action_limited, NULL);
     model_check(got == ARENA_OK || got == ARENA_EFULL);
     status[model_thread()] = got;
 }
@@ -157,7 +168,7 @@ static void checkout_wait(void) {
         model_check(arena == NULL);
         return;
     }
-    work(arena);
+    work_limited(arena);
     arena_pool_return(pool, arena);
 }
 /* What is out will come back with the end of the other thread. */
