@@ -173,6 +173,7 @@ static void lent_ranges_come_back_in_any_order(void **state) {
     slots_return(arena, from[2], to[2], &runs[2]); /* and with it the run below */
     assert_int_equal(slots_remaining(arena), 9);
     assert_ptr_equal(arena->head.cursor, from[1] + 8);
+    assert_ptr_equal(arena->head.limit, arena->head.cursor); /* it stays sealed */
     slots_return(arena, from[1], from[1] + 8, &runs[1]); /* and the one below that */
     assert_int_equal(slots_remaining(arena), 10);
     assert_ptr_equal(arena->head.cursor, arena->base);
@@ -258,6 +259,7 @@ static void free_runs_below_the_cursor_join_it(void **state) {
                 assert_int_equal(slots_remaining(arena), 10 * (i + 1));
             }
             assert_ptr_equal(arena->head.cursor, arena->base);
+            assert_ptr_equal(arena->head.limit, arena->base);
             assert_int_equal(arena->gap_bytes, 0);
             assert_non_null(slots_take_slab(arena, 30));
             slots_seal(arena); /* as whoever has it behind a gate does */

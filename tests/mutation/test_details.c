@@ -649,15 +649,42 @@ static void who_gives_up_leaves_others_marks(void **state) {
     assert_true(gate_init(&gate, 1));
     assert_true(gate_try_enter(&gate));
     static struct waiter other;
-    other.gate_queued = other.gate_woken = true;
-    gate.first = gate.last = &other;
+    static struct waiter last;
+    other.gate_queued = other.gate_woken = last.gate_queued = true;
+    other.gate_next = &last;
+    last.gate_previous = &other;
+    gate.first = &other;
+    gate.last = &last;
     (void)atomic_u32_or(&gate.word, GATE_WAITERS | GATE_WOKEN, relaxed);
     struct cancel_node node;
     assert_true(cancel_start(&node, NULL, clock_now() + 1000000));
     assert_int_equal(gate_enter(&gate, &node), ARENA_ETIMEDOUT);
     assert_int_equal(atomic_u32_load(&gate.word, relaxed), GATE_WAITERS | GATE_WOKEN);
-    assert_true(gate.first == &other && gate.last == &other && other.gate_next == NULL && other.gate_woken);
+    assert_true(gate.first == &other && other.gate_next == &last && other.gate_woken);
+    assert_true(gate.last == &last && last.gate_next == NULL && last.gate_previous == &other);
     cancel_finish(&node);
+    gate_finish(&gate);
+}
+
+/* Two that leave at the same time both come to the queue.  The first one wakes its head; the second leaves that alone,
+ * however long it has waited: granted a permit on its way, it would never take the mark of who is on the way down. */
+static void who_is_on_the_way_is_granted_nothing(void **state) {
+    (void)state;
+    struct gate gate;
+    assert_true(gate_init(&gate, 2));
+    assert_true(gate_try_enter(&gate) && gate_try_enter(&gate));
+    struct waiter *woken = waiter_mine(thread_state());
+    waiter_prepare(woken);
+    woken->gate_granted = false;
+    woken->gate_queued = woken->gate_woken = true;
+    woken->gate_next = woken->gate_previous = NULL;
+    woken->gate_since_ns = clock_now() - 2 * GATE_HANDOFF_NS;
+    gate.first = gate.last = woken;
+    (void)atomic_u32_add(&gate.word, GATE_WAITERS + GATE_WOKEN + GATE_PERMIT, relaxed);
+    gate_leave_waking(&gate);
+    assert_true(woken->gate_queued && woken->gate_woken && !woken->gate_granted && !woken->signalled);
+    assert_int_equal(atomic_u32_load(&gate.word, relaxed), GATE_WAITERS + GATE_WOKEN + 2 * GATE_PERMIT);
+    woken->gate_queued = woken->gate_woken = false;
     gate_finish(&gate);
 }
 
@@ -776,6 +803,10 @@ static void the_first_cause_stays(void **state) {
 static void gates_know_when_they_are_idle(void **state) {
     (void)state;
     struct gate gate;
+    assert_true(gate_init(&gate, GATE_MAX_PERMITS));
+    assert_true(gate_idle(&gate) && gate_try_enter(&gate) && !gate_idle(&gate));
+    assert_int_equal(atomic_u32_load(&gate.word, relaxed), (GATE_MAX_PERMITS - 1) * GATE_PERMIT);
+    gate_finish(&gate);
     assert_true(gate_init(&gate, 3));
     assert_true(gate_idle(&gate));
     for (int i = 0; i < 3; i++) assert_int_equal(gate_enter(&gate, NULL), ARENA_OK);
@@ -1412,6 +1443,7 @@ int main(void) {
         cmocka_unit_test(records_are_recycled),
         cmocka_unit_test(tables_of_nodes_grow),
         cmocka_unit_test(who_gives_up_leaves_others_marks),
+        cmocka_unit_test(who_is_on_the_way_is_granted_nothing),
         cmocka_unit_test(who_was_woken_wakes_the_next),
         cmocka_unit_test(cancelling_wakes_everyone_below),
         cmocka_unit_test(the_first_cause_stays),
