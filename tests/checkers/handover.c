@@ -259,6 +259,60 @@ static void returned_by_another_thread(void) {
     arena_concurrent_destroy(exchange.gate);
 }
 
+/* Arenas that several threads left in the shared store, and that another one takes out of it at once.  Each has its entry of
+ * the pool early, so that no lock orders what comes later. */
+enum { OVERFLOW = 17 }; /* one more than a cache holds: half of them go to the store */
+
+static void *leave_by_ending(void *user) {
+    struct arena *arena = NULL;
+    wait_for(1);
+    must(arena_pool_checkout(user, &arena) == ARENA_OK, "no arena");
+    use(arena, NULL);
+    tell(2);
+    wait_for(3);
+    arena_pool_return(user, arena);
+    return NULL;
+}
+
+static void *leave_by_overflow(void *user) {
+    struct arena *arenas[OVERFLOW];
+    wait_for(2);
+    for (int i = 0; i < OVERFLOW; i++) {
+        must(arena_pool_checkout(user, &arenas[i]) == ARENA_OK, "no arena");
+        use(arenas[i], NULL);
+    }
+    for (int i = 0; i < OVERFLOW; i++) arena_pool_return(user, arenas[i]);
+    tell(3);
+    wait_for(5);
+    return NULL;
+}
+
+static void *take_what_was_left(void *user) {
+    struct arena *arenas[4];
+    must(arena_pool_checkout(user, &arenas[0]) == ARENA_OK, "no arena");
+    tell(1);
+    wait_for(4);
+    for (int i = 1; i < 4; i++) {
+        must(arena_pool_checkout(user, &arenas[i]) == ARENA_OK, "no arena");
+        use(arenas[i], NULL);
+    }
+    for (int i = 0; i < 4; i++) arena_pool_return(user, arenas[i]);
+    tell(5);
+    return NULL;
+}
+
+static void left_by_several_threads(void) {
+    static void *(*const bodies[])(void *) = {take_what_was_left, leave_by_overflow, leave_by_ending};
+    struct arena_pool *made = NULL;
+    pthread_t threads[3];
+    must(arena_pool_create(ARENA_TYPE(int64_t), 40, &made) == ARENA_OK, "no pool");
+    for (int i = 0; i < 3; i++) must(pthread_create(&threads[i], NULL, bodies[i], made) == 0, "no thread");
+    must(pthread_join(threads[2], NULL) == 0, "no join"); /* its arena lies above those of the overflow */
+    tell(4);
+    for (int i = 0; i < 2; i++) must(pthread_join(threads[i], NULL) == 0, "no join");
+    must(arena_pool_destroy(made) == ARENA_OK, "arenas out");
+}
+
 /* --- contexts die on the thread that lets go last ----------------------------------------------------------------- */
 
 static void *release_context(void *user) {
@@ -371,6 +425,7 @@ static const struct {
     CASE(pool),
     CASE(pool_with_a_limit),
     CASE(returned_by_another_thread),
+    CASE(left_by_several_threads),
     CASE(contexts),
     CASE(last_release),
     CASE(reasons),

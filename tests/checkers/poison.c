@@ -418,6 +418,21 @@ static void decide_by_an_unset_slab(void) {
     const volatile int64_t *zeros = arena_alloc_slab_with(arena, NULL, 10);
     if (zeros[9] == 77) seen = 1; /* was set */
     arena_destroy(arena);
+    /* So is what the other policies hand out, fresh from the system too. */
+    static const size_t capacities[] = {100, 100000};
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
+        for (size_t i = 0; i < sizeof capacities / sizeof capacities[0]; i++) {
+            arena = make(capacities[i], clear);
+            for (int round = 0; round < 2; round++) {
+                zeros = arena_alloc_slab(arena, 10);
+                if (zeros[9] == 77) seen = 1;
+                zeros = arena_alloc(arena, NULL);
+                if (*zeros == 77) seen = 1;
+                arena_reset(arena);
+            }
+            arena_destroy(arena);
+        }
+    }
 }
 
 static void use_everything(void) {
