@@ -8,6 +8,12 @@ static struct server server;
 static struct client client;
 static struct reply reply;
 
+/* Each says what it is about, as plain text. */
+static void check_text(const char *text) {
+    assert_non_null(strstr(reply.head, "Content-Type: text/plain; charset=utf-8\r\n"));
+    assert_string_equal(reply.body, text);
+}
+
 /* --- 503 ---------------------------------------------------------------------------------------------------------- */
 
 static void an_exhausted_pool_answers_503_at_once(void **state) {
@@ -17,7 +23,7 @@ static void an_exhausted_pool_answers_503_at_once(void **state) {
     assert_int_equal(arena_pool_checkout(server.pool, &last), ARENA_OK);
     client_connect(&client, server.port);
     for (int i = 0; i < 3; i++) client_exchange(&client, GET("/busy"), 503, &reply);
-    assert_non_null(strstr(reply.head, "Content-Type: text/plain; charset=utf-8\r\n"));
+    check_text("The server is too busy to answer this request.\n");
     client_exchange(&client, POST("Content-Length: 3\r\n") "abc", 503, &reply);
     assert_false(reply.close);
     assert_int_equal(flag_get(&server.handled), 0);
@@ -59,6 +65,7 @@ static void a_handler_that_does_not_answer_is_answered_500(void **state) {
     client_connect(&client, server.port);
     for (int i = 0; i < 2; i++) {
         client_exchange(&client, GET("/forgotten"), 500, &reply);
+        check_text("The server failed to answer this request.\n");
         assert_false(reply.close);
     }
     client_close(&client);
@@ -233,6 +240,7 @@ static void post_filler(size_t size, unsigned status) {
     send_filler(size);
     client_receive(&client, &reply);
     assert_int_equal(reply.status, status);
+    if (status == 413) check_text("The request body is too large.\n");
 }
 
 static void a_body_up_to_the_limit_is_taken_and_no_longer_one(void **state) {
