@@ -627,6 +627,11 @@ static void pool_face(void **state) {
         assert_int_equal(int_arena_used(arena), 0);
         assert_int_equal(int_arena_cap(arena), 4);
         assert_int_equal(int_arena_pool_destroy(pool), ARENA_EBUSY);
+        if (with) { /* at its limit */
+            struct int_arena *none = arena;
+            assert_int_equal(int_arena_pool_checkout(pool, &none), ARENA_EFULL);
+            assert_null(none);
+        }
         int_arena_pool_return(pool, arena);
         assert_int_equal(int_arena_pool_checkout_context(pool, NULL, &arena), ARENA_OK);
         int_arena_pool_return(pool, arena);
