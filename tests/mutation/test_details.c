@@ -773,6 +773,18 @@ static void cancelling_wakes_everyone_below(void **state) {
     }
 }
 
+/* Whose lock is the tree's, however deep it is. */
+static void every_node_of_a_tree_has_its_root(void **state) {
+    (void)state;
+    enum { DEEP = 6 };
+    struct cancel_node nodes[DEEP];
+    for (int i = 0; i < DEEP; i++) {
+        assert_true(cancel_start(&nodes[i], i == 0 ? NULL : &nodes[i - 1], INT64_MAX));
+        assert_ptr_equal(nodes[i].root, &nodes[0]);
+    }
+    for (int i = DEEP; i-- > 0;) cancel_finish(&nodes[i]);
+}
+
 static void the_first_cause_stays(void **state) {
     (void)state;
     struct cancel_node node;
@@ -1446,6 +1458,7 @@ int main(void) {
         cmocka_unit_test(who_is_on_the_way_is_granted_nothing),
         cmocka_unit_test(who_was_woken_wakes_the_next),
         cmocka_unit_test(cancelling_wakes_everyone_below),
+        cmocka_unit_test(every_node_of_a_tree_has_its_root),
         cmocka_unit_test(the_first_cause_stays),
         cmocka_unit_test(gates_know_when_they_are_idle),
         cmocka_unit_test(waiting_begins_with_the_wait),
