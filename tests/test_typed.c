@@ -435,6 +435,9 @@ static void slab_access_is_bounds_checked(void **state) {
     access.slab = (struct int_arena_slab){NULL, 0};
     access.index = 0;
     assert_panics(access_slab, &access, "0");
+    access.slab = int_arena_alloc_slab(arena, 0); /* it points somewhere, and has nothing all the same */
+    assert_non_null(access.slab.data);
+    assert_panics(access_slab, &access, "length 0");
     assert_int_equal(*next, 99);
     int_arena_destroy(arena);
 }
