@@ -173,10 +173,19 @@ static void finish_two(void) { drain(3); }
 static void finish_three(void) { drain(7); }
 static void finish_four(void) { drain(15); }
 static void finish_one(void) { drain(1); }
+/* Who pops while there is something left comes away with something. */
+static void finish_two_popped(void) {
+    model_check(stack_count(&stack, &table) == 0);
+    drain(3);
+}
+static void finish_three_popped(void) {
+    model_check(stack_count(&stack, &table) == 0);
+    drain(7);
+}
 static void finish_segment(void) { stack_table_finish(&table); }
 
 static const struct model_scenario scenarios[] = {
-    {.name = "stack.pop-pop", .setup = setup_two, .threads = {pop, pop}, .finish = finish_two},
+    {.name = "stack.pop-pop", .setup = setup_two, .threads = {pop, pop}, .finish = finish_two_popped},
     {.name = "stack.push-pop", .setup = setup_two, .threads = {push_third, pop}, .finish = finish_three},
     {.name = "stack.push-push", .setup = setup_two, .threads = {push_third, push_fourth}, .finish = finish_four},
     {.name = "stack.push-push-pop", .setup = setup_two, .threads = {push_both, pop_all}, .finish = finish_four},
@@ -202,7 +211,7 @@ static const struct model_scenario scenarios[] = {
      .setup = setup_segment_bulk,
      .threads = {pop_new_push, pop_two},
      .finish = finish_two},
-    {.name = "stack.pop.three", .setup = setup_three, .threads = {pop, pop, pop}, .finish = finish_three},
+    {.name = "stack.pop.three", .setup = setup_three, .threads = {pop, pop, pop}, .finish = finish_three_popped},
     {.name = "stack.push-pop.three",
      .setup = setup_two,
      .threads = {push_third, pop, pop_two},

@@ -642,6 +642,24 @@ static void tables_of_nodes_grow(void **state) {
     free(table);
 }
 
+/* The last segment is used to its end, and freed. */
+static void tables_of_nodes_are_full_when_every_segment_is(void **state) {
+    (void)state;
+    struct stack_table *table = calloc(1, sizeof *table);
+    assert_non_null(table);
+    table->count = STACK_FIRST_SEGMENT * ((1u << (STACK_SEGMENTS - 1)) - 1); /* as if the others were full */
+    uint32_t last = STACK_FIRST_SEGMENT * ((1u << STACK_SEGMENTS) - 1);
+    struct stack_node *first = stack_table_add(table);
+    assert_non_null(first);
+    table->count = last - 1;
+    struct stack_node *node = stack_table_add(table);
+    assert_true(node != NULL && node->index == last && node - first == (long)(last - first->index));
+    assert_null(stack_table_add(table));
+    assert_int_equal(table->count, last);
+    stack_table_finish(table);
+    free(table);
+}
+
 /* Who gives up leaves the mark of another one that is on its way. */
 static void who_gives_up_leaves_others_marks(void **state) {
     (void)state;
@@ -1454,6 +1472,7 @@ int main(void) {
         cmocka_unit_test(a_signal_ends_one_wait),
         cmocka_unit_test(records_are_recycled),
         cmocka_unit_test(tables_of_nodes_grow),
+        cmocka_unit_test(tables_of_nodes_are_full_when_every_segment_is),
         cmocka_unit_test(who_gives_up_leaves_others_marks),
         cmocka_unit_test(who_is_on_the_way_is_granted_nothing),
         cmocka_unit_test(who_was_woken_wakes_the_next),
