@@ -204,6 +204,8 @@ def try_mutant(tree, limits, stages, mutant):
             for test in (test for test in tests if test in limits):
                 try:
                     found = tree.run(test, limits[test])
+                    if found == "hangs":  # or the machine was busy: a mutant that is not even compiled was caught so
+                        found = tree.run(test, 5 * limits[test])
                 except Skipped:
                     continue  # it noticed nothing
                 if found is not None:
