@@ -73,6 +73,12 @@ def main():
     if f"Library soname: [{options.soname}]" not in dynamic:
         print(f"SONAME is not {options.soname}")
         failed = True
+    # A program's function of the same name must not take the place of the library's inside of it.
+    relocations = subprocess.run([options.readelf, "--relocs", "--wide", options.library], check=True, text=True,
+                                 stdout=subprocess.PIPE).stdout
+    for name in sorted(set(re.findall(r"\b(\w+)(?:@|\s|$)", relocations)) & set(lists["exported by the library"])):
+        print(f"{name} is called by the library as one that a program may replace")
+        failed = True
     for needed in re.findall(r"Shared library: \[([^\]]+)\]", dynamic):
         print("needs", needed)
     print(len(everything), "symbols")

@@ -63,6 +63,11 @@ class Use(unittest.TestCase):
         self.name = ffi.new("char[]", b"int")
         self.type = ffi.new("struct arena_type *", [self.name, ffi.sizeof("int"), ffi.alignof("int"), ffi.NULL])
 
+    def test_truth_values_are_no_numbers(self):
+        other = ffi.new("struct arena_type *", [self.name, 1, 1, ffi.NULL])
+        self.assertIs(lib.arena_type_equal(self.type, self.type), True)
+        self.assertIs(lib.arena_type_equal(self.type, other), False)
+
     def test_arena(self):
         arena = made(lib.arena_create, self.type, 4)
         first = ffi.cast("int *", lib.arena_try_alloc(arena, ffi.new("int *", 10)))
