@@ -72,6 +72,8 @@ if [ "$mhd" = true ]; then
     *' -larena-mhd '*' -larena '*' -lmicrohttpd '*) ;;
     *) fail "arena-mhd.pc --static: $(pkg-config --static --libs arena-mhd)" ;;
     esac
+    cdef=$(pkg-config --variable=cdef arena-mhd)
+    grep -q '^void arena_mhd_destroy(struct arena_mhd \*mhd);$' "$cdef" || fail "arena-mhd.cdef.h is not at $cdef"
 elif [ -e "$(pkg-config --variable=includedir arena)/arena/mhd.h" ]; then
     fail 'arena/mhd.h is installed without the binding'
 fi
