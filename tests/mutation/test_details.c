@@ -591,6 +591,26 @@ static void *wait_once(void *argument) {
     return NULL;
 }
 
+static void *pause_when_cancelled(void *reached) {
+    (void)pthread_cancel(pthread_self());
+    thread_pause();
+    *(bool *)reached = true;
+    pthread_testcancel();
+    return NULL;
+}
+
+/* Whoever pauses holds permits, and waits for others. */
+static void a_pause_is_no_cancellation_point(void **state) {
+    (void)state;
+    bool reached = false;
+    pthread_t thread;
+    void *result = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, pause_when_cancelled, &reached), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_true(reached);
+    assert_ptr_equal(result, PTHREAD_CANCELED);
+}
+
 /* A thread that ends leaves its record to the next one. */
 static void records_are_recycled(void **state) {
     (void)state;
@@ -1470,6 +1490,7 @@ int main(void) {
         cmocka_unit_test(slots_are_mapped_where_it_pays),
         cmocka_unit_test(a_full_arena_keeps_no_descriptor_of_what_it_refuses),
         cmocka_unit_test(a_signal_ends_one_wait),
+        cmocka_unit_test(a_pause_is_no_cancellation_point),
         cmocka_unit_test(records_are_recycled),
         cmocka_unit_test(tables_of_nodes_grow),
         cmocka_unit_test(tables_of_nodes_are_full_when_every_segment_is),
