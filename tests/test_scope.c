@@ -236,6 +236,26 @@ static void panic_leaves_what_an_earlier_action_kept(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
+static void keep_beside_a_panic(void *user) {
+    enter_and_keep(user);
+    assert_int_equal(arena_protect(panic_at_once, NULL), ARENA_EPANIC);
+    assert_int_equal(log_count, 0);
+    assert_int_equal(arena_used(kept_scope.arena), 1);
+    arena_pool_scope_leave(&kept_scope);
+}
+
+/* Nor inside the inner one of two. */
+static void panic_leaves_what_the_outer_action_has(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(0);
+    panics_record();
+    assert_int_equal(arena_protect(keep_beside_a_panic, pool), ARENA_OK);
+    assert_int_equal(panic_count(), 1);
+    arena_set_panic_handler(NULL, NULL);
+    assert_int_equal(log_count, 1);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 static void enter_at_the_limit(void *user) {
     int *runs = user;
     ARENA_POOL_SCOPE(*(struct arena_pool **)(void *)(runs + 2), scratch) {
@@ -528,6 +548,7 @@ int main(void) {
         cmocka_unit_test(blocks_and_execute_nest_in_each_other),
         cmocka_unit_test(panic_leaves_the_blocks),
         cmocka_unit_test(panic_leaves_what_an_earlier_action_kept),
+        cmocka_unit_test(panic_leaves_what_the_outer_action_has),
         cmocka_unit_test(no_arena_to_be_had_panics),
         cmocka_unit_test(thread_exit_and_cancellation_leave_the_blocks),
         cmocka_unit_test(longjmp_leaves_the_arena_out_until_the_thread_ends),
