@@ -12,4 +12,10 @@ for library in "$stage$libdir"/libarena.so "$stage$libdir"/libarena.so.*.*.*; do
     expect "$(basename "$library")" 'loaded, used and unloaded' "$(./a.out "$library" 2>&1 || echo "exit status $?")"
 done
 
+# A copy inside a plugin is unloaded for good; threads that end later must not come back to it.
+if [ -e "$stage$libdir/libarena.a" ]; then
+    "${CC:-cc}" -shared -Wl,--whole-archive "$stage$libdir/libarena.a" -Wl,--no-whole-archive -pthread -o plugin.so
+    expect 'a plugin' 'loaded, used and unloaded' "$(./a.out "$PWD/plugin.so" gone 2>&1 || echo "exit status $?")"
+fi
+
 [ "$failed" -eq 0 ]
