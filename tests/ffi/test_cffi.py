@@ -48,6 +48,7 @@ class Declarations(unittest.TestCase):
         for name in self.functions(ARGUMENTS[2]):
             if name != "arena_mhd_handler":
                 self.assertTrue(callable(getattr(mhd, name)), name)
+        self.assertEqual([mhd.MHD_NO, mhd.MHD_YES, mhd.MHD_REQUEST_TERMINATED_COMPLETED_OK], [0, 1, 0])
         self.assertEqual(mhd.arena_mhd_create(ffi.NULL, ffi.NULL, ffi.NULL, ffi.NULL), lib.ARENA_EINVAL)
 
     def test_layouts_are_the_library_s(self):
