@@ -174,19 +174,17 @@ static void a_request_of_another_binding_is_foreign(void **state) {
 
 /* --- for a program that a race detector watches, and the binding is not ------------------------------------------- */
 
+static const void *told_of; /* libarena tells of its own objects, too, where it is linked statically */
 static int told_releases;
 static int told_acquires;
-static void *told; /* of whom, last */
 
 void __wrap___tsan_release(void *object);
 void __wrap___tsan_release(void *object) {
-    told_releases++;
-    told = object;
+    if (object == told_of) told_releases++;
 }
 void __wrap___tsan_acquire(void *object);
 void __wrap___tsan_acquire(void *object) {
-    told_acquires++;
-    told = object;
+    if (object == told_of) told_acquires++;
 }
 
 static void every_release_is_told_and_the_last_sees_them(void **state) {
@@ -195,17 +193,14 @@ static void every_release_is_told_and_the_last_sees_them(void **state) {
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
     assert_int_equal(call(&req_cls), MHD_YES);
-    void *exchange = req_cls;
+    told_of = req_cls;
     told_releases = told_acquires = 0;
     complete(&req_cls);
     assert_int_equal(told_releases, 1);
     assert_int_equal(told_acquires, 0);
-    assert_ptr_equal(told, exchange);
-    told = NULL;
     arena_request_release(retained);
     assert_int_equal(told_releases, 2);
     assert_int_equal(told_acquires, 1);
-    assert_ptr_equal(told, exchange);
     end();
 }
 
