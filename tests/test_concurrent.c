@@ -293,8 +293,13 @@ static void slabs_that_are_never_cleared_count_all_the_same(void **state) {
             for (int i = 0; i < 1000; i++) {
                 const int64_t value = i;
                 int64_t *slot = arena_concurrent_alloc(arena, &value);
-                int64_t *slab = arena_concurrent_alloc_slab(arena, 2); /* whatever was there */
-                slab[0] = slab[1] = -1;
+                void *slab = NULL; /* whatever was there */
+                if (i % 2 == 0) {
+                    slab = arena_concurrent_alloc_slab(arena, 2);
+                } else {
+                    assert_int_equal(arena_concurrent_alloc_slab_context(arena, NULL, 2, &slab), ARENA_OK);
+                }
+                memset(slab, 0xff, 2 * sizeof(int64_t));
                 assert_true(*slot == i);
             }
             assert_null(arena_concurrent_try_alloc_slab(arena, 1));
