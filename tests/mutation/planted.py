@@ -24,7 +24,7 @@ PLANTS = [
     ("overflow: a product is not checked", "src/base/arith.h",
      "if (b != 0 && a > SIZE_MAX / b) return false;", "", [PROOF, "corpus of arena, guarded"]),
     ("overflow: size times count of a slab", "src/core/slots.h",
-     "    if (UNLIKELY(count > arena->capacity)) return NULL; /* so the product cannot overflow */\n", "",
+     "    if (UNLIKELY(count > arena->capacity)) return false; /* so the product cannot overflow */\n", "",
      ["arena"]),
     ("saturation: a deadline wraps", "src/base/arith.h",
      "if (duration_ns > 0 && time_ns > INT64_MAX - duration_ns) return INT64_MAX;", "", [PROOF, "inside", "context"]),
