@@ -141,7 +141,8 @@ static inline size_t slots_remaining(const struct arena *arena) {
 #define SLOTS_CLEAR_STEP ((size_t)32)
 
 /* Takes every element back where that is quick: what a small scope used is cleared here, in wide stores that may run past
- * the cursor (what lies there is zero anyway).  head.limit stays as it is, or (`closes`) the window is closed.  false: nothing was done. */
+ * the cursor (what lies there is zero anyway).  head.limit stays as it is, or (`closes`) the window is closed.  false:
+ * nothing was done. */
 HOT_INLINE bool slots_reset_quick(struct arena *arena, bool closes) {
     char *cursor = arena->head.cursor;
     char *base = arena->base;
@@ -274,8 +275,9 @@ HOT_INLINE bool slots_in_window(const struct arena *arena, size_t count, char **
     if (UNLIKELY(arena == NULL)) return false;
     if (UNLIKELY(count > arena->capacity)) return false; /* so the product cannot overflow */
     size_t bytes = count * arena->stride;
+    if (UNLIKELY(bytes > (size_t)(arena->head.limit - arena->head.cursor))) return false;
     *past = arena->head.cursor + bytes;
-    return LIKELY(bytes <= (size_t)(arena->head.limit - arena->head.cursor));
+    return true;
 }
 
 /* A slab out of the window, where it needs no clearing; NULL: take the slow path. */
