@@ -149,15 +149,12 @@ HOT void *arena_concurrent_try_alloc(struct arena_concurrent *arena, const void 
     return LIKELY(slot != NULL) ? slot : try_alloc_slow(arena, "arena_concurrent_try_alloc", value);
 }
 
-static SLOW void *try_slab_slow(struct arena_concurrent *arena, const char *function, size_t count) {
-    return try_step(arena, function, &(struct step){STEP_SLAB, NULL, count});
+static SLOW void *try_slab_slow(struct arena_concurrent *arena, size_t count) {
+    return try_step(arena, "arena_concurrent_try_alloc_slab", &(struct step){STEP_SLAB, NULL, count});
 }
 
 static SLOW void *slab_slow(struct arena_concurrent *arena, size_t count) {
-    static const char function[] = "arena_concurrent_alloc_slab";
-    void *slab = try_slab_slow(arena, function, count);
-    if (UNLIKELY(slab == NULL)) panic_full(arena, function, count);
-    return slab;
+    return step_or_panic(arena, "arena_concurrent_alloc_slab", &(struct step){STEP_SLAB, NULL, count});
 }
 
 HOT void *arena_concurrent_alloc_slab(struct arena_concurrent *arena, size_t count) {
@@ -167,7 +164,7 @@ HOT void *arena_concurrent_alloc_slab(struct arena_concurrent *arena, size_t cou
 
 HOT void *arena_concurrent_try_alloc_slab(struct arena_concurrent *arena, size_t count) {
     void *slab = LIKELY(arena != NULL) ? shares_take_slab(&arena->shares, count) : NULL;
-    return LIKELY(slab != NULL) ? slab : try_slab_slow(arena, "arena_concurrent_try_alloc_slab", count);
+    return LIKELY(slab != NULL) ? slab : try_slab_slow(arena, count);
 }
 
 void *arena_concurrent_alloc_slab_with(struct arena_concurrent *arena, const void *values, size_t count) {
