@@ -58,16 +58,20 @@ HOT_INLINE struct local *locals_at(const struct thread_state *state, uint32_t of
     return (struct local *)(void *)((char *)state->locals + offset);
 }
 
-/* The owner's entry in this thread's table, which may be blank; NULL: the table is too short. */
-HOT_INLINE struct local *locals_look(const struct thread_state *state, const struct local_owner *owner) {
+/* The `hot` of the owner's entry in this thread's table; NULL: there is none.  In one step: of an entry that may be NULL
+ * compilers ask twice whether there is one. */
+HOT_INLINE void *locals_hot(const struct thread_state *state, const struct local_owner *owner) {
     uint32_t offset = owner->offset;
-    return LIKELY(offset < state->local_bytes) ? locals_at(state, offset) : NULL;
+    if (UNLIKELY(offset >= state->local_bytes)) return NULL;
+    return locals_at(state, offset)->hot;
 }
 
 /* This thread's entry; NULL: it has none. */
 static inline struct local *locals_find(const struct thread_state *state, const struct local_owner *owner) {
-    struct local *local = locals_look(state, owner);
-    return local != NULL && local->owner != NULL ? local : NULL;
+    uint32_t offset = owner->offset;
+    if (UNLIKELY(offset >= state->local_bytes)) return NULL;
+    struct local *local = locals_at(state, offset);
+    return local->owner != NULL ? local : NULL;
 }
 
 #endif

@@ -252,8 +252,7 @@ static inline int take_limited(struct arena_pool *pool, struct thread_state *sta
 HOT_INLINE struct arena *scope_begin_fast(struct arena_pool *pool) {
     if (UNLIKELY(pool == NULL)) return NULL;
     struct thread_state *state = thread_state();
-    struct local *local = locals_look(state, &pool->owner);
-    struct pool_arena *arena = LIKELY(local != NULL) ? local->hot : NULL;
+    struct pool_arena *arena = locals_hot(state, &pool->owner);
     if (UNLIKELY(arena == NULL) || UNLIKELY(!arena->slots.idle)) return NULL;
     arena->slots.sealed = false;
     arena->slots.idle = false;

@@ -119,8 +119,7 @@ HOT_INLINE void share_commit(struct share *share, char *past) {
 
 /* The calling thread's share; NULL: it has none. */
 HOT_INLINE struct share *shares_mine(const struct shares *shares) {
-    const struct local *local = locals_look(thread_state(), &shares->owner);
-    return LIKELY(local != NULL) ? local->hot : NULL;
+    return locals_hot(thread_state(), &shares->owner);
 }
 
 /* One element from the calling thread's chunk, where it is copied as words, with no call; NULL: shares_take_any, then the
