@@ -154,16 +154,18 @@ HOT_INLINE bool slots_reset_quick(struct arena *arena, bool closes) {
 }
 
 static inline void slots_reset(struct arena *arena) {
-    if (UNLIKELY(!slots_reset_quick(arena, false))) {
-        size_t used_bytes = (size_t)(arena->head.cursor - arena->base);
-        if (UNLIKELY(!arena->quick || used_bytes > CLEAR_NEAR_BYTES)) {
-            slots_reset_slow(arena);
-            return;
-        }
-        memset(arena->base, 0, used_bytes);
-        arena->head.cursor = arena->base;
+    char *base = arena->base;
+    char *limit = UNLIKELY(arena->sealed) ? base : arena->fresh_limit;
+    size_t used_bytes = (size_t)(arena->head.cursor - base);
+    if (LIKELY(slots_reset_quick(arena, false))) {
+        arena->head.limit = limit;
+    } else if (LIKELY(arena->quick && used_bytes <= CLEAR_NEAR_BYTES)) {
+        arena->head.cursor = base;
+        arena->head.limit = limit;
+        memset(base, 0, used_bytes); /* last, so that it is jumped to: no frame */
+    } else {
+        slots_reset_slow(arena);
     }
-    arena->head.limit = UNLIKELY(arena->sealed) ? arena->base : arena->fresh_limit;
 }
 
 /* Closes the window for good, and opens it again. */
