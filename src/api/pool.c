@@ -43,9 +43,12 @@
 #include "sync/gate.h"
 #include "sync/stack.h"
 
-/* Idle arenas a thread keeps of one pool, and how many travel at a time. */
-#define CACHE_MOST 16
-#define BATCH 8
+/* Idle arenas a thread keeps of one pool, and how many travel at a time.  The model checker has smaller ones, so that it
+ * comes to the end of every scenario. */
+#ifndef POOL_CACHE_MOST
+#define POOL_CACHE_MOST 16
+#define POOL_BATCH 8
+#endif
 
 struct pool_arena {
     struct arena slots; /* first: its address is the public handle */
@@ -118,7 +121,7 @@ static void store_put(struct arena_pool *pool, struct pool_arena *arena) {
 
 /* Up to `most` arenas out of the store; how many. */
 static size_t store_take(struct arena_pool *pool, struct pool_arena **arenas, size_t most) {
-    struct stack_node *nodes[BATCH];
+    struct stack_node *nodes[POOL_BATCH];
     size_t count = stack_pop(&pool->store, &pool->table, nodes, most);
     for (size_t i = 0; i < count; i++) {
         arenas[i] = nodes[i]->item;
@@ -171,8 +174,8 @@ static void flush(struct local_owner *owner, struct local *local) {
 /* An arena for a thread whose cache is empty, or that has none. */
 static COLD struct pool_arena *take_slow(struct arena_pool *pool, struct thread_state *state, struct local *local) {
     if (local == NULL && !pool->limited) local = locals_make(state, &pool->owner);
-    struct pool_arena *arenas[BATCH];
-    size_t count = store_take(pool, arenas, local == NULL ? 1 : BATCH);
+    struct pool_arena *arenas[POOL_BATCH];
+    size_t count = store_take(pool, arenas, local == NULL ? 1 : POOL_BATCH);
     if (count == 0) {
         arenas[0] = make_arena(pool);
         if (arenas[0] == NULL) return NULL;
@@ -228,7 +231,7 @@ static inline void put(struct pool_arena *arena, struct thread_state *state) {
     if (arena->hot) return; /* it never left its cache */
     struct local *local = locals_find(state, &pool->owner);
     if (LIKELY(local != NULL)) {
-        if (UNLIKELY(local->count >= CACHE_MOST)) cache_shrink(pool, local, CACHE_MOST - BATCH);
+        if (UNLIKELY(local->count >= POOL_CACHE_MOST)) cache_shrink(pool, local, POOL_CACHE_MOST - POOL_BATCH);
         cache_put(local, arena);
     } else {
         put_slow(pool, state, arena);

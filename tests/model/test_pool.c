@@ -23,12 +23,20 @@ static void make(size_t most, struct arena_pool **out) {
 static void setup(void) { make(0, &pool); }
 static void setup_limited(void) { make(1, &pool); }
 static void end_pool(void) { model_check(arena_pool_destroy(pool) == ARENA_OK); }
-static void setup_stored(void) {
-    setup(); /* two idle arenas in the main thread's cache go to the shared store as its cache overflows */
-    for (unsigned i = 0; i < 17; i++)
+
+/* More than a cache holds: a batch of it goes to the store, from where the others take it. */
+static void setup_overflow(void) {
+    setup();
+    for (unsigned i = 0; i <= POOL_CACHE_MOST; i++)
         model_check(arena_pool_checkout(pool, &held[i]) == ARENA_OK);
-    for (unsigned i = 0; i < 17; i++)
+}
+static void return_all(void) {
+    for (unsigned i = 0; i <= POOL_CACHE_MOST; i++)
         arena_pool_return(pool, held[i]);
+}
+static void setup_stored(void) {
+    setup_overflow();
+    return_all();
 }
 
 /* Whoever has an arena finds it empty and zero, and alone writes it. */
@@ -129,17 +137,6 @@ static void return_handed_destroy(void) {
     arena_pool_return(pool, arena);
     model_check(arena_pool_destroy(pool) == ARENA_OK);
     pool = NULL;
-}
-
-/* More than a cache holds goes to the store, from where the other takes it. */
-static void setup_overflow(void) {
-    setup();
-    for (unsigned i = 0; i < 17; i++)
-        model_check(arena_pool_checkout(pool, &held[i]) == ARENA_OK);
-}
-static void return_all(void) {
-    for (unsigned i = 0; i < 17; i++)
-        arena_pool_return(pool, held[i]);
 }
 
 /* --- a limit of one --------------------------------------------------------------------------------------------------- */
@@ -259,13 +256,11 @@ static const struct model_scenario scenarios[] = {
      .finish = finish_limited},
     {.name = "pool.return-elsewhere", .setup = setup, .threads = {checkout_hand, return_handed}, .finish = end_pool},
     {.name = "pool.return-elsewhere-destroy", .setup = setup, .threads = {checkout_hand, return_handed_destroy}},
-    {.name = "pool.store",
-     .setup = setup_stored,
-     .threads = {execute, execute},
-     .finish = end_pool,
-     .slow = true},
-    {.name = "pool.store.trim", .setup = setup_stored, .threads = {execute_trim, trim}, .finish = end_pool, .slow = true},
-    {.name = "pool.overflow", .setup = setup_overflow, .threads = {return_all, execute}, .finish = end_pool, .slow = true},
+    {.name = "pool.store", .setup = setup_stored, .threads = {execute, execute}, .finish = end_pool},
+    {.name = "pool.store.trim", .setup = setup_stored, .threads = {execute_trim, trim}, .finish = end_pool},
+    {.name = "pool.store.three", .setup = setup_stored, .threads = {execute, trim, trim}, .finish = end_pool, .slow = true},
+    {.name = "pool.overflow", .setup = setup_overflow, .threads = {return_all, execute}, .finish = end_pool},
+    {.name = "pool.overflow.trim", .setup = setup_overflow, .threads = {return_all, execute_trim}, .finish = end_pool},
     {.name = "pool.three", .setup = setup, .threads = {execute, execute, execute_trim}, .finish = end_pool, .slow = true},
     {.name = "pool.limit", .setup = setup_limited, .threads = {execute_limited, execute_limited}, .finish = finish_limited},
     {.name = "pool.limit.wait",

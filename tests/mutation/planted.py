@@ -192,7 +192,7 @@ PLANTS = [
      "    if (to > arena->poison_end) arena->poison_end = to;", "    if (arena->poison_end == arena->base) arena->poison_end = to;",
      ["poisoning"]),
     ("seal broken: a reset opens an arena behind its gate", "src/core/slots.h",
-     "UNLIKELY(arena->sealed) ? arena->base : arena->fresh_limit", "arena->fresh_limit", ["watched"]),
+     "UNLIKELY(arena->sealed) ? base : arena->fresh_limit", "arena->fresh_limit", ["watched"]),
     ("wrong arena: a burst is ended by the one whose memory begins at its limit", "src/core/burst.c",
      "burst->arena != arena || arena->burst_limit == NULL", "arena->burst_limit == NULL", ["pages"]),
     ("wrong order of unwinding: an action gives its era back", "src/platform/panic.c",
