@@ -151,6 +151,13 @@ static void setup_deadline(void) {
     model_check(cancel_start(&other, NULL, INT64_MAX));
     model_check(gate_enter(&gate, NULL) == ARENA_OK);
 }
+/* The node is a child that ends before its root. */
+static void setup_deadline_below(void) {
+    model_check(gate_init(&gate, 1));
+    model_check(cancel_start(&other, NULL, INT64_MAX));
+    model_check(cancel_start(&node, &other, 5000000));
+    model_check(gate_enter(&gate, NULL) == ARENA_OK);
+}
 static void finish_deadline_held(void) {
     model_check(status[2] == ARENA_ETIMEDOUT);
     gate_leave(&gate);
@@ -342,6 +349,12 @@ static const struct model_scenario scenarios[] = {
      .threads = {cancel_then_leave, use_node},
      .finish = finish_cancelled,
      .outcomes = outcomes_only_cancelled},
+    {.name = "gate.cancel.grant.spinning",
+     .setup = setup_held,
+     .threads = {cancel_then_leave, use_node},
+     .finish = finish_cancelled,
+     .outcomes = outcomes_only_cancelled,
+     .processors = 2},
     {.name = "gate.cancel.grant.three",
      .setup = setup_held,
      .threads = {leave, use_node, cancel},
@@ -362,6 +375,11 @@ static const struct model_scenario scenarios[] = {
      .finish = finish_deadline_held,
      .times = times_deadline,
      .spurious = 1},
+    {.name = "gate.deadline.below",
+     .setup = setup_deadline_below,
+     .threads = {nothing, use_node},
+     .finish = finish_deadline_held,
+     .times = times_deadline},
     {.name = "gate.deadline.grant",
      .setup = setup_deadline,
      .threads = {leave, use_node},
@@ -429,6 +447,11 @@ static const struct model_scenario scenarios[] = {
      .setup = setup_held,
      .threads = {cancel, use_node_without_memory},
      .finish = finish_cancelled_held},
+    {.name = "gate.no-memory.cancel.grant",
+     .setup = setup_held,
+     .threads = {cancel_then_leave, use_node_without_memory},
+     .finish = finish_cancelled,
+     .outcomes = outcomes_only_cancelled},
 };
 
 int main(int argc, char **argv) { return model_main(argc, argv, scenarios, COUNT(scenarios)); }
