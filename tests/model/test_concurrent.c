@@ -107,6 +107,11 @@ static void acquire_release(void) {
     arena_concurrent_release(arena);
 }
 
+static void finish_acquired(void) {
+    model_check(arena_concurrent_used(arena) <= 1);
+    end_arena();
+}
+
 /* Slots are distinct, and as many as fit. */
 static void check_slots(unsigned wanted) {
     unsigned all = 0;
@@ -364,6 +369,10 @@ static const struct model_scenario scenarios[] = {
      .setup = setup,
      .threads = {acquire_release, acquire_release},
      .finish = finish_two},
+    {.name = "concurrent.acquire.reset",
+     .setup = setup,
+     .threads = {reset, acquire_release},
+     .finish = finish_acquired},
     {.name = "concurrent.reset",
      .setup = setup,
      .threads = {reset, alloc_two_bare},
