@@ -1026,6 +1026,61 @@ static void permits_go_to_who_has_waited_long(void **state) {
     }
 }
 
+/* How long the last one has waited says nothing. */
+static void permits_go_to_who_has_waited_long_before_newcomers(void **state) {
+    (void)state;
+    struct gate gate;
+    static struct waiter newcomer;
+    struct waiter *head = waiter_mine(thread_state());
+    assert_true(gate_init(&gate, 1));
+    assert_true(gate_try_enter(&gate));
+    waiter_prepare(head);
+    head->gate_granted = head->gate_woken = false;
+    head->gate_queued = newcomer.gate_queued = true;
+    head->gate_since_ns = clock_now() - GATE_HANDOFF_NS;
+    newcomer.gate_since_ns = clock_now() + INT64_MAX / 2;
+    gate.first = newcomer.gate_previous = head;
+    gate.last = head->gate_next = &newcomer;
+    head->gate_previous = newcomer.gate_next = NULL;
+    (void)atomic_u32_or(&gate.word, GATE_WAITERS, relaxed);
+    gate_leave(&gate);
+    assert_true(head->gate_granted && head->signalled && !head->gate_queued);
+    assert_true(gate.first == &newcomer && gate.last == &newcomer && !newcomer.gate_granted);
+    assert_int_equal(atomic_u32_load(&gate.word, relaxed), GATE_WAITERS);
+    head->gate_granted = false;
+    gate_finish(&gate);
+}
+
+/* A permit that was granted to who is cancelled meanwhile goes to the next one, who sleeps. */
+static void who_is_cancelled_hands_a_grant_on(void **state) {
+    (void)state;
+    struct gate gate;
+    assert_true(gate_init(&gate, 1));
+    assert_true(gate_try_enter(&gate));
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, enter_and_leave, &gate), 0);
+        bool waits = false;
+        while (!waits) {
+            mutex_lock(&gate.mutex);
+            waits = gate.first != NULL && (i == 0 || gate.first != gate.last);
+            mutex_unlock(&gate.mutex);
+            sleep_ms(2); /* the last one sleeps by now; where it does not, less is tested */
+        }
+    }
+    mutex_lock(&gate.mutex);
+    assert_int_equal(pthread_cancel(threads[0]), 0);
+    struct waiter *granted = gate.first;
+    gate.first = granted->gate_next;
+    gate.first->gate_previous = NULL;
+    granted->gate_queued = false;
+    granted->gate_granted = true;
+    mutex_unlock(&gate.mutex);
+    for (int i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_true(gate_idle(&gate));
+    gate_finish(&gate);
+}
+
 /* --- api ---------------------------------------------------------------------------------------------------------- */
 
 /* test_saturation.c counts all the way; here the count, which follows the node, is put just below the end. */
@@ -1505,6 +1560,8 @@ int main(void) {
         cmocka_unit_test(who_comes_first_is_first_in_line),
         cmocka_unit_test(who_polls_beside_a_queue_sees_its_end),
         cmocka_unit_test(permits_go_to_who_has_waited_long),
+        cmocka_unit_test(permits_go_to_who_has_waited_long_before_newcomers),
+        cmocka_unit_test(who_is_cancelled_hands_a_grant_on),
         cmocka_unit_test(references_saturate),
         cmocka_unit_test(shares_of_ended_threads_are_used_again),
         cmocka_unit_test(chunks_hold_what_is_wanted_many_times),
