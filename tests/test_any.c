@@ -348,6 +348,23 @@ static void take_a_zeroed_slot_and_stay(struct worker *self) {
 }
 
 /* Whatever another thread that is still there has been lent. */
+static void try_an_int_beside_others(void *user) { arena_concurrent_try_alloc_any(user, ARENA_TYPE(int), NULL); }
+static void put_an_int_beside_others(void *user) { arena_concurrent_alloc_any(user, ARENA_TYPE(int), NULL); }
+
+/* Told, as by any other allocation, also by the one that tries. */
+static void holders_of_the_gate_put_no_mixed_values_beside_it(void **state) {
+    (void)state;
+    struct arena_concurrent *arena = NULL;
+    struct arena *held = NULL;
+    assert_int_equal(arena_concurrent_create(arena_type_any(), 2, &arena), ARENA_OK);
+    assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+    assert_panics(try_an_int_beside_others, arena, "arena_concurrent_try_alloc_any: the calling thread holds the gate");
+    assert_panics(put_an_int_beside_others, arena, "arena_concurrent_alloc_any: the calling thread holds the gate");
+    assert_int_equal(arena_used(held), 0);
+    arena_concurrent_release(arena);
+    arena_concurrent_destroy(arena);
+}
+
 static void concurrent_arenas_hold_mixed_values_to_the_last_slot(void **state) {
     (void)state;
     enum { CAPACITY = 100 };
@@ -371,7 +388,6 @@ static void concurrent_arenas_hold_mixed_values_to_the_last_slot(void **state) {
 }
 
 static void put_an_int(void *user) { arena_alloc_any(user, ARENA_TYPE(int), NULL); }
-static void put_an_int_beside_others(void *user) { arena_concurrent_alloc_any(user, ARENA_TYPE(int), NULL); }
 
 static void panics_say_what_is_wrong(void **state) {
     (void)state;
@@ -444,6 +460,7 @@ int main(void) {
         cmocka_unit_test(each_value_s_own_drop_runs_last_to_first),
         cmocka_unit_test(refused_values_are_not_dropped),
         cmocka_unit_test(concurrent_arenas_hold_mixed_values),
+        cmocka_unit_test(holders_of_the_gate_put_no_mixed_values_beside_it),
         cmocka_unit_test(concurrent_arenas_hold_mixed_values_to_the_last_slot),
         cmocka_unit_test(mixed_values_leave_the_rest_in_one_piece),
         cmocka_unit_test(panics_say_what_is_wrong),

@@ -121,6 +121,7 @@ static void do_try_slab_with(void *user) {
     arena_concurrent_try_alloc_slab_with(request->arena, NULL, request->count);
 }
 static void do_reset(void *user) { arena_concurrent_reset(((struct request *)user)->arena); }
+static void do_trim(void *user) { arena_concurrent_trim(((struct request *)user)->arena); }
 static void do_release(void *user) { arena_concurrent_release(((struct request *)user)->arena); }
 static void do_destroy(void *user) { arena_concurrent_destroy(((struct request *)user)->arena); }
 
@@ -783,6 +784,7 @@ static void holder_gets_ebusy_or_a_panic(void **state) {
             assert_panics(do_slab_with, &request, "arena_concurrent_alloc_slab_with");
             assert_panics(do_try_slab_with, &request, "arena_concurrent_try_alloc_slab_with");
             assert_panics(do_reset, &request, "arena_concurrent_reset");
+            assert_panics(do_trim, &request, "arena_concurrent_trim");
             assert_panics(do_destroy, &request, "arena_concurrent_destroy");
             assert_int_equal(arena_concurrent_cap(arena), 4); /* counts work */
             assert_int_equal(arena_used(held), (size_t)times + 1);
