@@ -309,7 +309,9 @@ static void a_body_announced_far_too_long_is_refused_unread(void **state) {
         POST("Content-Length: 1000000000000\r\n"),
         POST("Content-Length: 999999999999\r\n"),
         POST("Content-Length: 18446744073709551614\r\n"),
+        POST("Content-Length: 0001000000000000\r\n"),
         POST("Content-Length: 10001\r\nExpect: 100-continue\r\n"),
+        POST("Content-Length: 10001\r\nExpect: 100-Continue\r\n"), /* whatever its case */
         POST("Transfer-Encoding: chunked\r\nContent-Length: 18446744073709551617\r\n"), /* 2^64 + 1 */
     };
     start_limited(SERVER_MODE(state));
