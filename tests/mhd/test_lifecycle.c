@@ -324,17 +324,6 @@ static void requests_that_never_complete_are_found_at_the_end(void **state) {
     client_close(&client);
 }
 
-/* The next request on the same connection shows that the one before it is over. */
-static void a_lost_request_is_found_by_the_next_on_its_connection(void **state) {
-    const struct server_options options = {.max_arenas = 1, .loses_completion = true};
-    server_start(&server, SERVER_MODE(state), server_echo, &options);
-    client_connect(&client, server.port);
-    for (int i = 0; i < 5; i++) client_exchange(&client, GET("/lost"), 200, &reply);
-    client_close(&client);
-    server_stop(&server);
-    assert_int_equal(server.resets, 5);
-}
-
 /* --- the URI-log callback, which puts something of its own into *req_cls ------------------------------------------ */
 
 static void *log_uri(void *user, const char *uri, struct MHD_Connection *connection) {
@@ -361,6 +350,20 @@ static void a_uri_log_callback_does_no_harm(void **state) {
     server_stop(&server);
     assert_int_equal(server.handled, 2);
     assert_int_equal(server.resets, 2);
+}
+
+/* The next request on the same connection shows that the one before it is over, whatever *req_cls has. */
+static void a_lost_request_is_found_by_the_next_on_its_connection(void **state) {
+    for (int logged = 0; logged < 2; logged++) {
+        const struct server_options options = {
+            .max_arenas = 1, .loses_completion = true, .uri_log = logged ? log_uri : NULL};
+        server_start(&server, SERVER_MODE(state), server_echo, &options);
+        client_connect(&client, server.port);
+        for (int i = 0; i < 5; i++) client_exchange(&client, GET("/lost"), 200, &reply);
+        client_close(&client);
+        server_stop(&server);
+        assert_int_equal(server.resets, 5);
+    }
 }
 
 /* --- the client leaves while the handler runs --------------------------------------------------------------------- */
