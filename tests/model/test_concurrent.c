@@ -100,6 +100,7 @@ static void count_slots(void) {
     model_outcome("%zu", used);
 }
 static const char *const outcomes_used[] = {"0", "1", "2", NULL};
+static const char *const outcomes_used_one[] = {"0", "1", NULL};
 static void acquire_release(void) {
     struct arena *mine;
     model_check(arena_concurrent_acquire(arena, NULL, &mine) == ARENA_OK);
@@ -383,6 +384,11 @@ static const struct model_scenario scenarios[] = {
      .threads = {alloc_two, count_slots},
      .finish = finish_two,
      .outcomes = outcomes_used},
+    {.name = "concurrent.counts.acquire", /* what the holder does is none of a stranger's business */
+     .setup = setup,
+     .threads = {acquire_release, count_slots},
+     .finish = finish_acquired,
+     .outcomes = outcomes_used_one},
     {.name = "concurrent.context.cancel",
      .setup = setup,
      .threads = {cancel, alloc_context},
