@@ -1,6 +1,7 @@
 /* What the platform layer asks of the system, which the model checker replaces and other tests see the effect of by chance:
  * the barrier on all processors, the clock of conditions, the time of a wait, the key of threads that end.  The calls come
  * here (linker --wrap). */
+#include "api/share.h"
 #include "platform/memory.h"
 #include "platform/sync.h"
 #include "platform/thread.h"
@@ -96,11 +97,14 @@ int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mu
 
 static int sleeps;
 static struct timespec last_sleep;
+static struct share *writing; /* the thread in the middle of an allocation from it is done at the last of many sleeps */
+enum { MANY = 100000 };
 int __wrap_nanosleep(const struct timespec *duration, struct timespec *rest);
 int __wrap_nanosleep(const struct timespec *duration, struct timespec *rest) {
     (void)rest;
     sleeps++;
     last_sleep = *duration;
+    if (writing != NULL && sleeps == MANY) share_commit(writing, atomic_ptr_load(&writing->claim, relaxed));
     return 0;
 }
 
@@ -216,6 +220,41 @@ static void cancellation_is_as_it_was(void **state) {
     assert_int_equal(was, PTHREAD_CANCEL_ENABLE);
 }
 
+static void *be_lent(void *shares) { return shares_refill(shares, NULL, 1, false); }
+
+/* However long a thread is in the middle of an allocation, whoever revokes its chunk waits. */
+static void a_revocation_waits_for_who_is_in_the_middle(void **state) {
+    (void)state;
+    static const struct arena_type type = {"word", 8, 8, NULL};
+    const struct slots_plan plan = {.stride = 8, .bytes = 8000};
+    struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena);
+    assert_non_null(arena);
+    slots_seal(arena);
+    struct shares shares = {0};
+    assert_true(shares_start(&shares, arena, false));
+    if (!shares_enabled(&shares)) { /* a memory checker is watching */
+        slots_destroy(arena);
+        skip();
+    }
+    pthread_t thread;
+    void *first = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, be_lent, &shares), 0);
+    assert_int_equal(pthread_join(thread, &first), 0);
+    assert_non_null(first);
+    writing = atomic_ptr_load(&shares.first, relaxed);
+    char *commit = atomic_ptr_load(&writing->commit, relaxed);
+    atomic_ptr_store(&writing->claim, commit + 8, relaxed);
+    sleeps = 0;
+    assert_true(shares_revoke(&shares));
+    assert_int_equal(sleeps, MANY);
+    assert_ptr_equal(atomic_ptr_load(&writing->commit, relaxed), commit + 8);
+    assert_int_equal(slots_used(arena), 2);
+    writing = NULL;
+    struct share *left = shares_finish(&shares);
+    slots_destroy(arena);
+    shares_free(left);
+}
+
 static void blocks_are_as_large_as_asked(void **state) {
     (void)state;
     void *block = memory_alloc(1000);
@@ -298,6 +337,7 @@ int main(void) {
         cmocka_unit_test(old_kernels_are_given_a_touch_for_each_page),
         cmocka_unit_test(the_key_ends_with_the_library), /* before this process has one */
         cmocka_unit_test(threads_are_armed_once),
+        cmocka_unit_test(a_revocation_waits_for_who_is_in_the_middle),
     };
     return cmocka_run_group_tests_name("calls", tests, NULL, NULL);
 }
