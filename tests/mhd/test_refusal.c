@@ -17,7 +17,7 @@ static void check_text(const char *text) {
 /* --- 503 ---------------------------------------------------------------------------------------------------------- */
 
 static void an_exhausted_pool_answers_503_at_once(void **state) {
-    const struct server_options options = {.max_arenas = 1};
+    const struct server_options options = {.max_arenas = 1, .body_limit_bytes = 3};
     server_start(&server, SERVER_MODE(state), server_echo, &options);
     struct arena *last = NULL;
     assert_int_equal(arena_pool_checkout(server.pool, &last), ARENA_OK);
@@ -26,6 +26,7 @@ static void an_exhausted_pool_answers_503_at_once(void **state) {
     check_text("The server is too busy to answer this request.\n");
     client_exchange(&client, POST("Content-Length: 3\r\n") "abc", 503, &reply);
     assert_false(reply.close);
+    client_exchange(&client, POST("Content-Length: 4\r\n") "abcd", 413, &reply); /* which no arena would change */
     assert_int_equal(flag_get(&server.handled), 0);
     arena_pool_return(server.pool, last);
     client_exchange(&client, GET("/free"), 200, &reply);
