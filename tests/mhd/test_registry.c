@@ -45,6 +45,13 @@ static enum MHD_Result say_neither(struct arena_request *request, void *user) {
     return (enum MHD_Result)2;
 }
 
+static struct arena_context *kept;
+
+static enum MHD_Result keep_context(struct arena_request *request, void *user) {
+    kept = arena_context_retain(arena_request_context(request));
+    return count(request, user);
+}
+
 static void begin(arena_mhd_handler *handler) {
     handled = 0;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);
@@ -253,7 +260,7 @@ static void completion_with_any_code_gives_the_arena_back(void **state) {
     handled = 0;
     struct arena_pool_options one = {sizeof one, 1, NULL}; /* arena, for one request at a time */
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 10, &one, &pool), ARENA_OK);
-    assert_int_equal(arena_mhd_create(pool, count, NULL, &mhd), ARENA_OK);
+    assert_int_equal(arena_mhd_create(pool, keep_context, NULL, &mhd), ARENA_OK);
     for (size_t calls = 1; calls <= 2; calls++) {
         for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
             void *req_cls = NULL;
@@ -261,6 +268,9 @@ static void completion_with_any_code_gives_the_arena_back(void **state) {
             assert_int_equal(handled, calls == 2 ? (int)i + 1 : 0);
             arena_mhd_completed(mhd, NULL, &req_cls, codes[i]);
             assert_null(req_cls);
+            if (calls == 1) continue;
+            assert_int_equal(arena_context_status(kept), ARENA_ECANCELED);
+            arena_context_release(kept);
         }
     }
     end();
@@ -416,6 +426,7 @@ static void destroying_while_a_request_that_never_completed_is_retained_panics(v
     assert_int_equal(call(&req_cls), MHD_YES);
     assert_int_equal(call(&req_cls), MHD_YES);
     assert_panics(destroy, NULL, "arena_mhd_destroy");
+    assert_int_equal(arena_context_status(arena_request_context(retained)), ARENA_OK); /* nothing has changed */
     assert_string_equal(arena_request_url(retained), "/simulated");
     arena_request_release(retained);
     end();
@@ -432,6 +443,10 @@ static void destroying_while_one_of_several_is_retained_panics(void **state) {
     assert_int_equal(call(&open[1]), MHD_YES); /* the others have not come as far as the handler */
     assert_panics(destroy, NULL, "arena_mhd_destroy");
     arena_request_release(retained);
+    for (int i = 0; i < 3; i++) {
+        complete(&open[i]);
+        assert_null(open[i]); /* it was there still */
+    }
     end();
     arena_set_panic_handler(NULL, NULL);
 }
