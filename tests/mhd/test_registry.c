@@ -314,6 +314,33 @@ static enum MHD_Result clone_twice(struct arena_request *request, void *user) {
     return MHD_YES;
 }
 
+static enum MHD_Result hold_a_clone(struct arena_request *request, void *user) {
+    (void)user;
+    struct arena_request *clone = NULL;
+    if (arena_request_inject(request, NULL, &clone) != ARENA_OK) return MHD_NO;
+    for (int i = 0; i < 2; i++) {
+        arena_request_release(arena_request_retain(clone));
+        handled += arena_context_status(arena_request_context(clone)) == ARENA_OK;
+    }
+    kept = arena_context_retain(arena_request_context(clone));
+    return MHD_YES;
+}
+
+/* To hold a clone is to hold its request: the last release ends neither before its time. */
+static void clones_end_with_their_request(void **state) {
+    (void)state;
+    begin(hold_a_clone);
+    void *req_cls = NULL;
+    assert_int_equal(call(&req_cls), MHD_YES);
+    assert_int_equal(call(&req_cls), MHD_YES);
+    assert_int_equal(handled, 2);
+    assert_int_equal(arena_context_status(kept), ARENA_OK);
+    complete(&req_cls);
+    assert_int_equal(arena_context_status(kept), ARENA_ECANCELED);
+    arena_context_release(kept);
+    end();
+}
+
 static void clones_of_clones_carry_what_those_do(void **state) {
     (void)state;
     begin(clone_twice);
@@ -562,6 +589,7 @@ int main(void) {
         cmocka_unit_test(all_but_yes_of_the_handler_is_no),
         cmocka_unit_test(completion_with_any_code_gives_the_arena_back),
         cmocka_unit_test(completion_of_another_connection_does_nothing),
+        cmocka_unit_test(clones_end_with_their_request),
         cmocka_unit_test(clones_of_clones_carry_what_those_do),
         cmocka_unit_test(requests_that_never_complete_are_found_at_the_end),
         cmocka_unit_test(many_open_requests_are_told_apart),
