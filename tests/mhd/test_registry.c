@@ -397,6 +397,23 @@ static void a_registry_begins_empty(void **state) {
     registry_destroy(&registry);
 }
 
+/* Or all requests would wait for one lock. */
+static void connections_spread_over_the_buckets(void **state) {
+    (void)state;
+    static struct registry registry;
+    for (uintptr_t stride = 16; stride <= 65536; stride *= 2) {
+        bool used[REGISTRY_BUCKETS] = {false};
+        size_t buckets = 0;
+        for (uintptr_t i = 1; i <= 4 * REGISTRY_BUCKETS; i++) {
+            const struct MHD_Connection *connection = (const struct MHD_Connection *)(i * stride);
+            bool *at = &used[registry_bucket(&registry, connection) - registry.buckets];
+            buckets += !*at;
+            *at = true;
+        }
+        assert_true(buckets >= REGISTRY_BUCKETS / 2);
+    }
+}
+
 static void every_open_exchange_is_gone_through_once(void **state) {
     (void)state;
     static struct registry registry;
@@ -594,6 +611,7 @@ int main(void) {
         cmocka_unit_test(requests_that_never_complete_are_found_at_the_end),
         cmocka_unit_test(many_open_requests_are_told_apart),
         cmocka_unit_test(a_registry_begins_empty),
+        cmocka_unit_test(connections_spread_over_the_buckets),
         cmocka_unit_test(every_open_exchange_is_gone_through_once),
         cmocka_unit_test(what_was_taken_out_can_be_put_in_again),
         cmocka_unit_test(destroying_while_a_request_that_never_completed_is_retained_panics),
