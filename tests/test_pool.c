@@ -799,6 +799,33 @@ static void trim_frees_what_is_idle(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
+enum { LEFT = 8, LEFT_BYTES = 4 << 20 };
+
+static void leave_large_arenas(struct worker *self) {
+    struct arena *arenas[LEFT];
+    for (int i = 0; i < LEFT; i++) {
+        if (arena_pool_checkout(self->user, &arenas[i]) != ARENA_OK) return;
+        memset(arena_alloc_slab(arenas[i], LEFT_BYTES), 1, LEFT_BYTES);
+    }
+    for (int i = 0; i < LEFT; i++) arena_pool_return(self->user, arenas[i]);
+}
+
+static void trim_it(struct worker *self) { arena_pool_trim(self->user); }
+
+/* The store is every thread's, also of one that has nothing of the pool. */
+static void trim_frees_what_ended_threads_left(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(ARENA_TYPE(char), LEFT_BYTES);
+    struct worker worker;
+    worker_start(&worker, leave_large_arenas, pool, 0);
+    worker_join(&worker);
+    size_t before = support_resident_bytes();
+    worker_start(&worker, trim_it, pool, 0);
+    worker_join(&worker);
+    if (!support_slow()) assert_true(support_resident_bytes() + (LEFT - 2) * LEFT_BYTES < before);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 /* What the pool remembers of an arena that was freed serves the next one. */
 static void trimming_again_and_again_costs_nothing(void **state) {
     (void)state;
@@ -1196,6 +1223,7 @@ int main(void) {
         cmocka_unit_test(never_more_than_the_limit_are_out),
         cmocka_unit_test(destroy_is_refused_while_arenas_are_out),
         cmocka_unit_test(trim_frees_what_is_idle),
+        cmocka_unit_test(trim_frees_what_ended_threads_left),
         cmocka_unit_test(trimming_again_and_again_costs_nothing),
         cmocka_unit_test(only_arenas_of_this_pool_can_be_returned),
         cmocka_unit_test(returning_twice_panics),
