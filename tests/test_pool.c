@@ -810,6 +810,19 @@ static void leave_large_arenas(struct worker *self) {
     for (int i = 0; i < LEFT; i++) arena_pool_return(self->user, arenas[i]);
 }
 
+/* Nothing has changed: what is idle stays, too. */
+static void a_refused_destroy_frees_nothing(void **state) {
+    (void)state;
+    struct worker self = {.user = make(ARENA_TYPE(char), LEFT_BYTES)};
+    struct arena *out = check_out(self.user);
+    leave_large_arenas(&self);
+    size_t before = support_resident_bytes();
+    assert_int_equal(arena_pool_destroy(self.user), ARENA_EBUSY);
+    if (!support_slow()) assert_true(support_resident_bytes() + LEFT_BYTES > before);
+    arena_pool_return(self.user, out);
+    assert_int_equal(arena_pool_destroy(self.user), ARENA_OK);
+}
+
 static void trim_it(struct worker *self) { arena_pool_trim(self->user); }
 
 /* The store is every thread's, also of one that has nothing of the pool. */
@@ -1223,6 +1236,7 @@ int main(void) {
         cmocka_unit_test(never_more_than_the_limit_are_out),
         cmocka_unit_test(destroy_is_refused_while_arenas_are_out),
         cmocka_unit_test(trim_frees_what_is_idle),
+        cmocka_unit_test(a_refused_destroy_frees_nothing),
         cmocka_unit_test(trim_frees_what_ended_threads_left),
         cmocka_unit_test(trimming_again_and_again_costs_nothing),
         cmocka_unit_test(only_arenas_of_this_pool_can_be_returned),
