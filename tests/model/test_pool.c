@@ -235,6 +235,7 @@ static const struct model_scenario scenarios[] = {
     {.name = "pool.execute.nested", .setup = setup, .threads = {execute_nested, execute}, .finish = end_pool},
     {.name = "pool.exit-store", .setup = setup, .threads = {execute_done, await_execute}, .finish = end_pool},
     {.name = "pool.exit-trim", .setup = setup, .threads = {execute_done, await_trim}, .finish = end_pool},
+    {.name = "pool.trim-make", .setup = setup, .threads = {execute_trim, execute}, .finish = end_pool},
     {.name = "pool.exit-destroy", .setup = setup, .threads = {execute_done, await_destroy}},
     {.name = "pool.exit-destroy.three",
      .setup = setup,
