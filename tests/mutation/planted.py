@@ -231,6 +231,80 @@ PLANTS = [
      "    if (atomic_u64_add(&exchange->retains, UINT64_MAX, relaxed) == 0) {\n",
      "    if (atomic_u64_add(&exchange->retains, UINT64_MAX, relaxed) == 0 &&\n"
      "        atomic_u64_load(&exchange->references, relaxed) == 1) {\n", ["mhd request"]),
+    ("race of cancellation and grant: who polled does not look again", "src/sync/gate.c",
+     "        status = waiter == NULL ?",
+     "        if (waiter == NULL) return enter_polling(gate, node);\n        status = waiter == NULL ?", ["model gate"]),
+    ("race of cancellation and grant: who found it while spinning does not look again", "src/sync/gate.c",
+     "    if (!entered && !spin_for_permit(gate)) {",
+     "    if (!entered && spin_for_permit(gate)) return ARENA_OK;\n    if (!entered) {", ["model gate"]),
+    ("starvation: hand-over goes by the age of the last one", "src/sync/gate.c",
+     "clock_now() - head->gate_since_ns >=",
+     "clock_now() - gate->last->gate_since_ns >=", ["details"]),
+    ("lost wake-up: a grant that loses is freed, and nobody woken", "src/sync/gate.c",
+     "    if (granted) gate_leave(gate);",
+     "    if (granted) (void)atomic_u32_add(&gate->word, GATE_PERMIT, release);", ["details"]),
+    ("late: a wait ends with the deadline of the tree's root", "src/sync/gate.c",
+     "    int64_t deadline_ns = cancel_deadline(node);",
+     "    int64_t deadline_ns = cancel_deadline(node == NULL ? NULL : node->root);", ["model gate"]),
+    ("lost holder: a reset takes its mark off after it has left", "src/api/concurrent.c",
+     "    gate_clear_holder(&arena->gate);\n    leave(arena);\n}\n\nvoid arena_concurrent_reset(",
+     "    leave(arena);\n    gate_clear_holder(&arena->gate);\n}\n\nvoid arena_concurrent_reset(", ["model concurrent"]),
+    ("race of counts: a stranger's looks at an arena that is held", "src/api/concurrent.c",
+     "    if (gate_held_by_me(&arena->gate)) return slots_used",
+     "    if (atomic_u32_load(&arena->gate.holder, relaxed) != 0) return slots_used", ["model concurrent"]),
+    ("missing check: the holder of the gate is not told of a mixed value", "src/api/concurrent.c",
+     "    enter_or_panic(arena, function);\n    shares_retire_mine",
+     "    if (gate_held_by_me(&arena->gate)) return NULL;\n    enter_or_panic(arena, function);\n"
+     "    shares_retire_mine", ["any"]),
+    ("torn slot: a revocation gives up on a thread in the middle", "src/api/share.c",
+     "        if (commit == atomic_ptr_load(&share->claim, relaxed)) break;",
+     "        if (commit == atomic_ptr_load(&share->claim, relaxed) || spins > 100 * QUIESCE_SPINS) break;", ["calls"]),
+    ("memory kept: a thread without a cache trims nothing", "src/api/pool.c",
+     "    struct pool_arena *arena;\n    while (local != NULL && (arena",
+     "    struct pool_arena *arena;\n    if (local == NULL && !pool->limited) return;\n"
+     "    while (local != NULL && (arena", ["pool"]),
+    ("failure half done: a destroy that is refused has trimmed", "src/api/pool.c",
+     "    if (!locals_leave(&pool->owner, all_idle)) return ARENA_EBUSY;",
+     "    arena_pool_trim(pool);\n    if (!locals_leave(&pool->owner, all_idle)) return ARENA_EBUSY;", ["pool"]),
+    ("race for a node: it is written after it was given away", "src/api/pool.c",
+     "    node->item = NULL;\n    slots_destroy(&arena->slots);\n    stack_push(&pool->spare, node);",
+     "    slots_destroy(&arena->slots);\n    stack_push(&pool->spare, node);\n    node->item = NULL;", ["model pool"]),
+    ("leak on failure: a body that cannot grow", "src/mhd/body.c",
+     "    char *data = realloc(body->data, capacity + 1);\n    if (data == NULL) return false;\n"
+     "    body->data = data;",
+     "    body->data = realloc(body->data, capacity + 1);\n    if (body->data == NULL) return false;", ["mhd memory"]),
+    ("wrong answer: 500 where memory is short", "src/mhd/mhd.c",
+     "    if (exchange_equip(exchange) != ARENA_OK) return refuse(mhd, exchange, REFUSAL_UNAVAILABLE);",
+     "    int status = exchange_equip(exchange);\n"
+     "    if (status != ARENA_OK) return refuse(mhd, exchange, status == ARENA_EFULL ? REFUSAL_UNAVAILABLE : REFUSAL_INTERNAL);", ["mhd memory"]),
+    ("wrong answer: 503 for a body that is too long, where no arena is left", "src/mhd/mhd.c",
+     "    exchange->handled = true;\n    switch (exchange->body.state) {\n"
+     "    case BODY_TOO_LONG: return refuse(mhd, exchange, REFUSAL_TOO_LARGE);\n"
+     "    case BODY_NO_MEMORY: return refuse(mhd, exchange, REFUSAL_UNAVAILABLE);\n    case BODY_KEPT: break;\n"
+     "    }\n    if (exchange_equip(exchange) != ARENA_OK) return refuse(mhd, exchange, REFUSAL_UNAVAILABLE);\n",
+     "    exchange->handled = true;\n"
+     "    if (exchange_equip(exchange) != ARENA_OK) return refuse(mhd, exchange, REFUSAL_UNAVAILABLE);\n"
+     "    switch (exchange->body.state) {\n"
+     "    case BODY_TOO_LONG: return refuse(mhd, exchange, REFUSAL_TOO_LARGE);\n"
+     "    case BODY_NO_MEMORY: return refuse(mhd, exchange, REFUSAL_UNAVAILABLE);\n    case BODY_KEPT: break;\n"
+     "    }\n", ["mhd refusal"]),
+    ("missed: a client that asks first, in other letters", "src/mhd/mhd.c",
+     "    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT) != NULL;",
+     "    const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT);\n"
+     "    return value != NULL && strcmp(value, \"100-continue\") == 0;", ["mhd refusal"]),
+    ("arena kept: a lost request is hidden by what lies in *req_cls", "src/mhd/mhd.c",
+     "    while (connection != NULL && (left_over = registry_left_over(&mhd->registry, connection)) != NULL) {\n"
+     "        exchange_complete(left_over);\n    }\n",
+     "    while (*req_cls == NULL && connection != NULL && (left_over = registry_left_over(&mhd->registry, connection)) != NULL) {\n"
+     "        exchange_complete(left_over);\n    }\n", ["mhd lifecycle"]),
+    ("failure half done: a binding that panics has ended a request", "src/mhd/mhd.c",
+     "    if (in_use(&mhd->registry)) {",
+     "    struct exchange *early = registry_next(&mhd->registry, NULL);\n"
+     "    if (early != NULL && in_use(&mhd->registry)) exchange_complete(early);\n    if (in_use(&mhd->registry)) {", ["mhd registry"]),
+    ("too early: a clone's context ends with its last retain", "src/mhd/request.c",
+     "    exchange_release(exchange);\n}\n\n/* --- the answer",
+     "    if (request != &exchange->original && atomic_u64_load(&exchange->retains, relaxed) == 0) arena_context_cancel(request->context);\n"
+     "    exchange_release(exchange);\n}\n\n/* --- the answer", ["mhd registry"]),
 ]
 
 
