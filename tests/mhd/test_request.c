@@ -48,6 +48,7 @@ static enum MHD_Result read_all(struct arena_request *request, void *user) {
     seen.status[0] = (int)size;
     see(13, arena_request_header(request, "X-Empty"));
     see(14, arena_request_argument(request, "nul"));
+    see(15, arena_request_argument(request, "blank"));
     seen.pointer[0] = arena_request_connection(request);
     seen.pointer[1] = arena_request_context(request);
     seen.status[1] = arena_context_status(arena_request_context(request));
@@ -58,19 +59,20 @@ static enum MHD_Result read_all(struct arena_request *request, void *user) {
 
 static void method_url_headers_and_arguments_read_as_sent(void **state) {
     serve_once(SERVER_MODE(state), read_all,
-               "GET /a%20b?n=10&n=20&empty=&flag&sp%20ace=x%26y&cut=a%00b&nul%00x=1 HTTP/1.1\r\nHost: test\r\n"
+               "gEt /a%20b%3Fc?n=10&n=20&empty=&flag&sp%20ace=x%26y&cut=a%00b&nul%00x=1&blank=%20a%20 HTTP/1.1\r\n"
+               "Host: test\r\n"
                "Content-Type: text/x\r\nX-Twice-More: no\r\nX-Twi: no\r\nX-Twice: first\r\n"
                "X-Twice: second\r\nX-Empty:\r\n\r\n",
                200);
-    static const char *const expected[] = {"GET",    "/a b", "HTTP/1.1", "text/x", "first", "(null)", "10", "",
-                                           "",       "(null)", "x&y",    "a",      "",      "",       "(null)"};
+    static const char *const expected[] = {"gEt", "/a b?c", "HTTP/1.1", "text/x", "first", "(null)", "10",     "",
+                                           "",    "(null)", "x&y",      "a",      "",      "",       "(null)", " a "};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) assert_string_equal(seen.text[i], expected[i]);
     assert_int_equal(seen.status[0], 0);
     assert_non_null(seen.pointer[0]);
     assert_non_null(seen.pointer[1]);
     assert_int_equal(seen.status[1], ARENA_OK);
     assert_int_equal(seen.status[2], 7);
-    assert_int_equal(seen.status[3], 7);
+    assert_int_equal(seen.status[3], 8);
 }
 
 /* --- clones ------------------------------------------------------------------------------------------------------- */
