@@ -361,7 +361,10 @@ static void holders_of_the_gate_put_no_mixed_values_beside_it(void **state) {
     assert_panics(try_an_int_beside_others, arena, "arena_concurrent_try_alloc_any: the calling thread holds the gate");
     assert_panics(put_an_int_beside_others, arena, "arena_concurrent_alloc_any: the calling thread holds the gate");
     assert_int_equal(arena_used(held), 0);
+    for (int i = 0; i < 2; i++) (void)arena_alloc_any(held, ARENA_TYPE(int), NULL);
+    assert_panics(try_an_int_beside_others, arena, "the calling thread holds the gate"); /* full or not */
     arena_concurrent_release(arena);
+    assert_null(arena_concurrent_try_alloc_any(arena, ARENA_TYPE(int), NULL));
     arena_concurrent_destroy(arena);
 }
 
