@@ -771,6 +771,21 @@ static void destroy_is_refused_while_arenas_are_out(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
+/* A thread's own arena that a scope has is out, whichever of many it is. */
+static void destroy_is_refused_in_a_scope_beside_many_idle_arenas(void **state) {
+    (void)state;
+    enum { MANY = 12 };
+    struct arena *arenas[MANY];
+    struct arena_pool *pool = make(ARENA_TYPE(int), 4);
+    for (int i = 0; i < MANY; i++) arenas[i] = check_out(pool);
+    struct arena_pool_scope scope;
+    assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK); /* with the last one that was made */
+    for (int i = 0; i < MANY; i++) arena_pool_return(pool, arenas[i]);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY);
+    arena_pool_scope_leave(&scope);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 static void trim_frees_what_is_idle(void **state) {
     (void)state;
     enum { COUNT = 16, MIB = 1 << 20 };
@@ -1235,6 +1250,7 @@ int main(void) {
         cmocka_unit_test(cancel_races_with_the_return),
         cmocka_unit_test(never_more_than_the_limit_are_out),
         cmocka_unit_test(destroy_is_refused_while_arenas_are_out),
+        cmocka_unit_test(destroy_is_refused_in_a_scope_beside_many_idle_arenas),
         cmocka_unit_test(trim_frees_what_is_idle),
         cmocka_unit_test(a_refused_destroy_frees_nothing),
         cmocka_unit_test(trim_frees_what_ended_threads_left),
