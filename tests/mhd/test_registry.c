@@ -52,6 +52,12 @@ static enum MHD_Result keep_context(struct arena_request *request, void *user) {
     return count(request, user);
 }
 
+static enum MHD_Result clone_and_say_no(struct arena_request *request, void *user) {
+    struct arena_request *clone = NULL;
+    if (arena_request_inject(request, NULL, &clone) != ARENA_OK) return MHD_YES;
+    return say_no(request, user);
+}
+
 static void begin(arena_mhd_handler *handler) {
     handled = 0;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);
@@ -225,8 +231,8 @@ static void the_handler_runs_once_whatever_is_called(void **state) {
 
 static void all_but_yes_of_the_handler_is_no(void **state) {
     (void)state;
-    arena_mhd_handler *const handlers[] = {say_no, say_neither};
-    for (int i = 0; i < 2; i++) {
+    arena_mhd_handler *const handlers[] = {say_no, say_neither, clone_and_say_no};
+    for (int i = 0; i < 3; i++) {
         begin(handlers[i]);
         void *req_cls = NULL;
         assert_int_equal(call(&req_cls), MHD_YES);
