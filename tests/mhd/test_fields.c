@@ -143,6 +143,17 @@ static void headers_are_no_arguments(void **state) {
     assert_null(fields_argument(&first, "two"));
 }
 
+/* Empty or not. */
+static void the_first_of_several_is_found(void **state) {
+    (void)state;
+    const struct field several[] = {{"name", "", 4}, {"name", "1", 4}, {"other", "2", 5}, {"other", "", 5}};
+    const struct fields fields = {.headers = several, .header_count = 4, .arguments = several, .argument_count = 4};
+    assert_string_equal(fields_header(&fields, "name"), "");
+    assert_string_equal(fields_argument(&fields, "name"), "");
+    assert_string_equal(fields_header(&fields, "other"), "2");
+    assert_string_equal(fields_argument(&fields, "other"), "2");
+}
+
 static void names_of_headers_are_the_same_in_either_case(void **state) {
     (void)state;
     for (int code = 1; code < 256; code++) { /* ASCII letters alone */
@@ -165,6 +176,7 @@ int main(void) {
         cmocka_unit_test(sizes_that_overflow_are_refused),
         cmocka_unit_test(a_list_that_grows_between_the_passes_is_cut),
         cmocka_unit_test(headers_are_no_arguments),
+        cmocka_unit_test(the_first_of_several_is_found),
         cmocka_unit_test(names_of_headers_are_the_same_in_either_case),
     };
     return support_run("mhd fields", tests);

@@ -352,6 +352,31 @@ static void a_uri_log_callback_does_no_harm(void **state) {
     assert_int_equal(server.resets, 2);
 }
 
+static struct arena_context *lost; /* of the first request; used on the connection's thread, one after the other */
+static int lost_status;
+
+static enum MHD_Result look_at_the_lost_one(struct arena_request *request, void *user) {
+    if (lost == NULL) {
+        lost = arena_context_retain(arena_request_context(request));
+    } else {
+        flag_set(&lost_status, arena_context_status(lost));
+    }
+    return server_echo(request, user);
+}
+
+static void a_lost_request_is_over_once_the_next_begins(void **state) {
+    const struct server_options options = {.loses_completion = true};
+    lost = NULL;
+    flag_set(&lost_status, ARENA_OK);
+    server_start(&server, SERVER_MODE(state), look_at_the_lost_one, &options);
+    client_connect(&client, server.port);
+    for (int i = 0; i < 2; i++) client_exchange(&client, GET("/lost"), 200, &reply);
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(flag_get(&lost_status), ARENA_ECANCELED);
+    arena_context_release(lost);
+}
+
 /* The next request on the same connection shows that the one before it is over, whatever *req_cls has. */
 static void a_lost_request_is_found_by_the_next_on_its_connection(void **state) {
     for (int logged = 0; logged < 2; logged++) {
@@ -414,6 +439,7 @@ int main(void) {
         SERVER_TEST(the_daemon_stops_mid_download),
         SERVER_TEST(requests_that_never_complete_are_found_at_the_end),
         SERVER_TEST(a_lost_request_is_found_by_the_next_on_its_connection),
+        SERVER_TEST(a_lost_request_is_over_once_the_next_begins),
         SERVER_TEST(a_uri_log_callback_does_no_harm),
     };
     return support_run("mhd lifecycle", tests);

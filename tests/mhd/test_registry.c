@@ -372,6 +372,19 @@ static void requests_that_never_complete_are_found_at_the_end(void **state) {
     end();
 }
 
+/* And are over then. */
+static void requests_that_never_complete_end_with_the_binding(void **state) {
+    (void)state;
+    begin(keep_context);
+    void *req_cls = NULL;
+    assert_int_equal(call(&req_cls), MHD_YES);
+    assert_int_equal(call(&req_cls), MHD_YES);
+    assert_int_equal(arena_context_status(kept), ARENA_OK);
+    end();
+    assert_int_equal(arena_context_status(kept), ARENA_ECANCELED);
+    arena_context_release(kept);
+}
+
 static void many_open_requests_are_told_apart(void **state) {
     (void)state;
     begin(count);
@@ -615,6 +628,7 @@ int main(void) {
         cmocka_unit_test(clones_end_with_their_request),
         cmocka_unit_test(clones_of_clones_carry_what_those_do),
         cmocka_unit_test(requests_that_never_complete_are_found_at_the_end),
+        cmocka_unit_test(requests_that_never_complete_end_with_the_binding),
         cmocka_unit_test(many_open_requests_are_told_apart),
         cmocka_unit_test(a_registry_begins_empty),
         cmocka_unit_test(connections_spread_over_the_buckets),
