@@ -285,6 +285,12 @@ static void a_retained_request_reads_the_same_after_it_completed(void **state) {
     struct arena *arena = NULL;
     assert_int_equal(arena_request_extract(first[0], &server_cell_type, &arena), ARENA_OK);
     assert_int_equal(arena_used(arena), 1);
+    struct arena_request *late = NULL; /* a clone can still be had, of a clone that hides it too */
+    struct arena *found = NULL;
+    assert_int_equal(arena_request_inject(first[1], arena, &late), ARENA_OK);
+    assert_int_equal(arena_request_extract(late, &server_cell_type, &found), ARENA_OK);
+    assert_ptr_equal(found, arena);
+    assert_int_equal(arena_context_status(arena_request_context(late)), ARENA_ECANCELED);
     AWAIT(flag_get(&server.resets) == 1); /* the second one's */
     arena_request_release(first[0]);
     assert_int_equal(flag_get(&server.resets), 2);
