@@ -4,6 +4,9 @@
  * panic calls the handler, leaves the scopes begun since the innermost frame, and jumps there.  Where there is no frame,
  * or the thread is in a place that cannot be left (a drop function, an unwinding panic, the handler), it aborts.
  *
+ * setjmp and longjmp by these names: ThreadSanitizer watches no _longjmp, and its record of a thread's calls would grow
+ * with each panic until the program crashes.  Neither glibc nor musl saves the signal mask in them.
+ *
  * Locking: handler_mutex guards the handler and its closure, which are read together; it is held during no call.
  * All else is the thread's own.
  */
@@ -81,7 +84,7 @@ static _Noreturn void raise_panic(const char *message) {
     scope_unwind(state, frame->era);
     state->unwinding = false;
     thread_release_cancel(cancel);
-    _longjmp(frame->jump, 1);
+    longjmp(frame->jump, 1);
 }
 
 void panic(const char *format, ...) {
@@ -122,7 +125,7 @@ int arena_protect(void (*action)(void *user), void *user) {
     frame.era = ++state->era;
     state->frames = &frame;
     CLEANUP_PUSH(frame_pop, &frame);
-    if (_setjmp(frame.jump) == 0) {
+    if (setjmp(frame.jump) == 0) {
         action(user);
     } else {
         status = ARENA_EPANIC;

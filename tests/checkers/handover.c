@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { THREADS = 4, ROUNDS = 3000 };
 
@@ -396,6 +397,29 @@ static void reasons(void) {
     }
 }
 
+/* --- the detector's record of a thread's calls goes back with a panic: it would be full after some 65,000 --------- */
+
+static void say_nothing(const char *message, void *user) {
+    (void)message;
+    (void)user;
+}
+
+static void panic_below(void *user) {
+    int *depth = user;
+    if (--*depth == 0) arena_panic("enough");
+    panic_below(user);
+    ++*depth; /* so that the call above is one */
+}
+
+static void many_panics(void) {
+    arena_set_panic_handler(say_nothing, NULL);
+    for (int i = 0; i < 50000; i++) {
+        int depth = 5;
+        must(arena_protect(panic_below, &depth) == ARENA_EPANIC, "no panic");
+    }
+    arena_set_panic_handler(NULL, NULL);
+}
+
 /* --- the control -------------------------------------------------------------------------------------------------- */
 
 static int64_t *shared_slot;
@@ -429,6 +453,7 @@ static const struct {
     CASE(contexts),
     CASE(last_release),
     CASE(reasons),
+    CASE(many_panics),
     CASE(race),
 };
 
@@ -436,6 +461,7 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if (argc == 1) puts(cases[i].name);
         if (argc != 2 || strcmp(argv[1], cases[i].name) != 0) continue;
+        alarm(120); /* a detector that crashes hangs */
         cases[i].run();
         puts("fine");
         return 0;
