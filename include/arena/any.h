@@ -41,6 +41,9 @@ extern "C++" { /* also where a program includes this inside extern "C" */
 template <class T>
 static inline struct arena_any *arena_any_alloc_value_(struct arena *arena, const struct arena_type *type,
                                                        const T &value) {
+#if defined(__GNUC__)
+    static_assert(__is_trivially_copyable(T), "values are copied as bytes");
+#endif
     return arena_alloc_any(arena, type, &value);
 }
 }

@@ -71,7 +71,7 @@ ARENA_DEFINE(aligned_arena, aligned_number)
 #endif
 
 /* Elements are copied as bytes: this one counts its copies. */
-#if REFUSE == 18 && defined(__cplusplus) && defined(__GNUC__)
+#if (REFUSE == 18 || REFUSE == 20) && defined(__cplusplus) && defined(__GNUC__)
 struct counted {
     counted(const counted &other) : copies(other.copies + 1) {}
     counted &operator=(const counted &other) {
@@ -80,7 +80,12 @@ struct counted {
     }
     int copies;
 };
+#if REFUSE == 18
 ARENA_DEFINE(counted_arena, counted)
-#elif REFUSE == 18
+#else
+void refused(struct arena *arena, const counted &value);
+void refused(struct arena *arena, const counted &value) { ARENA_ANY_ALLOC(arena, counted, value); }
+#endif
+#elif REFUSE == 18 || REFUSE == 20
 #error "no such type here"
 #endif
