@@ -80,12 +80,17 @@ ARENA_END_DECLS
 #if defined(__GNUC__)
 #define ARENA_CONCAT_(a, b) a##b
 #define ARENA_CONCAT(a, b) ARENA_CONCAT_(a, b)
+#ifdef __cplusplus
+#define ARENA_POOL_SCOPE_CAST_(tag, arena) static_cast<tag *>(static_cast<void *>(arena))
+#else
+#define ARENA_POOL_SCOPE_CAST_(tag, arena) ((tag *)(arena))
+#endif
 #define ARENA_POOL_SCOPE_AS_(pool, tag, name, scope)                                                                   \
     for (struct arena_pool_scope scope __attribute__((cleanup(arena_pool_scope_leave))) =                              \
              {arena_pool_scope_arena(pool)},                                                                           \
              *ARENA_CONCAT(scope, _once) = &scope;                                                                     \
          ARENA_CONCAT(scope, _once); ARENA_CONCAT(scope, _once) = NULL)                                                \
-        for (tag *name = (tag *)scope.arena; name; name = NULL)
+        for (tag *name = ARENA_POOL_SCOPE_CAST_(tag, scope.arena); name; name = NULL)
 #define ARENA_POOL_SCOPE(pool, name)                                                                                   \
     ARENA_POOL_SCOPE_AS_(pool, struct arena, name, ARENA_CONCAT(arena_scope_, __COUNTER__))
 #endif

@@ -36,16 +36,16 @@ extern "C++" { /* also where a program includes this inside extern "C" */
  * C++), named as written; not _Atomic and without a flexible array member, which gcc refuses to clear the padding of.
  * ARENA_DEFINE_DROP: with a destructor, drop(T *element). */
 #define ARENA_DEFINE(prefix, T)                                                                                        \
-    ARENA_MAY_SHADOW_BEGIN_                                                                                            \
+    ARENA_QUIET_BEGIN_                                                                                                 \
     ARENA_DEFINE_TYPE_(prefix, T, #T, NULL)                                                                            \
     ARENA_DEFINE_ALL_(prefix)                                                                                          \
-    ARENA_MAY_SHADOW_END_
+    ARENA_QUIET_END_
 #define ARENA_DEFINE_DROP(prefix, T, drop)                                                                             \
+    ARENA_QUIET_BEGIN_                                                                                                 \
     ARENA_INLINE void prefix##_drop_(void *arena_element_) { drop((T *)arena_element_); }                              \
-    ARENA_MAY_SHADOW_BEGIN_                                                                                            \
     ARENA_DEFINE_TYPE_(prefix, T, #T, prefix##_drop_)                                                                  \
     ARENA_DEFINE_ALL_(prefix)                                                                                          \
-    ARENA_MAY_SHADOW_END_
+    ARENA_QUIET_END_
 
 /* ARENA_SLAB_WITH(prefix, arena, values...): a slab of these values, each evaluated once.
  * ARENA_TRY_SLAB_WITH(prefix, arena, &slab, values...): false, and slab {NULL, 0}, when they do not fit.
@@ -105,13 +105,23 @@ ARENA_API ARENA_NORETURN void arena_panic_slab_bounds(size_t index, size_t len);
 ARENA_API ARENA_NORETURN void arena_panic_type(const char *expected, const struct arena_type *found);
 ARENA_END_DECLS
 
-/* A program's variables may be called `arena`, or as any other parameter below, also at file scope and with -Wshadow. */
+/* A program's variables may be called `arena`, or as any other parameter below, also at file scope and with -Wshadow;
+ * and a C++ program may frown on the casts of C, which these macros are made of. */
 #if defined(__GNUC__)
-#define ARENA_MAY_SHADOW_BEGIN_ _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"")
-#define ARENA_MAY_SHADOW_END_ _Pragma("GCC diagnostic pop")
+#if !defined(__cplusplus)
+#define ARENA_QUIET_CASTS_
+#elif defined(__clang__)
+#define ARENA_QUIET_CASTS_ _Pragma("GCC diagnostic ignored \"-Wold-style-cast\"")
 #else
-#define ARENA_MAY_SHADOW_BEGIN_
-#define ARENA_MAY_SHADOW_END_
+#define ARENA_QUIET_CASTS_                                                                                             \
+    _Pragma("GCC diagnostic ignored \"-Wold-style-cast\"") _Pragma("GCC diagnostic ignored \"-Wuseless-cast\"")
+#endif
+#define ARENA_QUIET_BEGIN_                                                                                             \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"") ARENA_QUIET_CASTS_
+#define ARENA_QUIET_END_ _Pragma("GCC diagnostic pop")
+#else
+#define ARENA_QUIET_BEGIN_
+#define ARENA_QUIET_END_
 #endif
 
 /* T may be called anything, also `type`: no name of these functions may come between it and its meaning. */

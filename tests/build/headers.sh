@@ -39,10 +39,13 @@ compile() {
             failed=$((failed + 1))
         fi
     fi
-    compat=
-    [ "$2" = c++ ] || compat=-Wc++-compat
+    case $1 in
+    g++) more='-Wold-style-cast -Wuseless-cast' ;;
+    *++*) more=-Wold-style-cast ;;
+    *) more=-Wc++-compat ;;
+    esac
     # shellcheck disable=SC2086 # several words
-    if "$1" -x "$2" "-std=$3" $warnings $compat -I"$include" -I"$generated" -c -o "$work/names.o" "$(dirname "$0")/names.c"; then
+    if "$1" -x "$2" "-std=$3" $warnings $more -I"$include" -I"$generated" -c -o "$work/names.o" "$(dirname "$0")/names.c"; then
         compiled=$((compiled + 1))
     else
         echo "names.c does not compile: $1 -std=$3" >&2

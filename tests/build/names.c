@@ -22,6 +22,10 @@ int main(void) {
     struct kept_arena_slab one;
     if (ARENA_SLAB_WITH_CONTEXT(kept_arena, shared, NULL, &one, 4) != ARENA_OK) sum++;
     kept_arena_concurrent_destroy(shared);
+    struct kept_arena_pool *scratches = kept_arena_pool_create(1);
+    ARENA_POOL_SCOPE_OF(kept_arena, scratches, scratch) sum += *kept_arena_alloc(scratch, 1);
+    ARENA_POOL_SCOPE(kept_arena_pool_raw(scratches), scratch) if (arena_try_alloc(scratch, NULL) == NULL) sum++;
+    if (kept_arena_pool_destroy(scratches) != ARENA_OK) sum++;
     struct arena *mixed;
     if (arena_create(arena_type_any(), 1, &mixed) != ARENA_OK) return 1;
     if (ARENA_ANY_GET(ARENA_ANY_ALLOC(mixed, int, 5), int) == NULL) sum++;
