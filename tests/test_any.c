@@ -304,6 +304,35 @@ static void each_value_s_own_drop_runs_last_to_first(void **state) {
     assert_int_equal(order[0], 209);
 }
 
+/* Slots are what their types say: never to be cleared they cannot be, and cleared late they still hold nothing. */
+static void clearing_policies_of_mixed_values(void **state) {
+    (void)state;
+    const struct arena_type type = {"counted", sizeof(int), _Alignof(int), drop_first_kind};
+    struct arena_options options = {sizeof options, ARENA_CLEAR_NEVER, 0};
+    struct arena *arena = make(1);
+    struct arena *none = arena;
+    assert_int_equal(arena_create_with(arena_type_any(), 4, &options, &none), ARENA_EINVAL);
+    assert_null(none);
+    arena_destroy(arena);
+    options.clear = ARENA_CLEAR_ON_HANDOUT;
+    assert_int_equal(arena_create_with(arena_type_any(), 4, &options, &arena), ARENA_OK);
+    for (int round = 0; round < 3; round++) {
+        for (int value = 0; value < 4; value++) assert_non_null(arena_alloc_any(arena, &type, &value));
+        order_count = 0;
+        arena_reset(arena);
+        assert_int_equal(order_count, 4);
+        struct arena_any *slot = arena_alloc(arena, NULL);
+        assert_null(arena_any_type(slot));
+        assert_null(arena_any_type(arena_alloc_slab(arena, 1)));
+        struct arena_any *zero = arena_alloc_any(arena, &type, NULL);
+        assert_int_equal(*(int *)arena_any_get(zero, &type), 0);
+        order_count = 0;
+        arena_reset(arena);
+        assert_int_equal(order_count, 1); /* of what holds nothing, nothing is dropped */
+    }
+    arena_destroy(arena);
+}
+
 static void refused_values_are_not_dropped(void **state) {
     (void)state;
     const struct arena_type type = {"counted", sizeof(int), _Alignof(int), drop_first_kind};
@@ -461,6 +490,7 @@ int main(void) {
         cmocka_unit_test(descriptors_outlive_resets),
         cmocka_unit_test(thousands_of_types_are_told_apart),
         cmocka_unit_test(each_value_s_own_drop_runs_last_to_first),
+        cmocka_unit_test(clearing_policies_of_mixed_values),
         cmocka_unit_test(refused_values_are_not_dropped),
         cmocka_unit_test(concurrent_arenas_hold_mixed_values),
         cmocka_unit_test(holders_of_the_gate_put_no_mixed_values_beside_it),

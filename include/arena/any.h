@@ -13,7 +13,7 @@ enum { ARENA_ANY_MAX = 32 }; /* bytes of the largest value a slot holds */
 
 struct arena_any; /* one slot */
 
-/* The type to create such an arena with.  Static. */
+/* The type to create such an arena with.  Static.  It has a drop of its own: ARENA_CLEAR_NEVER is refused. */
 ARENA_API const struct arena_type *arena_type_any(void);
 
 /* Puts one value of `type` into the next slot; NULL: a zeroed one.  The arena keeps one copy of each distinct
