@@ -38,6 +38,14 @@ static void descriptor_lives_to_the_end_of_its_block(void **state) {
     for (int i = 0; i < 3; i++) assert_string_equal(types[i]->name, i == 1 ? "long" : "int");
 }
 
+static const struct arena_type *const at_file_scope = ARENA_TYPE(struct sample);
+
+static void descriptor_at_file_scope_lives_for_ever(void **state) {
+    (void)state;
+    assert_string_equal(at_file_scope->name, "struct sample");
+    assert_true(arena_type_equal(at_file_scope, ARENA_TYPE(struct sample)));
+}
+
 static void drop_nothing(void *element) { (void)element; }
 
 static void same_means_name_size_and_align(void **state) {
@@ -205,6 +213,7 @@ int main(void) {
         cmocka_unit_test(type_macro_describes_the_type),
         cmocka_unit_test(name_is_the_text_as_written),
         cmocka_unit_test(descriptor_lives_to_the_end_of_its_block),
+        cmocka_unit_test(descriptor_at_file_scope_lives_for_ever),
         cmocka_unit_test(same_means_name_size_and_align),
         cmocka_unit_test(float_is_not_int32),
         cmocka_unit_test(bindings_can_check_the_layout),
