@@ -169,6 +169,9 @@ static void child_of_an_ended_context_has_ended(void **state) {
         assert_int_equal(arena_context_status(children[i]), i < 3 ? ARENA_ECANCELED : ARENA_ETIMEDOUT);
         arena_context_release(children[i]);
     }
+    struct arena_context *late = timeout_of(cancelled, -1); /* its own deadline has passed too, and comes second */
+    assert_int_equal(arena_context_status(late), ARENA_ECANCELED);
+    arena_context_release(late);
     arena_context_release(cancelled);
     arena_context_release(expired);
 }

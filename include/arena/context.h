@@ -22,7 +22,8 @@ struct arena_context;
 ARENA_API struct arena_context *arena_context_background(void);
 
 /* A child of `parent`.  deadline_ns is a time of arena_clock_now; a timeout of 0 or less has passed; sums saturate, and
- * INT64_MAX never comes.  The child's deadline is the earlier of its own and its parent's.
+ * INT64_MAX never comes.  The child's deadline is the earlier of its own and its parent's.  Below a context that has
+ * ended it has ended too, for the same cause.
  * ARENA_EINVAL: out is NULL.  ARENA_ENOMEM: no memory. */
 ARENA_API int arena_context_with_cancel(struct arena_context *parent, struct arena_context **out);
 ARENA_API int arena_context_with_timeout(struct arena_context *parent, int64_t timeout_ns, struct arena_context **out);
