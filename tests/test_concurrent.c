@@ -313,7 +313,7 @@ static void slabs_that_are_never_cleared_count_all_the_same(void **state) {
 
 /* --- exact capacity ----------------------------------------------------------------------------------------------- */
 
-enum { TEN = 10 };
+enum { TEN = 10, FILLS = 5 };
 
 struct filler {
     struct arena_concurrent *arena;
@@ -334,8 +334,24 @@ static void fill_until_full(struct worker *self) {
         } else if (filler->mode == 1) {
             int status = arena_concurrent_alloc_context(filler->arena, NULL, &value, &slot);
             if (status != (slot == NULL ? ARENA_EFULL : ARENA_OK)) self->status = 1;
-        } else {
+        } else if (filler->mode == 2) {
             slot = arena_concurrent_try_alloc_slab_with(filler->arena, &value, 1);
+        } else if (filler->mode == 3) {
+            int64_t values[] = {value, stamp_of(self->index, self->count + 1), stamp_of(self->index, self->count + 2)};
+            int64_t *slab = arena_concurrent_try_alloc_slab_with(filler->arena, values, 3);
+            if (slab != NULL) {
+                for (size_t i = 0; i < 3; i++) filler->slots[self->count++] = slab + i;
+                continue;
+            }
+            slot = arena_concurrent_try_alloc(filler->arena, &value); /* three in a row may be missing */
+        } else {
+            struct arena *held = NULL;
+            if (arena_concurrent_acquire(filler->arena, NULL, &held) != ARENA_OK) {
+                self->status = 3;
+                break;
+            }
+            slot = arena_try_alloc(held, &value);
+            arena_concurrent_release(filler->arena);
         }
         if (slot == NULL) break;
         filler->slots[self->count++] = slot;
@@ -379,7 +395,7 @@ static void ten_threads_fill_exactly_to_capacity(void **state) {
             struct filler fillers[TEN];
             for (unsigned round = 0; round < 3; round++) {
                 for (unsigned t = 0; t < TEN; t++) {
-                    fillers[t] = (struct filler){arena, calloc(capacity + 1, sizeof(int64_t *)), (t + round) % 3};
+                    fillers[t] = (struct filler){arena, calloc(capacity + 1, sizeof(int64_t *)), (t + round) % FILLS};
                     assert_non_null(fillers[t].slots);
                     worker_start(&workers[t], fill_until_full, &fillers[t], t);
                 }
@@ -990,6 +1006,29 @@ static void ended_context_fails_even_on_a_free_gate(void **state) {
 }
 
 /* The holder never releases: only the context can end the wait. */
+static void who_holds_the_gate_is_told_that_first(void **state) {
+    (void)state;
+    struct arena_context *cancelled = cancellable(NULL);
+    arena_context_cancel(cancelled);
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make(8, flags);
+        struct arena *held = hold(arena);
+        for (int operation = 0; operation < OPERATIONS; operation++) {
+            struct call call = {arena, cancelled, (enum operation)operation};
+            void *out = operation == RESET ? NULL : &call;
+            assert_int_equal(operate(&call, &out), ARENA_EBUSY);
+            assert_null(out);
+        }
+        void *out = held;
+        assert_int_equal(arena_concurrent_alloc_slab_context(arena, NULL, 9, &out), ARENA_EBUSY); /* not that it is full */
+        assert_null(out);
+        assert_int_equal(arena_used(held), 0);
+        arena_concurrent_release(arena);
+        arena_concurrent_destroy(arena);
+    }
+    arena_context_release(cancelled);
+}
+
 static void cancel_ends_the_wait_for_a_held_gate(void **state) {
     (void)state;
     BOTH_KINDS(flags) {
@@ -1668,6 +1707,7 @@ int main(void) {
         cmocka_unit_test(destroy_while_held_or_waited_for_panics),
         cmocka_unit_test(holds_of_different_gates_are_independent),
         cmocka_unit_test(ended_context_fails_even_on_a_free_gate),
+        cmocka_unit_test(who_holds_the_gate_is_told_that_first),
         cmocka_unit_test(cancel_ends_the_wait_for_a_held_gate),
         cmocka_unit_test(deadline_ends_the_wait_for_a_held_gate),
         cmocka_unit_test(waiter_with_a_deadline_sleeps),

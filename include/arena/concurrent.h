@@ -11,8 +11,8 @@
  * Waiting: nobody starves.  After 1 ms of waiting, hand-over is first come, first served.  Every wait is a POSIX
  * cancellation point that loses no permit.
  *
- * From the thread that holds the gate (arena_concurrent_acquire): functions that return a status give ARENA_EBUSY, the
- * other allocations and resets panic, try_ ones included; counts work.
+ * From the thread that holds the gate (arena_concurrent_acquire): functions that return a status give ARENA_EBUSY, also
+ * under a context that has ended; the other allocations and resets panic, try_ ones included; counts work.
  */
 #ifndef ARENA_CONCURRENT_H
 #define ARENA_CONCURRENT_H
