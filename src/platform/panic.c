@@ -5,11 +5,14 @@
  * or the thread is in a place that cannot be left (a drop function, an unwinding panic, the handler), it aborts.
  *
  * setjmp and longjmp by these names: ThreadSanitizer watches no _longjmp, and its record of a thread's calls would grow
- * with each panic until the program crashes.  Neither glibc nor musl saves the signal mask in them.
+ * with each panic until the program crashes.  Neither glibc nor musl saves the signal mask in them.  A fortified longjmp
+ * has another name again, so it is not for this file.
  *
  * Locking: handler_mutex guards the handler and its closure, which are read together; it is held during no call.
  * All else is the thread's own.
  */
+#undef _FORTIFY_SOURCE
+
 #include "platform/panic.h"
 
 #include <arena/base.h>
