@@ -1005,6 +1005,7 @@ static void never_clearing_with_a_drop_is_invalid(void **state) {
     struct arena_pool *pool = NULL;
     struct arena_pool_options pool_options = {sizeof pool_options, 0, &options};
     assert_int_equal(arena_create_with(&noted, 4, &options, &arena), ARENA_EINVAL);
+    assert_int_equal(arena_create_with(&noted, 0, &options, &arena), ARENA_EINVAL); /* also where there is nothing to drop */
     assert_int_equal(arena_concurrent_create_with(&noted, 4, &options, &concurrent), ARENA_EINVAL);
     assert_int_equal(arena_pool_create_with(&noted, 4, &pool_options, &pool), ARENA_EINVAL);
 }

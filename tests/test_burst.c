@@ -100,6 +100,23 @@ static void burst_values_are_dropped(void **state) {
     assert_int_equal(dropped_count, 60);
 }
 
+/* What is lent and left has to be cleared: it is one piece, and not the rest of the arena. */
+static void a_burst_that_is_left_touches_little(void **state) {
+    (void)state;
+    if (sizeof(size_t) < 8 || support_slow()) skip();
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
+        struct arena_options options = {sizeof options, clear, 0};
+        size_t before = support_resident_bytes();
+        struct long_arena *arena = long_arena_create_with((size_t)1 << 26, &options);
+        struct long_arena_burst burst = long_arena_burst_begin(arena);
+        assert_non_null(long_arena_burst_put(&burst, 1));
+        long_arena_reset(arena);
+        assert_non_null(long_arena_alloc_slab(arena, 100).data);
+        assert_true(support_resident_bytes() < before + ((size_t)16 << 20));
+        long_arena_destroy(arena);
+    }
+}
+
 /* --- a burst left open -------------------------------------------------------------------------------------------- */
 
 /* For each size: the arena holds three values, a burst writes, and is left.  The next call of any kind finds three
@@ -338,6 +355,7 @@ int main(void) {
         cmocka_unit_test(end_commits_what_was_put),
         cmocka_unit_test(empty_burst_takes_nothing),
         cmocka_unit_test(burst_values_are_dropped),
+        cmocka_unit_test(a_burst_that_is_left_touches_little),
         cmocka_unit_test(what_an_open_burst_wrote_is_not_live_and_is_cleared),
         cmocka_unit_test(panic_in_a_burst_leaves_a_clean_arena_in_the_pool),
         cmocka_unit_test(exported_burst),

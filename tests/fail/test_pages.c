@@ -158,6 +158,15 @@ static void huge_pages_are_asked_for_where_one_fits(void **state) {
     slots[2 * huge - 1] = 1;
     arena_destroy(arena);
 
+    /* Slots that ask for a page begin a huge page all the same. */
+    seen.count = 0;
+    const struct arena_type paged = {"paged", 4096, 4096, NULL};
+    arena = make(&paged, 2 * huge / 4096, ARENA_CLEAR_ON_RESET, ARENA_HUGE_PAGES);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal((uintptr_t)seen.calls[0].start % huge, 0);
+    assert_ptr_equal(seen.calls[0].start, arena_alloc(arena, NULL));
+    arena_destroy(arena);
+
     seen.count = 0;
     arena_destroy(make(ARENA_TYPE(char), 2 * huge, ARENA_CLEAR_ON_RESET, 0));
     assert_int_equal(seen.count, 0);
