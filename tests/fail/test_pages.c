@@ -29,6 +29,8 @@ static struct {
     int error;           /* ... with this */
     char *start;         /* of the last mapping */
     size_t size;
+    int protection;
+    int flags;
     long mappings;       /* made and not ended, from end to end */
     struct {
         char *start;
@@ -69,6 +71,8 @@ void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file,
     seen.mappings++;
     seen.start = made;
     seen.size = size;
+    seen.protection = protection;
+    seen.flags = flags;
     return made;
 }
 
@@ -140,6 +144,19 @@ static void every_slot_lies_in_the_mapping_wherever_it_starts(void **state) {
         }
         arena_destroy(arena);
         assert_int_equal(seen.mappings, 0);
+    }
+}
+
+/* A child's slots are its own; and what is reserved is neither counted nor touched before it is used, whatever the system
+ * says of promising more than it has. */
+static void pages_are_private_and_not_promised(void **state) {
+    (void)state;
+    begin();
+    for (uint32_t flags = 0; flags <= (ARENA_HUGE_PAGES | ARENA_PREFAULT); flags++) {
+        struct arena *arena = make(ARENA_TYPE(char), MIB, ARENA_CLEAR_ON_RESET, flags);
+        assert_int_equal(seen.protection, PROT_READ | PROT_WRITE);
+        assert_int_equal(seen.flags, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+        arena_destroy(arena);
     }
 }
 
@@ -221,6 +238,13 @@ static void prefault_reaches_the_last_slot_wherever_it_lies(void **state) {
     assert_int_equal(seen.calls[0].advice, MADV_POPULATE_WRITE);
     char *slots = arena_alloc_slab(arena, 3);
     assert_true(seen.calls[0].start <= slots && slots + 3 * type.size <= seen.calls[0].start + seen.calls[0].size);
+    arena_destroy(arena);
+
+    begin(); /* with huge pages too, which are asked for first */
+    arena = make(ARENA_TYPE(char), 2 * (size_t)MIB, ARENA_CLEAR_ON_RESET, ARENA_PREFAULT | ARENA_HUGE_PAGES);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(seen.calls[0].advice, MADV_HUGEPAGE);
+    assert_int_equal(seen.calls[1].advice, MADV_POPULATE_WRITE);
     arena_destroy(arena);
 }
 
@@ -351,6 +375,7 @@ static void a_burst_is_not_ended_by_the_arena_behind_it(void **state) {
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_slot_lies_in_the_mapping_wherever_it_starts),
+        cmocka_unit_test(pages_are_private_and_not_promised),
         cmocka_unit_test(huge_pages_are_asked_for_where_one_fits),
         cmocka_unit_test(no_memory_to_prefault_is_no_arena),
         cmocka_unit_test(no_memory_to_prefault_aligned_slots_keeps_no_page),
