@@ -556,6 +556,25 @@ static void slots_are_mapped_where_it_pays(void **state) {
     }
 }
 
+/* After a burst, ended or left, a reset takes the short way again.  It is right without, and so nothing else would notice. */
+static void resets_are_quick_again_after_a_burst(void **state) {
+    (void)state;
+    struct arena *arena;
+    assert_int_equal(arena_create(ARENA_TYPE(int), 10, &arena), ARENA_OK);
+    assert_int_equal(arena->quick, arena->plain);
+    assert_int_equal(arena->plain, !arena->watched);
+    struct arena_burst burst;
+    arena_burst_begin(arena, &burst);
+    assert_false(arena->quick);
+    arena_burst_end(arena, &burst);
+    assert_int_equal(arena->quick, arena->plain);
+    arena_burst_begin(arena, &burst);
+    assert_non_null(arena_burst_put(&burst, NULL));
+    slots_settle(arena);
+    assert_int_equal(arena->quick, arena->plain);
+    arena_destroy(arena);
+}
+
 /* Or an arena that is full would grow with each new type that it is asked for. */
 static void a_full_arena_keeps_no_descriptor_of_what_it_refuses(void **state) {
     (void)state;
@@ -1547,6 +1566,7 @@ int main(void) {
         cmocka_unit_test(drops_are_not_left_by_cancellation),
         cmocka_unit_test(drops_may_nest),
         cmocka_unit_test(slots_are_mapped_where_it_pays),
+        cmocka_unit_test(resets_are_quick_again_after_a_burst),
         cmocka_unit_test(a_full_arena_keeps_no_descriptor_of_what_it_refuses),
         cmocka_unit_test(a_signal_ends_one_wait),
         cmocka_unit_test(a_pause_is_no_cancellation_point),
