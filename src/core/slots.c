@@ -214,7 +214,7 @@ void slots_destroy(struct arena *arena) {
     if (arena->type->drop != NULL) run_drops(arena);
     any_forget(arena);
     if (arena->watched) {
-        char *from = arena->mapped ? arena->base : arena->base - POISON_REDZONE_BYTES;
+        char *from = arena->mapped ? arena->base : (char *)&arena[1]; /* what aligns the slots is marked too */
         if (arena->mapped) poison_tail(arena, poison_clear);
         poison_clear(from, (size_t)(arena->poison_end - from)); /* what comes next at these addresses may be touched */
     }

@@ -29,7 +29,7 @@ from tree import Failed, Skipped, Tree
 # The tests of each part, those first that notice most in the least time: the quick ones, which `./dev test` runs; then the
 # slow ones, which are asked where no quick one noticed.
 UNITS = ["arena", "burst", "any", "typed", "type", "head", "pages", "places", "scope", "ways_out", "status", "misuse", "inside",
-         "details"]
+         "details", "marks"]
 PATHS = ["steady state", "instructions"]
 GUARDED = {name: f"corpus of {name}, guarded" for name in ("arena", "pool", "concurrent", "context")}
 CORE = [*UNITS, GUARDED["arena"], "corpus of arena", "model share", "model pool", GUARDED["pool"], GUARDED["concurrent"], "pool",
@@ -47,7 +47,7 @@ POISONED = ["address: corpus of arena", "address: corpus of pool", "address: cor
             "address: any", "address: context"]
 QUICK = {
     "src/base/": ["details", "status", *CORE],
-    "src/base/poison": ["details", "watched", "poisoning", GUARDED["arena"], *CORE],
+    "src/base/poison": ["details", "marks", "watched", "poisoning", GUARDED["arena"], *CORE],
     "src/base/race": ["details", "watched", "hand-over", "model share", *CORE],
     "src/platform/": ["calls", "details", "inside", "status", "system", "scope", "ways_out", "misuse", "context", *CORE,
                       "scope with exceptions", "ways_out with exceptions", "ways_out in C++", "pool in C++"],

@@ -1,0 +1,233 @@
+/* A program that has AddressSanitizer's functions, and keeps its marks itself: what is marked is compared with what was
+ * handed out, byte by byte, after each step, and nothing stays marked behind an arena's end.  The programs that real checkers
+ * watch show single accesses alone. */
+#include "base/poison.h"
+#include "core/slots.h"
+
+#include "../support.h"
+
+#include <arena/arena.h>
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* --- the marks ------------------------------------------------------------------------------------------------------ */
+
+enum { PIECE = 4096, PIECES = 1 << 15 };
+
+static struct piece {
+    uintptr_t number; /* address divided by PIECE */
+    unsigned char marked[PIECE];
+} *pieces[PIECES];
+
+static struct piece *piece_of(uintptr_t address) {
+    uintptr_t number = address / PIECE;
+    size_t at = (size_t)(number * 0x9e3779b1u) % PIECES;
+    while (pieces[at] != NULL && pieces[at]->number != number) at = (at + 1) % PIECES;
+    if (pieces[at] == NULL) {
+        pieces[at] = calloc(1, sizeof *pieces[at]);
+        if (pieces[at] == NULL) abort();
+        pieces[at]->number = number;
+    }
+    return pieces[at];
+}
+
+static void mark(const volatile void *start, size_t size_bytes, int value) {
+    uintptr_t at = (uintptr_t)start;
+    while (size_bytes != 0) {
+        size_t here = PIECE - (size_t)(at % PIECE);
+        if (here > size_bytes) here = size_bytes;
+        memset(piece_of(at)->marked + at % PIECE, value, here);
+        at += here;
+        size_bytes -= here;
+    }
+}
+
+void __asan_poison_memory_region(const volatile void *start, size_t size_bytes);
+void __asan_poison_memory_region(const volatile void *start, size_t size_bytes) { mark(start, size_bytes, 1); }
+void __asan_unpoison_memory_region(const volatile void *start, size_t size_bytes);
+void __asan_unpoison_memory_region(const volatile void *start, size_t size_bytes) { mark(start, size_bytes, 0); }
+
+/* Is each byte of [from, to) marked, or is none? */
+static bool all_are(const char *from, const char *to, int value) {
+    for (uintptr_t at = (uintptr_t)from; at < (uintptr_t)to;) {
+        const struct piece *piece = piece_of(at);
+        size_t first = (size_t)(at % PIECE);
+        for (size_t i = first; i < PIECE && at < (uintptr_t)to; i++, at++) {
+            if (piece->marked[i] != value) return false;
+        }
+    }
+    return true;
+}
+
+/* --- an arena and its marks ----------------------------------------------------------------------------------------- */
+
+static void check(const struct arena *arena, size_t used) {
+    assert_int_equal(slots_used(arena), used);
+    const char *past = arena->base + used * arena->stride;
+    const char *bound = (size_t)(arena->end - arena->base) > POISON_BOUND_BYTES ? arena->base + POISON_BOUND_BYTES : arena->end;
+    assert_true(all_are(arena->base, past, 0));
+    assert_true(all_are(past, bound, 1));
+    if (arena->mapped) {
+        assert_true((char *)arena->memory + arena->memory_bytes > arena->end);
+        assert_true(all_are(arena->end, (char *)arena->memory + arena->memory_bytes, 1));
+    } else {
+        assert_true(all_are(arena->base - POISON_REDZONE_BYTES, arena->base, 1));
+        assert_true(all_are(arena->end, arena->end + SLOTS_CLEAR_STEP, 1));
+    }
+    assert_ptr_equal(arena->head.limit, arena->head.cursor);
+}
+
+/* What was marked of it, whatever the arena was used for. */
+static void destroy(struct arena *arena) {
+    const char *from = arena->mapped ? arena->memory : (const char *)(arena + 1);
+    const char *to = arena->mapped ? (char *)arena->memory + arena->memory_bytes : arena->end + SLOTS_CLEAR_STEP;
+    if (arena->mapped && (size_t)(arena->end - arena->base) > POISON_BOUND_BYTES) {
+        const char *tail = arena->end;
+        arena_destroy(arena);
+        assert_true(all_are(from, from + POISON_BOUND_BYTES, 0));
+        assert_true(all_are(tail, to, 0));
+        return;
+    }
+    arena_destroy(arena);
+    assert_true(all_are(from, to, 0));
+}
+
+static unsigned random_state = 1;
+
+static size_t below(size_t bound) {
+    random_state = random_state * 1103515245u + 12345u;
+    return (random_state >> 16) % bound;
+}
+
+/* One step; how many are used afterwards. */
+static size_t step(struct arena *arena, size_t used, const void *values) {
+    struct arena_burst burst;
+    size_t free_slots = arena_cap(arena) - used;
+    size_t count = below(below(4) == 0 ? free_slots + 1 : (free_slots < 5 ? free_slots : 5) + 1);
+    switch (below(9)) {
+    case 0: return used + (arena_try_alloc(arena, NULL) != NULL);
+    case 1: return used + (arena_try_alloc(arena, values) != NULL);
+    case 2: return used + (arena_try_alloc_slab(arena, count) != NULL ? count : 0);
+    case 3: return used + (arena_try_alloc_slab_with(arena, values, count) != NULL ? count : 0);
+    case 4: return used + (arena_try_alloc_slab_with(arena, NULL, count) != NULL ? count : 0);
+    case 5:
+    case 6:
+        arena_burst_begin(arena, &burst);
+        for (size_t i = 0; i < count; i++) assert_non_null(arena_burst_put(&burst, i % 2 ? values : NULL));
+        if (below(2) == 0) {
+            arena_burst_end(arena, &burst);
+            return used + count;
+        }
+        return used + (arena_try_alloc(arena, NULL) != NULL); /* left: what it wrote is free again */
+    case 7: arena_trim(arena); return used;
+    default: arena_reset(arena); return 0;
+    }
+}
+
+static void note_nothing(void *element) { (void)element; }
+
+static void what_is_marked_is_what_is_not_handed_out(void **state) {
+    (void)state;
+    static const struct {
+        struct arena_type type;
+        size_t capacity;
+        int steps;
+    } shapes[] = {
+        {{"none", 8, 8, NULL}, 0, 10},           {{"byte", 1, 1, NULL}, 77, 300},
+        {{"three", 3, 1, note_nothing}, 50, 300}, {{"gap", 12, 8, NULL}, 40, 300},
+        {{"line", 40, 64, NULL}, 20, 300},        {{"page", 5000, 4096, note_nothing}, 12, 100},
+        {{"word", 8, 8, NULL}, 9000, 100},        {{"huge", 8, 8, NULL}, 3000000, 3},
+        {{"wide", 1 << 16, 1 << 17, NULL}, 3, 40},
+    };
+    static const char values[1 << 20];
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
+            for (uint32_t flags = 0; flags <= (ARENA_HUGE_PAGES | ARENA_PREFAULT); flags++) {
+                if (clear == ARENA_CLEAR_NEVER && shapes[i].type.drop != NULL) continue;
+                if (shapes[i].steps < 10 && flags != 0) continue;
+                struct arena_options options = {sizeof options, clear, flags};
+                struct arena *arena;
+                assert_int_equal(arena_create_with(&shapes[i].type, shapes[i].capacity, &options, &arena), ARENA_OK);
+                check(arena, 0);
+                size_t used = 0;
+                for (int s = 0; s < shapes[i].steps; s++) {
+                    used = step(arena, used, shapes[i].type.size * shapes[i].capacity <= sizeof values ? values : NULL);
+                    check(arena, used);
+                }
+                destroy(arena);
+            }
+        }
+    }
+}
+
+ARENA_DEFINE(int_arena, int)
+
+/* An arena that was lent is as if nothing had been handed out, and again when it is back. */
+static void marks_of_a_pool(void **state) {
+    (void)state;
+    struct int_arena_pool *pool = int_arena_pool_create(100);
+    struct arena *last = NULL;
+    for (int round = 0; round < 4; round++) {
+        struct int_arena *arena;
+        assert_int_equal(int_arena_pool_checkout(pool, &arena), ARENA_OK);
+        last = int_arena_raw(arena);
+        check(last, 0);
+        int_arena_alloc(arena, 1);
+        check(last, 1);
+        (void)int_arena_alloc_slab(arena, 50);
+        check(last, 51);
+        int_arena_pool_return(pool, arena);
+        check(last, 0);
+        ARENA_POOL_SCOPE_OF(int_arena, pool, scratch) {
+            last = int_arena_raw(scratch);
+            check(last, 0);
+            int_arena_alloc(scratch, 1);
+            check(last, 1);
+        }
+        check(last, 0);
+    }
+    const char *from = last->base - POISON_REDZONE_BYTES;
+    const char *to = last->end + SLOTS_CLEAR_STEP;
+    assert_int_equal(int_arena_pool_destroy(pool), ARENA_OK);
+    assert_true(all_are(from, to, 0));
+}
+
+/* The window stays closed however often the gate is taken, so that inline code passes by no mark. */
+static void marks_behind_a_gate(void **state) {
+    (void)state;
+    struct int_arena_concurrent *shared = int_arena_concurrent_create(100);
+    struct arena *last = NULL;
+    for (int round = 0; round < 3; round++) {
+        for (size_t used = 0; used < 90; used += 6) {
+            struct int_arena *arena;
+            int_arena_concurrent_alloc(shared, 1);
+            (void)int_arena_concurrent_alloc_slab(shared, 2);
+            assert_int_equal(int_arena_concurrent_acquire(shared, NULL, &arena), ARENA_OK);
+            last = int_arena_raw(arena);
+            check(last, used + 3);
+            int_arena_alloc(arena, 1);
+            int_arena_alloc_zero(arena);
+            (void)ARENA_SLAB_WITH(int_arena, arena, 5);
+            check(last, used + 6);
+            int_arena_concurrent_release(shared);
+            check(last, used + 6);
+        }
+        int_arena_concurrent_reset(shared);
+        check(last, 0);
+    }
+    const char *from = last->base - POISON_REDZONE_BYTES;
+    const char *to = last->end + SLOTS_CLEAR_STEP;
+    int_arena_concurrent_destroy(shared);
+    assert_true(all_are(from, to, 0));
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_marked_is_what_is_not_handed_out),
+        cmocka_unit_test(marks_of_a_pool),
+        cmocka_unit_test(marks_behind_a_gate),
+    };
+    return support_run("marks", tests);
+}
