@@ -68,6 +68,8 @@ static void another_type_reads_as_null(void **state) {
     assert_null(arena_any_get(slot, &other_align));
     assert_null(arena_any_get(slot, &other_size));
     assert_null(arena_any_get(slot, NULL));
+    const struct arena_type nameless = {NULL, sizeof(float), _Alignof(float), NULL};
+    assert_null(arena_any_get(slot, &nameless));
     assert_null(arena_any_get(NULL, ARENA_TYPE(float)));
     assert_null(arena_any_type(NULL));
     assert_non_null(ARENA_ANY_GET(slot, float));

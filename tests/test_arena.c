@@ -714,16 +714,18 @@ static void gap_behind_an_aligned_word_is_zero_too(void **state) {
     (void)state;
     static const size_t sizes[] = {4, 8, 24, 32};
     static const char value[32] = "abcdefghijklmnopqrstuvwxyzabcdef";
-    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
-        const struct arena_type type = {"word in a wide slot", sizes[s], 64, NULL};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0] * 4; s++) {
+        const size_t size = sizes[s / 4];
+        const struct arena_type type = {"word in a wide slot", size, (size_t)8 << s % 4, NULL};
+        const size_t stride = stride_of(&type);
         for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
             struct arena *arena = make_with(&type, 4, clear, 0);
             for (int round = 0; round < 2; round++) {
                 for (int i = 0; i < 4; i++) {
                     char *slot = arena_alloc(arena, value);
-                    assert_memory_equal(slot, value, sizes[s]);
-                    assert_true(all_zero(slot + sizes[s], 64 - sizes[s]));
-                    fill_bytes(slot, 0xee, 64);
+                    assert_memory_equal(slot, value, size);
+                    assert_true(all_zero(slot + size, stride - size));
+                    fill_bytes(slot, 0xee, stride);
                 }
                 arena_reset(arena);
             }

@@ -69,6 +69,29 @@ static void same_means_name_size_and_align(void **state) {
     assert_false(arena_type_equal(&type, NULL));
     assert_false(arena_type_equal(NULL, &type));
     assert_false(arena_type_equal(NULL, NULL));
+    /* Names are told apart to their last letter, however long they are. */
+    char long_name[1000];
+    char other_name[sizeof long_name];
+    memset(long_name, 'n', sizeof long_name);
+    for (size_t length = 1; length < sizeof long_name; length += length < 70 ? 1 : 97) {
+        memcpy(other_name, long_name, sizeof long_name);
+        other_name[length - 1] = 'm';
+        other_name[length] = long_name[length] = '\0';
+        const struct arena_type left = {long_name, 8, 4, NULL};
+        const struct arena_type right = {other_name, 8, 4, NULL};
+        assert_false(arena_type_equal(&left, &right));
+        other_name[length - 1] = 'n';
+        assert_true(arena_type_equal(&left, &right));
+        long_name[length] = 'n';
+    }
+    /* What describes no type is not the same as anything, itself included. */
+    const struct arena_type none[] = {{NULL, 4, 4, NULL}, {type.name, 0, type.align, NULL}, {type.name, type.size, 3, NULL}};
+    const struct arena_type like = {"t", 4, 4, NULL};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        assert_false(arena_type_equal(&none[i], &none[i]));
+        assert_false(arena_type_equal(&like, &none[i]));
+        assert_false(arena_type_equal(&none[i], &like));
+    }
 }
 
 static void float_is_not_int32(void **state) {
