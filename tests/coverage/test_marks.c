@@ -8,6 +8,7 @@
 
 #include <arena/arena.h>
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -223,11 +224,55 @@ static void marks_behind_a_gate(void **state) {
     assert_true(all_are(from, to, 0));
 }
 
+/* --- pages ---------------------------------------------------------------------------------------------------------- */
+
+static struct {
+    bool refuses; /* there is no memory for any advice */
+    char *asked;  /* of the last advice */
+    size_t asked_bytes;
+    char *released; /* of the last mapping that ended */
+    size_t released_bytes;
+} pages;
+
+int __real_madvise(void *start, size_t size_bytes, int advice);
+int __wrap_madvise(void *start, size_t size_bytes, int advice);
+int __wrap_madvise(void *start, size_t size_bytes, int advice) {
+    pages.asked = start;
+    pages.asked_bytes = size_bytes;
+    if (!pages.refuses) return __real_madvise(start, size_bytes, advice);
+    errno = ENOMEM;
+    return -1;
+}
+
+int __real_munmap(void *start, size_t size_bytes);
+int __wrap_munmap(void *start, size_t size_bytes);
+int __wrap_munmap(void *start, size_t size_bytes) {
+    pages.released = start;
+    pages.released_bytes = size_bytes;
+    return __real_munmap(start, size_bytes);
+}
+
+/* What a checker shall see behind the end is part of the mapping: it is touched and given back with the rest. */
+static void an_arena_that_cannot_be_touched_keeps_no_page(void **state) {
+    (void)state;
+    struct arena_options options = {sizeof options, ARENA_CLEAR_ON_RESET, ARENA_PREFAULT};
+    struct arena *arena;
+    memset(&pages, 0, sizeof pages);
+    pages.refuses = true;
+    assert_int_equal(arena_create_with(ARENA_TYPE(char), 100000, &options, &arena), ARENA_ENOMEM);
+    pages.refuses = false;
+    if (pages.asked == NULL) skip(); /* this system touches them by hand */
+    assert_ptr_equal(pages.released, pages.asked);
+    assert_int_equal(pages.released_bytes, pages.asked_bytes);
+    assert_true(all_are(pages.released, pages.released + pages.released_bytes, 0));
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_marked_is_what_is_not_handed_out),
         cmocka_unit_test(marks_of_a_pool),
         cmocka_unit_test(marks_behind_a_gate),
+        cmocka_unit_test(an_arena_that_cannot_be_touched_keeps_no_page),
     };
     return support_run("marks", tests);
 }
