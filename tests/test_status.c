@@ -29,6 +29,28 @@ static void strerror_tells_every_status_apart(void **state) {
     }
 }
 
+/* Each text is that of its status: README.md shows two, and programs print them. */
+static void strerror_says_what_the_status_means(void **state) {
+    (void)state;
+    static const struct {
+        int status;
+        const char *text;
+    } texts[] = {
+        {ARENA_OK, "success"},
+        {ARENA_EINVAL, "invalid argument"},
+        {ARENA_ENOMEM, "out of memory"},
+        {ARENA_EFULL, "full"},
+        {ARENA_ECANCELED, "canceled"},
+        {ARENA_ETIMEDOUT, "deadline exceeded"},
+        {ARENA_ENOARENA, "no arena of that type in the context"},
+        {ARENA_EBUSY, "busy"},
+        {ARENA_EPANIC, "ended by a panic"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        assert_string_equal(arena_strerror(texts[i].status), texts[i].text);
+    }
+}
+
 static void strerror_answers_for_numbers_that_are_no_status(void **state) {
     (void)state;
     static const int numbers[] = {1, 2, 8, -9, -10, -1000, INT_MIN, INT_MIN + 1, INT_MAX};
@@ -681,6 +703,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statuses_have_their_published_values),
         cmocka_unit_test(strerror_tells_every_status_apart),
+        cmocka_unit_test(strerror_says_what_the_status_means),
         cmocka_unit_test(strerror_answers_for_numbers_that_are_no_status),
         cmocka_unit_test(version_is_packed_and_is_the_header_s),
         cmocka_unit_test(unprotected_panic_writes_one_line_and_aborts),

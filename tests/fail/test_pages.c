@@ -158,6 +158,11 @@ static void pages_are_private_and_not_promised(void **state) {
         assert_int_equal(seen.flags, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
         arena_destroy(arena);
     }
+    /* Options alone give an arena of nothing a page, which goes with it. */
+    begin();
+    arena_destroy(make(ARENA_TYPE(char), 0, ARENA_CLEAR_ON_RESET, ARENA_PREFAULT));
+    arena_destroy(make(ARENA_TYPE(char), 0, ARENA_CLEAR_ON_RESET, ARENA_HUGE_PAGES));
+    assert_int_equal(seen.mappings, 0);
 }
 
 static void huge_pages_are_asked_for_where_one_fits(void **state) {
