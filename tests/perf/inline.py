@@ -2,7 +2,8 @@
 
 Compiles one allocation with each compiler at -O2, and counts what runs when there is room: from the function's label to
 its return, without the branch to the part that is out of line.  A struct made in registers does not go through the stack.
-Then the light barrier: it keeps the compiler from moving or merging what is on its two sides, and costs no instruction.
+Then the light barrier: it keeps the compiler from moving or merging what is on its two sides, and costs no instruction.  And
+what clears past the caches is in order before it returns, which a processor shows once in a very long while.
 Exits 1 when a count is above its limit, 77 when no compiler was for a processor that is known here.
 """
 
@@ -41,6 +42,10 @@ void ordered(int *to) { *to = 1; barrier_light(); *to = 2; }
 void kept(volatile int *to) { *to = 1; *to = 2; }
 """
 
+# Stores that pass the caches wait for no other: a fence has to follow the last of them.
+CLEAR = """
+#include "core/clear.c"
+"""
 
 # A value that is made in registers is stored from there.  Through the stack it would be stored in words and loaded again in
 # wide pieces, which waits until the words have left the store buffer: ten times what the allocation costs.
@@ -89,6 +94,16 @@ def check_barrier(compiler, includes):
     return right
 
 
+def check_clear(compiler, includes):
+    lines = compile_to_text(compiler.split(), includes, CLEAR).splitlines()
+    streams = [index for index, line in enumerate(lines) if re.match(r"\s+v?movnt", line)]
+    fences = [index for index, line in enumerate(lines) if re.match(r"\s+sfence", line)]
+    right = not streams or (bool(fences) and fences[-1] > streams[-1])
+    print("%-28s %-8s %-14s %2d streaming stores, %d fences%s" % (compiler, "", "clear_bytes", len(streams), len(fences),
+                                                                 "" if right else ": not so"))
+    return right
+
+
 def check(compiler, includes):
     command = compiler.split()
     target = subprocess.run(command + ["-dumpmachine"], capture_output=True, text=True, check=True).stdout
@@ -111,6 +126,7 @@ def check(compiler, includes):
         print("%-28s %-8s %-14s %2d wide loads from the stack%s" % (compiler, processor, function, len(wide),
                                                                    ": not so" if wide else ""))
         right = right and not wide
+    right = check_clear(compiler, includes) and right
     return check_barrier(compiler, includes) and right
 
 
