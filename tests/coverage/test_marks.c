@@ -121,7 +121,14 @@ static size_t step(struct arena *arena, size_t used, const void *values) {
             arena_burst_end(arena, &burst);
             return used + count;
         }
-        return used + (arena_try_alloc(arena, NULL) != NULL); /* left: what it wrote is free again */
+        /* Left: what it wrote is free again, whatever comes next. */
+        if (below(3) == 0) return used + (arena_try_alloc(arena, NULL) != NULL);
+        if (below(2) == 0) {
+            arena_trim(arena);
+        } else {
+            assert_null(arena_try_alloc_slab(arena, arena_cap(arena) + 1));
+        }
+        return used;
     case 7: arena_trim(arena); return used;
     default: arena_reset(arena); return 0;
     }
