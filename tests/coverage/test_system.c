@@ -6,6 +6,8 @@
  */
 #include "api/share.h"
 #include "base/poison.h"
+#include "platform/memory.h"
+#include "platform/sync.h"
 #include "sync/gate.h"
 
 #include <arena/arena.h>
@@ -45,9 +47,12 @@ int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
 
 enum { AS_IT_IS = 1000000 };
 static long processors = AS_IT_IS;
+static long page = AS_IT_IS;
 
 long __wrap_sysconf(int name) {
-    return name == _SC_NPROCESSORS_ONLN && processors != AS_IT_IS ? processors : __real_sysconf(name);
+    if (name == _SC_NPROCESSORS_ONLN && processors != AS_IT_IS) return processors;
+    if (name == _SC_PAGESIZE && page != AS_IT_IS) return page;
+    return __real_sysconf(name);
 }
 
 static enum { MEMBARRIER_AS_IT_IS, MEMBARRIER_OTHER_KINDS, MEMBARRIER_SHORT_OF_MEMORY } membarrier;
@@ -79,11 +84,13 @@ int __wrap_pthread_once(pthread_once_t *once, void (*routine)(void)) {
 }
 
 static bool no_clock;
+static _Thread_local clockid_t asked_clock;
 static atomic_long stopped_s; /* the clock stands still there, where that is not 0 */
 static _Thread_local void (*at_clock)(void); /* called at each look at the clock */
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *time) {
     if (at_clock != NULL) at_clock();
+    asked_clock = clock;
     if (no_clock) return -1;
     if (stopped_s == 0) return __real_clock_gettime(clock, time);
     *time = (struct timespec){(time_t)stopped_s, 0};
@@ -415,8 +422,37 @@ static void a_revocation_waits_for_the_slot(void **state) {
     shares_free(left);
 }
 
+/* Pages of 16 and 64 KiB are common on other processors: what is given back there are whole ones of those. */
+static void larger_pages(void **state) {
+    (void)state;
+    for (page = 1 << 14; page <= 1 << 16; page *= 4) {
+        const size_t bytes = (size_t)1 << 20;
+        assert_int_equal(pages_size(), page);
+        struct arena *arena;
+        assert_int_equal(arena_create(ARENA_TYPE(char), bytes, &arena), ARENA_OK);
+        char *slots = memset(arena_alloc_slab(arena, bytes), 1, bytes);
+        arena_reset(arena);
+        assert_ptr_equal(memset(arena_alloc_slab(arena, 5000), 1, 5000), slots);
+        arena_trim(arena);
+        assert_int_equal(slots[4999], 1);
+        assert_int_equal(*(char *)arena_alloc_slab(arena, bytes - 5000), 0);
+        arena_destroy(arena);
+    }
+    page = AS_IT_IS;
+}
+
+/* Not a coarse one, which would hand a gate over late, nor one that steps when somebody sets the time. */
+static void the_clock_is_the_monotonic_one(void **state) {
+    (void)state;
+    asked_clock = CLOCK_REALTIME;
+    (void)clock_now();
+    assert_int_equal(asked_clock, CLOCK_MONOTONIC);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(larger_pages),
+        cmocka_unit_test(the_clock_is_the_monotonic_one),
         cmocka_unit_test(one_processor),
         cmocka_unit_test(more_processors),
         cmocka_unit_test(what_never_fails),

@@ -1483,6 +1483,21 @@ static void what_trim_gave_back_is_not_cleared_again(void **state) {
     arena_destroy(arena);
 }
 
+/* Nobody wrote to it, but it was touched, and is not used. */
+static void trim_gives_back_what_was_touched_at_creation(void **state) {
+    (void)state;
+    if (!advice_arrives()) skip();
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
+        struct arena *arena = make(MIB, clear, ARENA_PREFAULT);
+        assert_int_equal(pages_in_memory(arena->base, MIB), MIB / page);
+        (void)arena_alloc(arena, NULL);
+        arena_trim(arena);
+        assert_int_equal(pages_in_memory(arena->base, MIB), 1);
+        arena_destroy(arena);
+    }
+}
+
 /* What a thread was lent and has not used is free memory, too. */
 static void trim_gives_back_chunks(void **state) {
     (void)state;
@@ -1599,6 +1614,7 @@ int main(void) {
         cmocka_unit_test(sizes_that_only_the_system_refuses),
         cmocka_unit_test(prefault_takes_every_page),
         cmocka_unit_test(what_trim_gave_back_is_not_cleared_again),
+        cmocka_unit_test(trim_gives_back_what_was_touched_at_creation),
         cmocka_unit_test(trim_gives_back_chunks),
 #if defined(__linux__) && !defined(ELSEWHERE)
         cmocka_unit_test(huge_pages_are_asked_for_and_can_be_had),
