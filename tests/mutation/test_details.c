@@ -123,6 +123,15 @@ static void what_is_fatal_ends_the_process_when_cancelled(void **state) {
     assert_aborts(find_damage_when_cancelled, message, message);
 }
 
+static void find_damage(void *user) { panic_fatal(user); }
+static void protect_what_finds_damage(void *user) { (void)arena_protect(find_damage, user); }
+
+static void what_is_fatal_ends_the_process_when_protected(void **state) {
+    (void)state;
+    static char message[] = "damaged";
+    assert_aborts(protect_what_finds_damage, message, message);
+}
+
 static void end_by_a_panic(struct scope *scope) {
     (void)scope_pop(thread_state(), scope);
     arena_panic("from the end of a scope");
@@ -1564,6 +1573,7 @@ int main(void) {
         cmocka_unit_test(arithmetic_is_what_it_says),
         cmocka_unit_test(checkers_watch_where_they_are),
         cmocka_unit_test(what_is_fatal_ends_the_process_when_cancelled),
+        cmocka_unit_test(what_is_fatal_ends_the_process_when_protected),
         cmocka_unit_test(a_panic_from_the_end_of_a_scope_aborts),
         cmocka_unit_test(prefault_stays_in_the_range),
         cmocka_unit_test(what_is_discarded_reads_zero),
