@@ -245,6 +245,39 @@ static void keep_beside_a_panic(void *user) {
 }
 
 /* Nor inside the inner one of two. */
+static void enter_and_end(void *user) {
+    ARENA_POOL_SCOPE(user, scratch) put(scratch, 1);
+}
+
+static void enter_and_leave_in_actions(struct worker *worker) {
+    for (int i = 0; i < 50; i++) (void)arena_protect(enter_and_end, worker->user);
+}
+
+static void keep_an_arena_from_elsewhere(struct worker *worker) {
+    struct arena_pool_scope scope;
+    if (arena_pool_scope_enter(worker->user, &scope) != ARENA_OK) return;
+    put(scope.arena, 1);
+    worker->status = arena_protect(panic_at_once, NULL);
+    worker->count = arena_used(scope.arena);
+    arena_pool_scope_leave(&scope);
+}
+
+/* How many actions another thread has protected says nothing about the scopes of this one. */
+static void panic_leaves_the_scope_of_an_arena_from_elsewhere(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(0);
+    panics_record();
+    struct worker worker;
+    worker_start(&worker, enter_and_leave_in_actions, pool, 0);
+    worker_join(&worker);
+    worker_start(&worker, keep_an_arena_from_elsewhere, pool, 0);
+    worker_join(&worker);
+    arena_set_panic_handler(NULL, NULL);
+    assert_int_equal(worker.status, ARENA_EPANIC);
+    assert_int_equal(worker.count, 1);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 static void panic_leaves_what_the_outer_action_has(void **state) {
     (void)state;
     struct arena_pool *pool = make(0);
@@ -548,6 +581,7 @@ int main(void) {
         cmocka_unit_test(blocks_and_execute_nest_in_each_other),
         cmocka_unit_test(panic_leaves_the_blocks),
         cmocka_unit_test(panic_leaves_what_an_earlier_action_kept),
+        cmocka_unit_test(panic_leaves_the_scope_of_an_arena_from_elsewhere),
         cmocka_unit_test(panic_leaves_what_the_outer_action_has),
         cmocka_unit_test(no_arena_to_be_had_panics),
         cmocka_unit_test(thread_exit_and_cancellation_leave_the_blocks),

@@ -109,10 +109,12 @@ int __wrap_nanosleep(const struct timespec *duration, struct timespec *rest) {
 }
 
 static int specifics;
+static bool no_specifics;
 int __real_pthread_setspecific(pthread_key_t key, const void *value);
 int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
 int __wrap_pthread_setspecific(pthread_key_t key, const void *value) {
     specifics++;
+    if (no_specifics) return ENOMEM;
     return __real_pthread_setspecific(key, value);
 }
 
@@ -318,6 +320,13 @@ static void the_key_ends_with_the_library(void **state) {
 
 static void threads_are_armed_once(void **state) {
     (void)state;
+    specifics = 0;
+    no_specifics = true; /* then it is not armed, and the next call tries again */
+    assert_false(thread_exit_arm(thread_state()));
+    assert_false(thread_state()->armed);
+    assert_false(thread_exit_arm(thread_state()));
+    assert_int_equal(specifics, 2);
+    no_specifics = false;
     specifics = 0;
     assert_true(thread_exit_arm(thread_state()));
     assert_true(thread_state()->armed);
