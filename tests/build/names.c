@@ -8,8 +8,37 @@ static int action, burst, call, capacity, context, count, data, handle, head, li
 
 static void forget(int *number) { *number = 0; }
 
+struct pair {
+    int left, right;
+};
+
 ARENA_DEFINE(int_arena, int)
 ARENA_DEFINE_DROP(kept_arena, int, forget)
+
+/* What a macro is given may be any expression, and what it gives may stand in any: also beside another on one line. */
+static int in_expressions(int which) {
+    struct int_arena *arenas[2] = {int_arena_create(9), int_arena_create(9)};
+    struct int_arena_pool *pools[2] = {int_arena_pool_create(1), int_arena_pool_create(1)};
+    struct arena *mixed[2];
+    if (arena_create(arena_type_any(), 9, &mixed[0]) != ARENA_OK) return 1;
+    if (arena_create(arena_type_any(), 9, &mixed[1]) != ARENA_OK) return 1;
+    struct pair two = {1, which};
+    struct arena_any *kept = ARENA_ANY_ALLOC(which ? mixed[0] : mixed[1], struct pair, which ? two : two);
+    int sum = ARENA_ANY_GET(which ? kept : NULL, struct pair)->right + (int)ARENA_TYPE(struct pair)->size;
+    struct int_arena_slab few = ARENA_SLAB_WITH(int_arena, which ? arenas[0] : arenas[1], which ? 1 : 2, which & 1);
+    sum += ARENA_TRY_SLAB_WITH(int_arena, which ? arenas[0] : arenas[1], which ? &few : NULL, 3, 4) ? few.data[1] : 0;
+    ARENA_POOL_SCOPE_OF(int_arena, which ? pools[0] : pools[1], outer) ARENA_POOL_SCOPE_OF(int_arena, pools[0], inner) {
+        sum += outer != inner;
+    }
+    struct arena_pool *raw_pool = int_arena_pool_raw(pools[1]);
+    ARENA_POOL_SCOPE(raw_pool, outer) ARENA_POOL_SCOPE(raw_pool, inner) sum += outer != inner;
+    for (int i = 0; i < 2; i++) {
+        int_arena_destroy(arenas[i]);
+        sum += int_arena_pool_destroy(pools[i]);
+        arena_destroy(mixed[i]);
+    }
+    return sum;
+}
 
 int main(void) {
     int sum = action + burst + call + capacity + context + count + data + handle + head + limit + none + options + out +
@@ -30,5 +59,5 @@ int main(void) {
     if (arena_create(arena_type_any(), 1, &mixed) != ARENA_OK) return 1;
     if (ARENA_ANY_GET(ARENA_ANY_ALLOC(mixed, int, 5), int) == NULL) sum++;
     arena_destroy(mixed);
-    return sum;
+    return sum + in_expressions(sum + 1);
 }
