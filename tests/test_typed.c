@@ -406,6 +406,12 @@ static void slab_of_zero(void **state) {
     assert_true(int_arena_try_alloc_slab(arena, 0, &slab));
     assert_non_null(slab.data);
     assert_int_equal(slab.len, 0);
+    slab.data = NULL;
+    const int none = 5;
+    assert_true(int_arena_try_alloc_slab_with(arena, &none, 0, &slab));
+    assert_non_null(slab.data);
+    assert_int_equal(slab.len, 0);
+    assert_non_null(int_arena_alloc_slab_with(arena, NULL, 0).data);
     int_arena_destroy(arena);
 }
 
