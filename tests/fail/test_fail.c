@@ -213,6 +213,24 @@ static void end_concurrent(void *arena) { arena_concurrent_destroy(arena); }
 static void end_pool(void *pool) { (void)arena_pool_destroy(pool); }
 static void end_context(void *context) { arena_context_release(context); }
 
+/* What could not be kept is not counted either: else an arena would grow with each value that it refuses. */
+static void descriptors_that_are_not_kept_take_no_room(void **state) {
+    (void)state;
+    inject_thread();
+    struct arena *arena;
+    assert_int_equal(arena_create(arena_type_any(), 9, &arena), ARENA_OK);
+    assert_non_null(arena_try_alloc_any(arena, ARENA_TYPE(int), NULL));
+    for (int i = 0; i < 100; i++) {
+        inject_arm(INJECT_ONCE, 1);
+        assert_null(arena_try_alloc_any(arena, ARENA_TYPE(char), NULL));
+    }
+    inject_arm(INJECT_ONCE, UINT_MAX); /* counts alone */
+    assert_non_null(arena_try_alloc_any(arena, ARENA_TYPE(char), NULL));
+    assert_int_equal(inject_calls(), 1); /* the descriptor's copy */
+    inject_arm(INJECT_NEVER, 0);
+    arena_destroy(arena);
+}
+
 static void makers_report_each_failure(void **state) {
     (void)state;
     static const struct {
@@ -281,6 +299,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(each_call_fails_from_then_on),
     };
     static const struct CMUnitTest making[] = {
+        cmocka_unit_test(descriptors_that_are_not_kept_take_no_room),
         cmocka_unit_test(makers_beside_many_others_report_each_failure),
         cmocka_unit_test(makers_report_each_failure), /* last: the process keeps something of each */
     };
