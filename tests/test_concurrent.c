@@ -235,6 +235,35 @@ static void one_thread_fits_every_slab_that_remains(void **state) {
     }
 }
 
+/* The bytes between an element and the next slot are the slot's: not copied into, so zero. */
+static void gap_behind_a_value_is_zero_too(void **state) {
+    (void)state;
+    static const struct arena_type type = {"five of eight", 5, 8, NULL};
+    static const char values[] = "12345abcde";
+    BOTH_KINDS(flags) {
+        for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
+            struct arena_concurrent *arena = make_of(&type, 1000, clear, flags);
+            for (int round = 0; round < 3; round++) {
+                for (int i = 0; i < 50; i++) {
+                    char *slots[] = {
+                        arena_concurrent_alloc(arena, NULL),
+                        arena_concurrent_alloc_slab(arena, 2),
+                        arena_concurrent_alloc_slab_with(arena, NULL, 3),
+                        arena_concurrent_alloc(arena, values),
+                        arena_concurrent_alloc_slab_with(arena, values, 2),
+                    };
+                    for (size_t at = 0; at < 3; at++) assert_true(all_zero(slots[at], (at + 1) * 8));
+                    assert_memory_equal(slots[3], "12345\0\0\0", 8);
+                    assert_memory_equal(slots[4], "12345\0\0\0abcde\0\0\0", 16);
+                    for (size_t at = 0; at < 5; at++) memset(slots[at], 0xee, (at < 3 ? at + 1 : at - 2) * 8);
+                }
+                arena_concurrent_reset(arena);
+            }
+            arena_concurrent_destroy(arena);
+        }
+    }
+}
+
 static void every_clearing_policy_hands_out_zero(void **state) {
     (void)state;
     BOTH_KINDS(flags) {
@@ -1685,6 +1714,7 @@ int main(void) {
         cmocka_unit_test(capacity_zero_is_legal),
         cmocka_unit_test(null_is_diagnosed),
         cmocka_unit_test(one_thread_fits_every_slab_that_remains),
+        cmocka_unit_test(gap_behind_a_value_is_zero_too),
         cmocka_unit_test(every_clearing_policy_hands_out_zero),
         cmocka_unit_test(slabs_of_every_length_are_cleared_and_nothing_else),
         cmocka_unit_test(slabs_that_are_never_cleared_count_all_the_same),
