@@ -415,8 +415,12 @@ static void decide_by_an_unset_slab(void) {
     struct arena *arena = make(100, ARENA_CLEAR_NEVER);
     const volatile int64_t *slab = arena_alloc_slab(arena, 10);
     if (slab[9] == 77) seen = 1;
+    slab = arena_alloc_slab(arena, 1);
+    if (*slab == 77) seen = 1; /* two reports: a slab of one is no single slot */
     const volatile int64_t *zeros = arena_alloc_slab_with(arena, NULL, 10);
     if (zeros[9] == 77) seen = 1; /* was set */
+    zeros = arena_alloc(arena, NULL);
+    if (*zeros == 77) seen = 1;
     arena_destroy(arena);
     /* So is what the other policies hand out, fresh from the system too. */
     static const size_t capacities[] = {100, 100000};
