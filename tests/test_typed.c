@@ -182,6 +182,8 @@ static void slabs_of_a_few_fit_exactly(void **state) {
     int_arena_destroy(arena);
 }
 
+static void alloc_point(void *user) { point_arena_alloc(user, (struct point){'p', 1.5, 2}); }
+
 static void structures_arrive_whole(void **state) {
     (void)state;
     struct point_arena *arena = point_arena_create(100);
@@ -196,6 +198,11 @@ static void structures_arrive_whole(void **state) {
         assert_true(points[i]->x == i * 0.5);
         assert_int_equal(points[i]->y, i);
     }
+    /* One that fits into no register goes another way, which ends alike where there is no room. */
+    assert_null(point_arena_try_alloc(arena, *points[0]));
+    assert_null(point_arena_try_alloc_zero(arena));
+    assert_panics(alloc_point, arena, "arena_alloc: arena of struct point is full: 1 wanted, 0 of 100 free");
+    assert_int_equal(point_arena_used(arena), 100);
     point_arena_destroy(arena);
 }
 
