@@ -1,9 +1,12 @@
 #!/bin/sh
-# libarena as a subproject of somebody's Meson project, shared and static, found under the name `arena`.
+# libarena as a subproject of somebody's Meson project, shared and static, found under the names `arena` and `arena-mhd`.
 #
-#   subproject.sh SOURCE_DIR
+#   subproject.sh SOURCE_DIR MHD
+#
+# MHD: true where libmicrohttpd is here.
 set -eu
 source=$1
+mhd=$2
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -22,12 +25,22 @@ cat >project/meson.build <<'END'
 project('user', 'c', default_options: ['c_std=c11'])
 executable('use', 'use.c', dependencies: dependency('arena'))
 END
+binding=disabled
+if [ "$mhd" = true ]; then
+    binding=enabled
+    cp "$here/use-mhd.c" project/use-mhd.c
+    echo "executable('use-mhd', 'use-mhd.c', dependencies: dependency('arena-mhd'))" >>project/meson.build
+fi
 for library in shared static; do
     meson setup "$library" project --wrap-mode=forcefallback "-Dlibarena:default_library=$library" \
-        -Dlibarena:mhd=disabled >log 2>&1 || { cat log; exit 1; }
+        "-Dlibarena:mhd=$binding" >log 2>&1 || { cat log; exit 1; }
     meson compile -C "$library" >log 2>&1 || { cat log; exit 1; }
     found=$("./$library/use")
     [ "$found" = '10 20 30 40 1 0 60 1 success' ] || { echo "$library: $found"; exit 1; }
+    if [ "$mhd" = true ]; then
+        found=$("./$library/use-mhd")
+        [ "$found" = 0 ] || { echo "$library, HTTP: $found"; exit 1; }
+    fi
     if [ -e "$library/subprojects/libarena/tests" ]; then
         echo "$library: a subproject builds no tests"
         exit 1
