@@ -8,6 +8,10 @@ struct sample {
     double number;
 };
 
+struct page {
+    _Alignas(4096) char bytes[5000];
+};
+
 static void type_macro_describes_the_type(void **state) {
     (void)state;
     const struct arena_type *type = ARENA_TYPE(struct sample);
@@ -17,6 +21,10 @@ static void type_macro_describes_the_type(void **state) {
     assert_null((void *)(uintptr_t)type->drop);
     assert_string_equal(ARENA_TYPE(unsigned long)->name, "unsigned long");
     assert_int_equal(ARENA_TYPE(char)->size, 1);
+    assert_int_equal(ARENA_TYPE(char)->align, 1);
+    assert_int_equal(ARENA_TYPE(max_align_t)->align, _Alignof(max_align_t));
+    assert_int_equal(ARENA_TYPE(struct page)->align, 4096);
+    assert_int_equal(ARENA_TYPE(struct page)->size, sizeof(struct page));
 }
 
 #define ALIAS int

@@ -160,6 +160,7 @@ void type_is_named_as_written(void **) {
     assert_string_equal(ARENA_TYPE(unsigned long)->name, "unsigned long");
     assert_int_equal(ARENA_TYPE(Point)->size, sizeof(Point));
     assert_int_equal(ARENA_TYPE(Point)->align, alignof(Point));
+    assert_int_equal(ARENA_TYPE(long double)->align, alignof(long double));
     assert_true(arena_type_equal(ARENA_TYPE(int), int_arena_type()));
     // In C++ a descriptor is valid always: not to the end of the block alone.
     const struct arena_type *kept = nullptr;
