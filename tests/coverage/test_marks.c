@@ -15,7 +15,7 @@
 
 /* --- the marks ------------------------------------------------------------------------------------------------------ */
 
-enum { PIECE = 4096, PIECES = 1 << 15 };
+enum { PIECE = 4096, PIECES = 1 << 16 };
 
 static struct piece {
     uintptr_t number; /* address divided by PIECE */
