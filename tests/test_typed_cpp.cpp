@@ -152,6 +152,18 @@ void slab_access_is_bounds_checked(void **) {
     int_arena_destroy(arena);
 }
 
+const struct arena_type *describe() { return ARENA_TYPE(Point); }
+
+void describe_there(struct worker *worker) { worker->pointer = const_cast<struct arena_type *>(describe()); }
+
+// One for all threads: it outlives the one that asked first.
+void descriptors_are_no_thread_s(void **) {
+    worker worker;
+    worker_start(&worker, describe_there, nullptr, 0);
+    worker_join(&worker);
+    assert_ptr_equal(worker.pointer, describe());
+}
+
 void type_is_named_as_written(void **) {
     assert_string_equal(int_arena_type()->name, "int");
     assert_string_equal(flag_arena_type()->name, "bool");
@@ -290,6 +302,7 @@ int main() {
         cmocka_unit_test(arguments_are_evaluated_once),
         cmocka_unit_test(slab_with_takes_structures),
         cmocka_unit_test(slab_access_is_bounds_checked),
+        cmocka_unit_test(descriptors_are_no_thread_s),
         cmocka_unit_test(type_is_named_as_written),
         cmocka_unit_test(raw_handles),
         cmocka_unit_test(drop_is_typed),
