@@ -24,7 +24,8 @@ static int in_expressions(int which) {
     if (arena_create(arena_type_any(), 9, &mixed[1]) != ARENA_OK) return 1;
     struct pair two = {1, which};
     struct arena_any *kept = ARENA_ANY_ALLOC(which ? mixed[0] : mixed[1], struct pair, which ? two : two);
-    int sum = ARENA_ANY_GET(which ? kept : NULL, struct pair)->right + (int)ARENA_TYPE(struct pair)->size;
+    int sum = ARENA_ANY_GET(which ? kept : NULL, struct pair)->right;
+    if (ARENA_TYPE(struct pair)->size != ARENA_TYPE(int)->size * 2) sum++;
     struct int_arena_slab few = ARENA_SLAB_WITH(int_arena, which ? arenas[0] : arenas[1], which ? 1 : 2, which & 1);
     sum += ARENA_TRY_SLAB_WITH(int_arena, which ? arenas[0] : arenas[1], which ? &few : NULL, 3, 4) ? few.data[1] : 0;
     ARENA_POOL_SCOPE_OF(int_arena, which ? pools[0] : pools[1], outer) ARENA_POOL_SCOPE_OF(int_arena, pools[0], inner) {
