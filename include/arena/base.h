@@ -64,7 +64,8 @@
 
 ARENA_BEGIN_DECLS
 
-/* What a function that can fail in several ways returns: 0, or one of the negative values. */
+/* What a function that can fail in several ways returns: 0, or one of the negative values.  errno has no part in it, and
+ * any function may change it. */
 enum arena_status {
     ARENA_OK = 0,
     ARENA_EINVAL = -1,    /* a NULL argument, size 0, an alignment that is no power of two, an unknown option */
