@@ -40,7 +40,7 @@ slab:slab:7:0.004 batch:batch:7:0.004 W6:W6:7:0.001 W6reset:W6reset:7:0.001 W6sl
 W7:W7|pools:9:0.002 W8:W8:7:0.003 calls:create|extract:7:0.005'
 else
     groups='W1:W1:15:0.05 W2:W2:31:0.05 W5s:W5s:31:0.05 W3:W3:31:0.05 W4s:W4s:31:0.05 reuse:reuse:15:0.05
-slab:slab:15:0.05 batch:batch:7:0.05 W6:W6:11:0.05 W6reset:W6reset:11:0.05 W6slab:W6slab:11:0.05
+slab:slab:15:0.05 batch:batch:3:0.05 W6:W6:11:0.05 W6reset:W6reset:11:0.05 W6slab:W6slab:11:0.05
 W7:W7|pools:15:0.05 W8:W8:9:0.05 calls:create|extract:15:0.05'
 fi
 

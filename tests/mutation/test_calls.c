@@ -110,8 +110,17 @@ int __wrap_nanosleep(const struct timespec *duration, struct timespec *rest) {
 
 static int specifics;
 static bool no_specifics;
+/* clang links ThreadSanitizer into the program, so its runtime calls this one, too, when it has done with a thread. */
+#if defined(__has_attribute)
+#if __has_attribute(disable_sanitizer_instrumentation)
+#define NO_INSTRUMENTATION __attribute__((disable_sanitizer_instrumentation))
+#endif
+#endif
+#ifndef NO_INSTRUMENTATION
+#define NO_INSTRUMENTATION
+#endif
 int __real_pthread_setspecific(pthread_key_t key, const void *value);
-int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
+NO_INSTRUMENTATION int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
 int __wrap_pthread_setspecific(pthread_key_t key, const void *value) {
     specifics++;
     if (no_specifics) return ENOMEM;
