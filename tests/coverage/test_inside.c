@@ -524,8 +524,12 @@ static void counts_that_lag_behind(void **state) {
     assert_non_null(arena_concurrent_try_alloc(arena, NULL));
     assert_int_equal(arena_concurrent_used(arena), 1);
     /* used_bytes follows the gate: see api/concurrent.c. */
-    struct atomic_u64 *used_bytes =
-        (struct atomic_u64 *)(void *)((char *)arena + sizeof(struct arena) + sizeof(struct gate));
+    struct {
+        struct arena slots;
+        struct gate gate;
+        struct atomic_u64 used_bytes;
+    } *begins = (void *)arena;
+    struct atomic_u64 *used_bytes = &begins->used_bytes;
     const uint64_t before = atomic_u64_load(used_bytes, relaxed);
     assert_true(before >= 8 && before <= 8000 && before % 8 == 0);
     atomic_u64_store(used_bytes, 0, relaxed);
