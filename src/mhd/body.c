@@ -19,7 +19,7 @@ void body_end(struct body *body) {
     body->data = NULL;
 }
 
-/* What was kept so far was within the limit, and does not count against the draining. */
+/* What was kept so far does not count against the draining. */
 static void refuse(struct body *body, enum body_state state) {
     body_end(body);
     body->state = state;
@@ -48,8 +48,9 @@ static bool drain(struct body *body, size_t size_bytes) {
 bool body_take(struct body *body, const char *data, size_t size_bytes) {
     if (body->state != BODY_KEPT) return drain(body, size_bytes);
     if (size_bytes > body->limit - body->length) {
+        size_t beyond = size_bytes - (body->limit - body->length); /* as body_hopeless counts */
         refuse(body, BODY_TOO_LONG);
-        return drain(body, size_bytes);
+        return drain(body, beyond);
     }
     if (size_bytes > body->capacity - body->length && !grow(body, body->length + size_bytes)) {
         refuse(body, BODY_NO_MEMORY);

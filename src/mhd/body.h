@@ -25,7 +25,7 @@ struct body {
     size_t length;
     size_t capacity; /* without the NUL */
     size_t limit;
-    size_t drained; /* bytes thrown away */
+    size_t drained; /* bytes thrown away; of a body that is too long, those beyond the limit */
 };
 
 void body_begin(struct body *body, size_t limit_bytes);

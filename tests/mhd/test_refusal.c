@@ -328,6 +328,16 @@ static void a_body_announced_far_too_long_is_refused_unread(void **state) {
     assert_int_equal(server.uploads, 0);
 }
 
+/* One byte more, and it would not be read at all. */
+static void a_body_longer_by_16_mebibytes_is_read_to_its_end(void **state) {
+    start_limited(SERVER_MODE(state));
+    post_filler(LIMIT_BYTES + 16 * sizeof filler, 413);
+    assert_false(reply.close);
+    post_filler(1, 200);
+    client_close(&client);
+    server_stop(&server);
+}
+
 static void a_body_that_just_fits_is_asked_for(void **state) {
     start_limited(SERVER_MODE(state));
     client_exchange(&client, POST("Content-Length: 10000\r\nExpect: 100-continue\r\n"), 100, &reply);
@@ -368,6 +378,7 @@ int main(void) {
         SERVER_TEST(a_chunked_body_over_the_limit_is_413),
         SERVER_TEST(a_body_without_end_is_cut_off),
         SERVER_TEST(a_body_announced_far_too_long_is_refused_unread),
+        SERVER_TEST(a_body_longer_by_16_mebibytes_is_read_to_its_end),
         SERVER_TEST(a_body_that_just_fits_is_asked_for),
         SERVER_TEST(a_limit_near_the_largest_number_is_exact),
     };
