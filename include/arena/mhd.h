@@ -46,7 +46,8 @@ struct arena_request;
 /* Answers one request: by arena_request_respond, or by MHD's own calls on arena_request_connection.  Called once for
  * each, on a thread of the daemon (external polling: the caller's).  It ends by returning or by a panic, no other way.
  *
- * Not MHD_YES: the connection is closed.  MHD_YES with no response queued is for a connection that the handler has
+ * Not MHD_YES: the connection is closed.  One that is suspended is resumed to that end, unless the request is retained:
+ * then the one who holds it has to answer and resume.  MHD_YES with no response queued is for a connection that the handler has
  * suspended (MHD_suspend_connection; not with a thread per connection): retain the request, let any thread answer it,
  * then MHD_resume_connection, then release.
  *

@@ -200,11 +200,20 @@ static enum MHD_Result after_panic(struct arena_mhd *mhd, struct exchange *excha
     return queued; /* MHD_NO: there was one already */
 }
 
+/* The handler said no: libmicrohttpd closes the connection, but a suspended one once it is resumed only, and stops no
+ * daemon before.  If somebody holds the request it is theirs, as after a panic. */
+static enum MHD_Result after_no(struct exchange *exchange, struct MHD_Connection *connection) {
+    if (!is_suspended(connection)) return MHD_NO;
+    if (atomic_u64_load(&exchange->retains, relaxed) != 0) return MHD_YES;
+    MHD_resume_connection(connection);
+    return MHD_NO;
+}
+
 static enum MHD_Result run_handler(struct arena_mhd *mhd, struct exchange *exchange) {
     struct MHD_Connection *connection = atomic_ptr_load(&exchange->connection, relaxed); /* this thread's own */
     struct handler_call call = {mhd->handler, mhd->user, &exchange->original, MHD_NO};
     if (arena_protect(call_handler, &call) != ARENA_OK) return after_panic(mhd, exchange, connection);
-    return call.result == MHD_YES ? after_handler(mhd, exchange, connection) : MHD_NO;
+    return call.result == MHD_YES ? after_handler(mhd, exchange, connection) : after_no(exchange, connection);
 }
 
 static enum MHD_Result whole_call(struct arena_mhd *mhd, struct exchange *exchange) {

@@ -112,6 +112,25 @@ static void a_request_resumed_without_an_answer_is_answered_500(void **state) {
     assert_int_equal(server.handled, 1);
 }
 
+/* Whoever holds it, and whatever was made of it: the answer does not wait, and the handler is not asked again. */
+static void a_request_resumed_without_an_answer_is_answered_while_it_is_held(void **state) {
+    start_suspending(SERVER_MODE(state));
+    client_send(&client, GET("/never"));
+    AWAIT(flag_get(&is_suspended) == 1);
+    struct arena_request *clone = NULL;
+    assert_int_equal(arena_request_inject(suspended, NULL, &clone), ARENA_OK);
+    MHD_resume_connection(arena_request_connection(clone));
+    client_receive(&client, &reply);
+    assert_int_equal(reply.status, 500);
+    AWAIT(flag_get(&server.completed) == 1);
+    assert_string_equal(arena_request_url(clone), "/never");
+    arena_request_release(suspended);
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(server.handled, 1);
+    assert_int_equal(server.accesses, 3);
+}
+
 static void a_client_that_leaves_while_suspended_is_noticed_on_resume(void **state) {
     start_suspending(SERVER_MODE(state));
     client_send(&client, GET("/gone"));
@@ -174,6 +193,44 @@ static void the_last_release_resets_the_arena_on_its_own_thread(void **state) {
     worker_join(&worker);
     assert_int_equal(server.resets, 1);
     server_destroy(&server);
+}
+
+static enum MHD_Result suspend_and_say_no(struct arena_request *request, void *user) {
+    (void)user;
+    (void)server_text(request, "not sent");
+    MHD_suspend_connection(arena_request_connection(request));
+    return MHD_NO;
+}
+
+static void a_handler_that_suspends_and_says_no_closes_the_connection(void **state) {
+    server_start(&server, SERVER_MODE(state), suspend_and_say_no, NULL);
+    client_connect(&client, server.port);
+    client_send(&client, GET("/x"));
+    assert_true(client_sees_end(&client));
+    server_expect_journal(&server, "HhCRc");
+    client_close(&client);
+    server_stop(&server);
+}
+
+static enum MHD_Result retain_suspend_and_say_no(struct arena_request *request, void *user) {
+    (void)suspend(request, user);
+    return MHD_NO;
+}
+
+static void a_handler_that_hands_on_and_says_no_leaves_it_to_them(void **state) {
+    flag_set(&is_suspended, 0);
+    server_start(&server, SERVER_MODE(state), retain_suspend_and_say_no, NULL);
+    client_connect(&client, server.port);
+    client_send(&client, GET("/later"));
+    AWAIT(flag_get(&is_suspended) == 1);
+    struct worker worker;
+    worker_start(&worker, answer, suspended, 0);
+    worker_join(&worker);
+    client_receive(&client, &reply);
+    assert_int_equal(reply.status, 200);
+    server_expect_journal(&server, "HhCcR");
+    client_close(&client);
+    server_stop(&server);
 }
 
 /* --- one response on two connections ------------------------------------------------------------------------------ */
@@ -357,9 +414,12 @@ int main(void) {
         SERVER_TEST_SUSPENDING(a_suspended_request_is_answered_by_a_worker),
         SERVER_TEST_SUSPENDING(a_worker_may_answer_before_the_handler_returns),
         SERVER_TEST_SUSPENDING(a_request_resumed_without_an_answer_is_answered_500),
+        SERVER_TEST_SUSPENDING(a_request_resumed_without_an_answer_is_answered_while_it_is_held),
         SERVER_TEST_SUSPENDING(a_client_that_leaves_while_suspended_is_noticed_on_resume),
         SERVER_TEST_SUSPENDING(a_suspended_request_does_not_block_the_others),
         SERVER_TEST_SUSPENDING(the_last_release_resets_the_arena_on_its_own_thread),
+        SERVER_TEST_SUSPENDING(a_handler_that_suspends_and_says_no_closes_the_connection),
+        SERVER_TEST_SUSPENDING(a_handler_that_hands_on_and_says_no_leaves_it_to_them),
         SERVER_TEST(a_response_on_two_connections_outlives_each_request),
         SERVER_TEST(an_upgraded_session_keeps_its_arena_until_released),
         SERVER_TEST(a_session_that_is_closed_keeps_its_arena_until_released),
