@@ -244,7 +244,6 @@ static void keep_beside_a_panic(void *user) {
     arena_pool_scope_leave(&kept_scope);
 }
 
-/* Nor inside the inner one of two. */
 static void enter_and_end(void *user) {
     ARENA_POOL_SCOPE(user, scratch) put(scratch, 1);
 }
@@ -278,6 +277,7 @@ static void panic_leaves_the_scope_of_an_arena_from_elsewhere(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
+/* Nor inside the inner one of two. */
 static void panic_leaves_what_the_outer_action_has(void **state) {
     (void)state;
     struct arena_pool *pool = make(0);

@@ -47,9 +47,9 @@ struct arena_request;
  * each, on a thread of the daemon (external polling: the caller's).  It ends by returning or by a panic, no other way.
  *
  * Not MHD_YES: the connection is closed.  One that is suspended is resumed to that end, unless the request is retained:
- * then the one who holds it has to answer and resume.  MHD_YES with no response queued is for a connection that the handler has
- * suspended (MHD_suspend_connection; not with a thread per connection): retain the request, let any thread answer it,
- * then MHD_resume_connection, then release.
+ * then the one who holds it has to answer and resume.  MHD_YES with no response queued is for a connection that the
+ * handler has suspended (MHD_suspend_connection; not with a thread per connection): retain the request, let any thread
+ * answer it, then MHD_resume_connection, then release.
  *
  * For an upgrade, pass the request to MHD_create_response_for_upgrade, retain it in the upgrade handler, and release it
  * when the session ends.  Not sooner: for a client that leaves before it has its answer, libmicrohttpd calls no upgrade
