@@ -146,6 +146,23 @@ static void a_piece_without_memory_counts_as_drained(void **state) {
     }
 }
 
+/* Or the handler would get one with a hole. */
+static void a_body_that_found_no_memory_once_stays_refused(void **state) {
+    (void)state;
+    static const char piece[64];
+    struct body body;
+    body_begin(&body, sizeof piece);
+    heap_fail(1, false);
+    for (size_t i = 0; i < 4; i++) { /* for the same reason, however long it becomes */
+        assert_true(body_take(&body, piece, sizeof piece / 2));
+        assert_int_equal(body.state, BODY_NO_MEMORY);
+        assert_int_equal(body.length, 0);
+    }
+    assert_int_equal(heap_fail_end(), 1);
+    assert_null(body.data);
+    body_end(&body);
+}
+
 /* What was kept before is freed with it. */
 static void a_body_that_cannot_grow_leaves_nothing(void **state) {
     (void)state;
@@ -272,6 +289,7 @@ int main(void) {
         cmocka_unit_test(creation_fails_cleanly_wherever_memory_runs_out),
         SERVER_TEST(requests_fail_cleanly_wherever_memory_runs_out),
         cmocka_unit_test(a_piece_without_memory_counts_as_drained),
+        cmocka_unit_test(a_body_that_found_no_memory_once_stays_refused),
         cmocka_unit_test(a_body_that_cannot_grow_leaves_nothing),
         SERVER_TEST(a_field_too_many_is_left_out),
         SERVER_TEST(a_request_ends_in_order),
