@@ -154,14 +154,56 @@ static void the_first_of_several_is_found(void **state) {
     assert_string_equal(fields_argument(&fields, "other"), "2");
 }
 
+/* By all of its length, a NUL inside included. */
+static void a_longer_name_is_another_one(void **state) {
+    (void)state;
+    static char name[65536 + 4 + 1];
+    memset(name, 'x', sizeof name - 1);
+    memcpy(name, "name", 4);
+    static const size_t lengths[] = {5, 256 + 4, 65536 + 4};
+    for (int nul = 0; nul < 2; nul++) {
+        name[4] = nul ? '\0' : 'x';
+        for (size_t i = 0; i < COUNT(lengths); i++) {
+            const struct listed items[] = {
+                {MHD_HEADER_KIND, name, lengths[i], "1", 1},
+                {MHD_GET_ARGUMENT_KIND, name, lengths[i], "1", 1},
+            };
+            struct fields *fields = copy_of(items, COUNT(items));
+            assert_non_null(fields);
+            assert_int_equal(fields->headers[0].name_length, lengths[i]);
+            assert_null(fields_header(fields, "name"));
+            assert_null(fields_argument(fields, "name"));
+            fields_free(fields);
+        }
+    }
+}
+
+static void however_many_there_are_the_last_is_found(void **state) {
+    (void)state;
+    enum { MANY = 70000 };
+    static struct listed items[2 * MANY];
+    for (size_t i = 0; i < COUNT(items); i++) {
+        enum MHD_ValueKind kind = i < MANY ? MHD_HEADER_KIND : MHD_GET_ARGUMENT_KIND;
+        items[i] = (struct listed){kind, "other", 5, "1", 1};
+    }
+    items[MANY - 1].name = items[2 * MANY - 1].name = "final";
+    struct fields *fields = copy_of(items, COUNT(items));
+    assert_non_null(fields);
+    assert_int_equal(fields->header_count, MANY);
+    assert_int_equal(fields->argument_count, MANY);
+    assert_string_equal(fields_header(fields, "final"), "1");
+    assert_string_equal(fields_argument(fields, "final"), "1");
+    fields_free(fields);
+}
+
 static void names_of_headers_are_the_same_in_either_case(void **state) {
     (void)state;
     for (int code = 1; code < 256; code++) { /* ASCII letters alone */
-        char name[] = {(char)code, '\0'};
-        struct field field = {name, "found", 1};
+        char name[] = {'x', (char)code, '\0'};
+        struct field field = {name, "found", 2};
         struct fields fields = {.headers = &field, .header_count = 1, .arguments = &field, .argument_count = 1};
         for (int other = 1; other < 256; other++) {
-            char asked[] = {(char)other, '\0'};
+            char asked[] = {'x', (char)other, '\0'};
             bool letter = (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z');
             bool same = other == code || (letter && other == (code ^ ('a' ^ 'A')));
             assert_int_equal(fields_header(&fields, asked) != NULL, same);
@@ -177,6 +219,8 @@ int main(void) {
         cmocka_unit_test(a_list_that_grows_between_the_passes_is_cut),
         cmocka_unit_test(headers_are_no_arguments),
         cmocka_unit_test(the_first_of_several_is_found),
+        cmocka_unit_test(a_longer_name_is_another_one),
+        cmocka_unit_test(however_many_there_are_the_last_is_found),
         cmocka_unit_test(names_of_headers_are_the_same_in_either_case),
     };
     return support_run("mhd fields", tests);
