@@ -91,7 +91,7 @@ static const char *header_value(const struct reply *reply, const char *name) {
     return NULL;
 }
 
-bool client_try_receive(struct client *client, struct reply *reply) {
+bool client_try_receive_head(struct client *client, struct reply *reply) {
     memset(reply, 0, sizeof *reply);
     size_t length;
     while ((length = head_length(client)) == 0) {
@@ -104,6 +104,11 @@ bool client_try_receive(struct client *client, struct reply *reply) {
     reply->status = (unsigned)strtoul(reply->head + 9, NULL, 10);
     const char *connection = header_value(reply, "Connection");
     reply->close = connection != NULL && strncasecmp(connection, "close", 5) == 0;
+    return true;
+}
+
+bool client_try_receive(struct client *client, struct reply *reply) {
+    if (!client_try_receive_head(client, reply)) return false;
     const char *content_length = header_value(reply, "Content-Length");
     size_t left = content_length == NULL ? 0 : (size_t)strtoull(content_length, NULL, 10);
     while (left > 0) {

@@ -33,6 +33,8 @@ void client_send(struct client *client, const char *text);
 
 /* Receives one response whole.  false: the connection ended before, or nothing came for half a minute. */
 bool client_try_receive(struct client *client, struct reply *reply);
+/* No further than the empty line: of a response to HEAD there is no more. */
+bool client_try_receive_head(struct client *client, struct reply *reply);
 void client_receive(struct client *client, struct reply *reply);
 
 /* Receives some bytes and throws them away.  false: there were none. */

@@ -92,6 +92,11 @@ static void head_sends_no_body(void **state) {
     client_connect(&client, server.port);
     client_send(&client, "HEAD /h HTTP/1.1\r\nHost: test\r\n\r\n" GET("/after"));
     server_expect_journal(&server, "HhCcRHhCcR");
+    assert_true(client_try_receive_head(&client, &reply));
+    assert_int_equal(reply.status, 200);
+    assert_non_null(strstr(reply.head, "Content-Length: 8\r\n")); /* of the body that GET would bring: "HEAD /h " */
+    client_receive(&client, &reply);
+    assert_string_equal(reply.body, "GET /after ");
     client_close(&client);
     server_stop(&server);
 }
