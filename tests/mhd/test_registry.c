@@ -270,7 +270,10 @@ static void completion_with_any_code_gives_the_arena_back(void **state) {
     for (size_t calls = 1; calls <= 2; calls++) {
         for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
             void *req_cls = NULL;
-            for (size_t made = 0; made < calls; made++) assert_int_equal(call(&req_cls), MHD_YES);
+            for (size_t made = 0; made < calls; made++) {
+                assert_int_equal(call(&req_cls), MHD_YES);
+                if (i % 2 == 0 && made == 0) upload(&req_cls, "body");
+            }
             assert_int_equal(handled, calls == 2 ? (int)i + 1 : 0);
             arena_mhd_completed(mhd, NULL, &req_cls, codes[i]);
             assert_null(req_cls);
@@ -325,7 +328,9 @@ static enum MHD_Result hold_a_clone(struct arena_request *request, void *user) {
     struct arena_request *clone = NULL;
     if (arena_request_inject(request, NULL, &clone) != ARENA_OK) return MHD_NO;
     for (int i = 0; i < 2; i++) {
-        arena_request_release(arena_request_retain(clone));
+        struct arena_request *held = arena_request_retain(clone);
+        handled += held == clone;
+        arena_request_release(held);
         handled += arena_context_status(arena_request_context(clone)) == ARENA_OK;
     }
     kept = arena_context_retain(arena_request_context(clone));
@@ -339,7 +344,7 @@ static void clones_end_with_their_request(void **state) {
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
     assert_int_equal(call(&req_cls), MHD_YES);
-    assert_int_equal(handled, 2);
+    assert_int_equal(handled, 4);
     assert_int_equal(arena_context_status(kept), ARENA_OK);
     complete(&req_cls);
     assert_int_equal(arena_context_status(kept), ARENA_ECANCELED);
@@ -542,18 +547,20 @@ static void create_refuses_what_it_does_not_understand(void **state) {
         struct arena_mhd_options known;
         size_t later[512]; /* fields of a version to come */
     } options = {{0, 0}, {0}};
-    mhd = (struct arena_mhd *)&pool;
-    assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, &mhd), ARENA_EINVAL);
-    assert_null(mhd);
-    assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, NULL), ARENA_EINVAL);
-    options.known.struct_size = sizeof options;
-    static const size_t set[] = {0, 1, 511};
-    for (size_t i = 0; i < sizeof set / sizeof *set; i++) {
-        options.later[set[i]] = 1;
+    for (; options.known.struct_size < sizeof(size_t); options.known.struct_size++) { /* not even the size */
         mhd = (struct arena_mhd *)&pool;
         assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, &mhd), ARENA_EINVAL);
         assert_null(mhd);
-        options.later[set[i]] = 0;
+        assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, NULL), ARENA_EINVAL);
+    }
+    options.known.struct_size = sizeof options;
+    unsigned char *later = (unsigned char *)options.later;
+    for (size_t i = 0; i < sizeof options.later; i++) {
+        later[i] = 1;
+        mhd = (struct arena_mhd *)&pool;
+        assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, &mhd), ARENA_EINVAL);
+        assert_null(mhd);
+        later[i] = 0;
     }
     assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, &mhd), ARENA_OK);
     arena_mhd_destroy(mhd);
@@ -597,11 +604,14 @@ static void the_limit_is_one_mebibyte_where_no_option_says_so(void **state) {
     const struct arena_mhd_options earlier = {sizeof earlier.struct_size, 10}; /* the limit is not part of it */
     const struct arena_mhd_options zero = {sizeof zero, 0};
     const struct arena_mhd_options *const options[] = {NULL, &earlier, &zero};
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+    const size_t kinds = sizeof options / sizeof *options;
+    for (size_t i = 0; i <= kinds; i++) { /* the last: as arena_mhd_create makes it */
         begin(count);
-        arena_mhd_destroy(mhd);
-        leave_ones();
-        assert_int_equal(arena_mhd_create_with(pool, count, NULL, options[i], &mhd), ARENA_OK);
+        if (i < kinds) {
+            arena_mhd_destroy(mhd);
+            leave_ones();
+            assert_int_equal(arena_mhd_create_with(pool, count, NULL, options[i], &mhd), ARENA_OK);
+        }
         upload_whole(limit + 1);
         assert_int_equal(handled, 0);
         upload_whole(limit);
