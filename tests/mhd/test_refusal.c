@@ -309,6 +309,7 @@ static void a_body_announced_far_too_long_is_refused_unread(void **state) {
     static const char *const announcements[] = {
         POST("Content-Length: 1000000000000\r\n"),
         POST("Content-Length: 999999999999\r\n"),
+        POST("Content-Length: 16787217\r\n"), /* the limit, 16 MiB and one byte more */
         POST("Content-Length: 18446744073709551614\r\n"),
         POST("Content-Length: 0001000000000000\r\n"),
         POST("Content-Length: 10001\r\nExpect: 100-continue\r\n"),
