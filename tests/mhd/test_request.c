@@ -2,6 +2,9 @@
 #include "mhd/exchange.h"
 #include "server.h"
 
+#include <limits.h>
+#include <sys/mman.h>
+
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: test\r\n\r\n"
 
 static struct server server;
@@ -75,6 +78,76 @@ static void method_url_headers_and_arguments_read_as_sent(void **state) {
     assert_int_equal(seen.status[3], 8);
 }
 
+static enum MHD_Result read_lines(struct arena_request *request, void *user) {
+    see(0, arena_request_method(request));
+    see(1, arena_request_url(request));
+    see(2, arena_request_version(request));
+    see(3, arena_request_header(request, "X-Value"));
+    see(4, arena_request_argument(request, "x"));
+    return server_echo(request, user);
+}
+
+/* Whatever others would take out of them. */
+static void what_has_a_meaning_to_others_reads_as_sent(void **state) {
+    static const struct {
+        const char *text;
+        const char *seen[5];
+    } rows[] = {
+        {"GET /a;b=c//d/../e/?x=a;b,c HTTP/1.1\r\nHost: t\r\nX-Value: \"a, b\"; c=\"d\"\r\n\r\n",
+         {"GET", "/a;b=c//d/../e/", "HTTP/1.1", "\"a, b\"; c=\"d\"", "a;b,c"}},
+        {"DELETE /%23%25/?x=%23%26+%2B HTTP/1.0\r\nHost: t\r\nX_Value: no\r\nX-Value: %41+\r\n\r\n",
+         {"DELETE", "/#%/", "HTTP/1.0", "%41+", "#& +"}},
+        {"OPTIONS * HTTP/1.1\r\nHost: t\r\nCookie: x=1; X-Value=2\r\n\r\n",
+         {"OPTIONS", "*", "HTTP/1.1", "(null)", "(null)"}},
+    };
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        serve_once(SERVER_MODE(state), read_lines, rows[row].text, 200);
+        for (size_t i = 0; i < 5; i++) assert_string_equal(seen.text[i], rows[row].seen[i]);
+    }
+}
+
+/* A length that was announced, whatever the method. */
+static void any_method_may_bring_a_body(void **state) {
+    static const char *const methods[] = {"GET", "DELETE", "OPTIONS", "PATCH", "X-OWN"};
+    server_start(&server, SERVER_MODE(state), server_echo, NULL);
+    client_connect(&client, server.port);
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "%s /x HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody", methods[i]);
+        client_exchange(&client, text, 200, &reply);
+        snprintf(text, sizeof text, "%s /x body", methods[i]);
+        assert_string_equal(reply.body, text);
+    }
+    client_close(&client);
+    server_stop(&server);
+}
+
+static enum MHD_Result read_binary(struct arena_request *request, void *user) {
+    (void)user;
+    size_t size = 0;
+    const char *body = arena_request_body(request, &size);
+    struct arena *arena = server_arena(request);
+    char *copy = size > sizeof(struct cell) || arena == NULL ? NULL : arena_try_alloc(arena, NULL);
+    if (copy == NULL) return MHD_NO;
+    memcpy(copy, body, size);
+    return arena_request_respond(request, 200, NULL, copy, size) == ARENA_OK ? MHD_YES : MHD_NO;
+}
+
+static void bytes_of_any_value_make_a_body(void **state) {
+    static const char head[] = "POST /x HTTP/1.1\r\nHost: test\r\nContent-Length: 256\r\n\r\n";
+    char text[sizeof head - 1 + 256];
+    memcpy(text, head, sizeof head - 1);
+    for (int i = 0; i < 256; i++) text[sizeof head - 1 + (size_t)i] = (char)i;
+    server_start(&server, SERVER_MODE(state), read_binary, NULL);
+    client_connect(&client, server.port);
+    assert_true(client_try_send(&client, text, sizeof text));
+    client_receive(&client, &reply);
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(reply.body_bytes, 256);
+    assert_memory_equal(reply.body, text + sizeof head - 1, 256);
+}
+
 /* --- clones ------------------------------------------------------------------------------------------------------- */
 
 static enum MHD_Result use_clones(struct arena_request *request, void *user) {
@@ -133,8 +206,11 @@ static void a_clone_carries_its_arena_and_reads_the_same(void **state) {
 /* --- respond ------------------------------------------------------------------------------------------------------ */
 
 static enum MHD_Result respond_badly(struct arena_request *request, void *user) {
-    static const unsigned bad_status[] = {0, 99, 100, 101, 102, 199, 1000};
-    for (size_t i = 0; i < 7; i++) seen.status[i] = arena_request_respond(request, bad_status[i], NULL, "", 0);
+    static const unsigned bad_status[] = {0, 99, 100, 101, 102,
+                                          199, 1000, 65536 + 200, 0x7fffffff, UINT_MAX};
+    for (size_t i = 0; i < sizeof bad_status / sizeof *bad_status; i++) {
+        seen.status[0] += arena_request_respond(request, bad_status[i], NULL, "", 0) == ARENA_EINVAL;
+    }
     seen.status[7] = arena_request_respond(request, 200, NULL, NULL, 1);
     seen.status[8] = arena_request_respond(request, 200, "", "x", 1);
     seen.status[9] = arena_request_respond(request, 200, "text/plain\r\nSet-Cookie: x", "x", 1);
@@ -148,7 +224,8 @@ static enum MHD_Result respond_badly(struct arena_request *request, void *user) 
 
 static void bad_answers_are_refused_and_a_good_one_still_goes(void **state) {
     serve_once(SERVER_MODE(state), respond_badly, GET("/x"), 200);
-    for (size_t i = 0; i <= 12; i++) assert_int_equal(seen.status[i], ARENA_EINVAL);
+    assert_int_equal(seen.status[0], 10);
+    for (size_t i = 7; i <= 12; i++) assert_int_equal(seen.status[i], ARENA_EINVAL);
     assert_int_equal(seen.status[13], ARENA_EBUSY);
     assert_string_equal(reply.body, "GET /x ");
 }
@@ -175,6 +252,57 @@ static void statuses_that_nobody_has_defined_are_sent(void **state) {
     serve_once(SERVER_MODE(state), respond_as_asked, GET("/600"), 600);
     assert_non_null(strstr(reply.head, "Content-Type: text/x-empty\r\n")); /* of a body of nothing, too */
     serve_once(SERVER_MODE(state), respond_as_asked, GET("/999"), 999);
+}
+
+static enum MHD_Result respond_nothing(struct arena_request *request, void *user) {
+    (void)user;
+    return arena_request_respond(request, 200, ";x=\"\t, y\"", "", 0) == ARENA_OK ? MHD_YES : MHD_NO;
+}
+
+/* Nor does it matter what its type says. */
+static void a_body_of_nothing_may_have_an_address(void **state) {
+    serve_once(SERVER_MODE(state), respond_nothing, GET("/x"), 200);
+    assert_int_equal(reply.body_bytes, 0);
+    assert_non_null(strstr(reply.head, "Content-Type: ;x=\"\t, y\"\r\n"));
+}
+
+/* What a handler answers is its own affair: no status costs the connection. */
+static void answers_keep_the_connection(void **state) {
+    static const char *const requests[] = {GET("/200"), GET("/304"), GET("/404"),
+                                           GET("/413"), GET("/500"), GET("/503")};
+    server_start(&server, SERVER_MODE(state), respond_as_asked, NULL);
+    client_connect(&client, server.port);
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        client_exchange(&client, requests[i], (unsigned)strtoul(requests[i] + 5, NULL, 10), &reply);
+        assert_false(reply.close);
+    }
+    client_close(&client);
+    server_stop(&server);
+}
+
+/* More than 32 bits count; nobody wrote any of it, so it takes no memory. */
+static const size_t huge_bytes = sizeof(size_t) > 4 ? ((size_t)1 << 16 << 16) + 5 : 5;
+static void *huge;
+
+static enum MHD_Result respond_huge(struct arena_request *request, void *user) {
+    (void)user;
+    return arena_request_respond(request, 200, "text/x-huge", huge, huge_bytes) == ARENA_OK ? MHD_YES : MHD_NO;
+}
+
+static void a_body_may_be_longer_than_four_gibibytes(void **state) {
+    if (sizeof(size_t) == 4) skip();
+    huge = mmap(NULL, huge_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (huge == MAP_FAILED) skip();
+    server_start(&server, SERVER_MODE(state), respond_huge, NULL);
+    client_connect(&client, server.port);
+    client_send(&client, GET("/x"));
+    assert_true(client_try_receive_head(&client, &reply));
+    assert_non_null(strstr(reply.head, "Content-Length: 4294967301\r\n"));
+    assert_non_null(strstr(reply.head, "Content-Type: text/x-huge\r\n"));
+    client_abort(&client); /* that much is enough */
+    AWAIT(flag_get(&server.completed) == 1);
+    server_stop(&server);
+    assert_int_equal(munmap(huge, huge_bytes), 0);
 }
 
 static enum MHD_Result respond_icy(struct arena_request *request, void *user) {
@@ -398,10 +526,16 @@ static void destroying_the_binding_while_a_request_is_retained_panics(void **sta
 int main(void) {
     const struct CMUnitTest tests[] = {
         SERVER_TEST(method_url_headers_and_arguments_read_as_sent),
+        SERVER_TEST(what_has_a_meaning_to_others_reads_as_sent),
+        SERVER_TEST(any_method_may_bring_a_body),
+        SERVER_TEST(bytes_of_any_value_make_a_body),
         SERVER_TEST(a_clone_carries_its_arena_and_reads_the_same),
         SERVER_TEST(bad_answers_are_refused_and_a_good_one_still_goes),
         SERVER_TEST(an_answer_needs_no_body_and_no_type),
         SERVER_TEST(statuses_that_nobody_has_defined_are_sent),
+        SERVER_TEST(a_body_of_nothing_may_have_an_address),
+        SERVER_TEST(answers_keep_the_connection),
+        SERVER_TEST(a_body_may_be_longer_than_four_gibibytes),
         SERVER_TEST(an_icy_status_is_sent),
         SERVER_TEST(static_memory_is_sent_with_its_type_and_status),
         SERVER_TEST(a_handler_may_queue_its_own_response),
