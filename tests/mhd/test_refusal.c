@@ -1,6 +1,8 @@
 /* What the binding answers by itself: 413, 500 and 503, in all four thread modes, and what each costs. */
 #include "server.h"
 
+#include <limits.h>
+
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: test\r\n\r\n"
 #define POST(headers) "POST /p HTTP/1.1\r\nHost: test\r\n" headers "\r\n"
 
@@ -12,6 +14,7 @@ static struct reply reply;
 static void check_text(const char *text) {
     assert_non_null(strstr(reply.head, "Content-Type: text/plain; charset=utf-8\r\n"));
     assert_string_equal(reply.body, text);
+    assert_int_equal(reply.body_bytes, strlen(text));
 }
 
 /* --- 503 ---------------------------------------------------------------------------------------------------------- */
@@ -76,6 +79,29 @@ static void a_handler_that_does_not_answer_is_answered_500(void **state) {
     assert_int_equal(server.accesses, 4); /* libmicrohttpd was not kept waiting */
 }
 
+static struct arena_request *forgotten;
+
+static enum MHD_Result retain_and_forget(struct arena_request *request, void *user) {
+    forgotten = arena_request_retain(request);
+    return forget(request, user);
+}
+
+/* Nobody else can answer what is not suspended, whoever holds it. */
+static void a_request_that_is_held_and_not_answered_is_answered_500_at_once(void **state) {
+    server_start(&server, SERVER_MODE(state), retain_and_forget, NULL);
+    client_connect(&client, server.port);
+    for (int i = 1; i <= 2; i++) {
+        client_exchange(&client, GET("/held"), 500, &reply);
+        assert_int_equal(flag_get(&server.resets), i - 1);
+        arena_request_release(forgotten);
+        AWAIT(flag_get(&server.resets) == i);
+    }
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(server.handled, 2);
+    assert_int_equal(server.accesses, 4);
+}
+
 static struct arena_pool *scratch;
 
 static enum MHD_Result panic_in_scope(struct arena_request *request, void *user) {
@@ -124,6 +150,8 @@ static void a_panic_after_the_answer_closes_the_connection(void **state) {
 
 static enum MHD_Result suspend_and_panic(struct arena_request *request, void *user) {
     (void)user;
+    struct arena_request *clone = NULL; /* which holds nothing */
+    (void)arena_request_inject(request, NULL, &clone);
     (void)server_text(request, "not sent");
     MHD_suspend_connection(arena_request_connection(request));
     arena_panic("suspended");
@@ -314,6 +342,7 @@ static void a_body_announced_far_too_long_is_refused_unread(void **state) {
         POST("Content-Length: 0001000000000000\r\n"),
         POST("Content-Length: 10001\r\nExpect: 100-continue\r\n"),
         POST("Content-Length: 10001\r\nExpect: 100-Continue\r\n"), /* whatever its case */
+        "PUT /p HTTP/1.1\r\nHost: test\r\nContent-Length: 10001\r\nExpect: 100-continue\r\n\r\n",
         POST("Transfer-Encoding: chunked\r\nContent-Length: 18446744073709551617\r\n"), /* 2^64 + 1 */
     };
     start_limited(SERVER_MODE(state));
@@ -351,16 +380,40 @@ static void a_body_that_just_fits_is_asked_for(void **state) {
 
 /* Of the largest numbers there are, too, each is what it says. */
 static void a_limit_near_the_largest_number_is_exact(void **state) {
-    const struct server_options options = {.body_limit_bytes = SIZE_MAX - 5};
+    const struct server_options options = {.body_limit_bytes = SIZE_MAX - 4};
     if (sizeof(size_t) < sizeof(uint64_t)) skip();
     server_start(&server, SERVER_MODE(state), server_echo, &options);
     client_connect(&client, server.port);
-    client_exchange(&client, POST("Content-Length: 18446744073709551610\r\nExpect: 100-continue\r\n"), 100, &reply);
+    client_exchange(&client, POST("Content-Length: 18446744073709551611\r\nExpect: 100-continue\r\n"), 100, &reply);
     client_close(&client);
     client_connect(&client, server.port);
-    client_exchange(&client, POST("Content-Length: 18446744073709551611\r\nExpect: 100-continue\r\n"), 413, &reply);
+    client_exchange(&client, POST("Content-Length: 18446744073709551612\r\nExpect: 100-continue\r\n"), 413, &reply);
+    client_close(&client);
+    client_connect(&client, server.port);
+    client_exchange(&client,
+                    POST("Transfer-Encoding: chunked\r\nContent-Length: 18446744073709551617\r\n"
+                         "Expect: 100-continue\r\n"),
+                    413, &reply);
     client_close(&client);
     server_stop(&server);
+}
+
+static void a_limit_of_any_magnitude_is_exact(void **state) {
+    static const unsigned bits[] = {16, 26, 31, 32, 33, 48, 62};
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
+        if (bits[i] >= sizeof(size_t) * CHAR_BIT) break;
+        const struct server_options options = {.body_limit_bytes = (size_t)1 << bits[i]};
+        server_start(&server, SERVER_MODE(state), server_echo, &options);
+        for (size_t more = 0; more <= 1; more++) {
+            char head[128];
+            snprintf(head, sizeof head, POST("Content-Length: %zu\r\nExpect: 100-continue\r\n"),
+                     options.body_limit_bytes + more);
+            client_connect(&client, server.port);
+            client_exchange(&client, head, more == 0 ? 100 : 413, &reply);
+            client_close(&client);
+        }
+        server_stop(&server);
+    }
 }
 
 int main(void) {
@@ -368,6 +421,7 @@ int main(void) {
         SERVER_TEST(an_exhausted_pool_answers_503_at_once),
         SERVER_TEST(a_request_that_is_still_arriving_holds_no_arena),
         SERVER_TEST(a_handler_that_does_not_answer_is_answered_500),
+        SERVER_TEST(a_request_that_is_held_and_not_answered_is_answered_500_at_once),
         SERVER_TEST(a_handler_that_panics_is_answered_500),
         SERVER_TEST(a_panic_after_the_answer_closes_the_connection),
         SERVER_TEST_SUSPENDING(a_panic_of_a_suspended_request_that_nobody_holds_is_answered_500),
@@ -382,6 +436,7 @@ int main(void) {
         SERVER_TEST(a_body_longer_by_16_mebibytes_is_read_to_its_end),
         SERVER_TEST(a_body_that_just_fits_is_asked_for),
         SERVER_TEST(a_limit_near_the_largest_number_is_exact),
+        SERVER_TEST(a_limit_of_any_magnitude_is_exact),
     };
     return support_run("mhd refusals", tests);
 }
