@@ -396,6 +396,18 @@ static void a_lost_request_is_found_by_the_next_on_its_connection(void **state) 
     }
 }
 
+static void a_lost_request_is_over_once_the_next_is_refused(void **state) {
+    const struct server_options options = {.loses_completion = true};
+    server_start(&server, SERVER_MODE(state), server_echo, &options);
+    client_connect(&client, server.port);
+    client_exchange(&client, GET("/lost"), 200, &reply);
+    assert_int_equal(flag_get(&server.resets), 0);
+    client_exchange(&client, "POST /long HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000000\r\n\r\n", 413, &reply);
+    assert_int_equal(flag_get(&server.resets), 1);
+    client_close(&client);
+    server_stop(&server);
+}
+
 /* --- the client leaves while the handler runs --------------------------------------------------------------------- */
 
 static int in_handler;
@@ -445,6 +457,7 @@ int main(void) {
         SERVER_TEST(requests_that_never_complete_are_found_at_the_end),
         SERVER_TEST(a_lost_request_is_found_by_the_next_on_its_connection),
         SERVER_TEST(a_lost_request_is_over_once_the_next_begins),
+        SERVER_TEST(a_lost_request_is_over_once_the_next_is_refused),
         SERVER_TEST(a_uri_log_callback_does_no_harm),
     };
     return support_run("mhd lifecycle", tests);

@@ -45,6 +45,11 @@ static enum MHD_Result say_neither(struct arena_request *request, void *user) {
     return (enum MHD_Result)2;
 }
 
+static enum MHD_Result retain_and_say_no(struct arena_request *request, void *user) {
+    retained = arena_request_retain(request);
+    return say_no(request, user);
+}
+
 static struct arena_context *kept;
 
 static enum MHD_Result keep_context(struct arena_request *request, void *user) {
@@ -231,13 +236,15 @@ static void the_handler_runs_once_whatever_is_called(void **state) {
 
 static void all_but_yes_of_the_handler_is_no(void **state) {
     (void)state;
-    arena_mhd_handler *const handlers[] = {say_no, say_neither, clone_and_say_no};
-    for (int i = 0; i < 3; i++) {
+    arena_mhd_handler *const handlers[] = {say_no, say_neither, clone_and_say_no, retain_and_say_no};
+    retained = NULL;
+    for (int i = 0; i < 4; i++) {
         begin(handlers[i]);
         void *req_cls = NULL;
         assert_int_equal(call(&req_cls), MHD_YES);
         assert_int_equal(call(&req_cls), MHD_NO);
         arena_mhd_completed(mhd, NULL, &req_cls, MHD_REQUEST_TERMINATED_WITH_ERROR);
+        arena_request_release(retained);
         end();
     }
 }
@@ -281,6 +288,15 @@ static void completion_with_any_code_gives_the_arena_back(void **state) {
             assert_int_equal(arena_context_status(kept), ARENA_ECANCELED);
             arena_context_release(kept);
         }
+    }
+    end();
+    begin(retain); /* for those who hold it, too */
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        void *req_cls = NULL;
+        for (int made = 0; made < 2; made++) assert_int_equal(call(&req_cls), MHD_YES);
+        arena_mhd_completed(mhd, NULL, &req_cls, codes[i]);
+        assert_int_equal(arena_context_status(arena_request_context(retained)), ARENA_ECANCELED);
+        arena_request_release(retained);
     }
     end();
 }
@@ -564,6 +580,11 @@ static void create_refuses_what_it_does_not_understand(void **state) {
     }
     assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, &mhd), ARENA_OK);
     arena_mhd_destroy(mhd);
+    for (size_t more = 1; more < sizeof(size_t); more++) { /* whatever the last field's size */
+        options.known.struct_size = sizeof options.known + more;
+        assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, &mhd), ARENA_OK);
+        arena_mhd_destroy(mhd);
+    }
     /* Of an earlier version's struct, no more is read than there is. */
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

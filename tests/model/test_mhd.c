@@ -299,6 +299,18 @@ static void be_refused(void) {
         complete(0);
     }
 }
+/* The request was lost half way, with no completed call: the connection's next one ends it, a whole one or not. */
+static void lose_and_begin(void) {
+    for (unsigned calls = 1; calls <= 2; calls++) {
+        for (unsigned i = 0; i < calls; i++)
+            call(0);
+        req_cls[0] = NULL;
+        call(0);
+        struct exchange *exchange = req_cls[0];
+        model_check(atomic_u64_load(&exchange->registry->live, relaxed) == 1);
+        complete(0);
+    }
+}
 /* One of them has nothing to release. */
 static void release(void) { arena_request_release(request); }
 
@@ -344,6 +356,7 @@ static const struct model_scenario scenarios[] = {
      .threads = {release, release},
      .expect = "panic: arena_request_release"},
     {.name = "mhd.respond", .setup = setup_suspended, .threads = {respond_in_vain}, .finish = finish},
+    {.name = "mhd.lost", .setup = setup, .threads = {lose_and_begin}, .finish = finish},
     {.name = "mhd.refused", .setup = setup_open, .threads = {be_refused}, .finish = finish},
 };
 
