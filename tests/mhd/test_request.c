@@ -206,8 +206,7 @@ static void a_clone_carries_its_arena_and_reads_the_same(void **state) {
 /* --- respond ------------------------------------------------------------------------------------------------------ */
 
 static enum MHD_Result respond_badly(struct arena_request *request, void *user) {
-    static const unsigned bad_status[] = {0, 99, 100, 101, 102,
-                                          199, 1000, 65536 + 200, 0x7fffffff, UINT_MAX};
+    static const unsigned bad_status[] = {0, 99, 100, 101, 102, 199, 1000, 65536 + 200, 0x7fffffff, UINT_MAX};
     for (size_t i = 0; i < sizeof bad_status / sizeof *bad_status; i++) {
         seen.status[0] += arena_request_respond(request, bad_status[i], NULL, "", 0) == ARENA_EINVAL;
     }
