@@ -191,6 +191,7 @@ static void drop_pair(void *element) {
     dropped++;
 }
 static void setup_narrow(void) { model_check(arena_concurrent_create(&pair_type, 2, &arena) == ARENA_OK); }
+static void setup_three(void) { model_check(arena_concurrent_create(&pair_type, 3, &arena) == ARENA_OK); }
 static void setup_wide(void) { model_check(arena_concurrent_create(&pair_type, 8, &arena) == ARENA_OK); }
 static void setup_gate_only(void) {
     struct arena_options options = {.struct_size = sizeof options, .flags = ARENA_GATE_ONLY};
@@ -233,6 +234,11 @@ static void make_done_make(void) {
     make_one();
     atomic_u32_store(&done, 1, release);
     make_two();
+}
+static void make_done_make_one(void) {
+    make_one();
+    atomic_u32_store(&done, 1, release);
+    make_one();
 }
 static void await_make(void) {
     await_done();
@@ -333,9 +339,9 @@ static const struct model_scenario scenarios[] = {
      .threads = {make_one, make_all},
      .finish = finish_made_full,
      .slow = true},
-    {.name = "concurrent.chunk.steal.wide",
-     .setup = setup_wide,
-     .threads = {make_done_make, await_make_all},
+    {.name = "concurrent.chunk.steal.several",
+     .setup = setup_three,
+     .threads = {make_done_make_one, await_make_all},
      .finish = finish_made_full,
      .slow = true},
     {.name = "concurrent.chunk.slab",
@@ -347,7 +353,7 @@ static const struct model_scenario scenarios[] = {
     {.name = "concurrent.chunk.exit-destroy", .setup = setup_wide, .threads = {make_done, await_destroy}},
     {.name = "concurrent.chunk.exit-destroy.reset",
      .setup = setup_wide,
-     .threads = {make_done, await_make, reset},
+     .threads = {make_done, await_make, await_reset},
      .finish = finish_made,
      .slow = true},
     {.name = "concurrent.chunk.reset.reset",
