@@ -2,7 +2,6 @@
  * the arithmetic, the clock's conversion, lists and queues with more in them than a test has threads. */
 #include "api/context.h"
 #include "api/locals.h"
-#include "api/share.h"
 #include "base/arith.h"
 #include "base/poison.h"
 #include "core/slots.h"
@@ -11,6 +10,8 @@
 #include "platform/posix/timespec.h"
 #include "sync/gate.h"
 #include "sync/stack.h"
+
+#include "../shares.h"
 
 #include <arena/arena.h>
 
@@ -487,17 +488,8 @@ static void a_gate_under_the_hammer(void **state) {
 /* A revocation begins just when the owner of a chunk has claimed a slot: the owner lets go of it. */
 static void a_claim_beside_a_revocation_is_given_up(void **state) {
     (void)state;
-    static const struct arena_type type = {"word", 8, 8, NULL};
-    const struct slots_plan plan = {.stride = 8, .bytes = 8000};
-    struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena);
-    assert_non_null(arena);
-    slots_seal(arena);
-    struct shares shares = {0};
-    assert_true(shares_start(&shares, arena, false));
-    if (!shares_enabled(&shares)) { /* a memory checker is watching */
-        slots_destroy(arena);
-        skip();
-    }
+    struct shares shares;
+    struct arena *arena = shares_begin_words(&shares);
     static const uint64_t value[4] = {7}; /* the compiler does not know that one is read */
     assert_non_null(shares_refill(&shares, value, 1, false));
     assert_non_null(shares_take(&shares, value));
@@ -511,9 +503,7 @@ static void a_claim_beside_a_revocation_is_given_up(void **state) {
     (void)shares_revoke(&shares);
     assert_int_equal(shares_unused_bytes(&shares), 0);
     assert_int_equal(slots_used(arena), 2);
-    struct share *left = shares_finish(&shares);
-    slots_destroy(arena);
-    shares_free(left);
+    shares_end_words(&shares);
 }
 
 /* A thread is between what it was lent and the count of that. */

@@ -4,11 +4,12 @@
  * library asks for once in a process is changed in a process of its own.  A thread that is to sleep calls `asleep` in
  * its stead: what happens there happens while it waits.
  */
-#include "api/share.h"
 #include "base/poison.h"
 #include "platform/memory.h"
 #include "platform/sync.h"
 #include "sync/gate.h"
+
+#include "../shares.h"
 
 #include <arena/arena.h>
 
@@ -398,16 +399,7 @@ static void finish_the_allocation(void) { share_commit(caught, claimed); }
 /* Who revokes waits for an allocation that takes long, and the slot counts. */
 static void a_revocation_waits_for_the_slot(void **state) {
     (void)state;
-    static const struct arena_type type = {"word", 8, 8, NULL};
-    const struct slots_plan plan = {.stride = 8, .bytes = 8000};
-    struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena);
-    assert_non_null(arena);
-    slots_seal(arena);
-    assert_true(shares_start(&shares, arena, false));
-    if (!shares_enabled(&shares)) { /* a memory checker is watching */
-        slots_destroy(arena);
-        skip();
-    }
+    struct arena *arena = shares_begin_words(&shares);
     pthread_t thread;
     assert_true(pthread_create(&thread, NULL, begin_an_allocation, NULL) == 0 && pthread_join(thread, NULL) == 0);
     at_pause = finish_the_allocation;
@@ -417,9 +409,7 @@ static void a_revocation_waits_for_the_slot(void **state) {
     assert_null(at_pause);
     assert_int_equal(slots_used(arena), 2);
     assert_int_equal(shares_unused_bytes(&shares), 0);
-    struct share *left = shares_finish(&shares);
-    slots_destroy(arena);
-    shares_free(left);
+    shares_end_words(&shares);
 }
 
 /* Pages of 16 and 64 KiB are common on other processors: what is given back there are whole ones of those. */

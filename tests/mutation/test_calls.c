@@ -1,11 +1,11 @@
 /* What the platform layer asks of the system, which the model checker replaces and other tests see the effect of by chance:
  * the barrier on all processors, the clock of conditions, the time of a wait, the key of threads that end.  The calls come
  * here (linker --wrap). */
-#include "api/share.h"
 #include "platform/memory.h"
 #include "platform/sync.h"
 #include "platform/thread.h"
 
+#include "../shares.h"
 #include "../support.h"
 
 #include <errno.h>
@@ -236,17 +236,8 @@ static void *be_lent(void *shares) { return shares_refill(shares, NULL, 1, false
 /* However long a thread is in the middle of an allocation, whoever revokes its chunk waits. */
 static void a_revocation_waits_for_who_is_in_the_middle(void **state) {
     (void)state;
-    static const struct arena_type type = {"word", 8, 8, NULL};
-    const struct slots_plan plan = {.stride = 8, .bytes = 8000};
-    struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena);
-    assert_non_null(arena);
-    slots_seal(arena);
-    struct shares shares = {0};
-    assert_true(shares_start(&shares, arena, false));
-    if (!shares_enabled(&shares)) { /* a memory checker is watching */
-        slots_destroy(arena);
-        skip();
-    }
+    struct shares shares;
+    struct arena *arena = shares_begin_words(&shares);
     pthread_t thread;
     void *first = NULL;
     assert_int_equal(pthread_create(&thread, NULL, be_lent, &shares), 0);
@@ -261,9 +252,7 @@ static void a_revocation_waits_for_who_is_in_the_middle(void **state) {
     assert_ptr_equal(atomic_ptr_load(&writing->commit, relaxed), commit + 8);
     assert_int_equal(slots_used(arena), 2);
     writing = NULL;
-    struct share *left = shares_finish(&shares);
-    slots_destroy(arena);
-    shares_free(left);
+    shares_end_words(&shares);
 }
 
 static void blocks_are_as_large_as_asked(void **state) {
