@@ -289,7 +289,7 @@ static enum MHD_Result respond_huge(struct arena_request *request, void *user) {
 }
 
 static void a_body_may_be_longer_than_four_gibibytes(void **state) {
-    if (sizeof(size_t) == 4) skip();
+    if (sizeof(size_t) == 4 || support_checked()) skip(); /* a memory checker looks at each byte that is to be sent */
     huge = mmap(NULL, huge_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (huge == MAP_FAILED) skip();
     server_start(&server, SERVER_MODE(state), respond_huge, NULL);
