@@ -253,6 +253,10 @@ static void await_reset(void) {
     await_done();
     reset();
 }
+static void await_reset_twice(void) {
+    await_reset();
+    reset();
+}
 static void await_make_all(void) {
     await_done();
     make_all();
@@ -356,9 +360,14 @@ static const struct model_scenario scenarios[] = {
      .threads = {make_done, await_make, await_reset},
      .finish = finish_made,
      .slow = true},
+    {.name = "concurrent.chunk.reset.twice",
+     .setup = setup_wide,
+     .threads = {make_done_make_one, await_reset_twice},
+     .finish = finish_made,
+     .slow = true},
     {.name = "concurrent.chunk.reset.reset",
      .setup = setup_wide,
-     .threads = {make_two, reset, reset},
+     .threads = {make_one, reset, reset},
      .finish = finish_made,
      .slow = true},
     {.name = "concurrent.capacity.three",
