@@ -1378,6 +1378,71 @@ static void kill_races_with_the_grant(void **state) {
     }
 }
 
+static void hold_and_stay(struct worker *self) {
+    struct arena *held;
+    self->status = arena_concurrent_acquire(self->user, NULL, &held);
+    flag_set(&self->reached, 1);
+    if (!flag_wait(&self->go, 1)) self->status = 1;
+    arena_concurrent_release(self->user);
+}
+
+static void count_used(struct worker *self) { self->count = arena_concurrent_used(self->user); }
+
+/* Chunks end when the whole arena is taken: what they had left is not in use, for those who count from outside either. */
+static void counts_of_a_held_arena_are_those_of_before(void **state) {
+    (void)state;
+    enum { TURNS = 1500, CAPACITY = 4 * TURNS }; /* with ARENA_GATE_ONLY too a thread has all that is free by then */
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make(CAPACITY, flags);
+        for (size_t own = 0; own < 2; own++) {
+            for (size_t i = 0; i < TURNS; i++) arena_concurrent_alloc(arena, NULL);
+            struct worker holder;
+            if (own) {
+                (void)hold(arena);
+            } else {
+                worker_start(&holder, hold_and_stay, arena, 0);
+                AWAIT(flag_get(&holder.reached));
+            }
+            struct worker counter;
+            worker_start(&counter, count_used, arena, 1);
+            worker_join(&counter);
+            assert_int_equal(counter.count, (own + 1) * TURNS);
+            if (own) {
+                arena_concurrent_release(arena);
+            } else {
+                flag_set(&holder.go, 1);
+                worker_join(&holder);
+                assert_int_equal(holder.status, ARENA_OK);
+            }
+        }
+        arena_concurrent_destroy(arena);
+    }
+}
+
+static struct {
+    struct arena_concurrent *arena;
+    size_t most; /* counted by another thread meanwhile */
+} counted_drops;
+
+static void drop_counted(void *element) {
+    (void)element;
+    struct worker counter;
+    worker_start(&counter, count_used, counted_drops.arena, 0);
+    worker_join(&counter);
+    if (counter.count > counted_drops.most) counted_drops.most = counter.count;
+}
+
+static void counts_during_a_reset_are_those_of_before(void **state) {
+    (void)state;
+    const struct arena_type type = {"counted", sizeof(int64_t), _Alignof(int64_t), drop_counted};
+    struct arena_concurrent *arena = counted_drops.arena = make_of(&type, 4000, 0, 0);
+    for (int i = 0; i < 3; i++) arena_concurrent_alloc(arena, NULL);
+    arena_concurrent_reset(arena);
+    assert_int_equal(counted_drops.most, 3);
+    assert_int_equal(arena_concurrent_used(arena), 0);
+    arena_concurrent_destroy(arena);
+}
+
 static void counts_never_wait(void **state) {
     (void)state;
     BOTH_KINDS(flags) {
@@ -1749,6 +1814,8 @@ int main(void) {
         cmocka_unit_test(acquirers_get_the_gate_in_the_order_they_came),
         cmocka_unit_test(killed_waiters_leave_the_gate_usable),
         cmocka_unit_test(kill_races_with_the_grant),
+        cmocka_unit_test(counts_of_a_held_arena_are_those_of_before),
+        cmocka_unit_test(counts_during_a_reset_are_those_of_before),
         cmocka_unit_test(counts_never_wait),
         cmocka_unit_test(acquire_sees_no_slot_half_written),
         cmocka_unit_test(reset_sees_no_slot_half_written),

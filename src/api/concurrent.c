@@ -6,7 +6,8 @@
  *
  * Invariants
  *   the arena inside is sealed, but while an operation works on it or the gate is acquired
- *   used_bytes is what the arena inside used (chunks count whole) when the last operation ended, or the gate was acquired
+ *   used_bytes is what the arena inside used (chunks count whole) when the last operation ended, or, where one takes long
+ *   (acquire, a reset with drops), when its chunks had ended
  *
  * Who locks what: the gate's permit guards `slots` and what share.h says.  used_bytes is written by who holds the
  * permit, read by anyone.
@@ -39,8 +40,12 @@ static inline int enter(struct arena_concurrent *arena, struct arena_context *co
     return gate_enter(&arena->gate, context_node(context));
 }
 
-static inline void leave(struct arena_concurrent *arena) {
+static inline void note_used(struct arena_concurrent *arena) {
     atomic_u64_store(&arena->used_bytes, slots_used_bytes(&arena->slots), relaxed); /* a count, which orders nothing */
+}
+
+static inline void leave(struct arena_concurrent *arena) {
+    note_used(arena);
     gate_leave(&arena->gate);
 }
 
@@ -226,13 +231,19 @@ struct arena_any *arena_concurrent_alloc_any(struct arena_concurrent *arena, con
 
 /* --- reset, trim, counts ------------------------------------------------------------------------------------------ */
 
+/* Ends every chunk for a while: what they had left is not in use, and who counts meanwhile is told so. */
+static void take_back(struct arena_concurrent *arena) {
+    (void)shares_revoke(&arena->shares);
+    note_used(arena);
+}
+
 /* A drop that comes back to its arena is told so, and does not wait for itself. */
 static inline void note_drops(struct arena_concurrent *arena) {
     if (arena->slots.type->drop != NULL) gate_set_holder(&arena->gate);
 }
 
 static void reset_inside(struct arena_concurrent *arena) {
-    (void)shares_revoke(&arena->shares);
+    take_back(arena);
     note_drops(arena);
     slots_reset(&arena->slots);
     gate_clear_holder(&arena->gate);
@@ -287,7 +298,7 @@ int arena_concurrent_acquire(struct arena_concurrent *arena, struct arena_contex
     int status = enter(arena, context);
     if (status != ARENA_OK) return status;
     gate_set_holder(&arena->gate);
-    (void)shares_revoke(&arena->shares);
+    take_back(arena);
     slots_unseal(&arena->slots);
     *out = &arena->slots;
     return ARENA_OK;
