@@ -657,6 +657,28 @@ static void records_are_recycled(void **state) {
     assert_ptr_equal(waiter_mine(thread_state()), mine);
 }
 
+/* Each record of a thread that ended serves one that comes, not the one that was given back last alone. */
+static void records_of_several_threads_are_recycled(void **state) {
+    (void)state;
+    enum { COUNT = 5 };
+    struct waiter *before[COUNT];
+    for (int turn = 0; turn < 2; turn++) {
+        struct thread_state threads[COUNT] = {0};
+        for (int i = 0; i < COUNT; i++) {
+            threads[i].armed = true; /* its end is below */
+            struct waiter *mine = waiter_mine(&threads[i]);
+            assert_non_null(mine);
+            bool known = false;
+            for (int j = 0; turn == 1 && j < COUNT; j++) known |= mine == before[j];
+            assert_int_equal(known, turn == 1);
+        }
+        for (int i = 0; i < COUNT; i++) {
+            before[i] = threads[i].waiter;
+            waiter_recycle(&threads[i]);
+        }
+    }
+}
+
 /* As many nodes as a pool may want, each in a place of its own that never moves. */
 static void tables_of_nodes_grow(void **state) {
     (void)state;
@@ -686,6 +708,27 @@ static void tables_of_nodes_grow(void **state) {
     stack_push(&stack, nodes[3]);
     stack_push(&stack, nodes[5]);
     assert_int_equal(stack_pop(&stack, table, popped, 8), 2);
+    stack_table_finish(table);
+    free(table);
+}
+
+/* A head that a thread read 2^39 removals ago is no new one: none of the tag's bits is left out, and none spills over. */
+static void tags_of_stacks_count_to_the_end(void **state) {
+    (void)state;
+    struct stack_table *table = calloc(1, sizeof *table);
+    assert_non_null(table);
+    struct stack_node *node = stack_table_add(table);
+    assert_non_null(node);
+    for (unsigned bit = 0; bit <= 64 - STACK_INDEX_BITS; bit++) {
+        struct stack stack;
+        uint64_t tag = ((uint64_t)1 << bit) - 1;
+        atomic_u64_init(&stack.head, tag << STACK_INDEX_BITS);
+        stack_push(&stack, node);
+        struct stack_node *popped = NULL;
+        assert_int_equal(stack_pop(&stack, table, &popped, 1), 1);
+        assert_ptr_equal(popped, node);
+        assert_true(atomic_u64_load(&stack.head, relaxed) == (tag + 1) << STACK_INDEX_BITS);
+    }
     stack_table_finish(table);
     free(table);
 }
@@ -1596,7 +1639,9 @@ int main(void) {
         cmocka_unit_test(a_signal_ends_one_wait),
         cmocka_unit_test(a_pause_is_no_cancellation_point),
         cmocka_unit_test(records_are_recycled),
+        cmocka_unit_test(records_of_several_threads_are_recycled),
         cmocka_unit_test(tables_of_nodes_grow),
+        cmocka_unit_test(tags_of_stacks_count_to_the_end),
         cmocka_unit_test(tables_of_nodes_are_full_when_every_segment_is),
         cmocka_unit_test(who_gives_up_leaves_others_marks),
         cmocka_unit_test(who_is_on_the_way_is_granted_nothing),
