@@ -1679,6 +1679,42 @@ static void destructors_wait_at_the_gate(void **state) {
     assert_int_equal(pthread_key_delete(late_key), 0);
 }
 
+/* Past the library's end of the thread, which it remembers as the holder all the same. */
+static void release_late(void *user) {
+    struct late *late = user;
+    if (++late->calls == 1) {
+        (void)pthread_setspecific(late_key, late);
+    } else {
+        late->status = arena_concurrent_alloc_context(late->arena, NULL, NULL, &(void *){NULL});
+        arena_concurrent_release(late->arena);
+    }
+}
+
+static void end_as_holder(struct worker *self) {
+    struct late *late = self->user;
+    struct arena *held;
+    self->pointer = arena_concurrent_try_alloc(late->other, NULL);
+    self->status = arena_concurrent_acquire(late->arena, NULL, &held) != ARENA_OK || pthread_setspecific(late_key, late);
+}
+
+static void destructors_release_the_gate(void **state) {
+    (void)state;
+    assert_int_equal(pthread_key_create(&late_key, release_late), 0);
+    BOTH_KINDS(flags) {
+        struct late late = {make(2, flags), make(2, flags), 0, 0, ARENA_OK, NULL};
+        struct worker worker;
+        worker_start(&worker, end_as_holder, &late, 0);
+        worker_join(&worker);
+        assert_true(worker.pointer != NULL && worker.status == 0);
+        assert_int_equal(late.calls, 2);
+        assert_int_equal(late.status, ARENA_EBUSY);
+        assert_non_null(arena_concurrent_try_alloc(late.arena, NULL));
+        arena_concurrent_destroy(late.arena);
+        arena_concurrent_destroy(late.other);
+    }
+    assert_int_equal(pthread_key_delete(late_key), 0);
+}
+
 /* --- many arenas, long-lived threads ------------------------------------------------------------------------------ */
 
 struct relay {
@@ -1822,6 +1858,7 @@ int main(void) {
         cmocka_unit_test(the_gate_excludes_and_orders),
         cmocka_unit_test(nobody_starves),
         cmocka_unit_test(destructors_wait_at_the_gate),
+        cmocka_unit_test(destructors_release_the_gate),
         cmocka_unit_test(long_lived_threads_see_arenas_come_and_go),
         cmocka_unit_test(one_thread_uses_thousands_of_arenas),
         cmocka_unit_test(child_of_a_single_thread_may_use_it),
