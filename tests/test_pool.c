@@ -570,6 +570,27 @@ static void limit_counts_what_is_checked_out(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
+/* Beyond 2^16, too: to the last arena, all of them out at once. */
+static void large_limits_are_exact(void **state) {
+    (void)state;
+    size_t limit = support_rounds(((size_t)1 << 16) + 1, 1000);
+    struct arena_pool *pool = make_limited(limit);
+    struct arena **arenas = calloc(limit, sizeof *arenas);
+    assert_non_null(arenas);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < limit; i++) {
+            arenas[i] = check_out(pool);
+            *(int *)arena_alloc(arenas[i], NULL) = (int)i;
+        }
+        struct arena *more;
+        assert_int_equal(arena_pool_checkout(pool, &more), ARENA_EFULL);
+        for (size_t i = 0; i < limit; i++) assert_int_equal(arena_used(arenas[i]), 1); /* none was given out twice */
+        for (size_t i = 0; i < limit; i++) arena_pool_return(pool, arenas[i]);
+    }
+    free(arenas);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 /* More than any pool can have: no number of it is lost on the way to a smaller one. */
 static void limits_that_no_pool_meets_are_none(void **state) {
     (void)state;
@@ -851,6 +872,25 @@ static void trim_frees_what_ended_threads_left(void **state) {
     worker_start(&worker, trim_it, pool, 0);
     worker_join(&worker);
     if (!support_slow()) assert_true(support_resident_bytes() + (LEFT - 2) * LEFT_BYTES < before);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* An open scope keeps its own arena, and nothing else. */
+static void trim_inside_a_scope_frees_the_store(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(ARENA_TYPE(char), LEFT_BYTES);
+    struct arena_pool_scope scope;
+    struct worker worker;
+    int64_t mark = 0x1122334455667788;
+    assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
+    char *kept = arena_alloc_slab_with(scope.arena, &mark, 8);
+    worker_start(&worker, leave_large_arenas, pool, 0);
+    worker_join(&worker);
+    size_t before = support_resident_bytes();
+    arena_pool_trim(pool);
+    if (!support_slow()) assert_true(support_resident_bytes() + (LEFT - 2) * LEFT_BYTES < before);
+    assert_memory_equal(kept, &mark, 8);
+    arena_pool_scope_leave(&scope);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
@@ -1242,6 +1282,7 @@ int main(void) {
         cmocka_unit_test(arena_jumped_past_stays_out_until_the_thread_ends),
         cmocka_unit_test(arena_jumped_past_on_the_main_thread_stays_out),
         cmocka_unit_test(limit_counts_what_is_checked_out),
+        cmocka_unit_test(large_limits_are_exact),
         cmocka_unit_test(limits_that_no_pool_meets_are_none),
         cmocka_unit_test(at_the_limit_checkout_context_waits_for_a_return),
         cmocka_unit_test(wait_for_a_return_ends_with_the_context),
@@ -1254,6 +1295,7 @@ int main(void) {
         cmocka_unit_test(trim_frees_what_is_idle),
         cmocka_unit_test(a_refused_destroy_frees_nothing),
         cmocka_unit_test(trim_frees_what_ended_threads_left),
+        cmocka_unit_test(trim_inside_a_scope_frees_the_store),
         cmocka_unit_test(trimming_again_and_again_costs_nothing),
         cmocka_unit_test(only_arenas_of_this_pool_can_be_returned),
         cmocka_unit_test(returning_twice_panics),

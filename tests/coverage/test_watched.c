@@ -20,14 +20,15 @@ void __asan_poison_memory_region(const volatile void *start, size_t size_bytes);
 static atomic_int acquires;
 static atomic_int releases;
 static atomic_int poisons;
+static void (*on_release)(void *object); /* of the only thread there is then */
 
 void __tsan_acquire(void *object) {
     (void)object;
     acquires++;
 }
 void __tsan_release(void *object) {
-    (void)object;
     releases++;
+    if (on_release != NULL) on_release(object);
 }
 void __asan_poison_memory_region(const volatile void *start, size_t size_bytes) {
     (void)start;
@@ -60,6 +61,57 @@ static void every_allocation_is_told(void **state) {
     assert_null(failed);
     assert_int_equal(arena_concurrent_used(arena), 2 * EACH);
     arena_concurrent_destroy(arena);
+}
+
+/* What another thread could have before it is told of, it may have untold. */
+static struct {
+    struct arena_pool *pool;
+    struct arena *returned;
+    int told_of_arena;
+    int told; /* of all */
+    int early; /* somebody could have had it */
+} giving;
+
+static void look_for_arena(void *object) {
+    struct arena *other;
+    giving.told++;
+    if (object != giving.returned) return;
+    on_release = NULL;
+    giving.told_of_arena++;
+    if (arena_pool_checkout(giving.pool, &other) == ARENA_OK) {
+        giving.early += other == giving.returned;
+        arena_pool_return(giving.pool, other);
+    }
+    on_release = look_for_arena;
+}
+
+static void look_for_permit(void *object) {
+    (void)object;
+    struct arena *other;
+    on_release = NULL;
+    giving.told++;
+    if (arena_pool_checkout(giving.pool, &other) == ARENA_OK) {
+        giving.early++;
+        arena_pool_return(giving.pool, other);
+    }
+    on_release = look_for_permit;
+}
+
+static void hand_overs_are_told_before_they_are_made(void **state) {
+    (void)state;
+    for (size_t limit = 1; limit <= 2; limit++) {
+        struct arena_pool_options options = {sizeof options, limit, NULL};
+        assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &giving.pool), ARENA_OK);
+        assert_int_equal(arena_pool_checkout(giving.pool, &giving.returned), ARENA_OK);
+        giving.told = giving.told_of_arena = giving.early = 0;
+        on_release = limit == 1 ? look_for_permit : look_for_arena;
+        arena_pool_return(giving.pool, giving.returned);
+        on_release = NULL;
+        assert_true(giving.told >= 2); /* of the arena, and of its place */
+        if (limit == 2) assert_int_equal(giving.told_of_arena, 1);
+        assert_int_equal(giving.early, 0);
+        assert_int_equal(arena_pool_destroy(giving.pool), ARENA_OK);
+    }
 }
 
 static void half_a_checker_is_none(void **state) {
@@ -95,6 +147,7 @@ static void a_reset_behind_the_gate_opens_nothing(void **state) {
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_allocation_is_told),
+        cmocka_unit_test(hand_overs_are_told_before_they_are_made),
         cmocka_unit_test(half_a_checker_is_none),
         cmocka_unit_test(a_reset_behind_the_gate_opens_nothing),
     };
