@@ -125,6 +125,31 @@ static void do_trim(void *user) { arena_concurrent_trim(((struct request *)user)
 static void do_release(void *user) { arena_concurrent_release(((struct request *)user)->arena); }
 static void do_destroy(void *user) { arena_concurrent_destroy(((struct request *)user)->arena); }
 
+/* Sizes and counts beyond 2^32 are not cut, wherever the slab comes from. */
+static void slabs_beyond_four_gigabytes_count_whole(void **state) {
+    (void)state;
+    if (sizeof(size_t) < 8 || support_slow()) skip();
+    const size_t count = (size_t)(UINT64_C(1) << 32) + 5;
+    BOTH_KINDS(flags) {
+        for (int with = 0; with < 2; with++) {
+            struct arena_concurrent *arena = make_of(ARENA_TYPE(char), 4 * count, ARENA_CLEAR_ON_RESET, flags);
+            for (size_t i = 0; i < 2000; i++) assert_non_null(arena_concurrent_try_alloc(arena, "x")); /* a chunk, too */
+            char *slab = with ? arena_concurrent_alloc_slab_with(arena, NULL, count) : arena_concurrent_alloc_slab(arena, count);
+            char *after = arena_concurrent_alloc(arena, "y");
+            assert_true(after < slab || after >= slab + count);
+            slab[count - 1] = 'z';
+            assert_true(*after == 'y' && slab[0] == 0);
+            assert_int_equal(arena_concurrent_used(arena), count + 2001);
+            assert_int_equal(arena_concurrent_remaining(arena), 3 * count - 2001);
+            struct arena *held = hold(arena);
+            assert_int_equal(arena_concurrent_used(arena), count + 2001);
+            assert_int_equal(arena_used(held), count + 2001);
+            arena_concurrent_release(arena);
+            arena_concurrent_destroy(arena);
+        }
+    }
+}
+
 static void full_and_overflowing_requests_change_nothing(void **state) {
     (void)state;
     BOTH_KINDS(flags) {
@@ -1812,6 +1837,7 @@ int main(void) {
         cmocka_unit_test(creation_follows_the_single_owner_arena),
         cmocka_unit_test(one_thread_uses_it_like_a_single_owner_arena),
         cmocka_unit_test(full_and_overflowing_requests_change_nothing),
+        cmocka_unit_test(slabs_beyond_four_gigabytes_count_whole),
         cmocka_unit_test(capacity_zero_is_legal),
         cmocka_unit_test(null_is_diagnosed),
         cmocka_unit_test(one_thread_fits_every_slab_that_remains),
