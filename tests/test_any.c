@@ -372,6 +372,23 @@ static void concurrent_arenas_hold_mixed_values(void **state) {
     assert_int_equal(order_count, 2);
 }
 
+/* One that finds the arena full, or is refused, leaves it behind its gate, for those too who had it before. */
+static void refused_mixed_values_leave_the_gate_closed(void **state) {
+    (void)state;
+    struct arena_concurrent *arena = NULL;
+    struct arena *held = NULL;
+    assert_int_equal(arena_concurrent_create(arena_type_any(), 1, &arena), ARENA_OK);
+    assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+    arena_concurrent_release(arena);
+    assert_non_null(arena_concurrent_try_alloc_any(arena, ARENA_TYPE(int), NULL));
+    assert_null(arena_concurrent_try_alloc_any(arena, ARENA_TYPE(int), NULL));
+    arena_concurrent_reset(arena);
+    assert_null(arena_try_alloc_any(held, ARENA_TYPE(int), NULL));
+    assert_null(arena_try_alloc(held, NULL));
+    assert_non_null(arena_concurrent_try_alloc_any(arena, ARENA_TYPE(int), NULL));
+    arena_concurrent_destroy(arena);
+}
+
 static void take_a_zeroed_slot_and_stay(struct worker *self) {
     self->pointer = arena_concurrent_try_alloc(self->user, NULL);
     flag_set(&self->reached, 1);
@@ -495,6 +512,7 @@ int main(void) {
         cmocka_unit_test(clearing_policies_of_mixed_values),
         cmocka_unit_test(refused_values_are_not_dropped),
         cmocka_unit_test(concurrent_arenas_hold_mixed_values),
+        cmocka_unit_test(refused_mixed_values_leave_the_gate_closed),
         cmocka_unit_test(holders_of_the_gate_put_no_mixed_values_beside_it),
         cmocka_unit_test(concurrent_arenas_hold_mixed_values_to_the_last_slot),
         cmocka_unit_test(mixed_values_leave_the_rest_in_one_piece),

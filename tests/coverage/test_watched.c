@@ -140,6 +140,8 @@ static void a_reset_behind_the_gate_opens_nothing(void **state) {
         arena_concurrent_release(concurrent);
         arena_concurrent_reset(concurrent);
         assert_null(arena_try_alloc(inside, &value));
+        assert_null(arena_concurrent_try_alloc_slab(concurrent, 2001)); /* nor does what is refused */
+        assert_null(arena_try_alloc(inside, &value));
     }
     arena_concurrent_destroy(concurrent);
 }
