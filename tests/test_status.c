@@ -363,6 +363,34 @@ static void panics_and_drops_leave_the_cancel_state_as_it_was(void **state) {
     arena_destroy(arena);
 }
 
+static void stop_here(const char *message, void *user) {
+    (void)message;
+    pthread_testcancel();
+    flag_add(user, 1);
+}
+
+static void panic_while_cancelled(struct worker *self) {
+    (void)pthread_cancel(pthread_self());
+    self->status = arena_protect(panic_plain, NULL);
+    pthread_testcancel();
+    self->count = 1;
+}
+
+/* The handler prints, as a rule, which would end the thread in the middle of the panic. */
+static void cancellation_waits_for_the_handler(void **state) {
+    (void)state;
+    if (!support_cancellable()) skip();
+    int calls = 0;
+    arena_set_panic_handler(stop_here, &calls);
+    struct worker worker;
+    worker_start(&worker, panic_while_cancelled, NULL, 0);
+    worker_join(&worker);
+    arena_set_panic_handler(NULL, NULL);
+    assert_int_equal(calls, 1);
+    assert_int_equal(worker.status, ARENA_EPANIC);
+    assert_true(worker.cancelled && worker.count == 0); /* but put off */
+}
+
 /* --- arena_protect ------------------------------------------------------------------------------------------------ */
 
 static void count_call(void *user) { ++*(int *)user; }
@@ -749,6 +777,7 @@ int main(void) {
         cmocka_unit_test(handler_and_user_change_together),
         cmocka_unit_test(handler_may_replace_itself),
         cmocka_unit_test(panics_and_drops_leave_the_cancel_state_as_it_was),
+        cmocka_unit_test(cancellation_waits_for_the_handler),
         cmocka_unit_test(protect_runs_the_action_once_and_says_ok),
         cmocka_unit_test(protect_without_action_is_invalid),
         cmocka_unit_test(protect_nests_and_the_innermost_ends),
