@@ -507,6 +507,40 @@ static void arena_jumped_past_stays_out_until_the_thread_ends(void **state) {
     }
 }
 
+enum { LATE_POOLS = 20 }; /* more than a thread's first table has room for */
+
+static struct {
+    struct arena_pool *pools[LATE_POOLS];
+    int failed;
+} late_pools;
+
+static void drop_into_many_pools(void *element) {
+    (void)element;
+    int calls = 0;
+    for (int i = 0; i < LATE_POOLS; i++) {
+        if (arena_pool_execute(late_pools.pools[i], do_nothing, &calls) != ARENA_OK) late_pools.failed++;
+    }
+}
+
+static void jump_and_end(struct worker *self) {
+    struct jumper *jumper = self->user;
+    if (setjmp(jumper->jump) == 0) (void)arena_pool_execute(jumper->pool, put_and_jump, jumper);
+}
+
+/* What the thread's end drops may use pools that the thread never saw: they get back what it keeps of them. */
+static void drops_at_a_threads_end_leave_nothing_in_other_pools(void **state) {
+    (void)state;
+    const struct arena_type type = {"late", sizeof(int), _Alignof(int), drop_into_many_pools};
+    struct jumper jumper = {.pool = make(&type, 4)};
+    for (int i = 0; i < LATE_POOLS; i++) late_pools.pools[i] = make(ARENA_TYPE(int), 4);
+    struct worker worker;
+    worker_start(&worker, jump_and_end, &jumper, 0);
+    worker_join(&worker);
+    assert_int_equal(late_pools.failed, 0);
+    for (int i = 0; i < LATE_POOLS; i++) assert_int_equal(arena_pool_destroy(late_pools.pools[i]), ARENA_OK);
+    assert_int_equal(arena_pool_destroy(jumper.pool), ARENA_OK);
+}
+
 static void jump_on_the_main_thread(void *user) {
     struct jumper *jumper = user;
     if (setjmp(jumper->jump) == 0) (void)arena_pool_execute(jumper->pool, put_and_jump, jumper);
@@ -1084,7 +1118,7 @@ static void use_all_pools(struct worker *self) {
 
 static void two_thousand_pools_live_at_once(void **state) {
     (void)state;
-    pools_made = support_rounds(2000, 1200); /* more than there are keys of pthreads */
+    pools_made = support_rounds(2100, 1200); /* more than there are keys of pthreads; a thread's table gets longer than 64 KiB */
     struct arena_pool **pools = calloc(pools_made, sizeof(struct arena_pool *));
     assert_non_null(pools);
     for (size_t i = 0; i < pools_made; i++) pools[i] = make(ARENA_TYPE(int), i % 10);
@@ -1280,6 +1314,7 @@ int main(void) {
         cmocka_unit_test(panic_goes_on_to_the_caller_and_the_pool_works_on),
         cmocka_unit_test(panic_in_an_unprotected_action_aborts),
         cmocka_unit_test(arena_jumped_past_stays_out_until_the_thread_ends),
+        cmocka_unit_test(drops_at_a_threads_end_leave_nothing_in_other_pools),
         cmocka_unit_test(arena_jumped_past_on_the_main_thread_stays_out),
         cmocka_unit_test(limit_counts_what_is_checked_out),
         cmocka_unit_test(large_limits_are_exact),
