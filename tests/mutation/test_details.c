@@ -802,7 +802,9 @@ static void *enter_gate(void *gate) { return gate_enter(gate, NULL) == ARENA_OK 
 /* Who was woken while more than one permit came free wakes the next one, who would sleep beside a free permit else. */
 static void who_was_woken_wakes_the_next(void **state) {
     (void)state;
-    for (int permits = 1; permits <= 2; permits++) {
+    for (int round = 0; round < 4; round++) {
+        int permits = 1 + round % 2;
+        static struct waiter last; /* behind the next one, in the later rounds */
         struct gate gate;
         assert_true(gate_init(&gate, 2));
         assert_true(gate_try_enter(&gate) && gate_try_enter(&gate));
@@ -823,8 +825,10 @@ static void who_was_woken_wakes_the_next(void **state) {
         first->gate_woken = next->gate_queued = true;
         next->gate_woken = next->gate_granted = false;
         next->gate_previous = first;
-        next->gate_next = NULL;
-        first->gate_next = gate.last = next;
+        next->gate_next = round < 2 ? NULL : &last;
+        last.gate_previous = next;
+        first->gate_next = next;
+        gate.last = round < 2 ? next : &last;
         (void)atomic_u32_add(&gate.word, (uint32_t)permits * GATE_PERMIT + GATE_WOKEN, relaxed);
         mutex_unlock(&gate.mutex);
         waiter_signal(first);
@@ -835,10 +839,51 @@ static void who_was_woken_wakes_the_next(void **state) {
         assert_int_equal(next->signalled, wakes);
         assert_int_equal(next->gate_woken, wakes);
         assert_int_equal(atomic_u32_load(&gate.word, relaxed), GATE_WAITERS + (wakes ? GATE_PERMIT + GATE_WOKEN : 0));
-        assert_true(gate.first == next && gate.last == next && next->gate_previous == NULL);
+        assert_true(gate.first == next && gate.last == (round < 2 ? next : &last) && next->gate_previous == NULL);
+        assert_false(last.gate_woken || last.signalled);
         next->gate_queued = next->gate_woken = false;
         gate_finish(&gate);
     }
+}
+
+struct timed_entry {
+    struct gate gate;
+    int64_t deadline_ns;
+};
+
+static void *enter_in_time(void *argument) {
+    struct timed_entry *entry = argument;
+    struct cancel_node node;
+    if (!cancel_start(&node, NULL, entry->deadline_ns)) return entry;
+    int status = gate_enter(&entry->gate, &node);
+    cancel_finish(&node);
+    return status == ARENA_ETIMEDOUT ? NULL : entry;
+}
+
+/* Who was woken for nothing waits on, and no longer than it was told to. */
+static void who_is_woken_in_vain_keeps_its_deadline(void **state) {
+    (void)state;
+    struct timed_entry entry;
+    pthread_t thread;
+    assert_true(gate_init(&entry.gate, 1));
+    assert_true(gate_try_enter(&entry.gate));
+    entry.deadline_ns = clock_now() + 300000000;
+    assert_int_equal(pthread_create(&thread, NULL, enter_in_time, &entry), 0);
+    for (int times = 0; times < 5 && clock_now() < entry.deadline_ns; sleep_ms(1)) {
+        mutex_lock(&entry.gate.mutex);
+        struct waiter *first = entry.gate.first;
+        mutex_unlock(&entry.gate.mutex);
+        if (first == NULL) continue;
+        waiter_signal(first); /* its record outlives its wait */
+        times++;
+    }
+    void *wrong;
+    assert_int_equal(pthread_join(thread, &wrong), 0);
+    assert_null(wrong);
+    assert_null(entry.gate.first);
+    gate_leave(&entry.gate);
+    assert_true(gate_idle(&entry.gate));
+    gate_finish(&entry.gate);
 }
 
 /* A cancellation signals everyone under the node and below it, and nobody else. */
@@ -1646,6 +1691,7 @@ int main(void) {
         cmocka_unit_test(who_gives_up_leaves_others_marks),
         cmocka_unit_test(who_is_on_the_way_is_granted_nothing),
         cmocka_unit_test(who_was_woken_wakes_the_next),
+        cmocka_unit_test(who_is_woken_in_vain_keeps_its_deadline),
         cmocka_unit_test(cancelling_wakes_everyone_below),
         cmocka_unit_test(every_node_of_a_tree_has_its_root),
         cmocka_unit_test(the_first_cause_stays),
