@@ -22,9 +22,11 @@ static atomic_int releases;
 static atomic_int poisons;
 static void (*on_release)(void *object); /* of the only thread there is then */
 
+static void (*on_acquire)(void *object);
+
 void __tsan_acquire(void *object) {
-    (void)object;
     acquires++;
+    if (on_acquire != NULL) on_acquire(object);
 }
 void __tsan_release(void *object) {
     releases++;
@@ -114,6 +116,35 @@ static void hand_overs_are_told_before_they_are_made(void **state) {
     }
 }
 
+/* And what is taken, after: before, somebody else may still hold it. */
+static void look_for_permits_left(void *object) {
+    (void)object;
+    struct arena *other;
+    on_acquire = NULL;
+    giving.told++;
+    if (arena_pool_checkout(giving.pool, &other) == ARENA_OK) {
+        giving.early++;
+        arena_pool_return(giving.pool, other);
+    }
+    on_acquire = look_for_permits_left;
+}
+
+static void hand_overs_are_told_after_they_are_taken(void **state) {
+    (void)state;
+    struct arena_pool_options options = {sizeof options, 1, NULL};
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &giving.pool), ARENA_OK);
+    giving.told = giving.early = 0;
+    for (int round = 0; round < 2; round++) { /* the arena is made, and found */
+        on_acquire = look_for_permits_left;
+        assert_int_equal(arena_pool_checkout(giving.pool, &giving.returned), ARENA_OK);
+        on_acquire = NULL;
+        arena_pool_return(giving.pool, giving.returned);
+    }
+    assert_true(giving.told >= 3);
+    assert_int_equal(giving.early, 0);
+    assert_int_equal(arena_pool_destroy(giving.pool), ARENA_OK);
+}
+
 static void half_a_checker_is_none(void **state) {
     (void)state;
     const int before = poisons;
@@ -150,6 +181,7 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_allocation_is_told),
         cmocka_unit_test(hand_overs_are_told_before_they_are_made),
+        cmocka_unit_test(hand_overs_are_told_after_they_are_taken),
         cmocka_unit_test(half_a_checker_is_none),
         cmocka_unit_test(a_reset_behind_the_gate_opens_nothing),
     };

@@ -1001,6 +1001,25 @@ static void gates_know_when_they_are_idle(void **state) {
     gate_finish(&gate);
 }
 
+/* More threads than 16 bits count: none is taken for one that holds a gate, whatever came of it. */
+static void numbers_of_holders_do_not_come_again(void **state) {
+    (void)state;
+    struct gate held;
+    struct gate other;
+    uint32_t mine = thread_state()->number;
+    assert_true(gate_init(&held, 1) && gate_init(&other, 1));
+    thread_state()->number = 0;
+    gate_set_holder(&held);
+    for (int i = 0; i < 1 << 17; i++) {
+        thread_state()->number = 0; /* as another thread */
+        gate_set_holder(&other);
+        assert_false(gate_held_by_me(&held));
+    }
+    thread_state()->number = mine;
+    gate_finish(&held);
+    gate_finish(&other);
+}
+
 static void *enter_and_leave(void *gate) {
     if (gate_enter(gate, NULL) == ARENA_OK) gate_leave(gate);
     return NULL;
@@ -1696,6 +1715,7 @@ int main(void) {
         cmocka_unit_test(every_node_of_a_tree_has_its_root),
         cmocka_unit_test(the_first_cause_stays),
         cmocka_unit_test(gates_know_when_they_are_idle),
+        cmocka_unit_test(numbers_of_holders_do_not_come_again),
         cmocka_unit_test(waiting_begins_with_the_wait),
         cmocka_unit_test(who_comes_first_is_first_in_line),
         cmocka_unit_test(who_polls_beside_a_queue_sees_its_end),
