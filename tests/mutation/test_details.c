@@ -886,6 +886,40 @@ static void who_is_woken_in_vain_keeps_its_deadline(void **state) {
     gate_finish(&entry.gate);
 }
 
+struct two_scopes {
+    struct arena_pool *pool;
+    struct arena_pool_scope outer;
+    struct arena_pool_scope inner;
+};
+
+static void enter_and_panic(void *user) {
+    struct two_scopes *scopes = user;
+    (void)arena_pool_scope_enter(scopes->pool, &scopes->inner);
+    arena_panic("inside");
+}
+
+/* However many actions a thread has protected: a panic leaves the scopes begun inside, and no others. */
+static void eras_count_with_all_their_bits(void **state) {
+    (void)state;
+    static const unsigned bits[] = {0, 1, 8, 16, 31, 32, 48, 63};
+    struct two_scopes scopes;
+    uint64_t before = thread_state()->era;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &scopes.pool), ARENA_OK);
+    panics_record();
+    for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++) {
+        thread_state()->era = ((uint64_t)1 << bits[i]) - 1; /* the next one has another bit */
+        assert_int_equal(arena_pool_scope_enter(scopes.pool, &scopes.outer), ARENA_OK);
+        (void)arena_alloc(scopes.outer.arena, NULL);
+        assert_int_equal(arena_protect(enter_and_panic, &scopes), ARENA_EPANIC);
+        assert_int_equal(arena_used(scopes.outer.arena), 1);
+        assert_null(arena_try_alloc(scopes.inner.arena, NULL)); /* back in its pool */
+        arena_pool_scope_leave(&scopes.outer);
+    }
+    arena_set_panic_handler(NULL, NULL);
+    thread_state()->era = before;
+    assert_int_equal(arena_pool_destroy(scopes.pool), ARENA_OK);
+}
+
 /* A cancellation signals everyone under the node and below it, and nobody else. */
 static void cancelling_wakes_everyone_below(void **state) {
     (void)state;
@@ -1711,6 +1745,7 @@ int main(void) {
         cmocka_unit_test(who_is_on_the_way_is_granted_nothing),
         cmocka_unit_test(who_was_woken_wakes_the_next),
         cmocka_unit_test(who_is_woken_in_vain_keeps_its_deadline),
+        cmocka_unit_test(eras_count_with_all_their_bits),
         cmocka_unit_test(cancelling_wakes_everyone_below),
         cmocka_unit_test(every_node_of_a_tree_has_its_root),
         cmocka_unit_test(the_first_cause_stays),
