@@ -576,6 +576,30 @@ static void idle_threads_keep_no_slot_from_others(void **state) {
     }
 }
 
+/* So many at once that their number is none of 8 bits. */
+static void a_crowd_of_idle_threads_keeps_no_slot_from_others(void **state) {
+    (void)state;
+    enum { CAPACITY = 100000, MOST = 256 };
+    static struct worker workers[MOST];
+    unsigned threads = sizeof(void *) < 8 ? 20 : (unsigned)support_rounds(MOST, 20); /* stacks take address space */
+    struct arena_concurrent *arena = make(CAPACITY, 0);
+    for (unsigned t = 0; t < threads; t++) {
+        worker_start(&workers[t], take_one_and_stay, arena, t);
+        AWAIT(flag_get(&workers[t].reached));
+    }
+    assert_int_equal(arena_concurrent_used(arena), threads);
+    struct arena *held = hold(arena);
+    assert_int_equal(arena_used(held), threads);
+    assert_int_equal(arena_remaining(held), CAPACITY - threads);
+    for (size_t i = threads; i < CAPACITY; i++) assert_non_null(arena_try_alloc(held, NULL));
+    assert_null(arena_try_alloc(held, NULL));
+    arena_concurrent_release(arena);
+    for (unsigned t = 0; t < threads; t++) flag_set(&workers[t].go, 1);
+    workers_join(workers, threads);
+    for (unsigned t = 0; t < threads; t++) assert_true(*(int64_t *)workers[t].pointer == stamp_of(t, 0));
+    arena_concurrent_destroy(arena);
+}
+
 /* The rest of a chunk lies below memory that nobody has touched, and holds what an earlier generation left. */
 static void rests_of_chunks_are_cleared_on_handout(void **state) {
     (void)state;
@@ -1849,6 +1873,7 @@ int main(void) {
         cmocka_unit_test(eight_workers_take_a_hundred_each),
         cmocka_unit_test(ended_threads_leave_no_slot_behind),
         cmocka_unit_test(idle_threads_keep_no_slot_from_others),
+        cmocka_unit_test(a_crowd_of_idle_threads_keeps_no_slot_from_others),
         cmocka_unit_test(clearing_ends_with_the_slab),
         cmocka_unit_test(rests_of_chunks_are_cleared_on_handout),
         cmocka_unit_test(remainders_of_several_chunks_are_all_free),
