@@ -1148,6 +1148,31 @@ static void who_polls_beside_a_queue_sees_its_end(void **state) {
     gate_finish(&gate);
 }
 
+static void *poll_for_ever(void *gate) {
+    thread_state()->exited = true;
+    (void)gate_enter(gate, NULL);
+    return gate;
+}
+
+/* That way, too, the wait is a cancellation point. */
+static void who_polls_can_be_cancelled(void **state) {
+    (void)state;
+    if (!support_cancellable()) skip();
+    struct gate gate;
+    pthread_t thread;
+    void *result;
+    assert_true(gate_init(&gate, 1));
+    assert_true(gate_try_enter(&gate));
+    assert_int_equal(pthread_create(&thread, NULL, poll_for_ever, &gate), 0);
+    sleep_ms(5); /* it may look already, or not */
+    assert_int_equal(pthread_cancel(thread), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_ptr_equal(result, PTHREAD_CANCELED);
+    gate_leave(&gate);
+    assert_true(gate_idle(&gate));
+    gate_finish(&gate);
+}
+
 /* Who has waited long is given the permit itself; who has not is woken to look for it, and once only. */
 static void permits_go_to_who_has_waited_long(void **state) {
     (void)state;
@@ -1754,6 +1779,7 @@ int main(void) {
         cmocka_unit_test(waiting_begins_with_the_wait),
         cmocka_unit_test(who_comes_first_is_first_in_line),
         cmocka_unit_test(who_polls_beside_a_queue_sees_its_end),
+        cmocka_unit_test(who_polls_can_be_cancelled),
         cmocka_unit_test(permits_go_to_who_has_waited_long),
         cmocka_unit_test(permits_go_to_who_has_waited_long_before_newcomers),
         cmocka_unit_test(who_is_cancelled_hands_a_grant_on),
