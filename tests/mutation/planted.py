@@ -370,6 +370,10 @@ PLANTS = [
     ("wrong count: what was lent is in use, beside a holder", "src/api/concurrent.c",
      "    take_back(arena);\n    slots_unseal",
      "    (void)shares_revoke(&arena->shares);\n    slots_unseal", ["concurrent"]),
+    ("failure half done: a longer table that was not to be had counts as there", "src/api/locals.c",
+     "        uint32_t *larger = memory_alloc(sizeof *larger * room);",
+     "        if (registry.free_room != 0) registry.free_room = room;\n"
+     "        uint32_t *larger = memory_alloc(sizeof *larger * room);", ["fail once"]),
 ]
 
 
