@@ -264,7 +264,7 @@ int arena_concurrent_reset_context(struct arena_concurrent *arena, struct arena_
 
 void arena_concurrent_trim(struct arena_concurrent *arena) {
     enter_or_panic(arena, "arena_concurrent_trim");
-    (void)shares_revoke(&arena->shares); /* chunks are free memory too */
+    take_back(arena); /* chunks are free memory too */
     slots_trim(&arena->slots);
     leave(arena);
 }
