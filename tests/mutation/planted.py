@@ -108,7 +108,7 @@ PLANTS = [
     ("off by one: a chunk is a slot too long", "src/core/slots.c",
      "(room < most ? room : most) * arena->stride", "(room < most ? room : most + 1) * arena->stride", ["inside", "details"]),
     ("memory kept: a trim leaves what is in chunks", "src/api/concurrent.c",
-     "    (void)shares_revoke(&arena->shares); /* chunks are free memory too */\n", "", ["details"]),
+     "    take_back(arena); /* chunks are free memory too */\n", "", ["details"]),
     ("slots wasted: a chunk is no multiple of what is wanted", "src/api/share.c",
      "most < count ? count : most - most % count", "most < count ? count : most", ["details"]),
     ("slots wasted: each thread's chunk is that of one alone", "src/api/share.c",
@@ -369,7 +369,7 @@ PLANTS = [
      "    uint32_t count;\n    uint8_t active;", ["concurrent"]),
     ("wrong count: what was lent is in use, beside a holder", "src/api/concurrent.c",
      "    take_back(arena);\n    slots_unseal",
-     "    (void)shares_revoke(&arena->shares);\n    slots_unseal", ["concurrent"]),
+     "    take_back(arena);\n    slots_unseal", ["concurrent"]),
     ("failure half done: a longer table that was not to be had counts as there", "src/api/locals.c",
      "        uint32_t *larger = memory_alloc(sizeof *larger * room);",
      "        if (registry.free_room != 0) registry.free_room = room;\n"
