@@ -499,19 +499,36 @@ static void huge_arenas_cost_nothing_until_filled(void **state) {
     }
 }
 
+/* Under every policy, behind a gate too: what nobody has written to is not cleared before it is handed out. */
 static void fresh_slabs_cost_nothing_until_touched(void **state) {
     (void)state;
     if (sizeof(size_t) < 8 || support_slow()) skip();
-    struct arena *arena = make(ARENA_TYPE(char), (size_t)(UINT64_C(1) << 34));
-    size_t before = support_resident_bytes();
+    const size_t capacity = (size_t)(UINT64_C(1) << 34);
     const size_t count = (size_t)(UINT64_C(1) << 32);
-    char *slab = arena_alloc_slab(arena, count);
-    slab[0] = 1;
-    slab[count - 1] = 2;
-    assert_int_equal(slab[(size_t)1 << 31], 0);
-    assert_true(support_resident_bytes() < before + 32 * MIB);
-    assert_int_equal(arena_used(arena), count);
-    arena_destroy(arena);
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
+        struct arena *arena = make_with(ARENA_TYPE(char), capacity, clear, 0);
+        size_t before = support_resident_bytes();
+        char *slab = arena_alloc_slab(arena, count);
+        slab[0] = 1;
+        slab[count - 1] = 2;
+        assert_int_equal(slab[(size_t)1 << 31], 0);
+        const char *zeroed = arena_alloc_slab_with(arena, NULL, count);
+        assert_int_equal(zeroed[count - 1], 0);
+        assert_true(support_resident_bytes() < before + 32 * MIB);
+        assert_int_equal(arena_used(arena), 2 * count);
+        arena_destroy(arena);
+
+        struct arena_options options = {sizeof options, clear, 0};
+        struct arena_concurrent *concurrent = NULL;
+        assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(char), capacity, &options, &concurrent), ARENA_OK);
+        before = support_resident_bytes();
+        slab = arena_concurrent_alloc_slab(concurrent, count);
+        zeroed = arena_concurrent_alloc_slab_with(concurrent, NULL, count);
+        slab[count - 1] = 2;
+        assert_int_equal(zeroed[count - 1], 0);
+        assert_true(support_resident_bytes() < before + 32 * MIB);
+        arena_concurrent_destroy(concurrent);
+    }
 }
 
 static void destroy_gives_memory_back(void **state) {
