@@ -406,7 +406,7 @@ static void returned_ranges_join_in_any_order(void **state) {
     }
 }
 
-/* A run gives what is asked for from its low end, and the rest later. */
+/* A run gives what is asked for from its low end, and the rest later; the next one gives what it is too short for. */
 static void runs_are_used_up(void **state) {
     (void)state;
     struct arena *arena;
@@ -417,17 +417,18 @@ static void runs_are_used_up(void **state) {
     arena->runs = &high;
     char *all = slots_take_slab(arena, 30);
     assert_non_null(all);
-    slots_return(arena, all + 8 * 2, all + 8 * 5, &low);
+    slots_return(arena, all + 8 * 2, all + 8 * 9, &low);
     slots_return(arena, all + 8 * 10, all + 8 * 20, &high);
-    assert_int_equal(slots_remaining(arena), 13);
+    assert_int_equal(slots_remaining(arena), 17);
     assert_null(slots_take_slab(arena, 11));
     assert_ptr_equal(slots_take_slab(arena, 7), all + 8 * 10);
+    assert_ptr_equal(slots_take_slab(arena, 4), all + 8 * 2); /* what is left of the first is too short */
     assert_ptr_equal(slots_take_slab(arena, 3), all + 8 * 17);
-    assert_ptr_equal(slots_take_slab(arena, 2), all + 8 * 2);
+    assert_ptr_equal(slots_take_slab(arena, 2), all + 8 * 6);
     assert_int_equal(slots_remaining(arena), 1);
     char *from;
     char *to;
-    assert_true(slots_lend_any(arena, 5, &from, &to) && from == all + 8 * 4 && to == from + 8);
+    assert_true(slots_lend_any(arena, 5, &from, &to) && from == all + 8 * 8 && to == from + 8);
     assert_int_equal(slots_remaining(arena), 0);
     assert_null(slots_take_slow(arena, NULL));
     arena_destroy(arena);
