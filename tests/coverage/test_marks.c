@@ -170,6 +170,30 @@ static void what_is_marked_is_what_is_not_handed_out(void **state) {
     }
 }
 
+/* So much is marked ahead of the cursor; what was handed out beyond it is marked when it is taken back, all the same. */
+static void what_is_taken_back_is_marked_however_far(void **state) {
+    (void)state;
+    enum { CAPACITY = 3000000, MOST = 2500000, PUTS = 10 };
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
+        struct arena_options options = {sizeof options, clear, 0};
+        struct arena *arena;
+        assert_int_equal(arena_create_with(ARENA_TYPE(int64_t), CAPACITY, &options, &arena), ARENA_OK);
+        const char *from = arena->base;
+        const char *past = from + MOST * sizeof(int64_t);
+        assert_true(past > from + POISON_BOUND_BYTES);
+        assert_non_null(arena_alloc_slab(arena, MOST));
+        check(arena, MOST);
+        struct arena_burst burst;
+        arena_burst_begin(arena, &burst);
+        for (int i = 0; i < PUTS; i++) assert_non_null(arena_burst_put(&burst, NULL));
+        arena_reset(arena); /* which takes the burst back, too */
+        check(arena, 0);
+        assert_true(all_are(from, past + PUTS * sizeof(int64_t), 1));
+        arena_destroy(arena);
+        assert_true(all_are(from, from + CAPACITY * sizeof(int64_t), 0));
+    }
+}
+
 ARENA_DEFINE(int_arena, int)
 
 /* An arena that was lent is as if nothing had been handed out, and again when it is back. */
@@ -277,6 +301,7 @@ static void an_arena_that_cannot_be_touched_keeps_no_page(void **state) {
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_marked_is_what_is_not_handed_out),
+        cmocka_unit_test(what_is_taken_back_is_marked_however_far),
         cmocka_unit_test(marks_of_a_pool),
         cmocka_unit_test(marks_behind_a_gate),
         cmocka_unit_test(an_arena_that_cannot_be_touched_keeps_no_page),
