@@ -14,6 +14,11 @@ static void note_drop(int64_t *element) {
 ARENA_DEFINE(long_arena, int64_t)
 ARENA_DEFINE_DROP(noted_arena, int64_t, note_drop)
 
+struct triple {
+    int64_t first, second, third;
+};
+ARENA_DEFINE(triple_arena, struct triple)
+
 /* Smaller and larger than any window the library may hand out at once. */
 static const size_t capacities[] = {1, 2, 5, 100, 4096, 100000, 1000000};
 
@@ -46,6 +51,41 @@ static void burst_writes_what_single_allocations_would(void **state) {
             long_arena_destroy(arena);
         }
     }
+}
+
+/* Whatever is lent at once, it is whole slots: also of elements that no round number of bytes holds, and of those that are
+ * larger than what is lent as a rule. */
+static void bursts_of_any_stride_reach_the_last_slot(void **state) {
+    (void)state;
+    static const size_t sizes[] = {3, 24, 100, 5000, 40000, 65536, 70000};
+    static const char value[70000] = "first";
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        const struct arena_type type = {"odd", sizes[s], 1, NULL};
+        size_t capacity = 200000 / sizes[s] + 3;
+        struct arena *arena = NULL;
+        assert_int_equal(arena_create(&type, capacity, &arena), ARENA_OK);
+        char *base = arena_alloc_slab(arena, 0);
+        struct arena_burst burst;
+        arena_burst_begin(arena, &burst);
+        for (size_t i = 0; i < capacity; i++) {
+            if (arena_burst_put(&burst, value) != base + i * sizes[s]) fail();
+        }
+        assert_null(arena_burst_put(&burst, value));
+        arena_burst_end(arena, &burst);
+        assert_int_equal(arena_used(arena), capacity);
+        for (size_t i = 0; i < capacity; i++) assert_memory_equal(base + i * sizes[s], value, sizes[s]);
+        arena_destroy(arena);
+    }
+    struct triple_arena *arena = triple_arena_create(10000);
+    const struct triple *base = triple_arena_alloc_slab(arena, 0).data;
+    struct triple_arena_burst burst = triple_arena_burst_begin(arena);
+    for (int64_t i = 0; i < 10000; i++) {
+        if (triple_arena_burst_put(&burst, (struct triple){i, -i, 1}) != base + i) fail();
+    }
+    assert_null(triple_arena_burst_put(&burst, (struct triple){1, 1, 1}));
+    triple_arena_burst_end(arena, &burst);
+    for (int64_t i = 0; i < 10000; i++) assert_true(base[i].first == i && base[i].second == -i && base[i].third == 1);
+    triple_arena_destroy(arena);
 }
 
 static void end_commits_what_was_put(void **state) {
@@ -352,6 +392,7 @@ static void an_arena_that_is_back_in_its_pool_lends_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(burst_writes_what_single_allocations_would),
+        cmocka_unit_test(bursts_of_any_stride_reach_the_last_slot),
         cmocka_unit_test(end_commits_what_was_put),
         cmocka_unit_test(empty_burst_takes_nothing),
         cmocka_unit_test(burst_values_are_dropped),
