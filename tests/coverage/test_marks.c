@@ -194,6 +194,28 @@ static void what_is_taken_back_is_marked_however_far(void **state) {
     }
 }
 
+/* Nor does an open burst open more than what it has handed out. */
+static void marks_of_an_open_burst(void **state) {
+    (void)state;
+    static const size_t capacities[] = {5, 30000};
+    for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
+        struct arena *arena;
+        assert_int_equal(arena_create(ARENA_TYPE(int64_t), capacities[c], &arena), ARENA_OK);
+        assert_non_null(arena_alloc(arena, NULL));
+        struct arena_burst burst;
+        arena_burst_begin(arena, &burst);
+        for (size_t used = 1; used <= 5; used++) {
+            const char *past = arena->base + used * sizeof(int64_t);
+            assert_true(all_are(arena->base, past, 0));
+            assert_true(all_are(past, arena->end, 1));
+            assert_true((arena_burst_put(&burst, NULL) != NULL) == (used < capacities[c]));
+        }
+        arena_burst_end(arena, &burst);
+        check(arena, capacities[c] < 6 ? capacities[c] : 6);
+        destroy(arena);
+    }
+}
+
 ARENA_DEFINE(int_arena, int)
 
 /* An arena that was lent is as if nothing had been handed out, and again when it is back. */
@@ -302,6 +324,7 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_marked_is_what_is_not_handed_out),
         cmocka_unit_test(what_is_taken_back_is_marked_however_far),
+        cmocka_unit_test(marks_of_an_open_burst),
         cmocka_unit_test(marks_of_a_pool),
         cmocka_unit_test(marks_behind_a_gate),
         cmocka_unit_test(an_arena_that_cannot_be_touched_keeps_no_page),
