@@ -261,6 +261,20 @@ static void keep_an_arena_from_elsewhere(struct worker *worker) {
     arena_pool_scope_leave(&scope);
 }
 
+static void keep_from_an_inner_action_and_panic(void *user) {
+    assert_int_equal(arena_protect(enter_and_keep, user), ARENA_OK);
+    arena_panic("in the outer action");
+}
+
+/* What an inner action kept was begun inside the outer one, too. */
+static void panic_leaves_what_an_inner_action_kept(void **state) {
+    (void)state;
+    struct arena_pool *pool = make(0);
+    assert_panics(keep_from_an_inner_action_and_panic, pool, "in the outer action");
+    assert_int_equal(log_count, 1);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 /* How many actions another thread has protected says nothing about the scopes of this one. */
 static void panic_leaves_the_scope_of_an_arena_from_elsewhere(void **state) {
     (void)state;
@@ -581,6 +595,7 @@ int main(void) {
         cmocka_unit_test(blocks_and_execute_nest_in_each_other),
         cmocka_unit_test(panic_leaves_the_blocks),
         cmocka_unit_test(panic_leaves_what_an_earlier_action_kept),
+        cmocka_unit_test(panic_leaves_what_an_inner_action_kept),
         cmocka_unit_test(panic_leaves_the_scope_of_an_arena_from_elsewhere),
         cmocka_unit_test(panic_leaves_what_the_outer_action_has),
         cmocka_unit_test(no_arena_to_be_had_panics),
