@@ -363,6 +363,27 @@ static void extract_of_none_or_another_type_fails(void **state) {
     arena_destroy(arena);
 }
 
+static void drop_nothing(void *element) { (void)element; }
+
+/* A destructor is no part of what makes two types the same. */
+static void extract_does_not_look_at_the_drop(void **state) {
+    (void)state;
+    const struct arena_type dropped = {"int", sizeof(int), _Alignof(int), drop_nothing};
+    struct arena *plain = make(ARENA_TYPE(int));
+    struct arena *dropping = make(&dropped);
+    struct arena_context *first = carrying(NULL, plain);
+    struct arena_context *second = carrying(first, dropping);
+    struct arena *found = NULL;
+    assert_int_equal(extract(first, &dropped, &found), ARENA_OK);
+    assert_ptr_equal(found, plain);
+    assert_int_equal(extract(second, ARENA_TYPE(int), &found), ARENA_OK);
+    assert_ptr_equal(found, dropping);
+    arena_context_release(second);
+    arena_context_release(first);
+    arena_destroy(dropping);
+    arena_destroy(plain);
+}
+
 static void null_arena_hides_every_type_above(void **state) {
     (void)state;
     struct arena *ints = make(ARENA_TYPE(int));
@@ -415,9 +436,9 @@ static void nearest_of_exactly_that_type_is_found(void **state) {
     arena_destroy(doubles);
 }
 
-static void extract_reaches_through_sixteen_injections(void **state) {
+static void extract_reaches_through_many_injections(void **state) {
     (void)state;
-    enum { DEPTH = 16 };
+    enum { DEPTH = 64 };
     char names[DEPTH][16];
     struct arena *arenas[DEPTH];
     struct arena_context *contexts[DEPTH];
@@ -758,9 +779,10 @@ int main(void) {
         cmocka_unit_test(first_cause_along_a_chain),
         cmocka_unit_test(extract_finds_what_was_injected),
         cmocka_unit_test(extract_of_none_or_another_type_fails),
+        cmocka_unit_test(extract_does_not_look_at_the_drop),
         cmocka_unit_test(null_arena_hides_every_type_above),
         cmocka_unit_test(nearest_of_exactly_that_type_is_found),
-        cmocka_unit_test(extract_reaches_through_sixteen_injections),
+        cmocka_unit_test(extract_reaches_through_many_injections),
         cmocka_unit_test(ended_contexts_still_carry),
         cmocka_unit_test(contexts_do_not_own_arenas),
         cmocka_unit_test(child_outlives_its_parents_handles),
