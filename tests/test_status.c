@@ -681,9 +681,12 @@ static void protect_inside_drop(void *user) {
     _exit(3); /* the panic went no further than the protection inside drop */
 }
 
+static void protect_inside_and_around_drop(void *user) { (void)arena_protect(protect_inside_drop, user); }
+
 static void panic_inside_drop_aborts_even_when_protected_there(void **state) {
     (void)state;
     assert_aborts(protect_inside_drop, NULL, "panic");
+    assert_aborts(protect_inside_and_around_drop, NULL, "panic");
 }
 
 /* --- panics and gates --------------------------------------------------------------------------------------------- */
