@@ -85,6 +85,7 @@ static void null_means_the_background(void **state) {
     assert_int_equal(arena_context_status(NULL), ARENA_OK);
     arena_context_release(NULL);
     struct arena_context *retained = arena_context_retain(NULL);
+    assert_null(retained);
     assert_int_equal(arena_context_status(retained), ARENA_OK);
     struct arena *found = NULL;
     assert_int_equal(extract(NULL, ARENA_TYPE(int), &found), ARENA_ENOARENA);
@@ -145,6 +146,36 @@ static void cancel_reaches_everything_below_and_nothing_above(void **state) {
     arena_context_release(root);
     assert_int_equal(arena_context_status(leaf), ARENA_ECANCELED);
     arena_context_release(leaf);
+}
+
+/* Trees of no particular shape: what lies below ends, and nothing else does. */
+static void cancel_reaches_every_place_of_a_tree(void **state) {
+    (void)state;
+    enum { NODES = 40, ROUNDS = 30 };
+    uint32_t random = 12345;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct arena_context *nodes[NODES];
+        int parents[NODES] = {0};
+        bool ended[NODES] = {false};
+        nodes[0] = child_of(NULL);
+        for (int i = 1; i < NODES; i++) {
+            random = random * 1664525 + 1013904223;
+            int recent = i < 4 ? i : 4; /* deep, and seldom wide */
+            parents[i] = i - 1 - (int)(random >> 16) % (round % 2 == 0 ? i : recent);
+            nodes[i] = child_of(nodes[parents[i]]);
+        }
+        for (int cancels = 0; cancels < 3; cancels++) {
+            random = random * 1664525 + 1013904223;
+            int top = 1 + (int)(random >> 16) % (NODES - 1);
+            arena_context_cancel(nodes[top]);
+            ended[top] = true;
+            for (int i = 1; i < NODES; i++) ended[i] = ended[i] || ended[parents[i]];
+            for (int i = 0; i < NODES; i++) {
+                assert_int_equal(arena_context_status(nodes[i]), ended[i] ? ARENA_ECANCELED : ARENA_OK);
+            }
+        }
+        for (int i = 0; i < NODES; i++) arena_context_release(nodes[i]);
+    }
 }
 
 static void every_kind_of_context_can_be_cancelled(void **state) {
@@ -259,6 +290,32 @@ static void earlier_of_own_and_parents_deadline_counts(void **state) {
     arena_context_release(parent);
 }
 
+/* That of each link counts for all below it, wherever it hangs. */
+static void deadline_counts_for_everything_below(void **state) {
+    (void)state;
+    struct arena_context *root = child_of(NULL);
+    struct arena_context *timed = timeout_of(root, 0);
+    struct arena_context *far = alone(timeout_of(timed, hour_ns), timed);
+    struct arena_context *leaf = alone(child_of(far), far);
+    assert_int_equal(arena_context_status(leaf), ARENA_ETIMEDOUT);
+    assert_int_equal(arena_context_status(root), ARENA_OK);
+    arena_context_release(leaf);
+    struct arena_context *later = timeout_of(root, 3000000);
+    far = timeout_of(later, hour_ns);
+    leaf = alone(child_of(far), far);
+    struct arena_context *carrier = carrying(later, NULL);
+    AWAIT(arena_context_status(leaf) == ARENA_ETIMEDOUT); /* which had not passed when the leaf was made */
+    assert_int_equal(arena_context_status(later), ARENA_ETIMEDOUT);
+    assert_int_equal(arena_context_status(carrier), ARENA_ETIMEDOUT); /* what it carries makes no difference */
+    assert_int_equal(arena_context_status(root), ARENA_OK);
+    arena_context_release(carrier);
+    arena_context_release(leaf);
+    arena_context_release(later);
+    leaf = alone(child_of(root), root);
+    assert_int_equal(arena_context_status(leaf), ARENA_OK);
+    arena_context_release(leaf);
+}
+
 static void parent_does_not_see_a_childs_end(void **state) {
     (void)state;
     struct arena_context *parent = timeout_of(NULL, hour_ns);
@@ -307,6 +364,13 @@ static void first_cause_along_a_chain(void **state) {
     assert_int_equal(arena_context_status(child), ARENA_ETIMEDOUT);
     assert_int_equal(arena_context_status(leaf), ARENA_ETIMEDOUT);
     arena_context_release(leaf);
+    arena_context_release(child);
+    arena_context_release(parent);
+    /* The same where nobody looked at the child in between, not even a child of its own. */
+    parent = child_of(NULL);
+    child = timeout_of(parent, 0);
+    arena_context_cancel(parent);
+    assert_int_equal(arena_context_status(child), ARENA_ETIMEDOUT);
     arena_context_release(child);
     arena_context_release(parent);
     /* The parent's deadline passed before the child was cancelled. */
@@ -766,6 +830,7 @@ int main(void) {
         cmocka_unit_test(missing_out_is_invalid),
         cmocka_unit_test(cancel_ends_a_context_for_good),
         cmocka_unit_test(cancel_reaches_everything_below_and_nothing_above),
+        cmocka_unit_test(cancel_reaches_every_place_of_a_tree),
         cmocka_unit_test(every_kind_of_context_can_be_cancelled),
         cmocka_unit_test(child_of_an_ended_context_has_ended),
         cmocka_unit_test(clock_is_monotonic),
@@ -774,6 +839,7 @@ int main(void) {
         cmocka_unit_test(sums_saturate),
         cmocka_unit_test(deadline_ends_a_context_and_not_before),
         cmocka_unit_test(earlier_of_own_and_parents_deadline_counts),
+        cmocka_unit_test(deadline_counts_for_everything_below),
         cmocka_unit_test(parent_does_not_see_a_childs_end),
         cmocka_unit_test(first_cause_stays),
         cmocka_unit_test(first_cause_along_a_chain),
