@@ -250,6 +250,30 @@ static void panic_in_a_burst_leaves_a_clean_arena_in_the_pool(void **state) {
     assert_int_equal(noted_arena_pool_destroy(pool), ARENA_OK);
 }
 
+/* Where a return does nothing but clear, too. */
+static void burst_left_before_the_return_leaves_a_clean_arena(void **state) {
+    (void)state;
+    static const size_t puts[] = {1, 30, 5000, 20000};
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
+        struct arena_options slots = {sizeof slots, clear, 0};
+        struct arena_pool_options options = {.struct_size = sizeof options, .arena_options = &slots};
+        struct long_arena_pool *pool = long_arena_pool_create_with(20000, &options);
+        for (size_t i = 0; i < sizeof puts / sizeof puts[0]; i++) {
+            struct long_arena *arena = NULL;
+            assert_int_equal(long_arena_pool_checkout(pool, &arena), ARENA_OK);
+            struct long_arena_burst burst = long_arena_burst_begin(arena);
+            for (size_t j = 0; j < puts[i]; j++) assert_non_null(long_arena_burst_put(&burst, -1));
+            long_arena_pool_return(pool, arena);
+            assert_int_equal(long_arena_pool_checkout(pool, &arena), ARENA_OK);
+            assert_int_equal(long_arena_used(arena), 0);
+            struct long_arena_slab slab = long_arena_alloc_slab(arena, 20000);
+            assert_true(all_zero(slab.data, slab.len * sizeof *slab.data));
+            long_arena_pool_return(pool, arena);
+        }
+        assert_int_equal(long_arena_pool_destroy(pool), ARENA_OK);
+    }
+}
+
 /* --- the exported twins ------------------------------------------------------------------------------------------- */
 
 static void exported_burst(void **state) {
@@ -399,6 +423,7 @@ int main(void) {
         cmocka_unit_test(a_burst_that_is_left_touches_little),
         cmocka_unit_test(what_an_open_burst_wrote_is_not_live_and_is_cleared),
         cmocka_unit_test(panic_in_a_burst_leaves_a_clean_arena_in_the_pool),
+        cmocka_unit_test(burst_left_before_the_return_leaves_a_clean_arena),
         cmocka_unit_test(exported_burst),
         cmocka_unit_test(misuse_of_bursts_is_diagnosed),
         cmocka_unit_test(a_burst_of_the_arena_next_door_is_diagnosed),
