@@ -21,6 +21,8 @@ ARENA_DEFINE(int_arena, int)
 ARENA_DEFINE(byte_arena, unsigned char)
 ARENA_DEFINE(double_arena, double)
 ARENA_DEFINE(flag_arena, bool)
+static void drop_flag(bool *element) { (void)element; }
+ARENA_DEFINE_DROP(dropped_flag_arena, bool, drop_flag)
 ARENA_DEFINE(text_arena, const char *)
 ARENA_DEFINE_DROP(point_arena, struct point, drop_point)
 
@@ -461,6 +463,7 @@ static void type_is_named_as_written(void **state) {
     (void)state;
     assert_string_equal(int_arena_type()->name, "int");
     assert_string_equal(flag_arena_type()->name, "bool");
+    assert_string_equal(dropped_flag_arena_type()->name, "bool");
     assert_string_equal(text_arena_type()->name, "const char *");
     assert_string_equal(number_arena_type()->name, "number");
     assert_string_equal(point_arena_type()->name, "struct point");

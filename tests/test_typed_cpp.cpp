@@ -224,6 +224,10 @@ void concurrent_face(void **) {
     assert_int_equal(int_arena_concurrent_acquire(arena, context, &held), ARENA_OK);
     assert_int_equal(*int_arena_alloc(held, 3), 3);
     int_arena_concurrent_release(arena);
+    arena_context_cancel(context);
+    assert_int_equal(ARENA_SLAB_WITH_CONTEXT(int_arena, arena, context, &slab, 1), ARENA_ECANCELED);
+    assert_null(slab.data);
+    assert_int_equal(slab.len, 0);
     arena_context_release(context);
     int_arena_concurrent_destroy(arena);
 }
