@@ -135,12 +135,12 @@ void *__wrap_calloc(size_t count, size_t size) {
     return __real_calloc(count, size);
 }
 
-static bool old_kernel; /* knows no advice to populate */
+static int refusal; /* what advice is refused with; EINVAL is an old kernel, which knows no advice to populate */
 int __real_madvise(void *start, size_t size, int advice);
 int __wrap_madvise(void *start, size_t size, int advice);
 int __wrap_madvise(void *start, size_t size, int advice) {
-    if (!old_kernel) return __real_madvise(start, size, advice);
-    errno = EINVAL;
+    if (refusal == 0) return __real_madvise(start, size, advice);
+    errno = refusal;
     return -1;
 }
 
@@ -271,15 +271,34 @@ static void old_kernels_are_given_a_touch_for_each_page(void **state) {
     unsigned char in_memory[PAGES + 1];
     char *start = pages_reserve((PAGES + 1) * page);
     assert_non_null(start);
-    old_kernel = true;
+    refusal = EINVAL;
     bool done = pages_prefault(start, PAGES * page);
-    old_kernel = false;
+    refusal = 0;
     assert_true(done);
     assert_int_equal(mincore(start, (PAGES + 1) * page, in_memory), 0);
     for (size_t i = 0; i < PAGES; i++) assert_int_equal(in_memory[i] & 1, 1);
     assert_int_equal(in_memory[PAGES] & 1, 0);
     for (size_t i = 0; i < PAGES * page; i++) assert_int_equal(start[i], 0);
     pages_release(start, (PAGES + 1) * page);
+}
+
+/* Any other refusal says that there are no such pages: to touch them would end the process. */
+static void pages_that_cannot_be_had_are_not_touched(void **state) {
+    (void)state;
+    static const int refusals[] = {ENOMEM, EFAULT, EAGAIN};
+    const size_t page = pages_size();
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        unsigned char in_memory = 0;
+        char *start = pages_reserve(page);
+        assert_non_null(start);
+        refusal = refusals[i];
+        bool done = pages_prefault(start, page);
+        refusal = 0;
+        assert_false(done);
+        assert_int_equal(mincore(start, page, &in_memory), 0);
+        assert_int_equal(in_memory & 1, 0);
+        pages_release(start, page);
+    }
 }
 
 static enum { NOT_LOOKED_AT, NEVER_ARMED, ARMED } ending;
@@ -342,6 +361,7 @@ int main(void) {
         cmocka_unit_test(cancellation_is_as_it_was),
         cmocka_unit_test(blocks_are_as_large_as_asked),
         cmocka_unit_test(old_kernels_are_given_a_touch_for_each_page),
+        cmocka_unit_test(pages_that_cannot_be_had_are_not_touched),
         cmocka_unit_test(the_key_ends_with_the_library), /* before this process has one */
         cmocka_unit_test(threads_are_armed_once),
         cmocka_unit_test(a_revocation_waits_for_who_is_in_the_middle),
