@@ -177,6 +177,30 @@ static void what_is_discarded_reads_zero(void **state) {
     pages_release(start, 4 * page);
 }
 
+/* What a child writes or gives back is its own. */
+static void pages_are_not_shared_with_a_child(void **state) {
+    (void)state;
+    const size_t page = pages_size();
+    char *start = pages_reserve(2 * page);
+    assert_non_null(start);
+    memset(start, 1, 2 * page);
+    assert_true(pages_discard(start + page, page));
+    start[page] = 1;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        bool inherited = start[0] == 1 && start[page] == 1;
+        start[0] = start[page] = 2;
+        _exit(inherited && pages_discard(start, page) ? 0 : 1);
+    }
+    int wait_status = -1;
+    assert_int_equal(waitpid(child, &wait_status, 0), child);
+    assert_int_equal(wait_status, 0);
+    assert_int_equal(start[0], 1);
+    assert_int_equal(start[page], 1);
+    pages_release(start, 2 * page);
+}
+
 /* Where there is none nobody may ask for it. */
 static void a_barrier_that_is_there_can_be_had(void **state) {
     (void)state;
@@ -387,7 +411,10 @@ static void returned_ranges_join_in_any_order(void **state) {
             }
             char *from[3];
             char *to[3];
-            for (int i = 0; i < 3; i++) assert_true(slots_lend(arena, 10, &from[i], &to[i]) && to[i] == from[i] + 80);
+            for (int i = 0; i < 3; i++) {
+                assert_true(slots_lend(arena, 10, &from[i], &to[i]) && to[i] == from[i] + 80);
+                assert_ptr_equal(arena->head.limit, arena->head.cursor); /* or inline code takes what is lent */
+            }
             char *none;
             assert_false(slots_lend_any(arena, 10, &none, &none));
             assert_int_equal(slots_remaining(arena), 0);
@@ -1745,6 +1772,7 @@ int main(void) {
         cmocka_unit_test(a_panic_from_the_end_of_a_scope_aborts),
         cmocka_unit_test(prefault_stays_in_the_range),
         cmocka_unit_test(what_is_discarded_reads_zero),
+        cmocka_unit_test(pages_are_not_shared_with_a_child),
         cmocka_unit_test(a_barrier_that_is_there_can_be_had),
         cmocka_unit_test(keys_tell_types_apart),
         cmocka_unit_test(copies_of_types_are_whole_in_any_memory),
