@@ -20,8 +20,8 @@ void __asan_poison_memory_region(const volatile void *start, size_t size_bytes);
 static atomic_int acquires;
 static atomic_int releases;
 static atomic_int poisons;
-static void (*on_release)(void *object); /* of the only thread there is then */
-
+/* Of the only thread there is then. */
+static void (*on_release)(void *object);
 static void (*on_acquire)(void *object);
 
 void __tsan_acquire(void *object) {
@@ -48,6 +48,33 @@ static void *allocate(void *arena) {
         if (releases == releases_before || acquires == acquires_before) return arena;
     }
     return NULL;
+}
+
+static struct arena_context *ending; /* about to be cancelled */
+static bool ended_untold;
+
+static void look_for_the_end(void *object) {
+    (void)object;
+    if (arena_context_status(ending) != ARENA_OK) ended_untold = true;
+}
+
+/* Before anybody can see that a context has ended, it is told what came before the cancellation. */
+static void cancellations_are_told_first(void **state) {
+    (void)state;
+    struct arena_context *parent = NULL;
+    struct arena_context *child = NULL;
+    assert_int_equal(arena_context_with_cancel(NULL, &parent), ARENA_OK);
+    assert_int_equal(arena_context_with_cancel(parent, &child), ARENA_OK);
+    int releases_before = releases;
+    ending = child;
+    on_release = look_for_the_end;
+    arena_context_cancel(parent);
+    on_release = NULL;
+    assert_true(releases - releases_before >= 2); /* of each of the two */
+    assert_false(ended_untold);
+    assert_int_equal(arena_context_status(child), ARENA_ECANCELED);
+    arena_context_release(child);
+    arena_context_release(parent);
 }
 
 static void every_allocation_is_told(void **state) {
@@ -182,6 +209,7 @@ int main(void) {
         cmocka_unit_test(every_allocation_is_told),
         cmocka_unit_test(hand_overs_are_told_before_they_are_made),
         cmocka_unit_test(hand_overs_are_told_after_they_are_taken),
+        cmocka_unit_test(cancellations_are_told_first),
         cmocka_unit_test(half_a_checker_is_none),
         cmocka_unit_test(a_reset_behind_the_gate_opens_nothing),
     };
