@@ -152,6 +152,22 @@ static void a_panic_from_the_end_of_a_scope_aborts(void **state) {
     assert_aborts(protect_what_ends_by_a_panic, message, "from the end of a scope");
 }
 
+static void end_by_finding_damage(struct scope *scope) {
+    (void)scope_pop(thread_state(), scope);
+    panic_fatal("found while another one unwinds");
+}
+
+static void protect_what_ends_by_finding_damage(void *user) {
+    ending.leave = end_by_finding_damage;
+    (void)arena_protect(begin_and_panic, user);
+}
+
+static void what_is_fatal_is_told_while_a_panic_unwinds(void **state) {
+    (void)state;
+    static char message[] = "first";
+    assert_aborts(protect_what_ends_by_finding_damage, message, "found while another one unwinds");
+}
+
 /* Every page of the range, and nothing behind it. */
 static void prefault_stays_in_the_range(void **state) {
     (void)state;
@@ -1674,17 +1690,19 @@ static void prefault_takes_every_page(void **state) {
 
 static void what_trim_gave_back_is_not_cleared_again(void **state) {
     (void)state;
-    struct arena *arena = make(8 * MIB, ARENA_CLEAR_ON_HANDOUT, 0);
-    char *slab = arena_alloc_slab(arena, 8 * MIB);
-    memset(slab, 1, 8 * MIB);
-    assert_true(pages_in_memory(slab, 8 * MIB) > 0);
-    arena_reset(arena);
-    arena_trim(arena);
-    assert_int_equal(pages_in_memory(slab, 8 * MIB), 0);
-    assert_ptr_equal(arena_alloc_slab(arena, 8 * MIB), slab);
-    assert_int_equal(pages_in_memory(slab, 8 * MIB), 0);
-    assert_int_equal(slab[0] | slab[8 * MIB - 1], 0);
-    arena_destroy(arena);
+    for (uint32_t clear = ARENA_CLEAR_ON_HANDOUT; clear <= ARENA_CLEAR_NEVER; clear++) {
+        struct arena *arena = make(8 * MIB, clear, 0);
+        char *slab = arena_alloc_slab(arena, 8 * MIB);
+        memset(slab, 1, 8 * MIB);
+        assert_true(pages_in_memory(slab, 8 * MIB) > 0);
+        arena_reset(arena);
+        arena_trim(arena);
+        assert_int_equal(pages_in_memory(slab, 8 * MIB), 0);
+        assert_ptr_equal(arena_alloc_slab_with(arena, NULL, 8 * MIB), slab);
+        assert_int_equal(pages_in_memory(slab, 8 * MIB), 0);
+        assert_int_equal(slab[0] | slab[8 * MIB - 1], 0);
+        arena_destroy(arena);
+    }
 }
 
 /* Nobody wrote to it, but it was touched, and is not used. */
@@ -1770,6 +1788,7 @@ int main(void) {
         cmocka_unit_test(what_is_fatal_ends_the_process_when_cancelled),
         cmocka_unit_test(what_is_fatal_ends_the_process_when_protected),
         cmocka_unit_test(a_panic_from_the_end_of_a_scope_aborts),
+        cmocka_unit_test(what_is_fatal_is_told_while_a_panic_unwinds),
         cmocka_unit_test(prefault_stays_in_the_range),
         cmocka_unit_test(what_is_discarded_reads_zero),
         cmocka_unit_test(pages_are_not_shared_with_a_child),
