@@ -320,6 +320,46 @@ static void handler_and_user_change_together(void **state) {
     assert_int_equal(workers[0].status + workers[1].status, 0);
 }
 
+static struct {
+    int first_inside; /* flags */
+    int second_over;
+    bool kept;
+} beside;
+
+static void look_again_later(const char *message, void *user) {
+    (void)user;
+    if (strstr(message, "arena of first ") == NULL) return;
+    flag_set(&beside.first_inside, 1);
+    flag_wait(&beside.second_over, 1);
+    beside.kept = strstr(message, "arena of first ") != NULL;
+}
+
+static void take_from_full(void *user) { (void)arena_alloc(user, NULL); }
+static void overfill_first(struct worker *self) { self->status = arena_protect(take_from_full, self->user); }
+
+/* A message is valid until its handler returns, also where another thread panics meanwhile. */
+static void each_panic_has_a_message_of_its_own(void **state) {
+    (void)state;
+    struct arena *first = NULL;
+    struct arena *second = NULL;
+    assert_int_equal(arena_create(&(const struct arena_type){"first", 1, 1, NULL}, 0, &first), ARENA_OK);
+    assert_int_equal(arena_create(&(const struct arena_type){"second", 1, 1, NULL}, 0, &second), ARENA_OK);
+    memset(&beside, 0, sizeof beside);
+    struct worker worker;
+    arena_set_panic_handler(look_again_later, NULL);
+    worker_start(&worker, overfill_first, first, 0);
+    bool inside = flag_wait(&beside.first_inside, 1);
+    int status = arena_protect(take_from_full, second);
+    flag_set(&beside.second_over, 1);
+    worker_join(&worker);
+    arena_set_panic_handler(NULL, NULL);
+    assert_true(inside && beside.kept);
+    assert_int_equal(status, ARENA_EPANIC);
+    assert_int_equal(worker.status, ARENA_EPANIC);
+    arena_destroy(first);
+    arena_destroy(second);
+}
+
 static void replace_itself(const char *message, void *user) {
     (void)message;
     ++*(int *)user;
@@ -659,9 +699,16 @@ static void unwind_into_panicking_drop(void *user) {
     (void)arena_protect(execute, &execution);
 }
 
+static void unwind_into_panicking_drop_under_own_handler(void *user) {
+    static char name[] = "mine";
+    arena_set_panic_handler(say_and_return, name);
+    unwind_into_panicking_drop(user);
+}
+
 static void panic_while_another_unwinds_aborts(void **state) {
     (void)state;
     assert_aborts(unwind_into_panicking_drop, NULL, "drop");
+    assert_aborts(unwind_into_panicking_drop_under_own_handler, NULL, "handler mine: from drop"); /* which sees every panic */
 }
 
 static void protected_panic(void *element) {
@@ -778,6 +825,7 @@ int main(void) {
         cmocka_unit_test(null_restores_the_default_handler),
         cmocka_unit_test(panic_from_the_handler_aborts_even_when_protected),
         cmocka_unit_test(handler_and_user_change_together),
+        cmocka_unit_test(each_panic_has_a_message_of_its_own),
         cmocka_unit_test(handler_may_replace_itself),
         cmocka_unit_test(panics_and_drops_leave_the_cancel_state_as_it_was),
         cmocka_unit_test(cancellation_waits_for_the_handler),
