@@ -219,6 +219,33 @@ static void descriptors_outlive_resets(void **state) {
     arena_destroy(arena);
 }
 
+/* Nor do they end with a return to the pool, or a reset behind a gate. */
+static void descriptors_outlive_generations_of_the_other_handles(void **state) {
+    (void)state;
+    struct arena_pool *pool = NULL;
+    struct arena *arena = NULL;
+    assert_int_equal(arena_pool_create(arena_type_any(), 3, &pool), ARENA_OK);
+    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    const struct arena_type *type = arena_any_type(ARENA_ANY_ALLOC(arena, int, 1));
+    arena_pool_return(pool, arena);
+    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    ARENA_ANY_ALLOC(arena, long, 1L);
+    assert_string_equal(type->name, "int");
+    assert_ptr_equal(arena_any_type(ARENA_ANY_ALLOC(arena, int, 1)), type);
+    arena_pool_return(pool, arena);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+
+    struct arena_concurrent *concurrent = NULL;
+    assert_int_equal(arena_concurrent_create(arena_type_any(), 3, &concurrent), ARENA_OK);
+    type = arena_any_type(arena_concurrent_alloc_any(concurrent, ARENA_TYPE(int), NULL));
+    arena_concurrent_reset(concurrent);
+    assert_string_equal(type->name, "int");
+    assert_non_null(arena_concurrent_alloc_any(concurrent, ARENA_TYPE(long), NULL));
+    assert_string_equal(type->name, "int");
+    assert_ptr_equal(arena_any_type(arena_concurrent_alloc_any(concurrent, ARENA_TYPE(int), NULL)), type);
+    arena_concurrent_destroy(concurrent);
+}
+
 static void thousands_of_types_are_told_apart(void **state) {
     (void)state;
     size_t count = support_rounds(3000, 400);
@@ -508,6 +535,7 @@ int main(void) {
         cmocka_unit_test(arenas_of_other_types_are_refused),
         cmocka_unit_test(descriptors_are_copied_and_shared),
         cmocka_unit_test(descriptors_outlive_resets),
+        cmocka_unit_test(descriptors_outlive_generations_of_the_other_handles),
         cmocka_unit_test(thousands_of_types_are_told_apart),
         cmocka_unit_test(each_value_s_own_drop_runs_last_to_first),
         cmocka_unit_test(clearing_policies_of_mixed_values),
