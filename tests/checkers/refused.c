@@ -59,8 +59,16 @@ void refused(void) {
     (void)burst;
 #elif REFUSE == 19
     ARENA_POOL_SCOPE_OF(int_arena, NULL_OF(double_arena_pool), scratch) int_arena_reset(scratch);
+#elif REFUSE == 21
+    ARENA_ANY_GET(int_arena_alloc(NULL_OF(int_arena), 1), int); /* no slot of mixed values */
 #endif
 }
+
+/* A destructor of other elements. */
+#if REFUSE == 22
+static void drop_double(double *element) { *element = 0; }
+ARENA_DEFINE_DROP(dropped_arena, int, drop_double)
+#endif
 
 /* Elements that would not lie one behind the other: a slot's stride is 64, what `data + 1` steps over is 4. */
 #if REFUSE == 17 && defined(__GNUC__)
