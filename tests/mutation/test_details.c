@@ -477,6 +477,33 @@ static void runs_are_used_up(void **state) {
     arena_destroy(arena);
 }
 
+/* What is live on both sides of free slots: nothing of it is in what the next generation is given. */
+static void resets_clear_beyond_runs(void **state) {
+    (void)state;
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
+        struct arena_options options = {sizeof options, clear, 0};
+        struct arena *arena;
+        assert_int_equal(arena_create_with(ARENA_TYPE(int64_t), 30, &options, &arena), ARENA_OK);
+        arena->plain = arena->quick = false;
+        arena->owner = SLOTS_OWNER_GATE;
+        struct run run = {NULL, NULL, NULL};
+        arena->runs = &run;
+        for (int round = 0; round < 2; round++) {
+            int64_t *all = slots_take_slab(arena, 30);
+            assert_non_null(all);
+            assert_true(all_zero(all, 30 * sizeof *all));
+            memset(all, 'x', 2 * sizeof *all);
+            memset(all + 9, 'x', 21 * sizeof *all);
+            slots_return(arena, (char *)(all + 2), (char *)(all + 9), &run);
+            slots_reset(arena);
+            assert_int_equal(slots_used(arena), 0);
+            assert_int_equal(slots_remaining(arena), 30);
+        }
+        arena->owner = SLOTS_OWNER_USER;
+        arena_destroy(arena);
+    }
+}
+
 static int64_t dropped[16];
 static size_t drops;
 static bool cancelled_inside;
@@ -1760,15 +1787,33 @@ static int has_flag(const void *address, const char *flag) {
     return found;
 }
 
+/* At both ends of more than a 32-bit number of bytes.  Here, as Linux alone reserves what it does not have. */
+static void trim_reaches_to_the_end_of_a_huge_arena(void **state) {
+    (void)state;
+    if (sizeof(size_t) < 8 || support_slow()) skip();
+    const size_t bytes = (size_t)(UINT64_C(6) << 30);
+    struct arena *arena = make(bytes, ARENA_CLEAR_ON_HANDOUT, 0);
+    char *slab = arena_alloc_slab(arena, bytes);
+    memset(slab, 1, MIB);
+    memset(slab + bytes - MIB, 1, MIB);
+    arena_reset(arena);
+    arena_trim(arena);
+    assert_int_equal(pages_in_memory(slab, MIB), 0);
+    assert_int_equal(pages_in_memory(slab + bytes - MIB, MIB), 0);
+    arena_destroy(arena);
+}
+
 static void huge_pages_are_asked_for_and_can_be_had(void **state) {
     (void)state;
     if (!advice_arrives()) skip();
     struct arena *arena = make(16 * MIB, 0, ARENA_HUGE_PAGES);
     struct arena *plain = make(16 * MIB, 0, 0);
     struct arena *exact = make(2 * MIB, 0, ARENA_HUGE_PAGES);
+    struct arena *ragged = make(5 * MIB + 1, ARENA_CLEAR_ON_HANDOUT, ARENA_HUGE_PAGES);
     char *slab = arena_alloc_slab(arena, 16 * MIB);
     assert_int_equal((uintptr_t)slab % (2 * MIB), 0);
     assert_int_equal((uintptr_t)arena_alloc_slab(exact, 1) % (2 * MIB), 0);
+    assert_int_equal((uintptr_t)arena_alloc_slab(ragged, 1) % (2 * MIB), 0);
     /* Where the kernel has none, it takes no such advice. */
     if (access("/sys/kernel/mm/transparent_hugepage/enabled", R_OK) == 0 && has_flag(slab, " ") == 1) {
         assert_int_equal(has_flag(slab, " hg"), 1);
@@ -1778,6 +1823,7 @@ static void huge_pages_are_asked_for_and_can_be_had(void **state) {
     arena_destroy(arena);
     arena_destroy(plain);
     arena_destroy(exact);
+    arena_destroy(ragged);
 }
 #endif
 
@@ -1802,6 +1848,7 @@ int main(void) {
         cmocka_unit_test(small_slabs_fit_up_to_the_end),
         cmocka_unit_test(returned_ranges_join_in_any_order),
         cmocka_unit_test(runs_are_used_up),
+        cmocka_unit_test(resets_clear_beyond_runs),
         cmocka_unit_test(drops_pass_over_runs),
         cmocka_unit_test(drops_are_not_left_by_cancellation),
         cmocka_unit_test(drops_may_nest),
@@ -1848,6 +1895,7 @@ int main(void) {
         cmocka_unit_test(trim_gives_back_what_was_touched_at_creation),
         cmocka_unit_test(trim_gives_back_chunks),
 #if defined(__linux__) && !defined(ELSEWHERE)
+        cmocka_unit_test(trim_reaches_to_the_end_of_a_huge_arena),
         cmocka_unit_test(huge_pages_are_asked_for_and_can_be_had),
 #endif
     };
