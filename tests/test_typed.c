@@ -364,6 +364,22 @@ static void values_arrive_without_a_window(void **state) {
 }
 
 /* The compiler knows how many there are, and the memory is what it was. */
+/* Counts that the compiler knows, and whose bytes are a few modulo what a size_t holds. */
+static void constant_counts_that_wrap_do_not_fit(void **state) {
+    (void)state;
+    struct int_arena *arena = int_arena_create(20);
+    struct int_arena_slab slab;
+    assert_false(int_arena_try_alloc_slab(arena, SIZE_MAX / sizeof(int) + 1, &slab));
+    assert_false(int_arena_try_alloc_slab(arena, SIZE_MAX / sizeof(int) + 3, &slab));
+    assert_null(slab.data);
+    assert_int_equal(slab.len, 0);
+    assert_false(int_arena_try_alloc_slab(arena, SIZE_MAX, &slab));
+    assert_false(int_arena_try_alloc_slab_with(arena, NULL, SIZE_MAX / sizeof(int) + 3, &slab));
+    assert_int_equal(int_arena_used(arena), 0);
+    assert_int_equal(int_arena_remaining(arena), 20);
+    int_arena_destroy(arena);
+}
+
 static void slabs_of_a_few_are_zero(void **state) {
     (void)state;
     const struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
@@ -738,6 +754,7 @@ int main(void) {
         cmocka_unit_test(arguments_are_evaluated_once),
         cmocka_unit_test(slab_of_many_small_values),
         cmocka_unit_test(values_arrive_without_a_window),
+        cmocka_unit_test(constant_counts_that_wrap_do_not_fit),
         cmocka_unit_test(slabs_of_a_few_are_zero),
         cmocka_unit_test(slab_with_takes_structures),
         cmocka_unit_test(slab_from_a_pointer),
