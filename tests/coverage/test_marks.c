@@ -194,6 +194,24 @@ static void what_is_taken_back_is_marked_however_far(void **state) {
     }
 }
 
+/* So much before the first slot, too, wherever what lies before it ends: alignment alone does not always leave as much. */
+static void marks_before_the_first_slot_of_any_alignment(void **state) {
+    (void)state;
+    char name[260];
+    memset(name, 'n', sizeof name);
+    for (size_t align = 1; align <= 1024; align *= 4) {
+        for (size_t length = 0; length < sizeof name; length += 4) {
+            name[length] = '\0';
+            const struct arena_type type = {name, 24, align, NULL};
+            struct arena *arena;
+            assert_int_equal(arena_create(&type, 9, &arena), ARENA_OK);
+            check(arena, 0);
+            destroy(arena);
+            name[length] = 'n';
+        }
+    }
+}
+
 /* Nor does an open burst open more than what it has handed out. */
 static void marks_of_an_open_burst(void **state) {
     (void)state;
@@ -324,6 +342,7 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_marked_is_what_is_not_handed_out),
         cmocka_unit_test(what_is_taken_back_is_marked_however_far),
+        cmocka_unit_test(marks_before_the_first_slot_of_any_alignment),
         cmocka_unit_test(marks_of_an_open_burst),
         cmocka_unit_test(marks_of_a_pool),
         cmocka_unit_test(marks_behind_a_gate),
