@@ -374,6 +374,18 @@ PLANTS = [
      "        uint32_t *larger = memory_alloc(sizeof *larger * room);",
      "        if (registry.free_room != 0) registry.free_room = room;\n"
      "        uint32_t *larger = memory_alloc(sizeof *larger * room);", ["fail once"]),
+    ("bursts: a piece is no whole number of slots", "src/core/burst.c",
+     "size_t piece = PIECE_BYTES - PIECE_BYTES % arena->stride;", "size_t piece = PIECE_BYTES;", ["burst"]),
+    ("bursts: a whole piece is opened under a checker", "src/core/burst.c",
+     "    if (piece == 0 || arena->watched) piece", "    if (piece == 0) piece", ["marks"]),
+    ("resets: as much is cleared as is used, not as far", "src/core/slots.c",
+     "        clear_range(arena->base, cursor);\n    } else {", "        clear_range(arena->base, arena->base + slots_used_bytes(arena));\n    } else {",
+     ["details"]),
+    ("typed slabs: a count that the compiler knows may wrap", "include/arena/typed.h",
+     "count != 0 && count <= 64 / sizeof(prefix##_element);", "count != 0 && count * sizeof(prefix##_element) <= 64;", ["typed"]),
+    ("types: the same only with the same drop", "src/core/type.h",
+     "return type_mix(hash, type_word(name, length) + type->align);",
+     "return type_mix(hash, type_word(name, length) + type->align + (type->drop != NULL));", ["context"]),
 ]
 
 
