@@ -369,7 +369,7 @@ PLANTS = [
      "    uint32_t count;\n    uint8_t active;", ["concurrent"]),
     ("wrong count: what was lent is in use, beside a holder", "src/api/concurrent.c",
      "    take_back(arena);\n    slots_unseal",
-     "    take_back(arena);\n    slots_unseal", ["concurrent"]),
+     "    (void)shares_revoke(&arena->shares);\n    slots_unseal", ["concurrent"]),
     ("failure half done: a longer table that was not to be had counts as there", "src/api/locals.c",
      "        uint32_t *larger = memory_alloc(sizeof *larger * room);",
      "        if (registry.free_room != 0) registry.free_room = room;\n"
@@ -401,6 +401,10 @@ def main():
     missed = skipped = 0
     for name, file, old, new, tests in plants:
         text = tree.read(file)
+        if old == new:
+            print(f"STALE   {name}: changes nothing")
+            missed += 1
+            continue
         if text.count(old) != 1:
             print(f"STALE   {name}: {file} has this {text.count(old)} times: {old.strip()}")
             missed += 1
