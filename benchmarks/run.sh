@@ -4,7 +4,7 @@
 #   benchmarks/run.sh BUILD_DIR [quick|full] [OUT_DIR]
 #
 # BUILD_DIR is configured (release, -Dbenchmarks=true) if it is not yet, and brought up to date.  quick takes less than
-# three minutes on two cores, full some forty.  OUT_DIR, by default BUILD_DIR/benchmarks/report-LENGTH, gets
+# three minutes on two cores, full about half an hour.  OUT_DIR, by default BUILD_DIR/benchmarks/report-LENGTH, gets
 # report.html, which is self-contained, the plots as SVG, and what was measured as JSON.
 #
 # BENCH_ONLY="W2 W7" in the environment runs these groups alone.
