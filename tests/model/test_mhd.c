@@ -146,7 +146,7 @@ static struct arena_mhd *mhd;
 static struct MHD_Connection *connections[2]; /* addresses alone */
 static void *req_cls[2]; /* libmicrohttpd's *req_cls */
 static struct arena_request *request;
-static bool retains, answers, destroyed;
+static bool retains, answers, says_no, destroyed;
 
 static enum MHD_Result handle(struct arena_request *given, void *user) {
     (void)user;
@@ -155,7 +155,7 @@ static enum MHD_Result handle(struct arena_request *given, void *user) {
         arena_request_retain(given);
     if (answers)
         model_check(arena_request_respond(given, 200, NULL, NULL, 0) == ARENA_OK);
-    return MHD_YES;
+    return says_no ? MHD_NO : MHD_YES;
 }
 
 static void call(unsigned index) {
@@ -299,6 +299,15 @@ static void be_refused(void) {
         complete(0);
     }
 }
+/* Suspended and held by somebody, who answers it: what the handler says does not end it. */
+static void say_no(void) {
+    suspension.suspended = MHD_YES;
+    retains = says_no = true;
+    call(0);
+    call(0);
+    arena_request_release(request);
+    complete(0);
+}
 /* The request was lost half way, with no completed call: the connection's next one ends it, a whole one or not. */
 static void lose_and_begin(void) {
     for (unsigned calls = 1; calls <= 2; calls++) {
@@ -357,6 +366,7 @@ static const struct model_scenario scenarios[] = {
      .expect = "panic: arena_request_release"},
     {.name = "mhd.respond", .setup = setup_suspended, .threads = {respond_in_vain}, .finish = finish},
     {.name = "mhd.lost", .setup = setup, .threads = {lose_and_begin}, .finish = finish},
+    {.name = "mhd.no", .setup = setup, .threads = {say_no}, .finish = finish},
     {.name = "mhd.refused", .setup = setup_open, .threads = {be_refused}, .finish = finish},
 };
 
