@@ -101,29 +101,29 @@ static struct {
     int early; /* somebody could have had it */
 } giving;
 
+/* The arena that somebody could have now, or NULL; nothing of it is told. */
+static struct arena *to_be_had(void) {
+    struct arena *other = NULL;
+    void (*release)(void *object) = on_release;
+    void (*acquire)(void *object) = on_acquire;
+    on_release = on_acquire = NULL;
+    if (arena_pool_checkout(giving.pool, &other) == ARENA_OK) arena_pool_return(giving.pool, other);
+    on_release = release;
+    on_acquire = acquire;
+    return other;
+}
+
 static void look_for_arena(void *object) {
-    struct arena *other;
     giving.told++;
     if (object != giving.returned) return;
-    on_release = NULL;
     giving.told_of_arena++;
-    if (arena_pool_checkout(giving.pool, &other) == ARENA_OK) {
-        giving.early += other == giving.returned;
-        arena_pool_return(giving.pool, other);
-    }
-    on_release = look_for_arena;
+    giving.early += to_be_had() == giving.returned;
 }
 
 static void look_for_permit(void *object) {
     (void)object;
-    struct arena *other;
-    on_release = NULL;
     giving.told++;
-    if (arena_pool_checkout(giving.pool, &other) == ARENA_OK) {
-        giving.early++;
-        arena_pool_return(giving.pool, other);
-    }
-    on_release = look_for_permit;
+    giving.early += to_be_had() != NULL;
 }
 
 static void hand_overs_are_told_before_they_are_made(void **state) {
@@ -144,25 +144,13 @@ static void hand_overs_are_told_before_they_are_made(void **state) {
 }
 
 /* And what is taken, after: before, somebody else may still hold it. */
-static void look_for_permits_left(void *object) {
-    (void)object;
-    struct arena *other;
-    on_acquire = NULL;
-    giving.told++;
-    if (arena_pool_checkout(giving.pool, &other) == ARENA_OK) {
-        giving.early++;
-        arena_pool_return(giving.pool, other);
-    }
-    on_acquire = look_for_permits_left;
-}
-
 static void hand_overs_are_told_after_they_are_taken(void **state) {
     (void)state;
     struct arena_pool_options options = {sizeof options, 1, NULL};
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &giving.pool), ARENA_OK);
     giving.told = giving.early = 0;
     for (int round = 0; round < 2; round++) { /* the arena is made, and found */
-        on_acquire = look_for_permits_left;
+        on_acquire = look_for_permit;
         assert_int_equal(arena_pool_checkout(giving.pool, &giving.returned), ARENA_OK);
         on_acquire = NULL;
         arena_pool_return(giving.pool, giving.returned);
