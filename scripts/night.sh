@@ -51,7 +51,7 @@ command_of() {
     thread-gcc) ./dev sanitize thread ;;
     thread-clang) CC=clang-19 ./dev sanitize thread ;;
     valgrind) ./dev valgrind ;;
-    model) if $short; then ./dev test --suite model; else ./dev test --verbose --setup all 'model *, all'; fi ;;
+    model) if $short; then ./dev test --verbose --suite model; else ./dev test --verbose --setup all 'model *, all'; fi ;;
     orders) ./dev test --verbose --setup all 'model orders' ;;
     fail) ./dev test --verbose --setup all fail ;;
     fuzz) ./dev fuzz -s "$(pick 900 10)" -o "$folder/fuzz" ;;
@@ -83,6 +83,7 @@ quote() {
         /^(Ok|Expected Fail): /{ ok += $NF } /^(Fail|Unexpected Pass|Timeout): /{ bad += $NF }
         / exhaustive/{ whole++ } / cut off/{ cut++ } / bounded/{ bounded++ }
         END { printf "%d programs passed, %d failed; %d scenarios to the end, %d bounded, %d cut off", ok, bad, whole, bounded, cut }' "$log" ;;
+    orders) grep 'rows: ' "$log" ;;
     fail) awk '/places$/{ sub(/.*\] */, ""); places = places (places == "" ? "" : " and ") $0 } END { print places }' "$log" ;;
     fuzz) awk '/Done [0-9]+ runs/{ for (i = 1; i < NF; i++) if ($i == "Done") runs += $(i + 1); done++ } /FAILED/{ failed++ }
         END { printf "%d runs in %d fuzzers, %d failed", runs, done, failed }' "$log" ;;
