@@ -90,9 +90,12 @@ quote() {
     prove) awk '/goals proved/{ goals = goals $0 ", " } / holds \(/{ holds++ } / fails \(/{ fails++ }
         END { printf "%smodels: %d hold, %d planted mistakes found", goals, holds, fails }' "$log" ;;
     analyse) grep ' findings in ' "$log" | sed 's/ in [0-9]* files//' | paste -s -d , | sed 's/,/, /g' ;;
-    coverage) awk '$1 == "all" { $1 = $1; all = $0 } / are missing$/{ left = $0 } END { printf "%s; %s", all, left }' "$log" ;;
+    coverage) sed -n 's/^coverage: //p' "$log" ;;
     mutants) sed -n '/^[0-9]* mutants/,$p' "$log" | paste -s -d ';' | sed 's/;/; /g' ;;
-    planted | soak) grep -E '^(soak:|[0-9]+ planted)' "$log" | tail -n 1 ;;
+    planted) awk '
+        /^caught/{ caught++ } /^MISSED/{ missed++ } /^[0-9]+ planted/{ said = $0 }
+        END { if (said == "") said = sprintf("%d times caught, %d missed", caught, missed); print said }' "$log" ;;
+    soak) grep '^soak:' "$log" | tail -n 1 ;;
     abi) grep '^lib' "$log" | paste -s -d ';' | sed 's/;/; /' ;;
     *) grep -v '^ *$' "$log" | tail -n 1 ;;
     esac
