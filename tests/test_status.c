@@ -366,11 +366,13 @@ static void replace_itself(const char *message, void *user) {
     arena_set_panic_handler(NULL, NULL);
 }
 
-/* The library holds no lock while a handler runs. */
+/* The library holds no lock while a handler runs; and the next panic is told to the one that was set. */
 static void handler_may_replace_itself(void **state) {
     (void)state;
     int calls = 0;
     arena_set_panic_handler(replace_itself, &calls);
+    assert_int_equal(arena_protect(panic_plain, NULL), ARENA_EPANIC);
+    assert_int_equal(calls, 1);
     assert_int_equal(arena_protect(panic_plain, NULL), ARENA_EPANIC);
     assert_int_equal(calls, 1);
 }
