@@ -180,6 +180,28 @@ static void handler_gets_the_message_and_its_user(void **state) {
     assert_null(noted_user);
 }
 
+static size_t told_length;
+
+static void note_length(const char *message, void *user) {
+    (void)user;
+    told_length = strlen(message);
+}
+
+/* What the default handler cuts to a line, another one gets whole; and what says nothing, as it is. */
+static void handler_gets_a_message_of_any_length(void **state) {
+    (void)state;
+    static const size_t lengths[] = {0, 1, 254, 255, 256, 320, 5000, 100000};
+    static char message[100001];
+    arena_set_panic_handler(note_length, NULL);
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        memset(message, 'm', lengths[i]);
+        message[lengths[i]] = '\0';
+        assert_int_equal(arena_protect(panic_plain, message), ARENA_EPANIC);
+        assert_int_equal(told_length, lengths[i]);
+    }
+    arena_set_panic_handler(NULL, NULL);
+}
+
 static int dropped_order;
 
 static void note_drop(void *element) {
@@ -822,6 +844,7 @@ int main(void) {
         cmocka_unit_test(default_handler_cuts_a_long_message),
         cmocka_unit_test(null_message_reads_panic),
         cmocka_unit_test(handler_gets_the_message_and_its_user),
+        cmocka_unit_test(handler_gets_a_message_of_any_length),
         cmocka_unit_test(handler_runs_before_anything_is_unwound),
         cmocka_unit_test(unprotected_panic_aborts_after_the_handler_returned),
         cmocka_unit_test(null_restores_the_default_handler),
