@@ -709,10 +709,73 @@ static void destroy_explosive_protected(void *user) {
     (void)arena_protect(destroy_it, arena_with_panicking_drop());
 }
 
+static void reset_explosive_under_own_handler(void *user) {
+    static char name[] = "mine";
+    arena_set_panic_handler(say_and_return, name);
+    reset_explosive_protected(user);
+}
+
 static void panic_from_drop_aborts_even_when_protected(void **state) {
     (void)state;
     assert_aborts(reset_explosive_protected, NULL, "drop");
     assert_aborts(destroy_explosive_protected, NULL, "drop");
+    assert_aborts(reset_explosive_under_own_handler, NULL, "handler mine: from drop"); /* which sees every panic */
+}
+
+/* Each place in which elements are dropped, in each kind of arena. */
+enum dropping { RETURN, LEAVE, EXECUTE, RESET, RESET_UNDER_CONTEXT, RESET_HELD, DESTROY, ANY_RESET, ANY_DESTROY, DROPPINGS };
+
+static void alloc_and_end(struct arena *arena, void *user) {
+    (void)user;
+    arena_alloc(arena, NULL);
+}
+
+static void drop_somewhere(void *user) {
+    const enum dropping place = *(const enum dropping *)user;
+    const struct arena_type type = {"explosive", 8, 8, panic_in_drop};
+    struct arena_pool *pool = NULL;
+    struct arena_pool_scope scope;
+    struct arena_concurrent *concurrent = NULL;
+    struct arena *arena = NULL;
+    const bool any = place == ANY_RESET || place == ANY_DESTROY;
+    child_check(arena_pool_create(&type, 2, &pool) == ARENA_OK);
+    child_check(arena_concurrent_create(&type, 2, &concurrent) == ARENA_OK);
+    if (any) child_check(arena_create(arena_type_any(), 2, &arena) == ARENA_OK);
+    if (any) arena_alloc_any(arena, &type, NULL);
+    if (!any) arena_concurrent_alloc(concurrent, NULL);
+    switch (place) {
+    case RETURN:
+        child_check(arena_pool_checkout(pool, &arena) == ARENA_OK);
+        arena_alloc(arena, NULL);
+        arena_pool_return(pool, arena);
+        break;
+    case LEAVE:
+        child_check(arena_pool_scope_enter(pool, &scope) == ARENA_OK);
+        arena_alloc(scope.arena, NULL);
+        arena_pool_scope_leave(&scope);
+        break;
+    case EXECUTE: (void)arena_pool_execute(pool, alloc_and_end, NULL); break;
+    case RESET: arena_concurrent_reset(concurrent); break;
+    case RESET_UNDER_CONTEXT: (void)arena_concurrent_reset_context(concurrent, NULL); break;
+    case RESET_HELD:
+        child_check(arena_concurrent_acquire(concurrent, NULL, &arena) == ARENA_OK);
+        arena_reset(arena);
+        break;
+    case DESTROY: arena_concurrent_destroy(concurrent); break;
+    case ANY_RESET: arena_reset(arena); break;
+    case ANY_DESTROY:
+    default: arena_destroy(arena); break;
+    }
+}
+
+static void drop_somewhere_protected(void *user) { (void)arena_protect(drop_somewhere, user); }
+
+static void panic_from_any_drop_aborts_even_when_protected(void **state) {
+    (void)state;
+    for (int place = 0; place < DROPPINGS; place++) {
+        enum dropping dropping = (enum dropping)place;
+        assert_aborts(drop_somewhere_protected, &dropping, "from drop");
+    }
 }
 
 static void unwind_into_panicking_drop(void *user) {
@@ -866,6 +929,7 @@ int main(void) {
         cmocka_unit_test(panic_leaves_scopes_begun_outside_the_protection),
         cmocka_unit_test(plain_checkouts_stay_the_callers_after_a_panic),
         cmocka_unit_test(panic_from_drop_aborts_even_when_protected),
+        cmocka_unit_test(panic_from_any_drop_aborts_even_when_protected),
         cmocka_unit_test(panic_while_another_unwinds_aborts),
         cmocka_unit_test(panic_inside_drop_aborts_even_when_protected_there),
         cmocka_unit_test(panicking_concurrent_call_has_released_the_gate),
