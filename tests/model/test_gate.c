@@ -169,6 +169,13 @@ static void finish_deadline(void) {
     check_whole();
 }
 static const char *const outcomes_deadline[] = {"0", "-5", NULL};
+/* The permit comes when the deadline has passed, though nobody has looked yet: too late. */
+static void leave_late(void) {
+    if (clock_now() < node.deadline_ns)
+        model_skip();
+    gate_leave(&gate);
+}
+static const char *const outcomes_only_late[] = {"-5", NULL};
 /* The clock does not come to the deadline: the waiter must not need it to. */
 static void finish_deadline_far(void) {
     model_check(status[2] == ARENA_OK);
@@ -386,6 +393,19 @@ static const struct model_scenario scenarios[] = {
      .finish = finish_deadline,
      .times = times_deadline,
      .outcomes = outcomes_deadline},
+    {.name = "gate.deadline.grant.late",
+     .setup = setup_deadline,
+     .threads = {leave_late, use_node},
+     .finish = finish_deadline,
+     .times = times_deadline,
+     .outcomes = outcomes_only_late},
+    {.name = "gate.deadline.grant.late.spinning",
+     .setup = setup_deadline,
+     .threads = {leave_late, use_node},
+     .finish = finish_deadline,
+     .times = times_deadline,
+     .outcomes = outcomes_only_late,
+     .processors = 2},
     {.name = "gate.deadline.far",
      .setup = setup_deadline,
      .threads = {leave, use_node},
