@@ -1106,6 +1106,32 @@ static void gates_know_when_they_are_idle(void **state) {
     gate_finish(&gate);
 }
 
+static void destroy_concurrent(void *arena) { arena_concurrent_destroy(arena); }
+
+/* Every permit is free, for one that was woken and has yet to come: it is waited for all the same. */
+static void a_gate_that_is_waited_for_is_not_destroyed(void **state) {
+    (void)state;
+    struct arena_concurrent *arena;
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &arena), ARENA_OK);
+    /* The gate follows the arena inside: see api/concurrent.c. */
+    struct {
+        struct arena slots;
+        struct gate gate;
+    } *begins = (void *)arena;
+    assert_true(gate_idle(&begins->gate));
+    static const uint32_t marks[] = {GATE_WAITERS, GATE_WAITERS | GATE_WOKEN};
+    panics_record();
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        (void)atomic_u32_or(&begins->gate.word, marks[i], relaxed);
+        assert_int_equal(arena_protect(destroy_concurrent, arena), ARENA_EPANIC);
+        (void)atomic_u32_and(&begins->gate.word, ~marks[i], relaxed);
+        assert_true(gate_idle(&begins->gate));
+        assert_non_null(arena_concurrent_try_alloc(arena, NULL));
+    }
+    arena_set_panic_handler(NULL, NULL);
+    arena_concurrent_destroy(arena);
+}
+
 /* More threads than 16 bits count: none is taken for one that holds a gate, whatever came of it. */
 static void numbers_of_holders_do_not_come_again(void **state) {
     (void)state;
@@ -1871,6 +1897,7 @@ int main(void) {
         cmocka_unit_test(every_node_of_a_tree_has_its_root),
         cmocka_unit_test(the_first_cause_stays),
         cmocka_unit_test(gates_know_when_they_are_idle),
+        cmocka_unit_test(a_gate_that_is_waited_for_is_not_destroyed),
         cmocka_unit_test(numbers_of_holders_do_not_come_again),
         cmocka_unit_test(waiting_begins_with_the_wait),
         cmocka_unit_test(who_comes_first_is_first_in_line),
