@@ -1083,7 +1083,6 @@ static void ended_context_fails_even_on_a_free_gate(void **state) {
     arena_context_release(cancelled);
 }
 
-/* The holder never releases: only the context can end the wait. */
 static void who_holds_the_gate_is_told_that_first(void **state) {
     (void)state;
     struct arena_context *cancelled = cancellable(NULL);
@@ -1107,6 +1106,7 @@ static void who_holds_the_gate_is_told_that_first(void **state) {
     arena_context_release(cancelled);
 }
 
+/* The holder never releases: only the context can end the wait. */
 static void cancel_ends_the_wait_for_a_held_gate(void **state) {
     (void)state;
     BOTH_KINDS(flags) {
