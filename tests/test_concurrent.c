@@ -1006,9 +1006,16 @@ enum operation {
     OPERATIONS,
     PLAIN_ALLOC = OPERATIONS,
     PLAIN_SLAB,
+    PLAIN_SLAB_WITH,
+    TRY_ALLOC,
+    TRY_SLAB,
+    TRY_SLAB_WITH,
     PLAIN_RESET,
+    PLAIN_TRIM,
     ALL_OPERATIONS
 };
+
+static bool hands_out(int operation) { return operation != RESET && operation != PLAIN_RESET && operation != PLAIN_TRIM; }
 
 struct call {
     struct arena_concurrent *arena;
@@ -1027,7 +1034,12 @@ static int operate(const struct call *call, void **out) {
         case RESET: return arena_concurrent_reset_context(call->arena, call->context);
         case PLAIN_ALLOC: *out = arena_concurrent_alloc(call->arena, values); return ARENA_OK;
         case PLAIN_SLAB: *out = arena_concurrent_alloc_slab(call->arena, 2); return ARENA_OK;
+        case PLAIN_SLAB_WITH: *out = arena_concurrent_alloc_slab_with(call->arena, values, 2); return ARENA_OK;
+        case TRY_ALLOC: *out = arena_concurrent_try_alloc(call->arena, values); return ARENA_OK;
+        case TRY_SLAB: *out = arena_concurrent_try_alloc_slab(call->arena, 2); return ARENA_OK;
+        case TRY_SLAB_WITH: *out = arena_concurrent_try_alloc_slab_with(call->arena, values, 2); return ARENA_OK;
         case PLAIN_RESET: arena_concurrent_reset(call->arena); return ARENA_OK;
+        case PLAIN_TRIM: arena_concurrent_trim(call->arena); return ARENA_OK;
         case ACQUIRE:
         default: break;
     }
@@ -1186,26 +1198,33 @@ static void waiter_with_a_deadline_sleeps(void **state) {
     arena_concurrent_destroy(arena);
 }
 
+/* Each operation, the allocations that try among them, under each kind of context: it waits, and then does its work. */
+static void wait_and_go_on(struct arena_concurrent *arena, struct arena_context *const contexts[3], int shift) {
+    struct worker workers[ALL_OPERATIONS];
+    struct call calls[ALL_OPERATIONS];
+    hold(arena);
+    for (int operation = 0; operation < ALL_OPERATIONS; operation++) {
+        calls[operation] = (struct call){arena, contexts[(operation + shift) % 3], (enum operation)operation};
+        worker_start(&workers[operation], operate_on_thread, &calls[operation], 0);
+    }
+    for (int operation = 0; operation < ALL_OPERATIONS; operation++) assert_true(worker_asleep(&workers[operation]));
+    arena_concurrent_release(arena);
+    workers_join(workers, ALL_OPERATIONS);
+    for (int operation = 0; operation < ALL_OPERATIONS; operation++) {
+        assert_int_equal(workers[operation].status, ARENA_OK);
+        if (hands_out(operation)) assert_non_null(workers[operation].pointer);
+    }
+}
+
 static void waiters_go_on_when_the_holder_releases(void **state) {
     (void)state;
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(64, flags);
         struct arena_context *context = cancellable(NULL);
-        struct worker workers[ALL_OPERATIONS];
-        struct call calls[ALL_OPERATIONS];
-        hold(arena);
-        for (int operation = 0; operation < ALL_OPERATIONS; operation++) {
-            calls[operation] = (struct call){arena, operation % 2 ? context : NULL, (enum operation)operation};
-            worker_start(&workers[operation], operate_on_thread, &calls[operation], 0);
-        }
-        for (int operation = 0; operation < ALL_OPERATIONS; operation++) {
-            assert_true(worker_asleep(&workers[operation])); /* each waits: allocations, resets, acquire */
-        }
-        arena_concurrent_release(arena);
-        workers_join(workers, ALL_OPERATIONS);
-        for (int operation = 0; operation < ALL_OPERATIONS; operation++) {
-            assert_int_equal(workers[operation].status, ARENA_OK);
-            if (operation != RESET && operation != PLAIN_RESET) assert_non_null(workers[operation].pointer);
+        struct arena_context *const contexts[] = {NULL, context, arena_context_background()};
+        for (int shift = 0; shift < 3; shift++) {
+            wait_and_go_on(arena, contexts, shift);
+            arena_concurrent_reset(arena);
         }
         arena_context_release(context);
         arena_concurrent_destroy(arena);
