@@ -1454,7 +1454,11 @@ static void hold_and_stay(struct worker *self) {
     arena_concurrent_release(self->user);
 }
 
-static void count_used(struct worker *self) { self->count = arena_concurrent_used(self->user); }
+static void count_used(struct worker *self) {
+    self->count = arena_concurrent_used(self->user);
+    size_t remaining = arena_concurrent_remaining(self->user);
+    self->status = remaining == arena_concurrent_cap(self->user) - self->count ? 0 : 1;
+}
 
 /* Chunks end when the whole arena is taken: what they had left is not in use, for those who count from outside either. */
 static void counts_of_a_held_arena_are_those_of_before(void **state) {
@@ -1475,6 +1479,7 @@ static void counts_of_a_held_arena_are_those_of_before(void **state) {
             worker_start(&counter, count_used, arena, 1);
             worker_join(&counter);
             assert_int_equal(counter.count, (own + 1) * TURNS);
+            assert_int_equal(counter.status, 0);
             if (own) {
                 arena_concurrent_release(arena);
             } else {
