@@ -921,6 +921,13 @@ static void burst_left_under_the_gate_is_cleared(void **state) {
     }
 }
 
+static void wait_for_gate(struct worker *self) {
+    struct request *request = self->user;
+    struct arena *held = NULL;
+    self->status = arena_concurrent_acquire(request->arena, NULL, &held);
+    if (self->status == ARENA_OK) arena_concurrent_release(request->arena);
+}
+
 static void panic_on_thread(struct worker *self) {
     self->status = panics_with(do_release, self->user, "arena_concurrent_release") ? 0 : 1;
 }
@@ -935,10 +942,18 @@ static void only_the_holder_releases(void **state) {
         worker_start(&worker, panic_on_thread, &request, 0);
         worker_join(&worker);
         assert_int_equal(worker.status, 0);
+        struct worker waiter;
+        worker_start(&waiter, wait_for_gate, &request, 0);
+        assert_true(worker_asleep(&waiter));
+        worker_start(&worker, panic_on_thread, &request, 0); /* also where somebody waits for it */
+        worker_join(&worker);
+        assert_int_equal(worker.status, 0);
         assert_non_null(arena_try_alloc(held, NULL));
         void *out = NULL;
         assert_int_equal(arena_concurrent_alloc_context(request.arena, NULL, NULL, &out), ARENA_EBUSY); /* still held */
         arena_concurrent_release(request.arena);
+        worker_join(&waiter);
+        assert_int_equal(waiter.status, ARENA_OK);
         assert_panics(do_release, &request, "arena_concurrent_release"); /* twice */
         arena_concurrent_destroy(request.arena);
     }
@@ -946,13 +961,6 @@ static void only_the_holder_releases(void **state) {
 
 static void destroy_on_thread(struct worker *self) {
     self->status = panics_with(do_destroy, self->user, "arena_concurrent_destroy") ? 0 : 1;
-}
-
-static void wait_for_gate(struct worker *self) {
-    struct request *request = self->user;
-    struct arena *held = NULL;
-    self->status = arena_concurrent_acquire(request->arena, NULL, &held);
-    if (self->status == ARENA_OK) arena_concurrent_release(request->arena);
 }
 
 static void destroy_while_held_or_waited_for_panics(void **state) {
