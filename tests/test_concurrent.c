@@ -204,6 +204,8 @@ static void null_is_diagnosed(void **state) {
     assert_panics(do_slab, &request, "arena_concurrent_alloc_slab");
     assert_panics(do_slab_with, &request, "arena_concurrent_alloc_slab_with");
     assert_panics(do_reset, &request, "arena_concurrent_reset");
+    assert_panics(do_trim, &request, "arena_concurrent_trim");
+    assert_panics(do_release, &request, "arena_concurrent_release");
     assert_null(arena_concurrent_try_alloc(NULL, NULL));
     assert_null(arena_concurrent_try_alloc_slab(NULL, 1));
     assert_null(arena_concurrent_try_alloc_slab_with(NULL, NULL, 1));
