@@ -443,6 +443,36 @@ static void holders_of_the_gate_put_no_mixed_values_beside_it(void **state) {
     arena_concurrent_destroy(arena);
 }
 
+static void try_an_int_there(struct worker *self) {
+    self->pointer = arena_concurrent_try_alloc_any(self->user, ARENA_TYPE(int), &(int){5});
+}
+static void put_an_int_there(struct worker *self) {
+    self->pointer = arena_concurrent_alloc_any(self->user, ARENA_TYPE(int), &(int){6});
+}
+
+/* As every other allocation does, by either spelling. */
+static void mixed_values_wait_for_a_gate_that_is_held(void **state) {
+    (void)state;
+    for (uint32_t flags = 0; flags <= ARENA_GATE_ONLY; flags += ARENA_GATE_ONLY) {
+        struct arena_options options = {sizeof options, 0, flags};
+        struct arena_concurrent *arena = NULL;
+        struct arena *held = NULL;
+        assert_int_equal(arena_concurrent_create_with(arena_type_any(), 3, &options, &arena), ARENA_OK);
+        assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+        struct worker workers[2];
+        worker_start(&workers[0], try_an_int_there, arena, 0);
+        worker_start(&workers[1], put_an_int_there, arena, 1);
+        for (int i = 0; i < 2; i++) assert_true(worker_asleep(&workers[i]));
+        assert_int_equal(arena_used(held), 0);
+        assert_non_null(arena_alloc_any(held, ARENA_TYPE(int), NULL));
+        arena_concurrent_release(arena);
+        workers_join(workers, 2);
+        for (int i = 0; i < 2; i++) assert_int_equal(*(int *)arena_any_get(workers[i].pointer, ARENA_TYPE(int)), 5 + i);
+        assert_int_equal(arena_concurrent_used(arena), 3);
+        arena_concurrent_destroy(arena);
+    }
+}
+
 static void concurrent_arenas_hold_mixed_values_to_the_last_slot(void **state) {
     (void)state;
     for (size_t capacity = 4; capacity <= 100; capacity += 4) { /* of which a quarter is lent: one slot is left of it, or more */
@@ -543,6 +573,7 @@ int main(void) {
         cmocka_unit_test(concurrent_arenas_hold_mixed_values),
         cmocka_unit_test(refused_mixed_values_leave_the_gate_closed),
         cmocka_unit_test(holders_of_the_gate_put_no_mixed_values_beside_it),
+        cmocka_unit_test(mixed_values_wait_for_a_gate_that_is_held),
         cmocka_unit_test(concurrent_arenas_hold_mixed_values_to_the_last_slot),
         cmocka_unit_test(mixed_values_leave_the_rest_in_one_piece),
         cmocka_unit_test(panics_say_what_is_wrong),
