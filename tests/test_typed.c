@@ -321,6 +321,11 @@ static void arguments_are_evaluated_once(void **state) {
     arena_context_release(context);
     int_arena_concurrent_destroy(concurrent);
     int_arena_destroy(arena);
+    struct int_arena_pool *pool = int_arena_pool_create(8);
+    evaluations = 0;
+    ARENA_POOL_SCOPE_OF(int_arena, COUNTED(pool), scratch) assert_int_equal(int_arena_used(scratch), 0);
+    assert_int_equal(evaluations, 1);
+    assert_int_equal(int_arena_pool_destroy(pool), ARENA_OK);
 }
 
 /* The compiler knows how many there are: up to 64 bytes are copied in place, the first eight one by one. */
