@@ -592,6 +592,86 @@ static void concurrent_face(void **state) {
     }
 }
 
+static void concurrent_alloc_when_full(void *user) { int_arena_concurrent_alloc(user, 1); }
+static void concurrent_zero_when_full(void *user) { int_arena_concurrent_alloc_zero(user); }
+static void concurrent_slab_when_full(void *user) { int_arena_concurrent_alloc_slab(user, 1); }
+static void concurrent_slab_with_when_full(void *user) {
+    ARENA_SLAB_WITH(int_arena_concurrent, (struct int_arena_concurrent *)user, 1);
+}
+
+static void plain_concurrent_spellings_panic_when_full(void **state) {
+    (void)state;
+    struct int_arena_concurrent *arena = int_arena_concurrent_create(1);
+    int_arena_concurrent_alloc(arena, 5);
+    assert_panics(concurrent_alloc_when_full, arena, "arena_concurrent_alloc");
+    assert_panics(concurrent_zero_when_full, arena, "arena_concurrent_alloc");
+    assert_panics(concurrent_slab_when_full, arena, "arena_concurrent_alloc_slab");
+    assert_panics(concurrent_slab_with_when_full, arena, "arena_concurrent_alloc_slab_with");
+    struct int_arena_slab slab = {(int *)(void *)arena, 77};
+    assert_false(int_arena_concurrent_try_alloc_slab(arena, 1, &slab));
+    assert_true(slab.data == NULL && slab.len == 0);
+    assert_int_equal(int_arena_concurrent_used(arena), 1);
+    int_arena_concurrent_destroy(arena);
+}
+
+/* Every operation gives `refusal`, and leaves nothing in what it should have filled. */
+static void refused_under_a_context(struct int_arena_concurrent *arena, struct arena_context *context, int refusal) {
+    static int anything;
+    static const int values[] = {5, 6};
+    int *slot = &anything;
+    struct int_arena *held = (struct int_arena *)(void *)&anything;
+    struct int_arena_slab slabs[3];
+    for (int i = 0; i < 3; i++) slabs[i] = (struct int_arena_slab){&anything, 1};
+    assert_int_equal(int_arena_concurrent_alloc_context(arena, context, 4, &slot), refusal);
+    assert_int_equal(int_arena_concurrent_alloc_slab_context(arena, context, 1, &slabs[0]), refusal);
+    assert_int_equal(int_arena_concurrent_alloc_slab_with_context(arena, context, values, 2, &slabs[1]), refusal);
+    assert_int_equal(ARENA_SLAB_WITH_CONTEXT(int_arena, arena, context, &slabs[2], 1, 2), refusal);
+    assert_int_equal(int_arena_concurrent_reset_context(arena, context), refusal);
+    assert_int_equal(int_arena_concurrent_acquire(arena, context, &held), refusal);
+    assert_null(slot);
+    assert_null(held);
+    for (int i = 0; i < 3; i++) assert_true(slabs[i].data == NULL && slabs[i].len == 0);
+}
+
+static void hold_and_stay(struct worker *self) {
+    struct int_arena *held = NULL;
+    self->status = int_arena_concurrent_acquire(self->user, NULL, &held);
+    flag_set(&self->reached, 1);
+    if (!flag_wait(&self->go, 1)) self->status = 1;
+    int_arena_concurrent_release(self->user);
+}
+
+/* The context goes along: it ends each wait. */
+static void concurrent_face_waits_under_its_context(void **state) {
+    (void)state;
+    struct int_arena_concurrent *arena = int_arena_concurrent_create(8);
+    struct worker holder;
+    worker_start(&holder, hold_and_stay, arena, 0);
+    AWAIT(flag_get(&holder.reached));
+    for (int operation = 0; operation < 5; operation++) {
+        struct arena_context *soon = NULL;
+        int *slot;
+        struct int_arena_slab slab;
+        struct int_arena *held;
+        int status = ARENA_OK;
+        assert_int_equal(arena_context_with_timeout(NULL, 3000000, &soon), ARENA_OK);
+        switch (operation) {
+        case 0: status = int_arena_concurrent_alloc_context(arena, soon, 4, &slot); break;
+        case 1: status = int_arena_concurrent_alloc_slab_context(arena, soon, 2, &slab); break;
+        case 2: status = ARENA_SLAB_WITH_CONTEXT(int_arena, arena, soon, &slab, 1, 2); break;
+        case 3: status = int_arena_concurrent_reset_context(arena, soon); break;
+        default: status = int_arena_concurrent_acquire(arena, soon, &held); break;
+        }
+        assert_int_equal(status, ARENA_ETIMEDOUT);
+        arena_context_release(soon);
+    }
+    flag_set(&holder.go, 1);
+    worker_join(&holder);
+    assert_int_equal(holder.status, ARENA_OK);
+    assert_int_equal(int_arena_concurrent_used(arena), 0);
+    int_arena_concurrent_destroy(arena);
+}
+
 static void concurrent_face_under_a_context(void **state) {
     (void)state;
     struct int_arena_concurrent *arena = int_arena_concurrent_create(8);
@@ -628,17 +708,11 @@ static void concurrent_face_under_a_context(void **state) {
     struct int_arena *held = NULL;
     assert_int_equal(int_arena_concurrent_acquire(arena, context, &held), ARENA_OK);
     assert_int_equal(*int_arena_alloc(held, 12), 12);
+    refused_under_a_context(arena, context, ARENA_EBUSY);
     int_arena_concurrent_release(arena);
+    refused_under_a_context(NULL, context, ARENA_EINVAL);
     arena_context_cancel(context);
-    slot = (int *)(uintptr_t)values;
-    assert_int_equal(int_arena_concurrent_alloc_context(arena, context, 4, &slot), ARENA_ECANCELED);
-    assert_null(slot);
-    assert_int_equal(int_arena_concurrent_alloc_slab_context(arena, context, 1, &slab), ARENA_ECANCELED);
-    assert_int_equal(int_arena_concurrent_alloc_slab_with_context(arena, context, values, 1, &slab), ARENA_ECANCELED);
-    assert_int_equal(int_arena_concurrent_reset_context(arena, context), ARENA_ECANCELED);
-    held = (struct int_arena *)(void *)arena;
-    assert_int_equal(int_arena_concurrent_acquire(arena, context, &held), ARENA_ECANCELED);
-    assert_null(held);
+    refused_under_a_context(arena, context, ARENA_ECANCELED);
     assert_int_equal(int_arena_concurrent_used(arena), 1);
     arena_context_release(context);
     int_arena_concurrent_destroy(arena);
@@ -671,13 +745,31 @@ static void pool_face(void **state) {
             struct int_arena *none = arena;
             assert_int_equal(int_arena_pool_checkout(pool, &none), ARENA_EFULL);
             assert_null(none);
+            assert_int_equal(int_arena_pool_execute(pool, sum_three, &sum), ARENA_EFULL);
+            assert_int_equal(sum, 306);
         }
         int_arena_pool_return(pool, arena);
         assert_int_equal(int_arena_pool_checkout_context(pool, NULL, &arena), ARENA_OK);
+        if (with) { /* the context goes along: it ends the wait */
+            struct arena_context *soon = NULL;
+            struct int_arena *none = arena;
+            assert_int_equal(arena_context_with_timeout(NULL, 3000000, &soon), ARENA_OK);
+            assert_int_equal(int_arena_pool_checkout_context(pool, soon, &none), ARENA_ETIMEDOUT);
+            assert_null(none);
+            arena_context_release(soon);
+        }
         int_arena_pool_return(pool, arena);
+        int_arena_pool_return(pool, NULL);
         struct arena_context *ended = NULL;
-        assert_int_equal(arena_context_with_timeout(NULL, 0, &ended), ARENA_OK);
-        assert_int_equal(int_arena_pool_checkout_context(pool, ended, &arena), ARENA_ETIMEDOUT);
+        assert_int_equal(arena_context_with_cancel(NULL, &ended), ARENA_OK);
+        arena_context_cancel(ended);
+        assert_int_equal(int_arena_pool_checkout_context(pool, ended, &arena), ARENA_ECANCELED);
+        assert_null(arena);
+        arena = (struct int_arena *)(void *)pool;
+        assert_int_equal(int_arena_pool_checkout_context(NULL, NULL, &arena), ARENA_EINVAL);
+        assert_null(arena);
+        arena = (struct int_arena *)(void *)pool;
+        assert_int_equal(int_arena_pool_checkout(NULL, &arena), ARENA_EINVAL);
         assert_null(arena);
         arena_context_release(ended);
         int_arena_pool_trim(pool);
@@ -812,7 +904,9 @@ int main(void) {
         cmocka_unit_test(raw_handles_of_the_others),
         cmocka_unit_test(drop_is_typed),
         cmocka_unit_test(concurrent_face),
+        cmocka_unit_test(plain_concurrent_spellings_panic_when_full),
         cmocka_unit_test(concurrent_face_under_a_context),
+        cmocka_unit_test(concurrent_face_waits_under_its_context),
         cmocka_unit_test(pool_face),
         cmocka_unit_test(trims_give_memory_back),
         cmocka_unit_test(context_face),
