@@ -313,6 +313,32 @@ static void every_clearing_policy_hands_out_zero(void **state) {
     }
 }
 
+/* A slab of values that are NULL is zero whatever the policy, and however long. */
+static void slabs_of_no_values_are_zero(void **state) {
+    (void)state;
+    static const size_t counts[] = {1, 2, 100, 5000, 40000};
+    enum { CAPACITY = 50000 };
+    BOTH_KINDS(flags) {
+        for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
+            struct arena_concurrent *arena = make_of(ARENA_TYPE(int64_t), CAPACITY, clear, flags);
+            for (int round = 0; round < 3; round++) {
+                for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+                    void *slab = NULL;
+                    if (round < 2) {
+                        slab = arena_concurrent_alloc_slab_with(arena, NULL, counts[i]);
+                    } else {
+                        assert_int_equal(arena_concurrent_alloc_slab_with_context(arena, NULL, NULL, counts[i], &slab), ARENA_OK);
+                    }
+                    assert_true(all_zero(slab, counts[i] * sizeof(int64_t)));
+                    memset(slab, 0xff, counts[i] * sizeof(int64_t));
+                }
+                arena_concurrent_reset(arena);
+            }
+            arena_concurrent_destroy(arena);
+        }
+    }
+}
+
 /* Each way of clearing: nothing is left of an earlier generation, and what was handed out before stays. */
 static void slabs_of_every_length_are_cleared_and_nothing_else(void **state) {
     (void)state;
@@ -1901,6 +1927,7 @@ int main(void) {
         cmocka_unit_test(one_thread_fits_every_slab_that_remains),
         cmocka_unit_test(gap_behind_a_value_is_zero_too),
         cmocka_unit_test(every_clearing_policy_hands_out_zero),
+        cmocka_unit_test(slabs_of_no_values_are_zero),
         cmocka_unit_test(slabs_of_every_length_are_cleared_and_nothing_else),
         cmocka_unit_test(slabs_that_are_never_cleared_count_all_the_same),
         cmocka_unit_test(ten_threads_fill_exactly_to_capacity),
