@@ -393,6 +393,19 @@ static void slabs_that_are_never_cleared_count_all_the_same(void **state) {
     }
 }
 
+/* All that arena_create_with takes. */
+static void arenas_are_made_with_their_options(void **state) {
+    (void)state;
+    if (support_slow()) skip(); /* memory is counted */
+    enum { BYTES = 16 << 20 };
+    BOTH_KINDS(flags) {
+        size_t before = support_resident_bytes();
+        struct arena_concurrent *arena = make_of(ARENA_TYPE(char), BYTES, ARENA_CLEAR_ON_RESET, flags | ARENA_PREFAULT);
+        assert_true(support_resident_bytes() >= before + BYTES / 2);
+        arena_concurrent_destroy(arena);
+    }
+}
+
 /* --- exact capacity ----------------------------------------------------------------------------------------------- */
 
 enum { TEN = 10, FILLS = 5 };
@@ -1930,6 +1943,7 @@ int main(void) {
         cmocka_unit_test(slabs_of_no_values_are_zero),
         cmocka_unit_test(slabs_of_every_length_are_cleared_and_nothing_else),
         cmocka_unit_test(slabs_that_are_never_cleared_count_all_the_same),
+        cmocka_unit_test(arenas_are_made_with_their_options),
         cmocka_unit_test(ten_threads_fill_exactly_to_capacity),
         cmocka_unit_test(eight_workers_take_a_hundred_each),
         cmocka_unit_test(ended_threads_leave_no_slot_behind),
