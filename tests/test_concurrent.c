@@ -617,6 +617,35 @@ static void idle_threads_keep_no_slot_from_others(void **state) {
     }
 }
 
+/* A slab fits where a run of free slots is left between live ones: also through an acquired handle, and once nothing is left
+ * behind the last of them. */
+static void acquired_handles_find_slabs_between_live_slots(void **state) {
+    (void)state;
+    enum { CAPACITY = 5000, THREADS = 3, SLAB = 40 };
+    BOTH_KINDS(flags) {
+        struct arena_concurrent *arena = make(CAPACITY, flags);
+        struct worker workers[THREADS];
+        for (unsigned t = 0; t < THREADS; t++) {
+            worker_start(&workers[t], take_one_and_stay, arena, t);
+            AWAIT(flag_get(&workers[t].reached));
+        }
+        struct arena *held = hold(arena);
+        size_t slabs = 0;
+        for (int64_t *slab; (slab = arena_try_alloc_slab(held, SLAB)) != NULL; slabs++) {
+            assert_true(all_zero(slab, SLAB * sizeof *slab));
+            for (size_t i = 0; i < SLAB; i++) slab[i] = -1;
+        }
+        /* Of each run, of which there are no more than threads, less than a slab is left. */
+        assert_true(arena_remaining(held) < (THREADS + 1) * SLAB);
+        assert_int_equal(arena_used(held), THREADS + slabs * SLAB);
+        arena_concurrent_release(arena);
+        for (unsigned t = 0; t < THREADS; t++) flag_set(&workers[t].go, 1);
+        workers_join(workers, THREADS);
+        for (unsigned t = 0; t < THREADS; t++) assert_true(*(int64_t *)workers[t].pointer == stamp_of(t, 0));
+        arena_concurrent_destroy(arena);
+    }
+}
+
 /* So many at once that their number is none of 8 bits. */
 static void a_crowd_of_idle_threads_keeps_no_slot_from_others(void **state) {
     (void)state;
@@ -1948,6 +1977,7 @@ int main(void) {
         cmocka_unit_test(eight_workers_take_a_hundred_each),
         cmocka_unit_test(ended_threads_leave_no_slot_behind),
         cmocka_unit_test(idle_threads_keep_no_slot_from_others),
+        cmocka_unit_test(acquired_handles_find_slabs_between_live_slots),
         cmocka_unit_test(a_crowd_of_idle_threads_keeps_no_slot_from_others),
         cmocka_unit_test(clearing_ends_with_the_slab),
         cmocka_unit_test(rests_of_chunks_are_cleared_on_handout),
