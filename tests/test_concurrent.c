@@ -951,6 +951,9 @@ static void holder_gets_ebusy_or_a_panic(void **state) {
             assert_panics(do_trim, &request, "arena_concurrent_trim");
             assert_panics(do_destroy, &request, "arena_concurrent_destroy");
             assert_int_equal(arena_concurrent_cap(arena), 4); /* counts work */
+            assert_int_equal(arena_concurrent_used(arena), (size_t)times + 1);
+            assert_int_equal(arena_concurrent_remaining(arena), 3 - (size_t)times);
+            assert_ptr_equal(arena_concurrent_type_of(arena), arena_type_of(held));
             assert_int_equal(arena_used(held), (size_t)times + 1);
             arena_concurrent_release(arena);
             assert_int_equal(arena_concurrent_used(arena), (size_t)times + 1);
