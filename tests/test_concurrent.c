@@ -1199,6 +1199,30 @@ static void who_holds_the_gate_is_told_that_first(void **state) {
     arena_context_release(cancelled);
 }
 
+/* However far above the one that ends lies. */
+static void cancel_from_far_above_ends_the_wait(void **state) {
+    (void)state;
+    enum { DEEP = 6 };
+    struct arena_concurrent *arena = make(8, 0);
+    (void)hold(arena);
+    for (int depth = 1; depth <= DEEP; depth++) {
+        struct arena_context *contexts[DEEP + 1] = {cancellable(NULL)};
+        for (int i = 1; i <= depth; i++) contexts[i] = cancellable(contexts[i - 1]);
+        struct arena_context *beside = cancellable(contexts[depth - 1]);
+        struct call call = {arena, contexts[depth], ACQUIRE};
+        struct worker worker;
+        worker_start(&worker, operate_on_thread, &call, 0);
+        assert_true(worker_asleep(&worker));
+        arena_context_cancel(contexts[0]);
+        worker_join(&worker);
+        assert_int_equal(worker.status, ARENA_ECANCELED);
+        arena_context_release(beside);
+        for (int i = 0; i <= depth; i++) arena_context_release(contexts[i]);
+    }
+    arena_concurrent_release(arena);
+    arena_concurrent_destroy(arena);
+}
+
 /* The holder never releases: only the context can end the wait. */
 static void cancel_ends_the_wait_for_a_held_gate(void **state) {
     (void)state;
@@ -1999,6 +2023,7 @@ int main(void) {
         cmocka_unit_test(ended_context_fails_even_on_a_free_gate),
         cmocka_unit_test(who_holds_the_gate_is_told_that_first),
         cmocka_unit_test(cancel_ends_the_wait_for_a_held_gate),
+        cmocka_unit_test(cancel_from_far_above_ends_the_wait),
         cmocka_unit_test(deadline_ends_the_wait_for_a_held_gate),
         cmocka_unit_test(waiter_with_a_deadline_sleeps),
         cmocka_unit_test(waiters_go_on_when_the_holder_releases),
