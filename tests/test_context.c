@@ -277,6 +277,18 @@ static void deadline_ends_a_context_and_not_before(void **state) {
     arena_context_release(context);
 }
 
+static void timeout_ends_a_context_and_not_before(void **state) {
+    (void)state;
+    for (int64_t timeout_ns = 100000; timeout_ns <= 3200000; timeout_ns *= 2) {
+        int64_t earliest = arena_clock_now() + timeout_ns;
+        struct arena_context *context = timeout_of(NULL, timeout_ns);
+        AWAIT(arena_context_status(context) != ARENA_OK);
+        assert_int_equal(arena_context_status(context), ARENA_ETIMEDOUT);
+        assert_true(arena_clock_now() >= earliest);
+        arena_context_release(context);
+    }
+}
+
 static void earlier_of_own_and_parents_deadline_counts(void **state) {
     (void)state;
     struct arena_context *parent = timeout_of(NULL, 3000000);
@@ -838,6 +850,7 @@ int main(void) {
         cmocka_unit_test(deadlines_in_the_past_have_passed),
         cmocka_unit_test(sums_saturate),
         cmocka_unit_test(deadline_ends_a_context_and_not_before),
+        cmocka_unit_test(timeout_ends_a_context_and_not_before),
         cmocka_unit_test(earlier_of_own_and_parents_deadline_counts),
         cmocka_unit_test(deadline_counts_for_everything_below),
         cmocka_unit_test(parent_does_not_see_a_childs_end),
