@@ -512,6 +512,32 @@ static void nearest_of_exactly_that_type_is_found(void **state) {
     arena_destroy(doubles);
 }
 
+/* The same type again and again, between others of its name: always the nearest of exactly that type, however far. */
+static void nearest_of_many_of_one_type_is_found(void **state) {
+    (void)state;
+    enum { DEPTH = 40 };
+    const struct arena_type wanted = {"number", 4, 4, NULL};
+    const struct arena_type namesakes[] = {{"number", 8, 4, NULL}, {"number", 4, 2, NULL}};
+    struct arena *arenas[DEPTH];
+    struct arena_context *contexts[DEPTH];
+    for (int apart = 0; apart <= 20; apart++) { /* 0: the upper half is full of them, the lower has none */
+        struct arena *nearest = NULL;
+        for (int i = 0; i < DEPTH; i++) {
+            bool is_wanted = apart == 0 ? i < DEPTH / 2 : i % apart == 0;
+            arenas[i] = make(is_wanted ? &wanted : &namesakes[i % 2]);
+            contexts[i] = carrying(i == 0 ? NULL : contexts[i - 1], arenas[i]);
+            if (is_wanted) nearest = arenas[i];
+            struct arena *found = NULL;
+            assert_int_equal(extract(contexts[i], &wanted, &found), ARENA_OK);
+            assert_ptr_equal(found, nearest);
+        }
+        for (int i = 0; i < DEPTH; i++) {
+            arena_context_release(contexts[i]);
+            arena_destroy(arenas[i]);
+        }
+    }
+}
+
 static void extract_reaches_through_many_injections(void **state) {
     (void)state;
     enum { DEPTH = 64 };
@@ -861,6 +887,7 @@ int main(void) {
         cmocka_unit_test(extract_does_not_look_at_the_drop),
         cmocka_unit_test(null_arena_hides_every_type_above),
         cmocka_unit_test(nearest_of_exactly_that_type_is_found),
+        cmocka_unit_test(nearest_of_many_of_one_type_is_found),
         cmocka_unit_test(extract_reaches_through_many_injections),
         cmocka_unit_test(ended_contexts_still_carry),
         cmocka_unit_test(contexts_do_not_own_arenas),
