@@ -316,10 +316,15 @@ static void deadline_counts_for_everything_below(void **state) {
     far = timeout_of(later, hour_ns);
     leaf = alone(child_of(far), far);
     struct arena_context *carrier = carrying(later, NULL);
+    struct arena *arena = make(ARENA_TYPE(int));
+    struct arena_context *full_carrier = carrying(later, arena);
     AWAIT(arena_context_status(leaf) == ARENA_ETIMEDOUT); /* which had not passed when the leaf was made */
     assert_int_equal(arena_context_status(later), ARENA_ETIMEDOUT);
     assert_int_equal(arena_context_status(carrier), ARENA_ETIMEDOUT); /* what it carries makes no difference */
+    assert_int_equal(arena_context_status(full_carrier), ARENA_ETIMEDOUT);
     assert_int_equal(arena_context_status(root), ARENA_OK);
+    arena_context_release(full_carrier);
+    arena_destroy(arena);
     arena_context_release(carrier);
     arena_context_release(leaf);
     arena_context_release(later);
