@@ -395,8 +395,18 @@ static void concurrent_arenas_hold_mixed_values(void **state) {
     assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
     assert_non_null(arena_alloc_any(held, &type, &value));
     arena_concurrent_release(arena);
-    arena_concurrent_destroy(arena);
+    struct arena_context *context = NULL;
+    assert_int_equal(arena_context_with_cancel(NULL, &context), ARENA_OK);
+    assert_int_equal(arena_concurrent_reset_context(arena, context), ARENA_OK);
     assert_int_equal(order_count, 2);
+    assert_int_equal(arena_concurrent_used(arena), 0);
+    assert_non_null(arena_concurrent_try_alloc_any(arena, &type, &value));
+    arena_context_cancel(context);
+    assert_int_equal(arena_concurrent_reset_context(arena, context), ARENA_ECANCELED);
+    arena_context_release(context);
+    assert_int_equal(order_count, 2);
+    arena_concurrent_destroy(arena);
+    assert_int_equal(order_count, 3);
 }
 
 /* One that finds the arena full, or is refused, leaves it behind its gate, for those too who had it before. */
