@@ -220,6 +220,14 @@ static void leave_and_return(void) {
     }
     gate_leave(&gate);
 }
+/* The same for who waits under a context, below another one. */
+static void setup_held_below(void) {
+    model_check(gate_init(&gate, 1));
+    model_check(cancel_start(&other, NULL, INT64_MAX));
+    model_check(cancel_start(&node, &other, INT64_MAX));
+    model_check(gate_enter(&gate, NULL) == ARENA_OK);
+}
+static void keep_node(void) { model_check(gate_enter(&gate, &node) == ARENA_OK); }
 static const char *const outcomes_leave_and_return[] = {
     "passed 0, not due, passes",   "passed 0, not due, kept out", "passed 0, due, kept out",
     "passed 1, not due, passes",   "passed 1, not due, kept out", "passed 1, due, kept out",
@@ -431,6 +439,13 @@ static const struct model_scenario scenarios[] = {
     {.name = "gate.hand-over.late",
      .setup = setup_held,
      .threads = {leave_and_return, keep},
+     .finish = finish_taken,
+     .times = times_handoff,
+     .outcomes = outcomes_leave_and_return,
+     .spurious = 1},
+    {.name = "gate.hand-over.late.context",
+     .setup = setup_held_below,
+     .threads = {leave_and_return, keep_node},
      .finish = finish_taken,
      .times = times_handoff,
      .outcomes = outcomes_leave_and_return,
