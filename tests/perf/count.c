@@ -1,4 +1,4 @@
-/* The tracer of count.h, and a malloc that counts.
+/* The tracer of count.h, and a malloc and a mutex that count.
  *
  * The child announces itself with PTRACE_TRACEME and stops.  For instructions, the parent steps it from there to its
  * next stop: what lies between is run(), and the two raise() calls around it, which cost the same each time.  For
@@ -9,10 +9,13 @@
 
 #include "count.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -51,7 +54,7 @@ void steady_begin(void) {
 
 void steady_end(void) { atomic_store(&steady_mine->inside, 0); }
 
-/* --- the heap, counted ------------------------------------------------------------------------------------------ */
+/* --- the heap and the locks, counted ---------------------------------------------------------------------------- */
 
 #ifdef __GLIBC__
 extern void *__libc_malloc(size_t size);
@@ -60,10 +63,12 @@ extern void *__libc_realloc(void *old, size_t size);
 extern void *__libc_memalign(size_t align, size_t size);
 
 static atomic_long allocations;
+static atomic_long locks;
 
-static void count_allocation(void) {
-    if (steady_mine != NULL && atomic_load(&steady_mine->inside) != 0) atomic_fetch_add(&allocations, 1);
+static void count_one(atomic_long *what) {
+    if (steady_mine != NULL && atomic_load(&steady_mine->inside) != 0) atomic_fetch_add(what, 1);
 }
+static void count_allocation(void) { count_one(&allocations); }
 
 /* They take the place of the C library's for the whole process, libarena included. */
 void *malloc(size_t size) {
@@ -88,9 +93,23 @@ int posix_memalign(void **out, size_t align, size_t size) {
     return *out == NULL ? ENOMEM : 0;
 }
 
+int pthread_mutex_lock(pthread_mutex_t *mutex) {
+    static int (*_Atomic next)(pthread_mutex_t *mutex);
+    int (*lock)(pthread_mutex_t *mutex) = atomic_load(&next);
+    if (lock == NULL) {
+        void *found = dlsym(RTLD_NEXT, "pthread_mutex_lock");
+        memcpy(&lock, &found, sizeof lock);
+        atomic_store(&next, lock);
+    }
+    count_one(&locks);
+    return lock(mutex);
+}
+
 long count_allocations(void) { return atomic_load(&allocations); }
+long count_locks(void) { return atomic_load(&locks); }
 #else
 long count_allocations(void) { return 0; }
+long count_locks(void) { return 0; }
 #endif
 
 /* --- the child -------------------------------------------------------------------------------------------------- */

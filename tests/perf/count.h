@@ -33,7 +33,9 @@ enum { COUNT_THREADS = 16 };
 void steady_begin(void);
 void steady_end(void);
 
-/* Allocations from the heap between steady_begin and steady_end in this process, by any thread that called them. */
+/* Allocations from the heap, and mutexes locked, between steady_begin and steady_end in this process, by any thread that
+ * called them. */
 long count_allocations(void);
+long count_locks(void);
 
 #endif

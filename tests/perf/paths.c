@@ -26,7 +26,7 @@ static struct perf_i64 *typed;
 static struct arena *raw8, *raw32;
 static struct perf_i64_pool *pool;
 static struct perf_i64_concurrent *chunked, *gated;
-static struct arena_context *deep;
+static struct arena_context *deep, *live;
 
 static void prepare_arenas(void) {
     typed = perf_i64_create(PATHS_MOST * 8);
@@ -104,6 +104,7 @@ static void prepare_cleared_ahead(void) {
 static void prepare_pool(void) {
     pool = perf_i64_pool_create(64);
     require(pool != NULL);
+    if (live == NULL) require(arena_context_with_timeout(NULL, INT64_MAX / 2, &live) == ARENA_OK);
 }
 
 static void fill_scope(struct perf_i64 *scratch, int64_t value) {
@@ -135,6 +136,16 @@ static void pool_checkout(size_t times) {
     for (size_t i = 0; i < times; i++) {
         struct perf_i64 *scratch;
         require(perf_i64_pool_checkout(from, &scratch) == ARENA_OK);
+        fill_scope(scratch, (int64_t)i);
+        perf_i64_pool_return(from, scratch);
+    }
+}
+
+static void pool_checkout_context(size_t times) {
+    struct perf_i64_pool *from = pool;
+    for (size_t i = 0; i < times; i++) {
+        struct perf_i64 *scratch;
+        require(perf_i64_pool_checkout_context(from, i % 2 == 0 ? live : NULL, &scratch) == ARENA_OK);
         fill_scope(scratch, (int64_t)i);
         perf_i64_pool_return(from, scratch);
     }
@@ -240,6 +251,7 @@ static void *pool_thread(void *unused) {
     pool_scope(steady_times);
     pool_execute(steady_times);
     pool_checkout(steady_times);
+    pool_checkout_context(steady_times);
     /* Nested: two arenas of the cache at a time. */
     for (size_t i = 0; i < steady_times; i++) {
         ARENA_POOL_SCOPE_OF(perf_i64, pool, outer) {
@@ -258,6 +270,34 @@ static void *pool_thread_warm(void *unused) {
         ARENA_POOL_SCOPE_OF(perf_i64, pool, inner) { keep(inner); }
     }
     return pool_thread(unused);
+}
+
+/* More than a cache holds, so that batches go to the shared store and come from it.  What a thread has in its cache and out
+ * is never more than it had at once before: nothing is made any more. */
+enum { STORE_BEFORE = 32, STORE_OUT = 24 };
+
+static void store_checkout(struct perf_i64 **arenas, size_t count) {
+    for (size_t i = 0; i < count; i++) require(perf_i64_pool_checkout(pool, &arenas[i]) == ARENA_OK);
+}
+
+static void store_return(struct perf_i64 **arenas, size_t count) {
+    for (size_t i = 0; i < count; i++) perf_i64_pool_return(pool, arenas[i]);
+}
+
+static void *store_thread(void *unused) {
+    (void)unused;
+    struct perf_i64 *arenas[STORE_BEFORE];
+    store_checkout(arenas, STORE_BEFORE);
+    pthread_barrier_wait(&steady_ready); /* each thread has as many */
+    store_return(arenas, STORE_BEFORE);
+    pthread_barrier_wait(&steady_ready);
+    steady_begin();
+    for (size_t i = 0; i < steady_times; i++) {
+        store_checkout(arenas, STORE_OUT);
+        store_return(arenas, STORE_OUT);
+    }
+    steady_end();
+    return NULL;
 }
 
 /* One thread and an arena of many chunks: chunks are taken, given back by reset, and taken again. */
@@ -307,6 +347,12 @@ static void steady_pool(size_t times) {
     require(perf_i64_pool_destroy(pool) == ARENA_OK);
 }
 
+static void steady_store(size_t times) {
+    prepare_pool();
+    run_threads(store_thread, STEADY_THREADS, times);
+    require(perf_i64_pool_destroy(pool) == ARENA_OK);
+}
+
 static void steady_concurrent_alone(size_t times) {
     prepare_chunked();
     prepare_gated();
@@ -323,6 +369,7 @@ static void steady_concurrent_beside(size_t times) {
 
 const struct path steady_list[] = {
     {"pool, four threads", prepare_nothing, steady_pool},
+    {"pool, four threads through the shared store", prepare_nothing, steady_store},
     {"concurrent arena, one thread through many chunks", prepare_nothing, steady_concurrent_alone},
     {"concurrent arena, four threads in their chunks", prepare_nothing, steady_concurrent_beside},
     {NULL, NULL, NULL},
