@@ -1065,6 +1065,51 @@ static void the_excess_of_a_cache_is_shared(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
+enum { NESTED = 100 };
+
+struct nested_scopes {
+    struct arena_pool *pool;
+    struct arena *arenas[NESTED];
+    int count;
+};
+
+static void nest_and_note(struct arena *arena, void *user) {
+    struct nested_scopes *nested = user;
+    nested->arenas[nested->count++] = arena;
+    if (nested->count < NESTED) (void)arena_pool_execute(nested->pool, nest_and_note, nested);
+}
+
+static void nest_and_stay(struct worker *self) {
+    struct nested_scopes *nested = self->user;
+    self->status = arena_pool_execute(nested->pool, nest_and_note, nested);
+    flag_set(&self->reached, 1);
+    if (!flag_wait(&self->go, 1)) self->status = 2;
+}
+
+/* What scopes leave behind, too. */
+static void the_excess_of_nested_scopes_is_shared(void **state) {
+    (void)state;
+    static struct nested_scopes nested;
+    memset(&nested, 0, sizeof nested);
+    nested.pool = make(ARENA_TYPE(int), 4);
+    struct worker worker;
+    worker_start(&worker, nest_and_stay, &nested, 0);
+    AWAIT(flag_get(&worker.reached));
+    struct arena *ours[NESTED];
+    size_t common = 0;
+    for (size_t i = 0; i < NESTED; i++) {
+        ours[i] = check_out(nested.pool);
+        for (size_t k = 0; k < NESTED; k++) common += nested.arenas[k] == ours[i];
+    }
+    assert_true(common >= NESTED / 2);
+    for (size_t i = 0; i < NESTED; i++) arena_pool_return(nested.pool, ours[i]);
+    flag_set(&worker.go, 1);
+    worker_join(&worker);
+    assert_int_equal(worker.status, ARENA_OK);
+    assert_int_equal(nested.count, NESTED);
+    assert_int_equal(arena_pool_destroy(nested.pool), ARENA_OK);
+}
+
 static void ten_thousand_threads_use_one_pool(void **state) {
     (void)state;
     enum { BATCH = 50 };
@@ -1336,6 +1381,7 @@ int main(void) {
         cmocka_unit_test(returning_twice_panics),
         cmocka_unit_test(arenas_of_ended_threads_go_back),
         cmocka_unit_test(the_excess_of_a_cache_is_shared),
+        cmocka_unit_test(the_excess_of_nested_scopes_is_shared),
         cmocka_unit_test(ten_thousand_threads_use_one_pool),
         cmocka_unit_test(ended_threads_leave_nothing_in_any_pool),
         cmocka_unit_test(two_thousand_pools_live_at_once),
