@@ -893,6 +893,59 @@ static void a_refused_destroy_frees_nothing(void **state) {
     assert_int_equal(arena_pool_destroy(self.user), ARENA_OK);
 }
 
+/* A pool of arenas of LEFT_BYTES whose memory stays where it is when they come back. */
+static struct arena_pool *make_keeping(size_t max_arenas) {
+    struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
+    struct arena_pool_options options = {sizeof options, max_arenas, &arena_options};
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), LEFT_BYTES, &options, &pool), ARENA_OK);
+    return pool;
+}
+
+static void touch_all(struct arena *arena, void *user) {
+    (void)user;
+    memset(arena_alloc_slab(arena, LEFT_BYTES), 1, LEFT_BYTES);
+}
+
+/* The one that a thread keeps for its scopes, too; and with a limit, where all that is idle is in the store. */
+static void trim_frees_what_scopes_left(void **state) {
+    (void)state;
+    if (support_slow()) skip(); /* memory is counted */
+    for (size_t limit = 0; limit < 2; limit++) {
+        struct arena_pool *pool = make_keeping(limit);
+        for (int round = 0; round < 2; round++) {
+            assert_int_equal(arena_pool_execute(pool, touch_all, NULL), ARENA_OK);
+            size_t before = support_resident_bytes();
+            arena_pool_trim(pool);
+            assert_true(support_resident_bytes() + LEFT_BYTES / 2 < before);
+        }
+        assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    }
+}
+
+/* However much it is. */
+static void trim_frees_all_that_is_idle(void **state) {
+    (void)state;
+    if (support_slow()) skip(); /* memory is counted */
+    enum { MANY = 1000, SMALL = 64 << 10 };
+    static struct arena *arenas[MANY];
+    for (size_t limit = 0; limit <= MANY; limit += MANY) {
+        struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
+        struct arena_pool_options options = {sizeof options, limit, &arena_options};
+        struct arena_pool *pool = NULL;
+        assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), SMALL, &options, &pool), ARENA_OK);
+        for (int i = 0; i < MANY; i++) {
+            arenas[i] = check_out(pool);
+            memset(arena_alloc_slab(arenas[i], SMALL), 1, SMALL);
+        }
+        for (int i = 0; i < MANY; i++) arena_pool_return(pool, arenas[i]);
+        size_t before = support_resident_bytes();
+        arena_pool_trim(pool);
+        assert_true(support_resident_bytes() + (size_t)(MANY - 20) * SMALL < before);
+        assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    }
+}
+
 static void trim_it(struct worker *self) { arena_pool_trim(self->user); }
 
 /* The store is every thread's, also of one that has nothing of the pool. */
@@ -1374,6 +1427,8 @@ int main(void) {
         cmocka_unit_test(destroy_is_refused_in_a_scope_beside_many_idle_arenas),
         cmocka_unit_test(trim_frees_what_is_idle),
         cmocka_unit_test(a_refused_destroy_frees_nothing),
+        cmocka_unit_test(trim_frees_what_scopes_left),
+        cmocka_unit_test(trim_frees_all_that_is_idle),
         cmocka_unit_test(trim_frees_what_ended_threads_left),
         cmocka_unit_test(trim_inside_a_scope_frees_the_store),
         cmocka_unit_test(trimming_again_and_again_costs_nothing),
