@@ -674,6 +674,66 @@ static void at_the_limit_checkout_context_waits_for_a_return(void **state) {
     assert_int_equal(arena_pool_destroy(limited.pool), ARENA_OK);
 }
 
+enum end { ACTION_RETURNS, ACTION_PANICS, BLOCK_ENDS, FUNCTIONS_LEAVE, THREAD_EXITS, THREAD_ENDS_INSIDE, ENDS };
+
+struct occupant {
+    struct arena_pool *pool;
+    struct worker *worker;
+    enum end end;
+};
+
+static void occupy(struct arena *arena, void *user) {
+    struct occupant *occupant = user;
+    arena_alloc(arena, NULL);
+    flag_set(&occupant->worker->reached, 1);
+    if (!flag_wait(&occupant->worker->go, 1)) occupant->worker->status = 1;
+    if (occupant->end == ACTION_PANICS) arena_panic("in the last place");
+    if (occupant->end == THREAD_EXITS) pthread_exit(NULL);
+}
+
+static void occupy_protected(void *user) { (void)arena_pool_execute(((struct occupant *)user)->pool, occupy, user); }
+
+static void occupy_the_last_place(struct worker *self) {
+    struct occupant *occupant = self->user;
+    struct arena_pool_scope scope;
+    occupant->worker = self;
+    switch (occupant->end) {
+    case BLOCK_ENDS:
+        ARENA_POOL_SCOPE(occupant->pool, scratch) occupy(scratch, occupant);
+        break;
+    case FUNCTIONS_LEAVE:
+    case THREAD_ENDS_INSIDE:
+        if (arena_pool_scope_enter(occupant->pool, &scope) != ARENA_OK) self->status = 2;
+        occupy(scope.arena, occupant);
+        if (occupant->end == FUNCTIONS_LEAVE) arena_pool_scope_leave(&scope);
+        break;
+    default: (void)arena_protect(occupy_protected, occupant); break;
+    }
+}
+
+/* Whatever the arena was out for, and however it comes back: who waits for its place is woken. */
+static void at_the_limit_checkout_context_waits_for_the_end_of_a_scope(void **state) {
+    (void)state;
+    panics_record();
+    for (int end = 0; end < ENDS; end++) {
+        struct occupant occupant = {make_limited(1), NULL, (enum end)end};
+        struct limited limited = {occupant.pool, arena_context_background()};
+        struct worker worker;
+        struct worker waiter;
+        worker_start(&worker, occupy_the_last_place, &occupant, 0);
+        AWAIT(flag_get(&worker.reached));
+        worker_start(&waiter, check_out_and_wait, &limited, 1);
+        assert_true(worker_asleep(&waiter));
+        flag_set(&worker.go, 1);
+        worker_join(&worker);
+        worker_join(&waiter);
+        assert_int_equal(worker.status, 0);
+        assert_int_equal(waiter.status, ARENA_OK);
+        assert_int_equal(arena_pool_destroy(occupant.pool), ARENA_OK);
+    }
+    arena_set_panic_handler(NULL, NULL);
+}
+
 static void wait_for_a_return_ends_with_the_context(void **state) {
     (void)state;
     for (int by_deadline = 0; by_deadline < 2; by_deadline++) {
@@ -1418,6 +1478,7 @@ int main(void) {
         cmocka_unit_test(large_limits_are_exact),
         cmocka_unit_test(limits_that_no_pool_meets_are_none),
         cmocka_unit_test(at_the_limit_checkout_context_waits_for_a_return),
+        cmocka_unit_test(at_the_limit_checkout_context_waits_for_the_end_of_a_scope),
         cmocka_unit_test(wait_for_a_return_ends_with_the_context),
         cmocka_unit_test(ended_context_fails_checkout_in_any_case),
         cmocka_unit_test(killed_waiter_loses_no_place),
