@@ -587,6 +587,7 @@ static void limit_counts_what_is_checked_out(void **state) {
         assert_int_equal(arena_pool_execute(pool, NULL, &calls), ARENA_EINVAL); /* what is wrong comes before what is full */
         assert_int_equal(calls, 0);
         arena_pool_return(pool, arenas[1]);
+        assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY); /* which costs no place */
         assert_int_equal(arena_pool_execute(pool, do_nothing, &calls), ARENA_OK);
         arenas[1] = check_out(pool);
         assert_int_equal(arena_pool_checkout(pool, &more), ARENA_EFULL);
