@@ -202,6 +202,37 @@ static void values_are_dropped_when_the_action_returns(void **state) {
     assert_int_equal(log_count, 3);
 }
 
+/* What an open burst wrote counts as nothing, and is cleared all the same: also where nothing else was taken. */
+static void arenas_come_out_clean_after_a_burst_that_was_left(void **state) {
+    (void)state;
+    enum { CAPACITY = 100 };
+    const int64_t value = -1;
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
+        struct arena_options arena_options = {sizeof arena_options, clear, 0};
+        struct arena_pool_options options = {sizeof options, 0, &arena_options};
+        struct arena_pool *pool = NULL;
+        assert_int_equal(arena_pool_create_with(ARENA_TYPE(int64_t), CAPACITY, &options, &pool), ARENA_OK);
+        for (int round = 0; round < 6; round++) {
+            struct arena_pool_scope scope = {NULL};
+            if (round % 2 != 0) assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
+            struct arena *arena = scope.arena != NULL ? scope.arena : check_out(pool);
+            assert_int_equal(arena_used(arena), 0);
+            int64_t *slab = arena_alloc_slab(arena, CAPACITY);
+            assert_true(all_zero(slab, CAPACITY * sizeof *slab));
+            arena_reset(arena);
+            struct arena_burst burst;
+            arena_burst_begin(arena, &burst);
+            for (int i = 0; i < CAPACITY / 2; i++) assert_non_null(arena_burst_put(&burst, &value));
+            if (scope.arena != NULL) {
+                arena_pool_scope_leave(&scope);
+            } else {
+                arena_pool_return(pool, arena);
+            }
+        }
+        assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    }
+}
+
 static void arenas_that_are_out_are_distinct(void **state) {
     (void)state;
     enum { COUNT = 300 };
@@ -1464,6 +1495,7 @@ int main(void) {
         cmocka_unit_test(execute_runs_the_action_on_an_empty_arena),
         cmocka_unit_test(arenas_are_made_with_the_pools_options),
         cmocka_unit_test(values_are_dropped_when_the_action_returns),
+        cmocka_unit_test(arenas_come_out_clean_after_a_burst_that_was_left),
         cmocka_unit_test(arenas_that_are_out_are_distinct),
         cmocka_unit_test(nesting_gets_another_arena),
         cmocka_unit_test(fifty_threads_are_isolated),
