@@ -120,6 +120,8 @@ static void null_is_invalid(void **state) {
     arena_context_release(ended);
     assert_int_equal(arena_pool_destroy(limited), ARENA_OK);
     arena_pool_return(pool, NULL);
+    arena_pool_trim(NULL);
+    arena_pool_scope_leave(NULL);
     assert_int_equal(calls, 0);
     assert_int_equal(arena_pool_arena_cap(NULL), 0);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK); /* nothing was taken */
