@@ -94,6 +94,43 @@ static void options_that_are_not_understood_are_invalid(void **state) {
     assert_null(pool);
 }
 
+/* What an older program's struct does not have yet is a default. */
+static void shorter_options_are_understood(void **state) {
+    (void)state;
+    struct arena_options arena_options = {sizeof arena_options, 3, 0}; /* which would be refused */
+    struct arena_pool_options options = {sizeof options.struct_size, 1, &arena_options};
+    struct arena_pool *pool = NULL;
+    struct arena *arenas[2];
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &pool), ARENA_OK);
+    for (int i = 0; i < 2; i++) arenas[i] = check_out(pool); /* no limit */
+    for (int i = 0; i < 2; i++) arena_pool_return(pool, arenas[i]);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    options.struct_size = offsetof(struct arena_pool_options, arena_options);
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &pool), ARENA_OK);
+    arenas[0] = check_out(pool);
+    assert_int_equal(arena_pool_checkout(pool, &arenas[1]), ARENA_EFULL);
+    arena_pool_return(pool, arenas[0]);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* Memory is what shows when an arena is made: with the first one that is wanted, with all that was asked for. */
+static void arenas_are_made_when_they_are_wanted(void **state) {
+    (void)state;
+    if (support_slow()) skip();
+    enum { BYTES = 16 << 20 };
+    struct arena_options arena_options = {sizeof arena_options, 0, ARENA_PREFAULT};
+    for (size_t limit = 0; limit < 2; limit++) {
+        struct arena_pool_options options = {sizeof options, limit, &arena_options};
+        struct arena_pool *pool = NULL;
+        size_t before = support_resident_bytes();
+        assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), BYTES, &options, &pool), ARENA_OK);
+        assert_true(support_resident_bytes() < before + BYTES / 2);
+        arena_pool_return(pool, check_out(pool));
+        assert_true(support_resident_bytes() >= before + BYTES / 2);
+        assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    }
+}
+
 static void do_nothing(struct arena *arena, void *user) {
     (void)arena;
     if (user != NULL) ++*(int *)user;
@@ -1492,6 +1529,8 @@ int main(void) {
         cmocka_unit_test(pools_work_inside_other_destructors),
         cmocka_unit_test(creation_follows_the_single_owner_arena),
         cmocka_unit_test(options_that_are_not_understood_are_invalid),
+        cmocka_unit_test(shorter_options_are_understood),
+        cmocka_unit_test(arenas_are_made_when_they_are_wanted),
         cmocka_unit_test(null_is_invalid),
         cmocka_unit_test(capacity_zero_is_legal),
         cmocka_unit_test(execute_runs_the_action_on_an_empty_arena),
