@@ -413,17 +413,23 @@ static void panics_and_drops_leave_the_cancel_state_as_it_was(void **state) {
     static const int states[] = {PTHREAD_CANCEL_DISABLE, PTHREAD_CANCEL_ENABLE};
     const struct arena_type type = {"dropped", sizeof(int), _Alignof(int), drop_nothing};
     struct arena *arena = NULL;
+    struct arena_pool *pool = NULL;
+    struct arena_pool_scope scope = {NULL};
     int calls = 0;
     assert_int_equal(arena_create(&type, 1, &arena), ARENA_OK);
-    for (int i = 0; i < 2; i++) {
-        (void)cancel_state(states[i]);
+    assert_int_equal(arena_pool_create(&type, 1, &pool), ARENA_OK);
+    for (int i = 0; i < 4; i++) {
+        if (i == 2) assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK); /* around what panics */
+        (void)cancel_state(states[i % 2]);
         arena_set_panic_handler(replace_itself, &calls);
         assert_int_equal(arena_protect(panic_plain, NULL), ARENA_EPANIC);
-        assert_int_equal(cancel_state(states[i]), states[i]);
+        assert_int_equal(cancel_state(states[i % 2]), states[i % 2]);
         (void)arena_alloc(arena, NULL);
         arena_reset(arena);
-        assert_int_equal(cancel_state(states[i]), states[i]);
+        assert_int_equal(cancel_state(states[i % 2]), states[i % 2]);
     }
+    arena_pool_scope_leave(&scope);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
     arena_destroy(arena);
 }
 
