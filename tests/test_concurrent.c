@@ -981,16 +981,23 @@ static void slab_of_zero_needs_the_gate_too(void **state) {
 
 static void burst_left_under_the_gate_is_cleared(void **state) {
     (void)state;
+    enum { CAPACITY = 10000, PUT = 5000 };
     BOTH_KINDS(flags) {
-        struct arena_concurrent *arena = make(100, flags);
-        struct arena_burst burst;
-        arena_burst_begin(hold(arena), &burst);
-        int64_t value = 5;
-        for (int i = 0; i < 10; i++) assert_non_null(arena_burst_put(&burst, &value));
-        arena_concurrent_release(arena);
-        assert_int_equal(arena_concurrent_used(arena), 0);
-        for (int i = 0; i < 20; i++) assert_int_equal(*(int64_t *)arena_concurrent_alloc(arena, NULL), 0);
-        arena_concurrent_destroy(arena);
+        for (int variant = 0; variant < 6; variant++) {
+            uint32_t clear = ARENA_CLEAR_ON_RESET + (uint32_t)variant / 2;
+            struct arena_concurrent *arena = make_of(ARENA_TYPE(int64_t), CAPACITY, clear, flags);
+            struct arena_burst burst;
+            arena_burst_begin(hold(arena), &burst);
+            int64_t value = 5;
+            for (int i = 0; i < PUT; i++) assert_non_null(arena_burst_put(&burst, &value));
+            arena_concurrent_release(arena);
+            assert_int_equal(arena_concurrent_used(arena), 0);
+            for (int i = 0; variant % 2 == 0 && i < PUT; i++) {
+                assert_int_equal(*(int64_t *)arena_concurrent_alloc(arena, NULL), 0);
+            }
+            assert_true(all_zero(arena_concurrent_alloc_slab_with(arena, NULL, PUT), PUT * sizeof value));
+            arena_concurrent_destroy(arena);
+        }
     }
 }
 
