@@ -617,32 +617,51 @@ static void idle_threads_keep_no_slot_from_others(void **state) {
     }
 }
 
-/* A slab fits where a run of free slots is left between live ones: also through an acquired handle, and once nothing is left
- * behind the last of them. */
-static void acquired_handles_find_slabs_between_live_slots(void **state) {
+/* Free slots between live ones are as good as those behind the last, through an acquired handle too: each run of them holds a
+ * slab as long as it is, they are zero whatever was there in an earlier life, and a trim leaves alone what lives above. */
+static void fill_around_live_slots(struct arena *held, size_t runs, bool by_slabs) {
+    while (!by_slabs && arena_remaining(held) != 0) {
+        int64_t *slot = arena_try_alloc(held, NULL);
+        assert_true(slot != NULL && *slot == 0);
+        *slot = -1;
+    }
+    size_t slabs = 0;
+    for (size_t count = arena_remaining(held); count != 0; slabs++) {
+        int64_t *slab = NULL;
+        while ((slab = arena_try_alloc_slab(held, count)) == NULL) count--;
+        assert_true(all_zero(slab, count * sizeof *slab));
+        memset(slab, 0xff, count * sizeof *slab);
+        if (count > arena_remaining(held)) count = arena_remaining(held);
+    }
+    assert_true(slabs <= runs); /* the longest first */
+    assert_null(arena_try_alloc(held, NULL));
+}
+
+static void acquired_handles_find_what_is_free_between_live_slots(void **state) {
     (void)state;
-    enum { CAPACITY = 5000, THREADS = 3, SLAB = 40 };
+    enum { CAPACITY = 60000, THREADS = 3 };
     BOTH_KINDS(flags) {
-        struct arena_concurrent *arena = make(CAPACITY, flags);
-        struct worker workers[THREADS];
-        for (unsigned t = 0; t < THREADS; t++) {
-            worker_start(&workers[t], take_one_and_stay, arena, t);
-            AWAIT(flag_get(&workers[t].reached));
+        for (int variant = 0; variant < 4; variant++) {
+            uint32_t clear = variant % 2 == 0 ? ARENA_CLEAR_ON_RESET : ARENA_CLEAR_ON_HANDOUT;
+            struct arena_concurrent *arena = make_of(ARENA_TYPE(int64_t), CAPACITY, clear, flags);
+            memset(arena_concurrent_alloc_slab(arena, CAPACITY), 0xff, CAPACITY * sizeof(int64_t));
+            arena_concurrent_reset(arena);
+            struct worker workers[THREADS];
+            for (unsigned t = 0; t < THREADS; t++) {
+                worker_start(&workers[t], take_one_and_stay, arena, t);
+                AWAIT(flag_get(&workers[t].reached));
+            }
+            struct arena *held = hold(arena);
+            arena_trim(held);
+            for (unsigned t = 0; t < THREADS; t++) assert_true(*(int64_t *)workers[t].pointer == stamp_of(t, 0));
+            fill_around_live_slots(held, THREADS + 1, variant / 2 == 0);
+            assert_int_equal(arena_used(held), CAPACITY);
+            arena_concurrent_release(arena);
+            for (unsigned t = 0; t < THREADS; t++) flag_set(&workers[t].go, 1);
+            workers_join(workers, THREADS);
+            for (unsigned t = 0; t < THREADS; t++) assert_true(*(int64_t *)workers[t].pointer == stamp_of(t, 0));
+            arena_concurrent_destroy(arena);
         }
-        struct arena *held = hold(arena);
-        size_t slabs = 0;
-        for (int64_t *slab; (slab = arena_try_alloc_slab(held, SLAB)) != NULL; slabs++) {
-            assert_true(all_zero(slab, SLAB * sizeof *slab));
-            for (size_t i = 0; i < SLAB; i++) slab[i] = -1;
-        }
-        /* Of each run, of which there are no more than threads, less than a slab is left. */
-        assert_true(arena_remaining(held) < (THREADS + 1) * SLAB);
-        assert_int_equal(arena_used(held), THREADS + slabs * SLAB);
-        arena_concurrent_release(arena);
-        for (unsigned t = 0; t < THREADS; t++) flag_set(&workers[t].go, 1);
-        workers_join(workers, THREADS);
-        for (unsigned t = 0; t < THREADS; t++) assert_true(*(int64_t *)workers[t].pointer == stamp_of(t, 0));
-        arena_concurrent_destroy(arena);
     }
 }
 
@@ -2011,7 +2030,7 @@ int main(void) {
         cmocka_unit_test(eight_workers_take_a_hundred_each),
         cmocka_unit_test(ended_threads_leave_no_slot_behind),
         cmocka_unit_test(idle_threads_keep_no_slot_from_others),
-        cmocka_unit_test(acquired_handles_find_slabs_between_live_slots),
+        cmocka_unit_test(acquired_handles_find_what_is_free_between_live_slots),
         cmocka_unit_test(a_crowd_of_idle_threads_keeps_no_slot_from_others),
         cmocka_unit_test(clearing_ends_with_the_slab),
         cmocka_unit_test(rests_of_chunks_are_cleared_on_handout),
