@@ -1114,6 +1114,7 @@ enum operation {
     PLAIN_ALLOC = OPERATIONS,
     PLAIN_SLAB,
     PLAIN_SLAB_WITH,
+    PLAIN_SLAB_OF_ZERO,
     TRY_ALLOC,
     TRY_SLAB,
     TRY_SLAB_WITH,
@@ -1142,6 +1143,7 @@ static int operate(const struct call *call, void **out) {
         case PLAIN_ALLOC: *out = arena_concurrent_alloc(call->arena, values); return ARENA_OK;
         case PLAIN_SLAB: *out = arena_concurrent_alloc_slab(call->arena, 2); return ARENA_OK;
         case PLAIN_SLAB_WITH: *out = arena_concurrent_alloc_slab_with(call->arena, values, 2); return ARENA_OK;
+        case PLAIN_SLAB_OF_ZERO: *out = arena_concurrent_alloc_slab(call->arena, 0); return ARENA_OK;
         case TRY_ALLOC: *out = arena_concurrent_try_alloc(call->arena, values); return ARENA_OK;
         case TRY_SLAB: *out = arena_concurrent_try_alloc_slab(call->arena, 2); return ARENA_OK;
         case TRY_SLAB_WITH: *out = arena_concurrent_try_alloc_slab_with(call->arena, values, 2); return ARENA_OK;
