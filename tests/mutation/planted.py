@@ -370,6 +370,34 @@ PLANTS = [
     ("wrong count: what was lent is in use, beside a holder", "src/api/concurrent.c",
      "    take_back(arena);\n    slots_unseal",
      "    (void)shares_revoke(&arena->shares);\n    slots_unseal", ["concurrent"]),
+    ("panic half seen: a handler is not told of one from a drop", "src/platform/panic.c",
+     "    if (state->handling) {\n", "    if (state->handling || (state->dropping && !state->unwinding)) {\n", ["status"]),
+    ("panic let go on: one from the drop of a pool's arena is caught", "src/core/slots.c",
+     "    state->dropping = true; /* a panic", "    state->dropping = arena->owner != SLOTS_OWNER_POOL; /* a panic", ["status"]),
+    ("lost wake-up: the end of a scope puts its place back and wakes nobody", "src/api/pool.c",
+     "    if (UNLIKELY(pool->limited)) gate_leave(&pool->gate);\n}\n\n/* As take,",
+     "    if (UNLIKELY(pool->limited)) {\n"
+     "        if (arena->scoped) (void)atomic_u32_add(&pool->gate.word, GATE_PERMIT, release);\n"
+     "        else gate_leave(&pool->gate);\n    }\n}\n\n/* As take,", ["pool"]),
+    ("lock in the steady state: around the shared store", "src/api/pool.c",
+     "    race_release(arena);\n    stack_push(&pool->store, arena->node);\n",
+     "    race_release(arena);\n    mutex_lock(&pool->make_mutex);\n    stack_push(&pool->store, arena->node);\n"
+     "    mutex_unlock(&pool->make_mutex);\n", ["steady state"]),
+    ("starvation: who waits under a context is not handed the permit", "src/sync/gate.c",
+     "    if (clock_now() - head->gate_since_ns >= GATE_HANDOFF_NS) {\n",
+     "    if (clock_now() - head->gate_since_ns >= GATE_HANDOFF_NS && head->cancel_link == NULL) {\n", ["model gate"]),
+    ("late: a deadline that nobody has looked at lets a grant through", "src/sync/gate.c",
+     "    status = cancel_status(node); /* it may have ended by the time of the grant */\n",
+     "    if (node == NULL || node->deadline_ns == INT64_MAX) status = cancel_status(node);\n", ["model gate"]),
+    ("wrong arena: beyond the nearest eight the furthest of its type", "src/api/context.c",
+     "        for (uint32_t i = 0; i < from->near_count; i++) {\n            if (from->keys[i] == key",
+     "        for (uint32_t n = 0; n < from->near_count; n++) {\n"
+     "            uint32_t i = from == context->carrier ? n : from->near_count - 1 - n;\n"
+     "            if (from->keys[i] == key", ["context"]),
+    ("capacity not exact: an acquired handle finds no slab between live slots", "src/core/slots.c",
+     "        if (slab == run->to || !arith_fits",
+     "        if (count > 8 && arena->head.limit == arena->end) continue;\n        if (slab == run->to || !arith_fits",
+     ["concurrent"]),
     ("failure half done: a longer table that was not to be had counts as there", "src/api/locals.c",
      "        uint32_t *larger = memory_alloc(sizeof *larger * room);",
      "        if (registry.free_room != 0) registry.free_room = room;\n"
