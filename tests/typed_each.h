@@ -399,6 +399,8 @@ static void P(each_pool)(void) {
     struct arena_pool_options options = {sizeof options, 1, &slots};
     struct P(pool) *pool = P(pool_create_with)(EACH_CAPACITY, &options);
     int runs = 0;
+    assert_int_equal(P(pool_arena_cap)(pool), EACH_CAPACITY);
+    assert_int_equal(P(pool_arena_cap)(NULL), 0);
     each_dropped = 0;
     assert_int_equal(P(pool_execute)(pool, P(fill_scratch), &runs), ARENA_OK);
     assert_int_equal(P(pool_execute)(pool, P(fill_scratch), &runs), ARENA_OK);

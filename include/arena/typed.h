@@ -1,5 +1,6 @@
 /* libarena: the typed face.  ARENA_DEFINE(prefix, T) gives one element type what generics give Go: every function of
  * single.h, concurrent.h and pool.h as prefix_..., checked by the compiler, values passed by value, nothing to cast.
+ * (For ..._type_of there is prefix_type, for the scopes of a pool ARENA_POOL_SCOPE_OF; mixed values have no one type.)
  *
  * Thread safety, ownership and failures are those of the functions behind it.  A create returns NULL where the
  * function behind it fails (no memory, or too large).  The inline functions do not look for a NULL arena: undefined.
@@ -488,7 +489,10 @@ ARENA_END_DECLS
     ARENA_INLINE void prefix##_pool_return(struct prefix##_pool *pool, struct prefix *arena) {                         \
         arena_pool_return(prefix##_pool_raw(pool), prefix##_raw(arena));                                               \
     }                                                                                                                  \
-    ARENA_INLINE void prefix##_pool_trim(struct prefix##_pool *pool) { arena_pool_trim(prefix##_pool_raw(pool)); }
+    ARENA_INLINE void prefix##_pool_trim(struct prefix##_pool *pool) { arena_pool_trim(prefix##_pool_raw(pool)); }     \
+    ARENA_INLINE size_t prefix##_pool_arena_cap(const struct prefix##_pool *pool) {                                    \
+        return arena_pool_arena_cap(prefix##_pool_raw(pool));                                                          \
+    }
 
 #define ARENA_DEFINE_CONTEXT_(prefix)                                                                                  \
     ARENA_INLINE int prefix##_inject(struct arena_context *parent, struct prefix *arena, struct arena_context **out) { \
