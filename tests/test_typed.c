@@ -34,6 +34,9 @@ ARENA_DEFINE(pair_arena, struct pair)
 typedef int number;
 ARENA_DEFINE(number_arena, number)
 
+typedef int type; /* as the macro calls something of its own */
+ARENA_DEFINE(type_arena, type)
+
 /* --- single-owner ------------------------------------------------------------------------------------------------- */
 
 static void quick_start(void **state) {
@@ -368,7 +371,6 @@ static void values_arrive_without_a_window(void **state) {
     int_arena_destroy(arena);
 }
 
-/* The compiler knows how many there are, and the memory is what it was. */
 /* Counts that the compiler knows, and whose bytes are a few modulo what a size_t holds. */
 static void constant_counts_that_wrap_do_not_fit(void **state) {
     (void)state;
@@ -385,6 +387,7 @@ static void constant_counts_that_wrap_do_not_fit(void **state) {
     int_arena_destroy(arena);
 }
 
+/* The compiler knows how many there are, and the memory is what it was. */
 static void slabs_of_a_few_are_zero(void **state) {
     (void)state;
     const struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
@@ -487,6 +490,8 @@ static void type_is_named_as_written(void **state) {
     assert_string_equal(dropped_flag_arena_type()->name, "bool");
     assert_string_equal(text_arena_type()->name, "const char *");
     assert_string_equal(number_arena_type()->name, "number");
+    assert_string_equal(type_arena_type()->name, "type");
+    assert_int_equal(type_arena_type()->size, sizeof(int));
     assert_string_equal(point_arena_type()->name, "struct point");
     assert_int_equal(point_arena_type()->size, sizeof(struct point));
     assert_int_equal(point_arena_type()->align, _Alignof(struct point));

@@ -28,6 +28,10 @@ ARENA_DEFINE(double_arena, double)
 ARENA_DEFINE(flag_arena, bool)
 ARENA_DEFINE_DROP(point_arena, Point, drop_point)
 
+void drop_int(int *) {}
+ARENA_DEFINE(alias_arena, ALIAS)
+ARENA_DEFINE_DROP(dropped_alias_arena, ALIAS, drop_int)
+
 // A handle of one type does not convert to another's.
 static_assert(!std::is_convertible<int_arena *, double_arena *>::value, "typed handles are distinct");
 static_assert(!std::is_convertible<int_arena *, struct arena *>::value, "typed handles are not the raw one");
@@ -168,6 +172,8 @@ void type_is_named_as_written(void **) {
     assert_string_equal(int_arena_type()->name, "int");
     assert_string_equal(flag_arena_type()->name, "bool");
     assert_string_equal(point_arena_type()->name, "Point");
+    assert_string_equal(alias_arena_type()->name, "ALIAS");
+    assert_string_equal(dropped_alias_arena_type()->name, "ALIAS");
     assert_string_equal(ARENA_TYPE(ALIAS)->name, "ALIAS");
     assert_string_equal(ARENA_TYPE(unsigned long)->name, "unsigned long");
     assert_int_equal(ARENA_TYPE(Point)->size, sizeof(Point));
