@@ -59,6 +59,60 @@ void refused(void) {
     (void)burst;
 #elif REFUSE == 19
     ARENA_POOL_SCOPE_OF(int_arena, NULL_OF(double_arena_pool), scratch) int_arena_reset(scratch);
+#elif REFUSE == 23
+    double_arena_trim(NULL_OF(int_arena));
+#elif REFUSE == 24
+    double_arena_used(NULL_OF(int_arena));
+#elif REFUSE == 25
+    double_arena_remaining(NULL_OF(int_arena));
+#elif REFUSE == 26
+    double_arena_cap(NULL_OF(int_arena));
+#elif REFUSE == 27
+    struct int_arena_slab slab;
+    (void)double_arena_try_alloc_slab(NULL_OF(double_arena), 1, &slab);
+#elif REFUSE == 28
+    struct int_arena_slab slab;
+    (void)double_arena_try_alloc_slab_with(NULL_OF(double_arena), NULL, 1, &slab);
+#elif REFUSE == 29
+    struct int_arena_burst burst = int_arena_burst_begin(NULL_OF(int_arena));
+    double_arena_burst_put(&burst, 1.0);
+#elif REFUSE == 30
+    struct int_arena_burst burst = int_arena_burst_begin(NULL_OF(int_arena));
+    int_arena_burst_end(NULL_OF(double_arena), &burst);
+#elif REFUSE == 31
+    struct int_arena *out;
+    double_arena_pool_checkout(NULL_OF(double_arena_pool), &out);
+#elif REFUSE == 32
+    struct int_arena *out;
+    double_arena_pool_checkout_context(NULL_OF(double_arena_pool), NULL, &out);
+#elif REFUSE == 33
+    struct int_arena *out;
+    double_arena_concurrent_acquire(NULL_OF(double_arena_concurrent), NULL, &out);
+#elif REFUSE == 34
+    int *out;
+    double_arena_concurrent_alloc_context(NULL_OF(double_arena_concurrent), NULL, 1.0, &out);
+#elif REFUSE == 35
+    struct int_arena_slab slab;
+    double_arena_concurrent_alloc_slab_context(NULL_OF(double_arena_concurrent), NULL, 1, &slab);
+#elif REFUSE == 36
+    double_arena_concurrent_release(NULL_OF(int_arena_concurrent));
+#elif REFUSE == 37
+    double_arena_concurrent_reset(NULL_OF(int_arena_concurrent));
+#elif REFUSE == 38
+    double_arena_pool_trim(NULL_OF(int_arena_pool));
+#elif REFUSE == 39
+    double_arena_pool_destroy(NULL_OF(int_arena_pool));
+#elif REFUSE == 40
+    double_arena_from_raw(NULL_OF(arena_concurrent));
+#elif REFUSE == 41
+    double_arena_create_with(1, NULL_OF(arena_pool_options));
+#elif REFUSE == 42
+    struct int_arena_slab slab = {(double *)0, 1};
+    (void)slab;
+#elif REFUSE == 43
+    double_arena_slab_at(int_arena_alloc_slab(NULL_OF(int_arena), 1), 0);
+#elif REFUSE == 44
+    double_arena_concurrent_destroy(NULL_OF(int_arena_concurrent));
 #elif REFUSE == 21
     ARENA_ANY_GET(int_arena_alloc(NULL_OF(int_arena), 1), int); /* no slot of mixed values */
 #endif

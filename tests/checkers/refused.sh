@@ -6,7 +6,7 @@ set -u
 source=$1
 include=$2
 generated=$3
-last=22
+last=44
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 checks=0
