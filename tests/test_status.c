@@ -119,7 +119,7 @@ static void default_handler_prints_the_message_as_it_is(void **state) {
 
 static void default_handler_cuts_a_long_message(void **state) {
     (void)state;
-    static char message[5000];
+    static char message[100001];
     memset(message, 'm', sizeof message - 1);
     static struct child child;
     child_run(&child, panic_plain, message);
@@ -180,26 +180,61 @@ static void handler_gets_the_message_and_its_user(void **state) {
     assert_null(noted_user);
 }
 
-static size_t told_length;
+/* Also one of nothing, and one that is longer than what the library itself has to say. */
+static void note_message(const char *message, void *user) { *(char **)user = strdup(message); }
 
-static void note_length(const char *message, void *user) {
-    (void)user;
-    told_length = strlen(message);
+static void handler_gets_every_message_whole(void **state) {
+    (void)state;
+    static char message[100001];
+    memset(message, 'm', sizeof message - 1);
+    static const size_t lengths[] = {0, 1, 254, 255, 256, 319, 320, 5000, 100000};
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        char *noted = NULL;
+        message[lengths[i]] = '\0';
+        arena_set_panic_handler(note_message, &noted);
+        assert_int_equal(arena_protect(panic_plain, message), ARENA_EPANIC);
+        arena_set_panic_handler(NULL, NULL);
+        assert_non_null(noted);
+        assert_string_equal(noted, message);
+        free(noted);
+        message[lengths[i]] = 'm';
+    }
 }
 
-/* What the default handler cuts to a line, another one gets whole; and what says nothing, as it is. */
-static void handler_gets_a_message_of_any_length(void **state) {
+static void set_handler_and_panic(void *user) {
+    arena_set_panic_handler(see, user);
+    arena_panic("seen");
+}
+
+/* It is the process's, wherever it was set. */
+static void handler_set_by_a_protected_action_stays(void **state) {
     (void)state;
-    static const size_t lengths[] = {0, 1, 254, 255, 256, 320, 5000, 100000};
-    static char message[100001];
-    arena_set_panic_handler(note_length, NULL);
-    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
-        memset(message, 'm', lengths[i]);
-        message[lengths[i]] = '\0';
-        assert_int_equal(arena_protect(panic_plain, message), ARENA_EPANIC);
-        assert_int_equal(told_length, lengths[i]);
-    }
+    static char message[] = "again";
+    struct seen seen = {.calls = 0};
+    assert_int_equal(arena_protect(set_handler_and_panic, &seen), ARENA_EPANIC);
+    assert_ptr_equal(seen.user, &seen);
+    assert_string_equal(seen.message, "seen");
+    assert_int_equal(arena_protect(panic_plain, message), ARENA_EPANIC);
     arena_set_panic_handler(NULL, NULL);
+    assert_ptr_equal(seen.user, &seen);
+    assert_string_equal(seen.message, message);
+    assert_int_equal(seen.calls, 2);
+}
+
+static void add_one(void *user) { ++*(int *)user; }
+
+static void protect_in_handler(const char *message, void *user) {
+    (void)message;
+    if (arena_protect(add_one, user) != ARENA_OK) *(int *)user = -100;
+}
+
+static void handler_may_protect_an_action(void **state) {
+    (void)state;
+    int calls = 0;
+    arena_set_panic_handler(protect_in_handler, &calls);
+    for (int i = 0; i < 2; i++) assert_int_equal(arena_protect(panic_plain, NULL), ARENA_EPANIC);
+    arena_set_panic_handler(NULL, NULL);
+    assert_int_equal(calls, 2);
 }
 
 static int dropped_order;
@@ -723,6 +758,7 @@ static void reset_explosive_under_own_handler(void *user) {
 
 static void panic_from_drop_aborts_even_when_protected(void **state) {
     (void)state;
+    assert_aborts(reset_explosive_under_own_handler, NULL, "handler mine: from drop");
     assert_aborts(reset_explosive_protected, NULL, "drop");
     assert_aborts(destroy_explosive_protected, NULL, "drop");
     assert_aborts(reset_explosive_under_own_handler, NULL, "handler mine: from drop"); /* which sees every panic */
@@ -913,7 +949,9 @@ int main(void) {
         cmocka_unit_test(default_handler_cuts_a_long_message),
         cmocka_unit_test(null_message_reads_panic),
         cmocka_unit_test(handler_gets_the_message_and_its_user),
-        cmocka_unit_test(handler_gets_a_message_of_any_length),
+        cmocka_unit_test(handler_gets_every_message_whole),
+        cmocka_unit_test(handler_set_by_a_protected_action_stays),
+        cmocka_unit_test(handler_may_protect_an_action),
         cmocka_unit_test(handler_runs_before_anything_is_unwound),
         cmocka_unit_test(unprotected_panic_aborts_after_the_handler_returned),
         cmocka_unit_test(null_restores_the_default_handler),
