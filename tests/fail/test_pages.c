@@ -266,6 +266,61 @@ static void a_pool_asks_whether_its_arenas_can_be_had(void **state) {
     assert_null(pool);
 }
 
+/* What was asked for with an arena's options is asked for behind a gate and in a pool too. */
+static void options_hold_for_every_handle(void **state) {
+    (void)state;
+    begin();
+    struct arena_options options = {sizeof options, ARENA_CLEAR_ON_RESET, ARENA_PREFAULT | ARENA_HUGE_PAGES};
+    struct arena_pool_options pool_options = {sizeof pool_options, 0, &options};
+    struct arena_concurrent *concurrent;
+    assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(char), 2 * (size_t)MIB, &options, &concurrent), ARENA_OK);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(seen.calls[0].advice, MADV_HUGEPAGE);
+    assert_int_equal(seen.calls[1].advice, MADV_POPULATE_WRITE);
+    arena_concurrent_destroy(concurrent);
+
+    begin();
+    struct arena_pool *pool;
+    struct arena *arena;
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), 2 * (size_t)MIB, &pool_options, &pool), ARENA_OK);
+    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(seen.calls[0].advice, MADV_HUGEPAGE);
+    assert_int_equal(seen.calls[1].advice, MADV_POPULATE_WRITE);
+    arena_pool_return(pool, arena);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    assert_int_equal(seen.mappings, 0);
+}
+
+static void arenas_of_others_are_trimmed_alike(void **state) {
+    (void)state;
+    begin();
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    struct arena_pool *pool;
+    struct arena_concurrent *concurrent;
+    struct arena *arena;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(char), MIB, &pool), ARENA_OK);
+    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    char *slots = arena_alloc_slab(arena, page);
+    arena_trim(arena);
+    assert_int_equal(seen.count, 1);
+    assert_ptr_equal(seen.calls[0].start, slots + page);
+    assert_ptr_equal(seen.calls[0].start + seen.calls[0].size, slots + MIB);
+    arena_pool_return(pool, arena);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+
+    begin();
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(char), MIB, &concurrent), ARENA_OK);
+    assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &arena), ARENA_OK);
+    slots = arena_alloc_slab(arena, page);
+    arena_trim(arena);
+    assert_int_equal(seen.count, 1);
+    assert_ptr_equal(seen.calls[0].start, slots + page);
+    assert_ptr_equal(seen.calls[0].start + seen.calls[0].size, slots + MIB);
+    arena_concurrent_release(concurrent);
+    arena_concurrent_destroy(concurrent);
+}
+
 /* Exactly the pages behind the last element, so that they come back as zeros: other advice would leave them for a while. */
 static void trim_discards_the_whole_pages_behind_what_lives(void **state) {
     (void)state;
@@ -386,6 +441,8 @@ int main(void) {
         cmocka_unit_test(no_memory_to_prefault_aligned_slots_keeps_no_page),
         cmocka_unit_test(prefault_reaches_the_last_slot_wherever_it_lies),
         cmocka_unit_test(a_pool_asks_whether_its_arenas_can_be_had),
+        cmocka_unit_test(options_hold_for_every_handle),
+        cmocka_unit_test(arenas_of_others_are_trimmed_alike),
         cmocka_unit_test(trim_discards_the_whole_pages_behind_what_lives),
         cmocka_unit_test(trim_discards_what_threads_were_lent),
         cmocka_unit_test(what_could_not_be_discarded_is_still_cleared),
