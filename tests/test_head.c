@@ -1,5 +1,5 @@
-/* The layouts that programs are compiled with: the head of struct arena, which the inline path works on, and the structs
- * that callers fill in.  A change here breaks every program that was compiled before. */
+/* What programs are compiled with: the head of struct arena, which the inline path works on, the structs that callers fill
+ * in, and the numbers they fill them with.  A change here breaks every program that was compiled before. */
 #include "support.h"
 
 #include <arena/arena.h>
@@ -63,6 +63,17 @@ static void options_begin_with_their_size(void **state) {
     assert_int_equal(offsetof(struct arena_pool_options, arena_options), 2 * sizeof(size_t));
 }
 
+static void constants_keep_their_values(void **state) {
+    (void)state;
+    assert_int_equal(ARENA_CLEAR_ON_RESET, 0);
+    assert_int_equal(ARENA_CLEAR_ON_HANDOUT, 1);
+    assert_int_equal(ARENA_CLEAR_NEVER, 2);
+    assert_int_equal(ARENA_HUGE_PAGES, 1);
+    assert_int_equal(ARENA_PREFAULT, 2);
+    assert_int_equal(ARENA_GATE_ONLY, 4);
+    assert_int_equal(ARENA_ANY_MAX, 32);
+}
+
 static void bursts_and_scopes_keep_their_layout(void **state) {
     (void)state;
     assert_int_equal(offsetof(struct arena_burst, cursor), 0);
@@ -79,6 +90,7 @@ int main(void) {
         cmocka_unit_test(an_arena_begins_with_its_head),
         cmocka_unit_test(descriptors_keep_their_layout),
         cmocka_unit_test(options_begin_with_their_size),
+        cmocka_unit_test(constants_keep_their_values),
         cmocka_unit_test(bursts_and_scopes_keep_their_layout),
     };
     return support_run("head", tests);
