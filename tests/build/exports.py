@@ -1,11 +1,16 @@
 """Fails unless a shared library exports exactly what its headers declare and its symbol map names.
 
-    exports.py --nm NM --readelf READELF --library LIB --soname NAME --node NODE --map MAP HEADER...
+    exports.py --nm NM --readelf READELF --library LIB --soname NAME --node NODE --map MAP [--needs NAME]... HEADER...
+
+And unless it needs at run time nothing but libc, pthreads, the compiler's runtime and the libraries named.
 """
 import argparse
 import re
 import subprocess
 import sys
+
+# By their names in glibc and in musl.
+SYSTEM = r"(libc|libpthread|libgcc_s|libatomic|libc\.musl-\w+|ld-(linux|musl)[-\w]*)\.so(\.\d+)*"
 
 
 def declared(paths):
@@ -48,6 +53,7 @@ def main():
     parser = argparse.ArgumentParser()
     for name in ("nm", "readelf", "library", "soname", "node", "map"):
         parser.add_argument("--" + name, required=True)
+    parser.add_argument("--needs", action="append", default=[])
     parser.add_argument("headers", nargs="+")
     options = parser.parse_args()
 
@@ -81,6 +87,9 @@ def main():
         failed = True
     for needed in re.findall(r"Shared library: \[([^\]]+)\]", dynamic):
         print("needs", needed)
+        if not re.fullmatch(SYSTEM, needed) and needed.split(".so")[0] not in options.needs:
+            print(f"{needed} is not to be needed")
+            failed = True
     print(len(everything), "symbols")
     sys.exit(failed or not everything)
 
