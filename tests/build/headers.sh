@@ -58,5 +58,11 @@ for compiler in "${CXX:-c++}" g++ clang++ clang++-19; do
     compile "$compiler" c++ c++17 "$@"
     compile "$compiler" c++ c++20 "$@"
 done
+# A version in which each part is another number.
+mkdir "$work/arena"
+sed 's/@MAJOR@/2/; s/@MINOR@/3/; s/@PATCH@/4/; s/@VERSION@/2.3.4/' "$include/arena/version.h.in" >"$work/arena/version.h"
+printf '#include <arena/base.h>\n%s\n' '_Static_assert(ARENA_VERSION == 0x020304, "major << 16 | minor << 8 | patch");' >"$work/version.c"
+if ! "${CC:-cc}" -std=c11 -I"$work" -I"$include" -fsyntax-only "$work/version.c"; then failed=$((failed + 1)); fi
+
 echo "$compiled compilations, $failed failed"
 [ "$compiled" -gt 0 ] && [ "$failed" -eq 0 ]
