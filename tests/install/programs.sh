@@ -68,6 +68,7 @@ case " $(pkg-config --static --libs arena) " in *' -pthread '*) ;; *) fail 'aren
 cdef=$(pkg-config --variable=cdef arena)
 grep -q '^void \*arena_alloc(struct arena \*arena, const void \*value);$' "$cdef" || fail "arena.cdef.h is not at $cdef"
 if [ "$mhd" = true ]; then
+    expect 'version of the binding' "$(pkg-config --modversion arena)" "$(pkg-config --modversion arena-mhd)"
     case " $(pkg-config --static --libs arena-mhd) " in
     *' -larena-mhd '*' -larena '*' -lmicrohttpd '*) ;;
     *) fail "arena-mhd.pc --static: $(pkg-config --static --libs arena-mhd)" ;;
