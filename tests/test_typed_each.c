@@ -9,6 +9,7 @@
 enum { EACH_CAPACITY = 17 };
 
 static size_t each_dropped; /* elements, of whatever type */
+static void *each_dropped_last;
 
 struct three {
     unsigned char bytes[3];
@@ -45,7 +46,10 @@ ARENA_DEFINE(others, struct other)
     ARENA_DEFINE(prefix, T)
 #define DEFINE_DROPPED(prefix, T)                                                                                      \
     enum { prefix##_drops = true };                                                                                    \
-    static void prefix##_note(T *element) { each_dropped += element != NULL; }                                         \
+    static void prefix##_note(T *element) {                                                                            \
+        each_dropped++;                                                                                                \
+        each_dropped_last = element;                                                                                   \
+    }                                                                                                                  \
     ARENA_DEFINE_DROP(prefix, T, prefix##_note)
 
 DEFINE_PLAIN(bytes, unsigned char)
@@ -62,6 +66,11 @@ DEFINE_DROPPED(dropped_fives, struct five)
 DEFINE_DROPPED(dropped_pairs, struct pair)
 DEFINE_DROPPED(dropped_lines, struct line)
 DEFINE_DROPPED(dropped_larges, struct large)
+
+/* The macros paste their first argument: here it is looked up before. */
+#define EACH_SLAB_WITH(...) ARENA_SLAB_WITH(__VA_ARGS__)
+#define EACH_TRY_SLAB_WITH(...) ARENA_TRY_SLAB_WITH(__VA_ARGS__)
+#define EACH_SLAB_WITH_CONTEXT(...) ARENA_SLAB_WITH_CONTEXT(__VA_ARGS__)
 
 #define PREFIX bytes
 #define ELEMENT unsigned char

@@ -40,8 +40,9 @@ static void P(close_window)(struct PREFIX *arena, bool closes) {
     if (closes) (void)P(burst_begin)(arena);
 }
 
-/* Fills an empty arena of EACH_CAPACITY in every way there is.  `never`: its slabs are whatever was there. */
-static void P(fill)(struct PREFIX *arena, bool closes, bool never) {
+/* Fills an empty arena of EACH_CAPACITY in every way there is; its first element.  `never`: its slabs are whatever was
+ * there. */
+static ELEMENT *P(fill)(struct PREFIX *arena, bool closes, bool never) {
     struct P(slab) slab;
     ELEMENT values[2] = {P(value)(7), P(value)(7)};
     P(close_window)(arena, closes);
@@ -102,6 +103,7 @@ static void P(fill)(struct PREFIX *arena, bool closes, bool never) {
     assert_int_equal(P(used)(arena), EACH_CAPACITY);
     assert_int_equal(P(remaining)(arena), 0);
     memset(base, 0xee, EACH_CAPACITY * sizeof(ELEMENT)); /* what the next generation must not see */
+    return base;
 }
 
 struct P(access) {
@@ -185,6 +187,52 @@ static void P(each_many)(void) {
     P(destroy)(arena);
 }
 
+/* Ten elements at `data`, each with its place for a number. */
+static bool P(count_up)(struct P(slab) slab, const ELEMENT *data) {
+    if (slab.data != data || slab.len != 10) return false;
+    for (size_t i = 0; i < 10; i++) {
+        if (!P(is)(data + i, (unsigned char)i)) return false;
+    }
+    return true;
+}
+
+#define TEN_VALUES                                                                                                     \
+    P(value)(0), P(value)(1), P(value)(2), P(value)(3), P(value)(4), P(value)(5), P(value)(6), P(value)(7), P(value)(8), \
+        P(value)(9)
+
+static void P(each_list)(void) {
+    struct P(slab) slab;
+    struct PREFIX *arena = P(create)(23);
+    slab = EACH_SLAB_WITH(PREFIX, arena, P(value)(1));
+    ELEMENT *base = slab.data;
+    assert_true(P(are)(slab, base, 1, 1));
+    assert_true(P(count_up)(EACH_SLAB_WITH(PREFIX, arena, TEN_VALUES), base + 1));
+    assert_true(EACH_TRY_SLAB_WITH(PREFIX, arena, &slab, TEN_VALUES) && P(count_up)(slab, base + 11));
+    assert_false(EACH_TRY_SLAB_WITH(PREFIX, arena, &slab, TEN_VALUES));
+    assert_true(slab.data == NULL && slab.len == 0);
+    assert_true(EACH_TRY_SLAB_WITH(PREFIX, arena, &slab, P(value)(2), P(value)(2)) && P(are)(slab, base + 21, 2, 2));
+    assert_false(EACH_TRY_SLAB_WITH(PREFIX, arena, &slab, P(value)(2)));
+    P(destroy)(arena);
+
+    struct P(concurrent) *shared = P(concurrent_create)(32);
+    slab = EACH_SLAB_WITH(P(concurrent), shared, P(value)(1));
+    base = slab.data;
+    assert_true(P(are)(slab, base, 1, 1));
+    assert_true(P(count_up)(EACH_SLAB_WITH(P(concurrent), shared, TEN_VALUES), base + 1));
+    assert_true(EACH_TRY_SLAB_WITH(P(concurrent), shared, &slab, TEN_VALUES) && P(count_up)(slab, base + 11));
+    assert_int_equal(EACH_SLAB_WITH_CONTEXT(PREFIX, shared, NULL, &slab, TEN_VALUES), ARENA_OK);
+    assert_true(P(count_up)(slab, base + 21));
+    assert_false(EACH_TRY_SLAB_WITH(P(concurrent), shared, &slab, P(value)(2), P(value)(2)));
+    assert_true(slab.data == NULL && slab.len == 0);
+    assert_int_equal(EACH_SLAB_WITH_CONTEXT(PREFIX, shared, NULL, &slab, P(value)(2), P(value)(2)), ARENA_EFULL);
+    assert_true(slab.data == NULL && slab.len == 0);
+    assert_int_equal(EACH_SLAB_WITH_CONTEXT(PREFIX, shared, NULL, &slab, P(value)(2)), ARENA_OK);
+    assert_true(P(are)(slab, base + 31, 1, 2));
+    P(concurrent_destroy)(shared);
+}
+
+#undef TEN_VALUES
+
 static void P(take_other)(void *raw) { (void)P(from_raw)((struct arena *)raw); }
 static void P(take_other_concurrent)(void *raw) { (void)P(concurrent_from_raw)((struct arena_concurrent *)raw); }
 static void P(take_other_pool)(void *raw) { (void)P(pool_from_raw)((struct arena_pool *)raw); }
@@ -214,10 +262,11 @@ static void P(each_single)(void) {
             continue;
         }
         for (int round = 0; round < 4; round++) {
-            P(fill)(arena, round % 2 != 0, clear == ARENA_CLEAR_NEVER);
+            ELEMENT *base = P(fill)(arena, round % 2 != 0, clear == ARENA_CLEAR_NEVER);
             each_dropped = 0;
             P(reset)(arena);
             assert_int_equal(each_dropped, live);
+            if (P(drops)) assert_ptr_equal(each_dropped_last, base);
             assert_int_equal(P(used)(arena), 0);
         }
         P(alloc)(arena, P(value)(1));
@@ -226,7 +275,7 @@ static void P(each_single)(void) {
         assert_int_equal(each_dropped, P(drops) ? 1 : 0);
     }
     struct PREFIX *arena = P(create)(EACH_CAPACITY);
-    P(fill)(arena, false, false);
+    (void)P(fill)(arena, false, false);
     P(trim)(arena);
     assert_int_equal(P(used)(arena), EACH_CAPACITY);
     assert_ptr_equal(P(from_raw)(P(raw)(arena)), arena);
@@ -294,7 +343,13 @@ static void P(fill_shared)(struct P(concurrent) *arena, struct arena_context *co
     assert_true(P(are)(slab, base + 12, 1, 7));
     struct PREFIX *held = NULL;
     assert_int_equal(P(concurrent_acquire)(arena, context, &held), ARENA_OK);
-    for (int i = 13; i < EACH_CAPACITY; i++) assert_ptr_equal(P(alloc)(held, P(value)((unsigned char)i)), base + i);
+    assert_ptr_equal(P(alloc)(held, P(value)(13)), base + 13);
+    struct P(burst) burst = P(burst_begin)(held);
+    for (int i = 14; i < EACH_CAPACITY; i++) {
+        assert_ptr_equal(P(burst_put)(&burst, P(value)((unsigned char)i)), base + i);
+    }
+    P(burst_end)(held, &burst);
+    assert_int_equal(P(used)(held), EACH_CAPACITY);
     assert_int_equal(P(concurrent_alloc_context)(arena, context, P(value)(3), &slot), ARENA_EBUSY);
     assert_null(slot);
     assert_int_equal(P(concurrent_reset_context)(arena, context), ARENA_EBUSY);
@@ -389,7 +444,7 @@ static void P(each_concurrent)(void) {
 /* --- pool and context --------------------------------------------------------------------------------------------- */
 
 static void P(fill_scratch)(struct PREFIX *arena, void *user) {
-    P(fill)(arena, false, false);
+    (void)P(fill)(arena, false, false);
     ++*(int *)user;
 }
 
@@ -414,7 +469,7 @@ static void P(each_pool)(void) {
     assert_int_equal(P(pool_checkout)(pool, &none), ARENA_EFULL);
     assert_null(none);
     assert_int_equal(P(pool_destroy)(pool), ARENA_EBUSY);
-    P(fill)(arena, true, false);
+    (void)P(fill)(arena, true, false);
     P(pool_return)(pool, arena);
     struct arena_context *ended = NULL;
     assert_int_equal(arena_context_with_timeout(NULL, 0, &ended), ARENA_OK);
@@ -423,7 +478,7 @@ static void P(each_pool)(void) {
     assert_null(none);
     arena_context_release(ended);
     assert_int_equal(P(pool_checkout_context)(pool, NULL, &arena), ARENA_OK);
-    P(fill)(arena, false, false);
+    (void)P(fill)(arena, false, false);
     P(pool_return)(pool, arena);
     P(pool_return)(pool, NULL);
     P(pool_trim)(pool);
@@ -461,6 +516,7 @@ static void P(each)(void **state) {
     (void)state;
     P(each_single)();
     P(each_many)();
+    P(each_list)();
     P(each_raw)();
     P(each_concurrent)();
     P(each_pool)();
