@@ -531,6 +531,35 @@ static void fresh_slabs_cost_nothing_until_touched(void **state) {
     }
 }
 
+/* As much as was used, behind a gate and in a pool too. */
+static void resets_touch_nothing_beyond_what_was_used(void **state) {
+    (void)state;
+    if (support_slow()) skip();
+    enum { CAPACITY = 256 * MIB, USED = 100000 };
+    struct arena *arena = make(ARENA_TYPE(char), CAPACITY);
+    struct arena_concurrent *concurrent = NULL;
+    struct arena_pool *pool = NULL;
+    struct arena *lent = NULL;
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(char), CAPACITY, &concurrent), ARENA_OK);
+    assert_int_equal(arena_pool_create(ARENA_TYPE(char), CAPACITY, &pool), ARENA_OK);
+    size_t before = support_resident_bytes();
+    for (int round = 0; round < 2; round++) {
+        fill_bytes(arena_alloc_slab(arena, USED), 1, USED);
+        arena_reset(arena);
+        assert_true(support_resident_bytes() < before + 16 * MIB);
+        fill_bytes(arena_concurrent_alloc_slab(concurrent, USED), 1, USED);
+        arena_concurrent_reset(concurrent);
+        assert_true(support_resident_bytes() < before + 16 * MIB);
+        assert_int_equal(arena_pool_checkout(pool, &lent), ARENA_OK);
+        fill_bytes(arena_alloc_slab(lent, USED), 1, USED);
+        arena_pool_return(pool, lent);
+        assert_true(support_resident_bytes() < before + 16 * MIB);
+    }
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    arena_concurrent_destroy(concurrent);
+    arena_destroy(arena);
+}
+
 static void destroy_gives_memory_back(void **state) {
     (void)state;
     if (support_slow()) skip();
@@ -1231,6 +1260,7 @@ int main(void) {
         cmocka_unit_test(the_same_holds_for_the_other_handles),
         cmocka_unit_test(huge_arenas_cost_nothing_until_filled),
         cmocka_unit_test(fresh_slabs_cost_nothing_until_touched),
+        cmocka_unit_test(resets_touch_nothing_beyond_what_was_used),
         cmocka_unit_test(destroy_gives_memory_back),
         cmocka_unit_test(trim_gives_unused_memory_back_and_keeps_what_lives),
         cmocka_unit_test(trim_of_small_arenas_changes_nothing_one_sees),
