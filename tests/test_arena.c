@@ -359,6 +359,22 @@ static void full_arena_panics_and_try_returns_null(void **state) {
     arena_destroy(arena);
 }
 
+/* A name is text, whatever it looks like and however long it is: the message is cut, not the program. */
+static void panics_name_the_type_as_it_is(void **state) {
+    (void)state;
+    static char long_name[5000];
+    static const char *const names[] = {"100%s of %n and %%", "%", "", long_name};
+    memset(long_name, 'n', sizeof long_name - 1);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const struct arena_type type = {names[i], 4, 4, NULL};
+        struct request request = {make(&type, 0), NULL, 1};
+        char text[64];
+        snprintf(text, sizeof text, "arena_alloc: arena of %.20s%s", names[i], names[i] == long_name ? "nnn" : " is full");
+        assert_panics(do_alloc, &request, text);
+        arena_destroy(request.arena);
+    }
+}
+
 /* count x stride over the boundary table: each count that is too large fails, and nothing changes. */
 static void counts_that_do_not_fit_change_nothing(void **state) {
     (void)state;
@@ -1255,6 +1271,7 @@ int main(void) {
         cmocka_unit_test(slabs_copy_values_in),
         cmocka_unit_test(slab_of_zero_takes_nothing_even_when_full),
         cmocka_unit_test(full_arena_panics_and_try_returns_null),
+        cmocka_unit_test(panics_name_the_type_as_it_is),
         cmocka_unit_test(counts_that_do_not_fit_change_nothing),
         cmocka_unit_test(capacities_that_do_not_fit_are_enomem),
         cmocka_unit_test(the_same_holds_for_the_other_handles),
