@@ -292,6 +292,8 @@ static void options_hold_for_every_handle(void **state) {
     assert_int_equal(seen.mappings, 0);
 }
 
+static void drop_nothing(void *element) { (void)element; }
+
 static void arenas_of_others_are_trimmed_alike(void **state) {
     (void)state;
     begin();
@@ -319,6 +321,15 @@ static void arenas_of_others_are_trimmed_alike(void **state) {
     assert_ptr_equal(seen.calls[0].start + seen.calls[0].size, slots + MIB);
     arena_concurrent_release(concurrent);
     arena_concurrent_destroy(concurrent);
+
+    begin(); /* and those whose elements have a destructor */
+    const struct arena_type dropped = {"dropped", 1, 1, drop_nothing};
+    arena = make(&dropped, MIB, ARENA_CLEAR_ON_RESET, 0);
+    slots = arena_alloc_slab(arena, page);
+    arena_trim(arena);
+    assert_int_equal(seen.count, 1);
+    assert_ptr_equal(seen.calls[0].start, slots + page);
+    arena_destroy(arena);
 }
 
 /* Exactly the pages behind the last element, so that they come back as zeros: other advice would leave them for a while. */
