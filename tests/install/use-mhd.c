@@ -1,8 +1,14 @@
-/* A program of the HTTP binding as a user writes it: it starts, answers nobody, and stops. */
+/* A program of the HTTP binding as a user writes it, with names of its own that the binding has inside: it starts, answers
+ * nobody, and stops. */
 #include <arena/arena.h>
 #include <arena/mhd.h>
 
 #include <stdio.h>
+
+int body_end(void);
+int body_end(void) { return 1; }
+int registry_next(void);
+int registry_next(void) { return -1; }
 
 static enum MHD_Result answer(struct arena_request *request, void *user) {
     (void)user;
@@ -20,6 +26,6 @@ int main(void) {
     if (daemon == NULL) return 1;
     MHD_stop_daemon(daemon);
     arena_mhd_destroy(mhd);
-    printf("%d\n", arena_pool_destroy(pool));
+    printf("%d\n", arena_pool_destroy(pool) + body_end() + registry_next());
     return 0;
 }
