@@ -178,6 +178,31 @@ static void a_longer_name_is_another_one(void **state) {
     }
 }
 
+/* Each byte of them, whatever its value. */
+static void texts_of_any_length_are_copied_whole(void **state) {
+    (void)state;
+    static char texts[5][70001];
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        for (size_t at = 0; at < sizeof texts[i] - 1; at++) texts[i][at] = (char)(1 + (at + i) % 255);
+    }
+    const struct listed items[] = {
+        {MHD_HEADER_KIND, "name", 4, texts[3], sizeof texts[3] - 1},
+        {MHD_GET_ARGUMENT_KIND, "name", 4, texts[4], sizeof texts[4] - 1},
+    };
+    list = items;
+    list_length = COUNT(items);
+    list_later = NULL;
+    looks = 0;
+    struct fields *fields = fields_copy(NULL, texts[0], texts[1], texts[2]);
+    assert_non_null(fields);
+    assert_string_equal(fields->method, texts[0]);
+    assert_string_equal(fields->url, texts[1]);
+    assert_string_equal(fields->version, texts[2]);
+    assert_string_equal(fields_header(fields, "name"), texts[3]);
+    assert_string_equal(fields_argument(fields, "name"), texts[4]);
+    fields_free(fields);
+}
+
 static void however_many_there_are_the_last_is_found(void **state) {
     (void)state;
     enum { MANY = 70000 };
@@ -220,6 +245,7 @@ int main(void) {
         cmocka_unit_test(headers_are_no_arguments),
         cmocka_unit_test(the_first_of_several_is_found),
         cmocka_unit_test(a_longer_name_is_another_one),
+        cmocka_unit_test(texts_of_any_length_are_copied_whole),
         cmocka_unit_test(however_many_there_are_the_last_is_found),
         cmocka_unit_test(names_of_headers_are_the_same_in_either_case),
     };
