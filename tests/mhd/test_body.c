@@ -41,6 +41,23 @@ static void pieces_of_any_size_are_put_together(void **state) {
     }
 }
 
+/* Beyond the default limit, too. */
+static void a_long_body_is_put_together(void **state) {
+    (void)state;
+    fill_source();
+    enum { PIECES = 50 };
+    const size_t piece = sizeof source - 1; /* 3 MiB in all, which repeat with no power of two */
+    struct body body;
+    body_begin(&body, PIECES * piece);
+    for (size_t i = 0; i < PIECES; i++) assert_true(body_take(&body, source, piece));
+    assert_int_equal(body.state, BODY_KEPT);
+    assert_int_equal(body.length, PIECES * piece);
+    for (size_t i = 0; i < PIECES; i++) {
+        assert_memory_equal((const char *)body_data(&body) + i * piece, source, piece);
+    }
+    body_end(&body);
+}
+
 static void the_limit_is_exact(void **state) {
     (void)state;
     fill_source();
@@ -155,6 +172,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_body_reads_as_an_empty_string),
         cmocka_unit_test(pieces_of_any_size_are_put_together),
+        cmocka_unit_test(a_long_body_is_put_together),
         cmocka_unit_test(the_limit_is_exact),
         cmocka_unit_test(the_first_block_has_room_for_more),
         cmocka_unit_test(a_refused_body_is_drained_so_far_and_no_further),

@@ -296,6 +296,17 @@ static void the_limit_is_one_mebibyte_unless_set(void **state) {
     server_stop(&server);
 }
 
+static void a_limit_above_that_is_taken(void **state) {
+    const struct server_options options = {.body_limit_bytes = 3 * sizeof filler};
+    memset(filler, 'f', sizeof filler);
+    server_start(&server, SERVER_MODE(state), server_echo, &options);
+    client_connect(&client, server.port);
+    post_filler(3 * sizeof filler, 200);
+    post_filler(3 * sizeof filler + 1, 413);
+    client_close(&client);
+    server_stop(&server);
+}
+
 static void send_chunk(size_t size) {
     char head[32];
     snprintf(head, sizeof head, "%zx\r\n", size);
@@ -430,6 +441,7 @@ int main(void) {
         SERVER_TEST(a_panic_of_a_request_that_somebody_holds_is_answered_500),
         SERVER_TEST(a_body_up_to_the_limit_is_taken_and_no_longer_one),
         SERVER_TEST(the_limit_is_one_mebibyte_unless_set),
+        SERVER_TEST(a_limit_above_that_is_taken),
         SERVER_TEST(a_chunked_body_over_the_limit_is_413),
         SERVER_TEST(a_body_without_end_is_cut_off),
         SERVER_TEST(a_body_announced_far_too_long_is_refused_unread),
