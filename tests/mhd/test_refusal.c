@@ -40,20 +40,34 @@ static void an_exhausted_pool_answers_503_at_once(void **state) {
 
 /* Slow clients cannot exhaust the pool. */
 static void a_request_that_is_still_arriving_holds_no_arena(void **state) {
+    static const struct {
+        const char *begin;
+        const char *end;
+        int accesses; /* that show that the beginning has arrived */
+    } rows[] = {
+        {POST("Content-Length: 4\r\n") "sl", "ow", 2},
+        {POST("Transfer-Encoding: chunked\r\n") "2\r\nsl\r\n", "2\r\now\r\n0\r\n\r\n", 2},
+        {POST("Expect: 100-continue\r\nContent-Length: 4\r\n"), "slow", 1},
+    };
     const struct server_options options = {.max_arenas = 1};
-    server_start(&server, SERVER_MODE(state), server_echo, &options);
-    struct client slow;
-    client_connect(&slow, server.port);
-    client_send(&slow, POST("Content-Length: 4\r\n") "sl");
-    AWAIT(flag_get(&server.uploads) == 1);
-    client_connect(&client, server.port);
-    client_exchange(&client, GET("/fast"), 200, &reply);
-    client_close(&client);
-    AWAIT(flag_get(&server.resets) == 1);
-    client_exchange(&slow, "ow", 200, &reply);
-    assert_string_equal(reply.body, "POST /p slow");
-    client_close(&slow);
-    server_stop(&server);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        server_start(&server, SERVER_MODE(state), server_echo, &options);
+        struct client slow;
+        client_connect(&slow, server.port);
+        client_send(&slow, rows[i].begin);
+        AWAIT(flag_get(&server.accesses) == rows[i].accesses);
+        client_connect(&client, server.port);
+        client_exchange(&client, GET("/fast"), 200, &reply);
+        client_close(&client);
+        AWAIT(flag_get(&server.resets) == 1);
+        client_send(&slow, rows[i].end);
+        do client_receive(&slow, &reply);
+        while (reply.status == 100);
+        assert_int_equal(reply.status, 200);
+        assert_string_equal(reply.body, "POST /p slow");
+        client_close(&slow);
+        server_stop(&server);
+    }
 }
 
 /* --- 500 ---------------------------------------------------------------------------------------------------------- */
