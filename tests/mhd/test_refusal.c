@@ -368,6 +368,8 @@ static void a_body_announced_far_too_long_is_refused_unread(void **state) {
         POST("Content-Length: 10001\r\nExpect: 100-continue\r\n"),
         POST("Content-Length: 10001\r\nExpect: 100-Continue\r\n"), /* whatever its case */
         "PUT /p HTTP/1.1\r\nHost: test\r\nContent-Length: 10001\r\nExpect: 100-continue\r\n\r\n",
+        "PATCH /p HTTP/1.1\r\nHost: test\r\nContent-Length: 10001\r\nExpect: 100-continue\r\n\r\n",
+        "GET /p HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000000000\r\n\r\n",
         POST("Transfer-Encoding: chunked\r\nContent-Length: 18446744073709551617\r\n"), /* 2^64 + 1 */
     };
     start_limited(SERVER_MODE(state));
