@@ -162,6 +162,30 @@ static void a_panic_after_the_answer_closes_the_connection(void **state) {
     arena_set_panic_handler(NULL, NULL);
 }
 
+static enum MHD_Result queue_and_panic(struct arena_request *request, void *user) {
+    (void)user;
+    static char text[] = "by hand";
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
+    if (response != NULL) {
+        (void)MHD_queue_response(arena_request_connection(request), 200, response);
+        MHD_destroy_response(response);
+    }
+    arena_panic("after an answer of its own");
+}
+
+static void a_panic_after_an_answer_of_its_own_closes_the_connection(void **state) {
+    panics_record();
+    server_start(&server, SERVER_MODE(state), queue_and_panic, NULL);
+    client_connect(&client, server.port);
+    client_send(&client, GET("/panic"));
+    assert_true(client_sees_end(&client));
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(panic_count(), 1);
+    arena_set_panic_handler(NULL, NULL);
+}
+
 static enum MHD_Result suspend_and_panic(struct arena_request *request, void *user) {
     (void)user;
     struct arena_request *clone = NULL; /* which holds nothing */
@@ -451,6 +475,7 @@ int main(void) {
         SERVER_TEST(a_request_that_is_held_and_not_answered_is_answered_500_at_once),
         SERVER_TEST(a_handler_that_panics_is_answered_500),
         SERVER_TEST(a_panic_after_the_answer_closes_the_connection),
+        SERVER_TEST(a_panic_after_an_answer_of_its_own_closes_the_connection),
         SERVER_TEST_SUSPENDING(a_panic_of_a_suspended_request_that_nobody_holds_is_answered_500),
         SERVER_TEST_SUSPENDING(a_panic_after_the_answer_of_a_suspended_request_resumes_it),
         SERVER_TEST_SUSPENDING(a_panic_of_a_suspended_request_that_somebody_holds_leaves_it_to_them),
