@@ -198,18 +198,31 @@ static void the_last_release_resets_the_arena_on_its_own_thread(void **state) {
 static enum MHD_Result suspend_and_say_no(struct arena_request *request, void *user) {
     (void)user;
     (void)server_text(request, "not sent");
+    arena_request_release(arena_request_retain(request)); /* nobody holds it any more */
+    MHD_suspend_connection(arena_request_connection(request));
+    return MHD_NO;
+}
+
+static enum MHD_Result answer_suspend_and_say_no(struct arena_request *request, void *user) {
+    (void)server_echo(request, user); /* an answer holds it, and is nobody */
     MHD_suspend_connection(arena_request_connection(request));
     return MHD_NO;
 }
 
 static void a_handler_that_suspends_and_says_no_closes_the_connection(void **state) {
-    server_start(&server, SERVER_MODE(state), suspend_and_say_no, NULL);
-    client_connect(&client, server.port);
-    client_send(&client, GET("/x"));
-    assert_true(client_sees_end(&client));
-    server_expect_journal(&server, "HhCRc");
-    client_close(&client);
-    server_stop(&server);
+    static const struct {
+        arena_mhd_handler *handler;
+        const char *journal;
+    } rows[] = {{suspend_and_say_no, "HhCRc"}, {answer_suspend_and_say_no, "HhCcR"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        server_start(&server, SERVER_MODE(state), rows[i].handler, NULL);
+        client_connect(&client, server.port);
+        client_send(&client, GET("/x"));
+        assert_true(client_sees_end(&client));
+        server_expect_journal(&server, rows[i].journal);
+        client_close(&client);
+        server_stop(&server);
+    }
 }
 
 static enum MHD_Result retain_suspend_and_say_no(struct arena_request *request, void *user) {

@@ -190,6 +190,7 @@ static enum MHD_Result suspend_and_panic(struct arena_request *request, void *us
     (void)user;
     struct arena_request *clone = NULL; /* which holds nothing */
     (void)arena_request_inject(request, NULL, &clone);
+    arena_request_release(arena_request_retain(request)); /* and is not held any more */
     (void)server_text(request, "not sent");
     MHD_suspend_connection(arena_request_connection(request));
     arena_panic("suspended");
