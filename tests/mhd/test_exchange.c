@@ -166,6 +166,47 @@ static void a_suspended_request_does_not_block_the_others(void **state) {
     server_stop(&server);
 }
 
+static struct MHD_Connection *waiting; /* written before is_suspended */
+
+static enum MHD_Result suspend_unheld(struct arena_request *request, void *user) {
+    (void)user;
+    waiting = arena_request_connection(request);
+    MHD_suspend_connection(waiting);
+    flag_add(&is_suspended, 1);
+    return MHD_YES;
+}
+
+static void answer_by_hand(struct worker *self) {
+    static char text[] = "by hand";
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
+    self->status = response != NULL && MHD_queue_response(self->user, 202, response) == MHD_YES;
+    MHD_destroy_response(response);
+    MHD_resume_connection(self->user);
+}
+
+/* With libmicrohttpd's own calls a worker needs the connection alone, which lives while it is suspended. */
+static void a_suspended_connection_is_answered_by_hand(void **state) {
+    flag_set(&is_suspended, 0);
+    server_start(&server, SERVER_MODE(state), suspend_unheld, NULL);
+    client_connect(&client, server.port);
+    for (int i = 1; i <= 2; i++) {
+        client_send(&client, GET("/later"));
+        AWAIT(flag_get(&is_suspended) == i);
+        struct worker worker;
+        worker_start(&worker, answer_by_hand, waiting, 0);
+        worker_join(&worker);
+        assert_true(worker.status);
+        client_receive(&client, &reply);
+        assert_int_equal(reply.status, 202);
+        assert_string_equal(reply.body, "by hand");
+    }
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(server.handled, 2);
+    assert_int_equal(server.accesses, 4);
+}
+
 /* The request completes, the worker releases it long after, and that is when the arena goes back. */
 static void answer_and_keep(struct worker *self) {
     struct arena_request *request = self->user;
@@ -430,6 +471,7 @@ int main(void) {
         SERVER_TEST_SUSPENDING(a_request_resumed_without_an_answer_is_answered_while_it_is_held),
         SERVER_TEST_SUSPENDING(a_client_that_leaves_while_suspended_is_noticed_on_resume),
         SERVER_TEST_SUSPENDING(a_suspended_request_does_not_block_the_others),
+        SERVER_TEST_SUSPENDING(a_suspended_connection_is_answered_by_hand),
         SERVER_TEST_SUSPENDING(the_last_release_resets_the_arena_on_its_own_thread),
         SERVER_TEST_SUSPENDING(a_handler_that_suspends_and_says_no_closes_the_connection),
         SERVER_TEST_SUSPENDING(a_handler_that_hands_on_and_says_no_leaves_it_to_them),
