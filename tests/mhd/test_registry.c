@@ -109,6 +109,25 @@ static void a_request_calls_the_handler_once_it_is_whole(void **state) {
     end();
 }
 
+static pthread_t handled_on;
+
+static enum MHD_Result look_at_the_thread(struct arena_request *request, void *user) {
+    handled_on = pthread_self();
+    return count(request, user);
+}
+
+/* On the thread that calls, which is one of the daemon's; or, with external polling, the caller's. */
+static void a_handler_runs_on_the_thread_of_its_daemon(void **state) {
+    (void)state;
+    begin(look_at_the_thread);
+    void *req_cls = NULL;
+    memset(&handled_on, 0, sizeof handled_on);
+    for (int i = 0; i < 2; i++) assert_int_equal(call(&req_cls), MHD_YES);
+    assert_true(pthread_equal(handled_on, pthread_self()));
+    complete(&req_cls);
+    end();
+}
+
 static void completion_without_a_request_does_nothing(void **state) {
     (void)state;
     begin(count);
@@ -644,6 +663,7 @@ static void the_limit_is_one_mebibyte_where_no_option_says_so(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_calls_the_handler_once_it_is_whole),
+        cmocka_unit_test(a_handler_runs_on_the_thread_of_its_daemon),
         cmocka_unit_test(completion_without_a_request_does_nothing),
         cmocka_unit_test(completion_of_something_foreign_does_nothing),
         cmocka_unit_test(a_first_call_with_something_foreign_begins_a_request),
