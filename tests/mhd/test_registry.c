@@ -350,7 +350,9 @@ static enum MHD_Result clone_twice(struct arena_request *request, void *user) {
     if (arena_request_extract(twice, ARENA_TYPE(int), &found) == ARENA_ENOARENA) handled++;
     struct arena *ints;
     if (arena_create(ARENA_TYPE(int), 1, &ints) != ARENA_OK) return MHD_NO;
+    if (arena_request_extract(twice, ARENA_TYPE(char), &found) == ARENA_ENOARENA) handled++;
     if (arena_request_inject(request, ints, &once) != ARENA_OK) return MHD_NO;
+    if (arena_request_extract(once, ARENA_TYPE(char), &found) == ARENA_ENOARENA) handled++; /* which another one has */
     if (arena_request_inject(once, chars, &twice) != ARENA_OK) return MHD_NO;
     if (arena_request_extract(twice, ARENA_TYPE(int), &found) == ARENA_OK && found == ints) handled++;
     arena_destroy(chars);
@@ -393,8 +395,50 @@ static void clones_of_clones_carry_what_those_do(void **state) {
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
     assert_int_equal(call(&req_cls), MHD_YES);
+    assert_int_equal(handled, 4);
+    complete(&req_cls);
+    end();
+}
+
+enum { MANY = 70000 };
+
+static enum MHD_Result clone_often(struct arena_request *request, void *user) {
+    (void)user;
+    struct arena *chars = NULL;
+    struct arena *found = NULL;
+    struct arena_request *first = NULL;
+    struct arena_request *last = NULL;
+    if (arena_create(ARENA_TYPE(char), 1, &chars) != ARENA_OK) return MHD_NO;
+    int status = arena_request_inject(request, chars, &first);
+    for (int i = 0; i < 1000 && status == ARENA_OK; i++) status = arena_request_inject(request, NULL, &last);
+    if (status == ARENA_OK && arena_request_extract(first, ARENA_TYPE(char), &found) == ARENA_OK) handled++;
+    if (status == ARENA_OK && arena_request_extract(last, ARENA_TYPE(int), &found) == ARENA_ENOARENA) handled++;
+    arena_destroy(chars);
+    return MHD_YES;
+}
+
+static enum MHD_Result retain_often(struct arena_request *request, void *user) {
+    (void)user;
+    for (int i = 0; i < MANY; i++) retained = arena_request_retain(request);
+    return MHD_YES;
+}
+
+/* As often as anybody likes. */
+static void a_request_is_cloned_and_retained_without_limit(void **state) {
+    (void)state;
+    begin(clone_often);
+    void *req_cls = NULL;
+    for (int i = 0; i < 2; i++) assert_int_equal(call(&req_cls), MHD_YES);
     assert_int_equal(handled, 2);
     complete(&req_cls);
+    end();
+    begin(retain_often);
+    for (int i = 0; i < 2; i++) assert_int_equal(call(&req_cls), MHD_YES);
+    complete(&req_cls);
+    for (int i = 0; i < MANY; i++) {
+        assert_string_equal(arena_request_url(retained), "/simulated");
+        arena_request_release(retained);
+    }
     end();
 }
 
@@ -678,6 +722,7 @@ int main(void) {
         cmocka_unit_test(completion_of_another_connection_does_nothing),
         cmocka_unit_test(clones_end_with_their_request),
         cmocka_unit_test(clones_of_clones_carry_what_those_do),
+        cmocka_unit_test(a_request_is_cloned_and_retained_without_limit),
         cmocka_unit_test(requests_that_never_complete_are_found_at_the_end),
         cmocka_unit_test(requests_that_never_complete_end_with_the_binding),
         cmocka_unit_test(many_open_requests_are_told_apart),

@@ -167,6 +167,7 @@ static enum MHD_Result use_clones(struct arena_request *request, void *user) {
     seen.pointer[4] = found;
     seen.status[4] = arena_request_inject(child, NULL, &hidden);
     seen.status[5] = arena_request_extract(hidden, &server_cell_type, &found);
+    seen.status[9] = arena_request_extract(hidden, ARENA_TYPE(double), &found);
     see(0, arena_request_method(child));
     see(1, arena_request_url(child));
     see(2, arena_request_version(child));
@@ -199,6 +200,7 @@ static void a_clone_carries_its_arena_and_reads_the_same(void **state) {
     assert_true(seen.status[6]);
     assert_true(seen.status[7]);
     assert_true(seen.status[8]);
+    assert_int_equal(seen.status[9], ARENA_ENOARENA); /* hidden, of whatever type */
     assert_string_equal(reply.body, "POST /clone body");
     assert_int_equal(server.resets, 1);
 }
