@@ -456,6 +456,18 @@ static void requests_that_never_complete_are_found_at_the_end(void **state) {
     end();
 }
 
+/* With all that was made of them. */
+static void cloned_requests_that_never_complete_are_found_at_the_end(void **state) {
+    (void)state;
+    begin(clone_twice);
+    for (int i = 0; i < 3; i++) {
+        void *req_cls = NULL;
+        for (int made = 0; made < 2; made++) assert_int_equal(call(&req_cls), MHD_YES);
+    }
+    assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY);
+    end();
+}
+
 /* And are over then. */
 static void requests_that_never_complete_end_with_the_binding(void **state) {
     (void)state;
@@ -724,6 +736,7 @@ int main(void) {
         cmocka_unit_test(clones_of_clones_carry_what_those_do),
         cmocka_unit_test(a_request_is_cloned_and_retained_without_limit),
         cmocka_unit_test(requests_that_never_complete_are_found_at_the_end),
+        cmocka_unit_test(cloned_requests_that_never_complete_are_found_at_the_end),
         cmocka_unit_test(requests_that_never_complete_end_with_the_binding),
         cmocka_unit_test(many_open_requests_are_told_apart),
         cmocka_unit_test(a_registry_begins_empty),
