@@ -603,9 +603,19 @@ static void destroying_while_one_of_several_is_retained_panics(void **state) {
     assert_panics(destroy, NULL, "arena_mhd_destroy");
     arena_request_release(retained);
     for (int i = 0; i < 3; i++) {
+        if (i != 1) { /* it goes on */
+            assert_int_equal(call(&open[i]), MHD_YES);
+            arena_request_release(retained);
+        }
         complete(&open[i]);
         assert_null(open[i]); /* it was there still */
     }
+    assert_int_equal(handled, 3);
+    void *next = NULL; /* and so does the binding */
+    for (int i = 0; i < 2; i++) assert_int_equal(call(&next), MHD_YES);
+    assert_int_equal(handled, 4);
+    complete(&next);
+    arena_request_release(retained);
     end();
     arena_set_panic_handler(NULL, NULL);
 }
