@@ -704,6 +704,23 @@ static void upload_whole(size_t size) {
     free(body);
 }
 
+/* A caller of a version to come, who asks for nothing that this one does not know. */
+static void a_longer_struct_of_options_is_read_as_far_as_it_is_known(void **state) {
+    (void)state;
+    const struct {
+        struct arena_mhd_options known;
+        size_t later[2];
+    } options = {{sizeof options, 3}, {0, 0}};
+    begin(count);
+    arena_mhd_destroy(mhd);
+    assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, &mhd), ARENA_OK);
+    upload_whole(4);
+    assert_int_equal(handled, 0);
+    upload_whole(3);
+    assert_int_equal(handled, 1);
+    end();
+}
+
 static void the_limit_is_one_mebibyte_where_no_option_says_so(void **state) {
     (void)state;
     const size_t limit = 1024 * 1024;
@@ -757,6 +774,7 @@ int main(void) {
         cmocka_unit_test(destroying_while_one_of_several_is_retained_panics),
         cmocka_unit_test(access_without_its_arguments_says_no),
         cmocka_unit_test(create_refuses_what_it_does_not_understand),
+        cmocka_unit_test(a_longer_struct_of_options_is_read_as_far_as_it_is_known),
         cmocka_unit_test(the_limit_is_one_mebibyte_where_no_option_says_so),
     };
     return support_run("mhd registry", tests);
