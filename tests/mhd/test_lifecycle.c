@@ -101,6 +101,22 @@ static void head_sends_no_body(void **state) {
     server_stop(&server);
 }
 
+/* Whoever looks finds it there, as good as new: no request keeps it, and nor does the binding. */
+static void the_arena_is_back_in_the_pool_once_its_request_is_over(void **state) {
+    const struct server_options options = {.max_arenas = 1};
+    server_start(&server, SERVER_MODE(state), server_echo, &options);
+    client_connect(&client, server.port);
+    for (int i = 0; i < 3; i++) {
+        client_exchange(&client, GET("/one"), 200, &reply);
+        struct arena *arena = NULL;
+        AWAIT(arena_pool_checkout(server.pool, &arena) == ARENA_OK);
+        assert_int_equal(arena_used(arena), 0);
+        arena_pool_return(server.pool, arena);
+    }
+    client_close(&client);
+    server_stop(&server);
+}
+
 /* libmicrohttpd 1.0 answers by itself, 0.9 calls the handler. */
 static void a_request_without_host_leaves_nothing_behind(void **state) {
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
@@ -441,6 +457,7 @@ int main(void) {
         SERVER_TEST(a_body_sent_in_pieces_arrives_whole),
         SERVER_TEST(a_client_that_expects_100_gets_it),
         SERVER_TEST(head_sends_no_body),
+        SERVER_TEST(the_arena_is_back_in_the_pool_once_its_request_is_over),
         SERVER_TEST(a_request_without_host_leaves_nothing_behind),
         SERVER_TEST(a_handler_that_says_no_closes_the_connection),
         SERVER_TEST(a_handler_that_says_no_after_answering_closes_the_connection),
