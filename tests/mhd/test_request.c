@@ -205,6 +205,41 @@ static void a_clone_carries_its_arena_and_reads_the_same(void **state) {
     assert_int_equal(server.resets, 1);
 }
 
+/* What a handler cancels is the work that waits for the context: the request is not over. */
+static enum MHD_Result cancel_and_go_on(struct arena_request *request, void *user) {
+    struct arena_request *clone = NULL;
+    struct arena_request *later = NULL;
+    seen.status[0] = arena_request_inject(request, NULL, &clone);
+    arena_context_cancel(arena_request_context(request));
+    seen.status[1] = arena_context_status(arena_request_context(clone));
+    seen.status[2] = server_arena(request) != NULL;
+    seen.status[3] = arena_request_inject(request, server_arena(request), &later);
+    seen.status[4] = server_arena(later) == server_arena(request);
+    seen.pointer[0] = arena_request_connection(request);
+    seen.pointer[1] = arena_request_connection(clone);
+    see(0, arena_request_header(later, "Host"));
+    bool clone_answers = strcmp(arena_request_url(request), "/clone") == 0;
+    if (!clone_answers) return server_echo(request, user);
+    return arena_request_respond(clone, 200, NULL, "clone", 5) == ARENA_OK ? MHD_YES : MHD_NO;
+}
+
+static void a_request_whose_context_was_cancelled_goes_on(void **state) {
+    static const char *const requests[] = {GET("/original"), GET("/clone")};
+    static const char *const answers[] = {"GET /original ", "clone"};
+    for (size_t i = 0; i < 2; i++) {
+        serve_once(SERVER_MODE(state), cancel_and_go_on, requests[i], 200);
+        assert_string_equal(reply.body, answers[i]);
+        assert_int_equal(seen.status[0], ARENA_OK);
+        assert_int_equal(seen.status[1], ARENA_ECANCELED);
+        assert_true(seen.status[2]);
+        assert_int_equal(seen.status[3], ARENA_OK);
+        assert_true(seen.status[4]);
+        assert_non_null(seen.pointer[0]);
+        assert_ptr_equal(seen.pointer[1], seen.pointer[0]);
+        assert_string_equal(seen.text[0], "test");
+    }
+}
+
 /* --- respond ------------------------------------------------------------------------------------------------------ */
 
 static enum MHD_Result respond_badly(struct arena_request *request, void *user) {
@@ -531,6 +566,7 @@ int main(void) {
         SERVER_TEST(any_method_may_bring_a_body),
         SERVER_TEST(bytes_of_any_value_make_a_body),
         SERVER_TEST(a_clone_carries_its_arena_and_reads_the_same),
+        SERVER_TEST(a_request_whose_context_was_cancelled_goes_on),
         SERVER_TEST(bad_answers_are_refused_and_a_good_one_still_goes),
         SERVER_TEST(an_answer_needs_no_body_and_no_type),
         SERVER_TEST(statuses_that_nobody_has_defined_are_sent),
