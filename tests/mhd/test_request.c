@@ -370,6 +370,51 @@ static void static_memory_is_sent_with_its_type_and_status(void **state) {
     assert_non_null(strstr(reply.head, "Content-Type: text/x-test\r\n"));
 }
 
+/* No copy is made: what is written there before it is sent, after respond, is sent.  The path is the size. */
+static enum MHD_Result respond_then_write(struct arena_request *request, void *user) {
+    (void)user;
+    static char elsewhere[20000];
+    size_t size = (size_t)strtoul(arena_request_url(request) + 2, NULL, 10);
+    char *text = arena_request_url(request)[1] == 's'
+                     ? elsewhere
+                     : arena_try_alloc_slab(server_arena(request), size / sizeof(struct cell) + 1);
+    if (text == NULL || size > sizeof elsewhere) return MHD_NO;
+    memset(text, 'b', size);
+    if (arena_request_respond(request, 200, "text/plain", text, size) != ARENA_OK) return MHD_NO;
+    memset(text, 'a', size);
+    return MHD_YES;
+}
+
+static void an_answer_is_sent_from_where_it_lies(void **state) {
+    static const char *const requests[] = {GET("/a1"), GET("/a300"), GET("/a20000"),
+                                           GET("/s1"), GET("/s300"), GET("/s20000")};
+    server_start(&server, SERVER_MODE(state), respond_then_write, NULL);
+    client_connect(&client, server.port);
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        client_exchange(&client, requests[i], 200, &reply);
+        assert_int_equal(reply.body_bytes, strtoul(requests[i] + 6, NULL, 10));
+        assert_int_equal(reply.body_sum, (uint32_t)(reply.body_bytes * 'a'));
+    }
+    client_close(&client);
+    server_stop(&server);
+}
+
+/* A type that is long, and not in ASCII. */
+static enum MHD_Result respond_with_long_type(struct arena_request *request, void *user) {
+    (void)user;
+    char type[5000] = "text/x-\xc3\xa9; x=";
+    memset(type + strlen(type), 'y', sizeof type - 1 - strlen(type));
+    type[sizeof type - 1] = '\0';
+    return arena_request_respond(request, 200, type, "x", 1) == ARENA_OK ? MHD_YES : MHD_NO;
+}
+
+static void any_type_in_one_line_is_sent(void **state) {
+    serve_once(SERVER_MODE(state), respond_with_long_type, GET("/x"), 200);
+    const char *type = strstr(reply.head, "Content-Type: text/x-\xc3\xa9; x=y");
+    assert_non_null(type);
+    assert_int_equal(strcspn(type, "\r"), strlen("Content-Type: ") + 4999);
+}
+
 /* A response of the handler's own, as libmicrohttpd has it. */
 static enum MHD_Result respond_by_hand(struct arena_request *request, void *user) {
     (void)user;
@@ -575,6 +620,8 @@ int main(void) {
         SERVER_TEST(a_body_may_be_longer_than_four_gibibytes),
         SERVER_TEST(an_icy_status_is_sent),
         SERVER_TEST(static_memory_is_sent_with_its_type_and_status),
+        SERVER_TEST(an_answer_is_sent_from_where_it_lies),
+        SERVER_TEST(any_type_in_one_line_is_sent),
         SERVER_TEST(a_handler_may_queue_its_own_response),
         SERVER_TEST(an_interim_answer_is_not_an_answer),
         SERVER_TEST(a_retained_request_reads_the_same_after_it_completed),
