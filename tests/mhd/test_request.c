@@ -284,10 +284,41 @@ static enum MHD_Result respond_as_asked(struct arena_request *request, void *use
     return arena_request_respond(request, status, "text/x-empty", NULL, 0) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
-static void statuses_that_nobody_has_defined_are_sent(void **state) {
-    serve_once(SERVER_MODE(state), respond_as_asked, GET("/600"), 600);
-    assert_non_null(strstr(reply.head, "Content-Type: text/x-empty\r\n")); /* of a body of nothing, too */
-    serve_once(SERVER_MODE(state), respond_as_asked, GET("/999"), 999);
+/* Those that nobody has defined, too. */
+static void any_status_is_sent(void **state) {
+    server_start(&server, SERVER_MODE(state), respond_as_asked, NULL);
+    client_connect(&client, server.port);
+    for (unsigned status = 200; status <= 999; status++) {
+        char text[64];
+        snprintf(text, sizeof text, "GET /%u HTTP/1.1\r\nHost: test\r\n\r\n", status);
+        client_exchange(&client, text, status, &reply);
+        assert_non_null(strstr(reply.head, "Content-Type: text/x-empty\r\n")); /* of a body of nothing, too */
+        assert_false(reply.close);
+    }
+    client_close(&client);
+    server_stop(&server);
+}
+
+/* Whose answers have no body.  The path is the status. */
+static enum MHD_Result respond_too_much(struct arena_request *request, void *user) {
+    (void)user;
+    unsigned status = (unsigned)strtoul(arena_request_url(request) + 1, NULL, 10);
+    char *text = server_text(request, "not to be sent");
+    return arena_request_respond(request, status, NULL, text, strlen(text)) == ARENA_OK ? MHD_YES : MHD_NO;
+}
+
+static void a_body_is_left_out_where_the_status_has_none(void **state) {
+    static const char *const requests[] = {GET("/204"), GET("/304")};
+    server_start(&server, SERVER_MODE(state), respond_too_much, NULL);
+    client_connect(&client, server.port);
+    for (size_t i = 0; i < 4; i++) {
+        client_send(&client, requests[i % 2]);
+        assert_true(client_try_receive_head(&client, &reply)); /* and the next answer begins right behind it */
+        assert_int_equal(reply.status, strtoul(requests[i % 2] + 5, NULL, 10));
+    }
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(server.resets, 4);
 }
 
 static enum MHD_Result respond_nothing(struct arena_request *request, void *user) {
@@ -614,7 +645,8 @@ int main(void) {
         SERVER_TEST(a_request_whose_context_was_cancelled_goes_on),
         SERVER_TEST(bad_answers_are_refused_and_a_good_one_still_goes),
         SERVER_TEST(an_answer_needs_no_body_and_no_type),
-        SERVER_TEST(statuses_that_nobody_has_defined_are_sent),
+        SERVER_TEST(any_status_is_sent),
+        SERVER_TEST(a_body_is_left_out_where_the_status_has_none),
         SERVER_TEST(a_body_of_nothing_may_have_an_address),
         SERVER_TEST(answers_keep_the_connection),
         SERVER_TEST(a_body_may_be_longer_than_four_gibibytes),
