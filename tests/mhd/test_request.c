@@ -559,6 +559,7 @@ static void null_is_answered_not_followed(void **state) {
     assert_null(arena_request_argument(NULL, "n"));
     assert_null(arena_request_body(NULL, &size));
     assert_int_equal(size, 0);
+    assert_null(arena_request_body(NULL, NULL));
     assert_null(arena_request_context(NULL));
     assert_null(arena_request_retain(NULL));
     arena_request_release(NULL);
@@ -571,6 +572,7 @@ static enum MHD_Result read_null_names(struct arena_request *request, void *user
     seen.status[0] = arena_request_extract(request, NULL, &arena);
     seen.pointer[0] = arena;
     seen.status[1] = arena_request_inject(request, NULL, NULL);
+    seen.status[2] = arena_request_extract(request, &server_cell_type, NULL);
     return server_echo(request, user);
 }
 
@@ -581,6 +583,7 @@ static void null_names_are_not_there(void **state) {
     assert_int_equal(seen.status[0], ARENA_EINVAL);
     assert_null(seen.pointer[0]);
     assert_int_equal(seen.status[1], ARENA_EINVAL);
+    assert_int_equal(seen.status[2], ARENA_EINVAL);
 }
 
 static void release(void *user) { arena_request_release(user); }
