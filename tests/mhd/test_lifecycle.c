@@ -374,11 +374,14 @@ static void a_uri_log_callback_does_no_harm(void **state) {
 }
 
 static struct arena_context *lost; /* of the first request; used on the connection's thread, one after the other */
+static struct arena_request *lost_and_held;
+static bool holds_the_lost_one;
 static int lost_status;
 
 static enum MHD_Result look_at_the_lost_one(struct arena_request *request, void *user) {
     if (lost == NULL) {
         lost = arena_context_retain(arena_request_context(request));
+        if (holds_the_lost_one) lost_and_held = arena_request_retain(request);
     } else {
         flag_set(&lost_status, arena_context_status(lost));
     }
@@ -387,15 +390,22 @@ static enum MHD_Result look_at_the_lost_one(struct arena_request *request, void 
 
 static void a_lost_request_is_over_once_the_next_begins(void **state) {
     const struct server_options options = {.loses_completion = true};
-    lost = NULL;
-    flag_set(&lost_status, ARENA_OK);
-    server_start(&server, SERVER_MODE(state), look_at_the_lost_one, &options);
-    client_connect(&client, server.port);
-    for (int i = 0; i < 2; i++) client_exchange(&client, GET("/lost"), 200, &reply);
-    client_close(&client);
-    server_stop(&server);
-    assert_int_equal(flag_get(&lost_status), ARENA_ECANCELED);
-    arena_context_release(lost);
+    for (int held = 0; held < 2; held++) { /* by somebody else, or not */
+        lost = NULL;
+        lost_and_held = NULL;
+        holds_the_lost_one = held == 1;
+        flag_set(&lost_status, ARENA_OK);
+        server_start(&server, SERVER_MODE(state), look_at_the_lost_one, &options);
+        client_connect(&client, server.port);
+        for (int i = 0; i < 2; i++) client_exchange(&client, GET("/lost"), 200, &reply);
+        client_close(&client);
+        server_stop_daemon(&server);
+        assert_int_equal(flag_get(&lost_status), ARENA_ECANCELED);
+        assert_null(arena_request_connection(lost_and_held));
+        arena_request_release(lost_and_held);
+        server_destroy(&server);
+        arena_context_release(lost);
+    }
 }
 
 /* The next request on the same connection shows that the one before it is over, whatever *req_cls has. */
