@@ -416,8 +416,14 @@ static void an_upgraded_session_keeps_its_arena_until_released(void **state) {
 
 static void a_session_that_is_closed_keeps_its_arena_until_released(void **state) {
     begin_upgrade(SERVER_MODE(state));
+    if (server.mode != MODE_THREAD_PER_CONNECTION) {
+        assert_int_equal(arena_context_status(arena_request_context(session.request)), ARENA_OK);
+        assert_non_null(arena_request_connection(session.request));
+    }
     MHD_upgrade_action(session.handle, MHD_UPGRADE_ACTION_CLOSE);
     server_expect_journal(&server, "HhCc");
+    assert_int_equal(arena_context_status(arena_request_context(session.request)), ARENA_ECANCELED);
+    assert_null(arena_request_connection(session.request));
     assert_int_equal(flag_get(&server.last_termination), MHD_REQUEST_TERMINATED_COMPLETED_OK);
     assert_string_equal(session.text, "from the arena of the session");
     assert_string_equal(arena_request_url(session.request), "/up");
