@@ -604,6 +604,20 @@ static void releasing_more_often_than_retained_panics(void **state) {
     arena_set_panic_handler(NULL, NULL);
 }
 
+/* However many hold it. */
+static enum MHD_Result answer_what_many_hold(struct arena_request *request, void *user) {
+    for (int i = 0; i < 3; i++) (void)arena_request_retain(request);
+    enum MHD_Result result = server_echo(request, user);
+    for (int i = 0; i < 3; i++) arena_request_release(request);
+    return result;
+}
+
+static void a_request_that_many_hold_is_answered(void **state) {
+    serve_once(SERVER_MODE(state), answer_what_many_hold, GET("/x"), 200);
+    assert_string_equal(reply.body, "GET /x ");
+    assert_int_equal(server.resets, 1);
+}
+
 /* The answer that is under way refers to the request, too; that is not the handler's to release. */
 static enum MHD_Result release_what_an_answer_holds(struct arena_request *request, void *user) {
     enum MHD_Result result = server_echo(request, user);
@@ -663,6 +677,7 @@ int main(void) {
         cmocka_unit_test(null_is_answered_not_followed),
         SERVER_TEST(null_names_are_not_there),
         SERVER_TEST(releasing_more_often_than_retained_panics),
+        SERVER_TEST(a_request_that_many_hold_is_answered),
         SERVER_TEST(releasing_what_an_answer_holds_panics),
         SERVER_TEST(destroying_the_binding_while_a_request_is_retained_panics),
     };
