@@ -218,6 +218,7 @@ static enum MHD_Result cancel_and_go_on(struct arena_request *request, void *use
     seen.pointer[0] = arena_request_connection(request);
     seen.pointer[1] = arena_request_connection(clone);
     see(0, arena_request_header(later, "Host"));
+    seen.pointer[2] = arena_request_body(clone, NULL);
     bool clone_answers = strcmp(arena_request_url(request), "/clone") == 0;
     if (!clone_answers) return server_echo(request, user);
     return arena_request_respond(clone, 200, NULL, "clone", 5) == ARENA_OK ? MHD_YES : MHD_NO;
@@ -237,6 +238,7 @@ static void a_request_whose_context_was_cancelled_goes_on(void **state) {
         assert_non_null(seen.pointer[0]);
         assert_ptr_equal(seen.pointer[1], seen.pointer[0]);
         assert_string_equal(seen.text[0], "test");
+        assert_non_null(seen.pointer[2]); /* of nothing, too */
     }
 }
 
