@@ -249,8 +249,15 @@ static void a_panic_of_a_suspended_request_that_somebody_holds_leaves_it_to_them
     arena_request_release(held);
     client_receive(&client, &reply);
     assert_int_equal(reply.status, 200);
+    client_send(&client, GET("/panic")); /* and where they have no answer either */
+    AWAIT(panic_count() == 2 && flag_get(&panicked) == 2);
+    MHD_resume_connection(arena_request_connection(held));
+    arena_request_release(held);
+    client_receive(&client, &reply);
+    assert_int_equal(reply.status, 500);
     client_close(&client);
     server_stop(&server);
+    assert_int_equal(server.handled, 2);
     arena_set_panic_handler(NULL, NULL);
 }
 
