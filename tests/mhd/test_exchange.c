@@ -287,6 +287,23 @@ static void a_handler_that_hands_on_and_says_no_leaves_it_to_them(void **state) 
     server_stop(&server);
 }
 
+/* They have it, and have not answered: no other end is right, whatever the handler said. */
+static void a_handler_that_hands_on_and_says_no_is_answered_500_without_them(void **state) {
+    flag_set(&is_suspended, 0);
+    server_start(&server, SERVER_MODE(state), retain_suspend_and_say_no, NULL);
+    client_connect(&client, server.port);
+    client_send(&client, GET("/later"));
+    AWAIT(flag_get(&is_suspended) == 1);
+    struct worker worker;
+    worker_start(&worker, resume_only, suspended, 0);
+    worker_join(&worker);
+    client_receive(&client, &reply);
+    assert_int_equal(reply.status, 500);
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(server.handled, 1);
+}
+
 /* --- one response on two connections ------------------------------------------------------------------------------ */
 
 static struct MHD_Response *shared;
@@ -481,6 +498,7 @@ int main(void) {
         SERVER_TEST_SUSPENDING(the_last_release_resets_the_arena_on_its_own_thread),
         SERVER_TEST_SUSPENDING(a_handler_that_suspends_and_says_no_closes_the_connection),
         SERVER_TEST_SUSPENDING(a_handler_that_hands_on_and_says_no_leaves_it_to_them),
+        SERVER_TEST_SUSPENDING(a_handler_that_hands_on_and_says_no_is_answered_500_without_them),
         SERVER_TEST(a_response_on_two_connections_outlives_each_request),
         SERVER_TEST(an_upgraded_session_keeps_its_arena_until_released),
         SERVER_TEST(a_session_that_is_closed_keeps_its_arena_until_released),
