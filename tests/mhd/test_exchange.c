@@ -152,6 +152,10 @@ static void a_suspended_request_does_not_block_the_others(void **state) {
     client_send(&other, GET("/second"));
     AWAIT(flag_get(&is_suspended) == 2);
     struct arena_request *second = suspended;
+    assert_ptr_not_equal(server_arena(first), server_arena(second)); /* each has its own */
+    assert_int_equal(arena_used(server_arena(first)), 0);
+    assert_non_null(server_text(second, "of the second alone"));
+    assert_int_equal(arena_used(server_arena(first)), 0);
     struct worker worker;
     worker_start(&worker, answer, second, 0);
     worker_join(&worker);
