@@ -368,7 +368,12 @@ static void a_uri_log_callback_does_no_harm(void **state) {
     client_send(&client, "GET /half HTTP/1.1\r\nHost");
     client_close(&client);
     AWAIT(flag_get(&server.completed) == before + 1); /* of the logger's record */
+    client_connect(&client, server.port);
+    client_exchange(&client, "POST /long HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000000\r\n\r\n", 413, &reply);
+    client_close(&client);
+    AWAIT(flag_get(&server.completed) == before + 2); /* and again: no request was begun */
     server_stop(&server);
+    assert_int_equal(server.null_completed, 0);
     assert_int_equal(server.handled, 2);
     assert_int_equal(server.resets, 2);
 }
