@@ -315,6 +315,9 @@ static void completion_with_any_code_gives_the_arena_back(void **state) {
         for (int made = 0; made < 2; made++) assert_int_equal(call(&req_cls), MHD_YES);
         arena_mhd_completed(mhd, NULL, &req_cls, codes[i]);
         assert_int_equal(arena_context_status(arena_request_context(retained)), ARENA_ECANCELED);
+        struct arena *arena = NULL;
+        assert_int_equal(arena_request_extract(retained, ARENA_TYPE(int), &arena), ARENA_OK);
+        assert_int_equal(arena_used(arena), 1);
         arena_request_release(retained);
     }
     end();
