@@ -175,6 +175,7 @@ static struct MHD_Connection *waiting; /* written before is_suspended */
 static enum MHD_Result suspend_unheld(struct arena_request *request, void *user) {
     (void)user;
     waiting = arena_request_connection(request);
+    arena_context_cancel(arena_request_context(request)); /* which ends no request */
     MHD_suspend_connection(waiting);
     flag_add(&is_suspended, 1);
     return MHD_YES;
