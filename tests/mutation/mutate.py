@@ -41,7 +41,7 @@ API = ["misuse", "status", "any", "scope", "ways_out", "inside", "details", "mod
        GUARDED["concurrent"], "pool in C++", "model concurrent", "pool", "context", *PATHS, "fail once", "concurrent",
        "hand-over", "poisoning"]
 MHD = ["mhd body", "mhd fields", "model mhd"]
-MHD += [f"mhd {name}" for name in ("exchange", "refusal", "registry", "request", "memory", "lifecycle", "stress")]
+MHD += [f"mhd {name}" for name in ("exchange", "daemons", "refusal", "registry", "request", "memory", "lifecycle", "stress")]
 KEPT = ["address: inside", "address: pool", "address: concurrent"]  # what ends is freed, and nothing is written past
 POISONED = ["address: corpus of arena", "address: corpus of pool", "address: corpus of concurrent", "address: burst",
             "address: any", "address: context"]
