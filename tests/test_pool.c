@@ -1139,6 +1139,13 @@ static void return_arena(void *user) {
     arena_pool_return(returning->pool, returning->arena);
 }
 
+static void return_it_and_see(struct arena *arena, void *user) {
+    struct returning *wrong = user;
+    wrong->arena = arena;
+    assert_panics(return_arena, wrong, "arena_pool_return: the arena belongs to a scope");
+    assert_non_null(arena_try_alloc(arena, NULL));
+}
+
 static void only_arenas_of_this_pool_can_be_returned(void **state) {
     (void)state;
     struct returning wrong = {make(ARENA_TYPE(int), 4), NULL};
@@ -1159,6 +1166,13 @@ static void only_arenas_of_this_pool_can_be_returned(void **state) {
     assert_panics(return_arena, &wrong, "arena_pool_return"); /* behind a gate */
     arena_concurrent_release(concurrent);
     arena_concurrent_destroy(concurrent);
+    for (int round = 0; round < 2; round++) { /* the second time it is the thread's own */
+        struct arena_pool_scope scope;
+        assert_int_equal(arena_pool_execute(wrong.pool, return_it_and_see, &wrong), ARENA_OK);
+        assert_int_equal(arena_pool_scope_enter(wrong.pool, &scope), ARENA_OK);
+        return_it_and_see(scope.arena, &wrong);
+        arena_pool_scope_leave(&scope);
+    }
     assert_int_equal(arena_pool_destroy(wrong.pool), ARENA_OK);
     assert_int_equal(arena_pool_destroy(other), ARENA_OK);
     arena_destroy(own);
