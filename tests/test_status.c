@@ -119,7 +119,7 @@ static void default_handler_prints_the_message_as_it_is(void **state) {
 
 static void default_handler_cuts_a_long_message(void **state) {
     (void)state;
-    static char message[100001];
+    static char message[5000];
     memset(message, 'm', sizeof message - 1);
     static struct child child;
     child_run(&child, panic_plain, message);
@@ -180,9 +180,9 @@ static void handler_gets_the_message_and_its_user(void **state) {
     assert_null(noted_user);
 }
 
-/* Also one of nothing, and one that is longer than what the library itself has to say. */
 static void note_message(const char *message, void *user) { *(char **)user = strdup(message); }
 
+/* Also one of nothing, and one that is longer than what the library itself has to say. */
 static void handler_gets_every_message_whole(void **state) {
     (void)state;
     static char message[100001];
@@ -758,7 +758,6 @@ static void reset_explosive_under_own_handler(void *user) {
 
 static void panic_from_drop_aborts_even_when_protected(void **state) {
     (void)state;
-    assert_aborts(reset_explosive_under_own_handler, NULL, "handler mine: from drop");
     assert_aborts(reset_explosive_protected, NULL, "drop");
     assert_aborts(destroy_explosive_protected, NULL, "drop");
     assert_aborts(reset_explosive_under_own_handler, NULL, "handler mine: from drop"); /* which sees every panic */

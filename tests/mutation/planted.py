@@ -430,8 +430,6 @@ PLANTS = [
      "_alloc_slab_with_context(arena, NULL, values.begin(), values.size(), slab);", ["typed in C++"]),
     ("memory kept: a trim of elements with a drop", "src/core/slots.c",
      "    if (!arena->mapped) return;\n", "    if (!arena->mapped || arena->type->drop != NULL) return;\n", ["pages"]),
-    ("handler not told: of a panic in a drop", "src/platform/panic.c",
-     "    panic_handler *call = handler;\n", "    panic_handler *call = state->dropping && !state->unwinding ? NULL : handler;\n", ["status"]),
 ]
 
 
