@@ -137,15 +137,15 @@ static void every_call(enum inject_mode mode) {
     struct round rounds[AT_A_TIME];
     unsigned begun = 0;
     unsigned places = 0;
-    unsigned before = 1;
-    while (places != before) { /* how many calls a walk makes is a matter of who waits: none of a whole lot gets there */
+    unsigned before;
+    do {
         before = places;
         for (unsigned i = 0; i < AT_A_TIME; i++) {
             rounds[i] = (struct round){.mode = mode, .at = ++begun, .report = &reports[i]};
             begin(&rounds[i], false);
         }
         for (unsigned i = 0; i < AT_A_TIME; i++) places += end(&rounds[i]) != 0;
-    }
+    } while (places != before); /* how many calls a walk makes is a matter of who waits: none of a whole lot gets there */
     print_message("[          ] %u places\n", places);
     assert_true(places > 100); /* the walk did take place */
 }
