@@ -294,41 +294,39 @@ static void options_hold_for_every_handle(void **state) {
 
 static void drop_nothing(void *element) { (void)element; }
 
-static void arenas_of_others_are_trimmed_alike(void **state) {
-    (void)state;
-    begin();
+/* An empty arena of MIB bytes, of which one page is used then. */
+static void trim_keeps_a_page(struct arena *arena) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    struct arena_pool *pool;
-    struct arena_concurrent *concurrent;
-    struct arena *arena;
-    assert_int_equal(arena_pool_create(ARENA_TYPE(char), MIB, &pool), ARENA_OK);
-    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
     char *slots = arena_alloc_slab(arena, page);
     arena_trim(arena);
     assert_int_equal(seen.count, 1);
     assert_ptr_equal(seen.calls[0].start, slots + page);
     assert_ptr_equal(seen.calls[0].start + seen.calls[0].size, slots + MIB);
+}
+
+static void arenas_of_others_are_trimmed_alike(void **state) {
+    (void)state;
+    begin();
+    struct arena_pool *pool;
+    struct arena_concurrent *concurrent;
+    struct arena *arena;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(char), MIB, &pool), ARENA_OK);
+    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    trim_keeps_a_page(arena);
     arena_pool_return(pool, arena);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 
     begin();
     assert_int_equal(arena_concurrent_create(ARENA_TYPE(char), MIB, &concurrent), ARENA_OK);
     assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &arena), ARENA_OK);
-    slots = arena_alloc_slab(arena, page);
-    arena_trim(arena);
-    assert_int_equal(seen.count, 1);
-    assert_ptr_equal(seen.calls[0].start, slots + page);
-    assert_ptr_equal(seen.calls[0].start + seen.calls[0].size, slots + MIB);
+    trim_keeps_a_page(arena);
     arena_concurrent_release(concurrent);
     arena_concurrent_destroy(concurrent);
 
     begin(); /* and those whose elements have a destructor */
     const struct arena_type dropped = {"dropped", 1, 1, drop_nothing};
     arena = make(&dropped, MIB, ARENA_CLEAR_ON_RESET, 0);
-    slots = arena_alloc_slab(arena, page);
-    arena_trim(arena);
-    assert_int_equal(seen.count, 1);
-    assert_ptr_equal(seen.calls[0].start, slots + page);
+    trim_keeps_a_page(arena);
     arena_destroy(arena);
 }
 
