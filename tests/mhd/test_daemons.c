@@ -66,11 +66,8 @@ static enum MHD_Result meet(struct arena_request *request, void *user) {
     return flag_wait(&inside, 2) ? server_echo(request, user) : MHD_NO;
 }
 
-static void two_daemons_handle_requests_at_the_same_time(void **state) {
-    uint16_t port;
-    flag_set(&inside, 0);
-    server_start(&server, SERVER_MODE(state), meet, NULL);
-    struct MHD_Daemon *daemon = start_daemon(server.mhd, &port);
+/* One request to the server, one to whoever listens at `port`. */
+static void have_two_meet(uint16_t port) {
     client_connect(&client, server.port);
     client_connect(&other, port);
     client_send(&client, GET("/first"));
@@ -81,6 +78,14 @@ static void two_daemons_handle_requests_at_the_same_time(void **state) {
     assert_string_equal(reply.body, "GET /second ");
     client_close(&client);
     client_close(&other);
+}
+
+static void two_daemons_handle_requests_at_the_same_time(void **state) {
+    uint16_t port;
+    flag_set(&inside, 0);
+    server_start(&server, SERVER_MODE(state), meet, NULL);
+    struct MHD_Daemon *daemon = start_daemon(server.mhd, &port);
+    have_two_meet(port);
     MHD_stop_daemon(daemon);
     server_stop(&server);
 }
@@ -88,16 +93,7 @@ static void two_daemons_handle_requests_at_the_same_time(void **state) {
 static void two_connections_are_handled_at_the_same_time(void **state) {
     flag_set(&inside, 0);
     server_start(&server, SERVER_MODE(state), meet, NULL);
-    client_connect(&client, server.port);
-    client_connect(&other, server.port);
-    client_send(&client, GET("/first"));
-    client_send(&other, GET("/second"));
-    client_receive(&client, &reply);
-    assert_string_equal(reply.body, "GET /first ");
-    client_receive(&other, &reply);
-    assert_string_equal(reply.body, "GET /second ");
-    client_close(&client);
-    client_close(&other);
+    have_two_meet(server.port);
     server_stop(&server);
 }
 

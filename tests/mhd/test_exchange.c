@@ -276,17 +276,22 @@ static enum MHD_Result retain_suspend_and_say_no(struct arena_request *request, 
     return MHD_NO;
 }
 
-static void a_handler_that_hands_on_and_says_no_leaves_it_to_them(void **state) {
+/* What the worker that has the request makes of it is its end. */
+static void hand_on_and_say_no(enum mode mode, void (*then)(struct worker *self), unsigned status) {
     flag_set(&is_suspended, 0);
-    server_start(&server, SERVER_MODE(state), retain_suspend_and_say_no, NULL);
+    server_start(&server, mode, retain_suspend_and_say_no, NULL);
     client_connect(&client, server.port);
     client_send(&client, GET("/later"));
     AWAIT(flag_get(&is_suspended) == 1);
     struct worker worker;
-    worker_start(&worker, answer, suspended, 0);
+    worker_start(&worker, then, suspended, 0);
     worker_join(&worker);
     client_receive(&client, &reply);
-    assert_int_equal(reply.status, 200);
+    assert_int_equal(reply.status, status);
+}
+
+static void a_handler_that_hands_on_and_says_no_leaves_it_to_them(void **state) {
+    hand_on_and_say_no(SERVER_MODE(state), answer, 200);
     server_expect_journal(&server, "HhCcR");
     client_close(&client);
     server_stop(&server);
@@ -294,16 +299,7 @@ static void a_handler_that_hands_on_and_says_no_leaves_it_to_them(void **state) 
 
 /* They have it, and have not answered: no other end is right, whatever the handler said. */
 static void a_handler_that_hands_on_and_says_no_is_answered_500_without_them(void **state) {
-    flag_set(&is_suspended, 0);
-    server_start(&server, SERVER_MODE(state), retain_suspend_and_say_no, NULL);
-    client_connect(&client, server.port);
-    client_send(&client, GET("/later"));
-    AWAIT(flag_get(&is_suspended) == 1);
-    struct worker worker;
-    worker_start(&worker, resume_only, suspended, 0);
-    worker_join(&worker);
-    client_receive(&client, &reply);
-    assert_int_equal(reply.status, 500);
+    hand_on_and_say_no(SERVER_MODE(state), resume_only, 500);
     client_close(&client);
     server_stop(&server);
     assert_int_equal(server.handled, 1);
