@@ -58,6 +58,16 @@ void support_watchdog(void);
 /* Is every byte zero? */
 bool all_zero(const void *memory, size_t size_bytes);
 
+/* Does inline code clear the padding of what it stores?  See ARENA_STORE_ of the typed face. */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_clear_padding)
+#define PADDING_IS_CLEARED 1
+#endif
+#endif
+#ifndef PADDING_IS_CLEARED
+#define PADDING_IS_CLEARED 0
+#endif
+
 /* --- threads ------------------------------------------------------------------------------------------------------ */
 
 /* A thread and what it records for the main thread to look at after worker_join. */

@@ -129,15 +129,6 @@ static void zeroed_slots(void **state) {
     }
 }
 
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_clear_padding)
-#define PADDING_IS_CLEARED 1
-#endif
-#endif
-#ifndef PADDING_IS_CLEARED
-#define PADDING_IS_CLEARED 0 /* see ARENA_STORE_ */
-#endif
-
 /* Where memory is cleared as it is handed out, nothing of an earlier life is left, in the padding either. */
 static void padding_is_not_of_an_earlier_life(void **state) {
     (void)state;
@@ -790,47 +781,6 @@ static void pool_face(void **state) {
     }
 }
 
-/* Of each kind of handle: what was touched and is not in use goes back to the system. */
-static void trims_give_memory_back(void **state) {
-    (void)state;
-    if (support_slow()) skip(); /* memory is counted */
-    enum { CAPACITY = 4 << 20 };
-    const size_t bytes = CAPACITY * sizeof(int);
-    struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0}; /* a reset leaves what was touched */
-    struct arena_pool_options pool_options = {sizeof pool_options, 0, &options};
-    struct int_arena *arena = int_arena_create_with(CAPACITY, &options);
-    struct int_arena_concurrent *concurrent = int_arena_concurrent_create_with(CAPACITY, &options);
-    struct int_arena_pool *pool = int_arena_pool_create_with(CAPACITY, &pool_options);
-    for (int which = 0; which < 3; which++) {
-        struct int_arena *pooled = NULL;
-        if (which == 2) assert_int_equal(int_arena_pool_checkout(pool, &pooled), ARENA_OK);
-        struct int_arena_slab slab = which == 0   ? int_arena_alloc_slab(arena, CAPACITY)
-                                     : which == 1 ? int_arena_concurrent_alloc_slab(concurrent, CAPACITY)
-                                                  : int_arena_alloc_slab(pooled, CAPACITY);
-        memset(slab.data, 1, bytes);
-        if (which == 0) int_arena_reset(arena);
-        if (which == 1) int_arena_concurrent_reset(concurrent);
-        if (which == 2) int_arena_pool_return(pool, pooled);
-        size_t before = support_resident_bytes();
-        if (which == 2) { /* a destroy that is refused gives nothing back */
-            assert_int_equal(int_arena_pool_checkout(pool, &pooled), ARENA_OK);
-            struct int_arena *other = NULL;
-            assert_int_equal(int_arena_pool_checkout(pool, &other), ARENA_OK);
-            int_arena_pool_return(pool, pooled);
-            assert_int_equal(int_arena_pool_destroy(pool), ARENA_EBUSY);
-            int_arena_pool_return(pool, other);
-            assert_true(support_resident_bytes() + bytes / 2 > before);
-        }
-        if (which == 0) int_arena_trim(arena);
-        if (which == 1) int_arena_concurrent_trim(concurrent);
-        if (which == 2) int_arena_pool_trim(pool);
-        assert_true(support_resident_bytes() + bytes / 2 < before);
-    }
-    assert_int_equal(int_arena_pool_destroy(pool), ARENA_OK);
-    int_arena_concurrent_destroy(concurrent);
-    int_arena_destroy(arena);
-}
-
 static void context_face(void **state) {
     (void)state;
     struct int_arena *arena = int_arena_create(1);
@@ -913,7 +863,6 @@ int main(void) {
         cmocka_unit_test(concurrent_face_under_a_context),
         cmocka_unit_test(concurrent_face_waits_under_its_context),
         cmocka_unit_test(pool_face),
-        cmocka_unit_test(trims_give_memory_back),
         cmocka_unit_test(context_face),
         cmocka_unit_test(burst_face),
     };
