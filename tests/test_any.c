@@ -288,12 +288,14 @@ static void thousands_of_types_are_told_apart(void **state) {
 static int order[16];
 static size_t order_count;
 
-static void drop_first_kind(void *value) {
+static void drop_first_kind(void *value, void *user) {
+    (void)user;
     if (order_count < 16) order[order_count] = 100 + *(int *)value;
     order_count++;
 }
 
-static void drop_second_kind(void *value) {
+static void drop_second_kind(void *value, void *user) {
+    (void)user;
     if (order_count < 16) order[order_count] = 200 + *(int *)value;
     order_count++;
 }

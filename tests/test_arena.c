@@ -837,7 +837,8 @@ static int dropped[64];
 static size_t dropped_count;
 static void *dropped_last;
 
-static void note_drop(void *element) {
+static void note_drop(void *element, void *user) {
+    (void)user;
     if (dropped_count < 64) dropped[dropped_count] = *(int *)element;
     dropped_count++;
     dropped_last = element;
@@ -904,7 +905,8 @@ static size_t seen_size_errors;
 static char *expected_next;
 static size_t expected_stride;
 
-static void check_address(void *element) {
+static void check_address(void *element, void *user) {
+    (void)user;
     if ((char *)element != expected_next) seen_size_errors++;
     expected_next -= expected_stride;
     dropped_count++;
@@ -929,7 +931,8 @@ static void drops_go_stride_by_stride(void **state) {
     }
 }
 
-static void drop_at_a_cancellation_point(void *element) {
+static void drop_at_a_cancellation_point(void *element, void *user) {
+    (void)user;
     (void)element;
     pthread_testcancel();
     dropped_count++;

@@ -865,7 +865,8 @@ static size_t dropped_count;
 static size_t dropped_wrong;
 static int64_t dropped_sum;
 
-static void note_drop(void *element) {
+static void note_drop(void *element, void *user) {
+    (void)user;
     if (dropped_count > 0 && (char *)element >= dropped_before) dropped_wrong++;
     dropped_before = element;
     dropped_count++;
@@ -1630,7 +1631,8 @@ static struct {
     size_t most; /* counted by another thread meanwhile */
 } counted_drops;
 
-static void drop_counted(void *element) {
+static void drop_counted(void *element, void *user) {
+    (void)user;
     (void)element;
     struct worker counter;
     worker_start(&counter, count_used, counted_drops.arena, 0);
@@ -1742,7 +1744,8 @@ static void acquire_sees_no_slot_half_written(void **state) {
 
 static size_t torn_drops;
 
-static void check_wide(void *element) {
+static void check_wide(void *element, void *user) {
+    (void)user;
     if (torn(element)) torn_drops++;
 }
 

@@ -444,7 +444,7 @@ static void extract_of_none_or_another_type_fails(void **state) {
     arena_destroy(arena);
 }
 
-static void drop_nothing(void *element) { (void)element; }
+static void drop_nothing(void *element, void *user) { (void)element, (void)user; }
 
 /* A destructor is no part of what makes two types the same. */
 static void extract_does_not_look_at_the_drop(void **state) {

@@ -48,7 +48,8 @@ static void descriptors_keep_their_layout(void **state) {
     assert_int_equal(offsetof(struct arena_type, size), sizeof(void *));
     assert_int_equal(offsetof(struct arena_type, align), sizeof(void *) + sizeof(size_t));
     assert_int_equal(offsetof(struct arena_type, drop), sizeof(void *) + 2 * sizeof(size_t));
-    assert_int_equal(sizeof(struct arena_type), 2 * sizeof(void *) + 2 * sizeof(size_t));
+    assert_int_equal(offsetof(struct arena_type, flags), 2 * sizeof(void *) + 2 * sizeof(size_t));
+    assert_int_equal(sizeof(struct arena_type), 2 * sizeof(void *) + 2 * sizeof(size_t) + 2 * sizeof(uint32_t));
     assert_int_equal(arena_type_size(), sizeof(struct arena_type));
     assert_int_equal(arena_type_align(), _Alignof(struct arena_type));
 }
@@ -58,6 +59,11 @@ static void options_begin_with_their_size(void **state) {
     assert_int_equal(offsetof(struct arena_options, struct_size), 0);
     assert_int_equal(offsetof(struct arena_options, clear), sizeof(size_t));
     assert_int_equal(offsetof(struct arena_options, flags), sizeof(size_t) + 4);
+    assert_int_equal(offsetof(struct arena_options, retain_bytes), sizeof(size_t) + 8);
+    assert_int_equal(offsetof(struct arena_options, block_bytes), 2 * sizeof(size_t) + 8);
+    assert_int_equal(offsetof(struct arena_options, source), 3 * sizeof(size_t) + 8);
+    assert_int_equal(offsetof(struct arena_options, label), 3 * sizeof(size_t) + sizeof(void *) + 8);
+    assert_int_equal(offsetof(struct arena_options, drop_user), 3 * sizeof(size_t) + 2 * sizeof(void *) + 8);
     assert_int_equal(offsetof(struct arena_pool_options, struct_size), 0);
     assert_int_equal(offsetof(struct arena_pool_options, max_arenas), sizeof(size_t));
     assert_int_equal(offsetof(struct arena_pool_options, arena_options), 2 * sizeof(size_t));

@@ -96,12 +96,12 @@ static void released_arenas_hand_out_nothing(void **state) {
     arena_concurrent_destroy(concurrent);
 }
 
-static void drop_nothing(void *element) { (void)element; }
+static void drop_nothing(void *element, void *user) { (void)element, (void)user; }
 
 /* Drops seal an arena while they run, and leave it as they found it. */
 static void arenas_reset_behind_their_gate_hand_out_nothing(void **state) {
     (void)state;
-    void (*const drops[])(void *) = {NULL, drop_nothing};
+    void (*const drops[])(void *, void *) = {NULL, drop_nothing};
     for (int i = 0; i < 2; i++) {
         const struct arena_type type = {"int", sizeof(int), _Alignof(int), drops[i]};
         struct arena_concurrent *concurrent = NULL;
@@ -174,7 +174,8 @@ static struct arena *dropping;
 static int drops;
 static int handed_out;
 
-static void drop_allocates(void *element) {
+static void drop_allocates(void *element, void *user) {
+    (void)user;
     (void)element;
     static const int value = 7;
     drops++;
@@ -182,17 +183,19 @@ static void drop_allocates(void *element) {
     if (arena_try_alloc_slab(dropping, 2) != NULL) handed_out++;
 }
 
-static void drop_resets(void *element) {
+static void drop_resets(void *element, void *user) {
+    (void)user;
     (void)element;
     arena_reset(dropping);
 }
 
-static void drop_destroys(void *element) {
+static void drop_destroys(void *element, void *user) {
+    (void)user;
     (void)element;
     arena_destroy(dropping);
 }
 
-static void make_dropping(void (*drop)(void *)) {
+static void make_dropping(void (*drop)(void *, void *)) {
     const struct arena_type type = {"dropping", sizeof(int), sizeof(int), drop};
     if (arena_create(&type, 8, &dropping) != ARENA_OK) abort();
     for (int i = 1; i <= 3; i++) arena_alloc(dropping, &i);
@@ -213,7 +216,8 @@ static void arena_hands_out_nothing_while_it_drops(void **state) {
     assert_int_equal(handed_out, 0);
 }
 
-static void drop_insists(void *element) {
+static void drop_insists(void *element, void *user) {
+    (void)user;
     (void)element;
     arena_alloc(dropping, NULL);
 }
@@ -243,7 +247,8 @@ static void ending_the_arena_while_it_drops_aborts(void **state) {
     assert_aborts(destroy_in_drop, NULL, "arena_destroy");
 }
 
-static void drop_ends_another(void *element) {
+static void drop_ends_another(void *element, void *user) {
+    (void)user;
     (void)element;
     arena_destroy(dropping); /* which drops what it holds */
     arena_panic("after the inner drops");
@@ -280,7 +285,8 @@ static struct {
 
 static struct arena_pool *dropping_pool;
 
-static void drop_returns(void *element) {
+static void drop_returns(void *element, void *user) {
+    (void)user;
     (void)element;
     arena_pool_return(dropping_pool, dropping);
 }
@@ -299,7 +305,8 @@ static void drop_does_not_return_its_arena(void **state) {
     assert_aborts(reset_what_returns_itself, NULL, "arena_pool_return");
 }
 
-static void drop_touches(void *element) {
+static void drop_touches(void *element, void *user) {
+    (void)user;
     (void)element;
     struct arena *inside = NULL;
     void *slot = NULL;

@@ -184,7 +184,8 @@ static void holders_may_use_every_other_handle(void **state) {
 
 static int drops;
 
-static void drop_uses_all(void *element) {
+static void drop_uses_all(void *element, void *user) {
+    (void)user;
     (void)element;
     drops++;
     use_all();
@@ -224,7 +225,8 @@ static void drops_may_use_every_other_handle(void **state) {
     share_end();
 }
 
-static void drop_at_a_cancellation_point(void *element) {
+static void drop_at_a_cancellation_point(void *element, void *user) {
+    (void)user;
     (void)element;
     drops++;
     pthread_testcancel();
@@ -257,7 +259,8 @@ static void cancellation_waits_for_the_drops(void **state) {
 
 static int depth;
 
-static void drop_uses_its_pool(void *element) {
+static void drop_uses_its_pool(void *element, void *user) {
+    (void)user;
     struct arena_pool *own = *(struct arena_pool **)element;
     drops++;
     if (++depth < 4) {

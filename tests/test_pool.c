@@ -33,7 +33,8 @@ enum { LOG_SIZE = 64 };
 static int log_entries[LOG_SIZE];
 static int log_count; /* atomic */
 
-static void note_drop(void *element) {
+static void note_drop(void *element, void *user) {
+    (void)user;
     int place = flag_add(&log_count, 1) - 1;
     if (place < LOG_SIZE) log_entries[place] = *(int *)element;
 }
@@ -584,7 +585,8 @@ static struct {
     int failed;
 } late_pools;
 
-static void drop_into_many_pools(void *element) {
+static void drop_into_many_pools(void *element, void *user) {
+    (void)user;
     (void)element;
     int calls = 0;
     for (int i = 0; i < LATE_POOLS; i++) {

@@ -8,7 +8,8 @@
 static int log_entries[64];
 static int log_count; /* atomic */
 
-static void note_drop(void *element) {
+static void note_drop(void *element, void *user) {
+    (void)user;
     int place = flag_add(&log_count, 1) - 1;
     if (place < 64) log_entries[place] = *(int *)element;
 }
@@ -482,7 +483,8 @@ static void a_scope_that_is_never_left_ends_with_its_thread(void **state) {
 
 static int dropping, may_go_on; /* atomic */
 
-static void drop_slowly(void *element) {
+static void drop_slowly(void *element, void *user) {
+    (void)user;
     if (*(int *)element != 1) return;
     flag_set(&dropping, 1);
     (void)flag_wait(&may_go_on, 1);
@@ -535,7 +537,8 @@ static struct arena *outer_arena;
 static bool got_another;
 static int nested_drops;
 
-static void drop_in_scope(void *element) {
+static void drop_in_scope(void *element, void *user) {
+    (void)user;
     nested_drops++;
     if (*(int *)element != 1) return;
     ARENA_POOL_SCOPE(reentered, inner) {

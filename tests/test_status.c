@@ -239,7 +239,8 @@ static void handler_may_protect_an_action(void **state) {
 
 static int dropped_order;
 
-static void note_drop(void *element) {
+static void note_drop(void *element, void *user) {
+    (void)user;
     (void)element;
     dropped_order = ++events;
 }
@@ -440,7 +441,7 @@ static int cancel_state(int wanted) {
     return before;
 }
 
-static void drop_nothing(void *element) { (void)element; }
+static void drop_nothing(void *element, void *user) { (void)element, (void)user; }
 
 /* Handlers and drops run with cancellation held back, and only they do. */
 static void panics_and_drops_leave_the_cancel_state_as_it_was(void **state) {
@@ -626,7 +627,8 @@ static void protection_of_one_thread_does_not_cover_another(void **state) {
 static int drops[16];
 static size_t drop_count;
 
-static void note_level(void *element) {
+static void note_level(void *element, void *user) {
+    (void)user;
     if (drop_count < 16) drops[drop_count] = *(int *)element;
     drop_count++;
 }
@@ -723,7 +725,8 @@ static void plain_checkouts_stay_the_callers_after_a_panic(void **state) {
 
 /* --- panics that cannot be caught --------------------------------------------------------------------------------- */
 
-static void panic_in_drop(void *element) {
+static void panic_in_drop(void *element, void *user) {
+    (void)user;
     (void)element;
     arena_panic("from drop");
 }
@@ -839,7 +842,8 @@ static void panic_while_another_unwinds_aborts(void **state) {
     assert_aborts(unwind_into_panicking_drop_under_own_handler, NULL, "handler mine: from drop"); /* which sees every panic */
 }
 
-static void protected_panic(void *element) {
+static void protected_panic(void *element, void *user) {
+    (void)user;
     int *status = *(int **)element;
     *status = arena_protect(panic_plain, NULL);
 }

@@ -54,7 +54,7 @@ static void descriptor_at_file_scope_lives_for_ever(void **state) {
     assert_true(arena_type_equal(at_file_scope, ARENA_TYPE(struct sample)));
 }
 
-static void drop_nothing(void *element) { (void)element; }
+static void drop_nothing(void *element, void *user) { (void)element, (void)user; }
 
 static void same_means_name_size_and_align(void **state) {
     (void)state;

@@ -22,7 +22,8 @@ enum { LOG_SIZE = 64 };
 static int log_entries[LOG_SIZE];
 static int log_count; /* atomic */
 
-static void note_drop(void *element) {
+static void note_drop(void *element, void *user) {
+    (void)user;
     int place = flag_add(&log_count, 1) - 1;
     if (place < LOG_SIZE) log_entries[place] = *(int *)element;
 }

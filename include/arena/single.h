@@ -16,10 +16,11 @@ struct arena;
 
 /* When memory is cleared (arena_options.clear). */
 enum arena_clear {
-    ARENA_CLEAR_ON_RESET = 0,   /* reset clears the used part, O(used); a pointer from before then reads zero */
-    ARENA_CLEAR_ON_HANDOUT = 1, /* reset is O(1) (with a drop O(used)); memory is cleared as it is handed out.  Padding inside
-                                 * a value that inline code copies in: zero with gcc, elsewhere it may stay as it was */
-    ARENA_CLEAR_NEVER = 2       /* slabs are whatever was there; a NULL value still gives zero.  Not with a drop */
+    ARENA_CLEAR_ON_RESET = 0, /* reset clears the used part, O(used); a pointer from before then reads zero */
+    ARENA_CLEAR_ON_HANDOUT =
+        1,                /* reset is O(1) (with a drop O(used)); memory is cleared as it is handed out.  Padding inside
+                           * a value that inline code copies in: zero with gcc, elsewhere it may stay as it was */
+    ARENA_CLEAR_NEVER = 2 /* slabs are whatever was there; a NULL value still gives zero.  Not with a drop */
 };
 
 /* Bits of arena_options.flags. */
@@ -31,9 +32,26 @@ enum arena_flag {
 
 /* Begins with its own size; fields that are 0 are the defaults.  What is not understood is ARENA_EINVAL. */
 struct arena_options {
-    size_t struct_size; /* sizeof(struct arena_options) */
-    uint32_t clear;     /* enum arena_clear */
-    uint32_t flags;     /* enum arena_flag, or-ed */
+    size_t struct_size;  /* sizeof(struct arena_options) */
+    uint32_t clear;      /* enum arena_clear */
+    uint32_t flags;      /* enum arena_flag, or-ed */
+    size_t retain_bytes; /* touched memory beyond this is given back once some generations in a row did not
+                            need it; 0: 1 MiB.  ARENA_RETAIN_ALL, ARENA_RETAIN_NONE */
+    size_t block_bytes;  /* byte arenas: the first block; 0: a few KiB.  Ignored elsewhere */
+    const struct arena_source *source; /* where all memory of the arena comes from; NULL: the system.  Copied */
+    const char *label;                 /* shown in messages; NULL: none.  Copied */
+    void *drop_user;                   /* what drop functions are given; not owned */
+};
+
+#define ARENA_RETAIN_ALL SIZE_MAX     /* nothing is given back before destroy or trim */
+#define ARENA_RETAIN_NONE ((size_t)1) /* all but what is in use */
+
+/* Where memory comes from.  `take` may return NULL, and memory whose contents are anything; `give` (NULL: nothing is
+ * given back) gets exactly what one take returned.  A pool's and a concurrent arena's are called from any thread. */
+struct arena_source {
+    void *(*take)(size_t bytes, size_t align, void *user);
+    void (*give)(void *memory, size_t bytes, size_t align, void *user);
+    void *user;
 };
 
 /* Makes an arena of `capacity` elements; 0 is legal.  Memory is reserved, and used as it is touched.  The caller owns
@@ -88,8 +106,8 @@ struct arena_head {
 };
 
 /* A burst: the window held in the caller's registers.  Between begin and end only the burst allocates from the arena.
- * What it wrote counts as live, and in arena_used, once end has committed it.  A burst left without end is taken back by
- * the arena's next allocation or reset, and what it wrote is cleared. */
+ * What it wrote counts as live, and in arena_used, once end has committed it.  A burst left without end is taken back
+ * by the arena's next allocation or reset, and what it wrote is cleared. */
 struct arena_burst {
     char *cursor;
     char *limit;
@@ -104,8 +122,8 @@ ARENA_API void *arena_burst_put(struct arena_burst *burst, const void *value);
 /* Closes the burst: what it wrote is live.  Panics where the burst is not the arena's open one. */
 ARENA_API void arena_burst_end(struct arena *arena, struct arena_burst *burst);
 
-/* For the inline forms of the typed face: opens the next window, at `cursor`.  The cursor again, and the limit in *limit;
- * both equal when nothing is left. */
+/* For the inline forms of the typed face: opens the next window, at `cursor`.  The cursor again, and the limit in
+ * *limit; both equal when nothing is left. */
 ARENA_API ARENA_COLD char *arena_burst_more(struct arena *arena, char *cursor, char **limit);
 
 ARENA_END_DECLS

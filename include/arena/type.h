@@ -9,11 +9,14 @@ ARENA_BEGIN_DECLS
 /* Two types are the same when name, size and align are.  Functions that take a descriptor copy what they keep, the
  * name's text included: it need not outlive the call. */
 struct arena_type {
-    const char *name;            /* not NULL; part of the identity */
-    size_t size;                 /* bytes of one element, > 0; the slot stride is size rounded up to align */
-    size_t align;                /* bytes, a power of two */
-    void (*drop)(void *element); /* NULL, or the destructor: runs once per live element at reset and destroy, last to
-                                    first, before clearing.  Must not exit, throw, panic or touch its arena. */
+    const char *name; /* not NULL; part of the identity */
+    size_t size;      /* bytes of one element, > 0; the slot stride is size rounded up to align */
+    size_t align;     /* bytes, a power of two */
+    /* NULL, or the destructor: runs once per live element at reset and destroy, last to first, before clearing.  Must
+     * not exit, throw, panic or touch its arena.  `user` is the arena's drop_user (struct arena_options). */
+    void (*drop)(void *element, void *user);
+    uint32_t flags;    /* 0; what is not understood is ARENA_EINVAL */
+    uint32_t reserved; /* 0 */
 };
 
 /* sizeof(struct arena_type) and the offsets of its fields, for bindings that check their own declaration. */
@@ -31,12 +34,12 @@ ARENA_END_DECLS
 #define ARENA_TYPE(T) ARENA_TYPE_NAMED_(T, #T)
 #define ARENA_TYPE_NAMED_(T, text)                                                                                     \
     ([]() noexcept -> const struct arena_type * {                                                                      \
-        static constexpr struct arena_type arena_type_of_ = {text, sizeof(T), alignof(T), nullptr};                    \
+        static constexpr struct arena_type arena_type_of_ = {text, sizeof(T), alignof(T), nullptr, 0, 0};              \
         return &arena_type_of_;                                                                                        \
     }())
 #else
 #define ARENA_TYPE(T) ARENA_TYPE_NAMED_(T, #T)
-#define ARENA_TYPE_NAMED_(T, text) (&(const struct arena_type){text, sizeof(T), _Alignof(T), NULL})
+#define ARENA_TYPE_NAMED_(T, text) (&(const struct arena_type){text, sizeof(T), _Alignof(T), NULL, 0, 0})
 #endif
 
 #endif

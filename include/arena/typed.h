@@ -43,7 +43,10 @@ extern "C++" { /* also where a program includes this inside extern "C" */
     ARENA_QUIET_END_
 #define ARENA_DEFINE_DROP(prefix, T, drop)                                                                             \
     ARENA_QUIET_BEGIN_                                                                                                 \
-    ARENA_INLINE void prefix##_drop_(void *arena_element_) { drop((T *)arena_element_); }                              \
+    ARENA_INLINE void prefix##_drop_(void *arena_element_, void *arena_user_) {                                        \
+        (void)arena_user_;                                                                                             \
+        drop((T *)arena_element_);                                                                                     \
+    }                                                                                                                  \
     ARENA_DEFINE_TYPE_(prefix, T, #T, prefix##_drop_)                                                                  \
     ARENA_DEFINE_ALL_(prefix)                                                                                          \
     ARENA_QUIET_END_
@@ -131,7 +134,7 @@ ARENA_END_DECLS
     ARENA_CHECK_ELEMENT_(prefix##_element)                                                                             \
     ARENA_INLINE const struct arena_type *prefix##_type(void) {                                                        \
         static const struct arena_type type = {name_text, sizeof(prefix##_element), ARENA_ALIGNOF(prefix##_element),   \
-                                               drop_function};                                                         \
+                                               drop_function, 0, 0};                                                         \
         return &type;                                                                                                  \
     }
 /* A typedef may ask for a wider alignment than its size (gcc, clang).  The stride would be wider than sizeof then, and no

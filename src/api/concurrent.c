@@ -6,8 +6,8 @@
  *
  * Invariants
  *   the arena inside is sealed, but while an operation works on it or the gate is acquired
- *   used_bytes is what the arena inside used (chunks count whole) when the last operation ended, or, in one that ends all
- *   chunks (acquire, reset, trim), when they had ended
+ *   used_bytes is what the arena inside used (chunks count whole) when the last operation ended, or, in one that ends
+ * all chunks (acquire, reset, trim), when they had ended
  *
  * Who locks what: the gate's permit guards `slots` and what share.h says.  used_bytes is written by who holds the
  * permit, read by anyone.
@@ -20,14 +20,14 @@
 #include "core/slots.h"
 #include "core/type.h"
 #include "platform/memory.h"
-#include "platform/panic.h"
+#include "runtime/panic.h"
 #include "sync/gate.h"
 
 struct arena_concurrent {
     struct arena slots; /* first: its block holds the slots of small arenas */
     struct gate gate;
     struct atomic_u64 used_bytes;
-    bool keeps; /* ARENA_CLEAR_NEVER: slabs are whatever was there */
+    bool keeps;    /* ARENA_CLEAR_NEVER: slabs are whatever was there */
     char line[64]; /* what every allocation reads does not share a cache line with what slow ones write */
     struct shares shares;
 };
@@ -59,7 +59,8 @@ static inline void enter_or_panic(struct arena_concurrent *arena, const char *fu
     if (UNLIKELY(arena == NULL) || UNLIKELY(enter(arena, NULL) != ARENA_OK)) panic_refused(arena, function);
 }
 
-/* --- one operation on the arena inside, under the permit ----------------------------------------------------------- */
+/* --- one operation on the arena inside, under the permit -----------------------------------------------------------
+ */
 
 enum step_kind { STEP_ONE, STEP_SLAB, STEP_SLAB_WITH };
 
@@ -323,8 +324,8 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
     struct slots_plan plan;
     int status = slots_plan(type, capacity, options, &plan);
     if (status != ARENA_OK) return status;
-    struct arena *slots = slots_create(&plan, type, SLOTS_OWNER_GATE,
-                                       sizeof(struct arena_concurrent) + type_copy_bytes(type));
+    struct arena *slots =
+        slots_create(&plan, type, SLOTS_OWNER_GATE, sizeof(struct arena_concurrent) + type_copy_bytes(type));
     if (slots == NULL) return ARENA_ENOMEM;
     struct arena_concurrent *arena = (struct arena_concurrent *)(void *)slots;
     bool gated = gate_init(&arena->gate, 1);

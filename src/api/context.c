@@ -14,19 +14,19 @@
 #include "core/slots.h"
 #include "core/type.h"
 #include "platform/memory.h"
-#include "platform/panic.h"
+#include "runtime/panic.h"
 #include "sync/cancel.h"
 
 #define NEAR 8
 
 /* One arena that is carried, and where to look on from it. */
 struct carrier {
-    uint64_t keys[NEAR];               /* type_key of near[i] */
-    const struct carrier *near[NEAR];  /* itself, and those above it, nearest first */
-    uint32_t near_count;               /* 0: a NULL arena, which hides all that is above */
-    const struct carrier *beyond;      /* the one above the last of near; NULL: none */
+    uint64_t keys[NEAR];              /* type_key of near[i] */
+    const struct carrier *near[NEAR]; /* itself, and those above it, nearest first */
+    uint32_t near_count;              /* 0: a NULL arena, which hides all that is above */
+    const struct carrier *beyond;     /* the one above the last of near; NULL: none */
     struct arena *arena;
-    const struct arena_type *type;     /* a copy, behind this struct */
+    const struct arena_type *type; /* a copy, behind this struct */
 };
 
 struct arena_context {
@@ -40,7 +40,9 @@ struct arena_context {
 
 static struct arena_context background;
 
-struct arena_context *arena_context_background(void) { return &background; }
+struct arena_context *arena_context_background(void) {
+    return &background;
+}
 
 static bool is_background(const struct arena_context *context) { return context == NULL || context == &background; }
 
@@ -120,7 +122,9 @@ void arena_context_cancel(struct arena_context *context) { cancel_trigger(contex
 
 int arena_context_status(struct arena_context *context) { return cancel_status(context_node(context)); }
 
-struct arena_context *arena_context_retain(struct arena_context *context) { return retain(context); }
+struct arena_context *arena_context_retain(struct arena_context *context) {
+    return retain(context);
+}
 
 void arena_context_release(struct arena_context *context) { release(context); }
 

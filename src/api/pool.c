@@ -1,28 +1,26 @@
 /* struct arena_pool: arenas on loan.
  *
  * Shape
- *   Every arena of a pool hangs on a numbered node (sync/stack.h) for life.  Idle arenas are either in a thread's cache,
- *   its entry for this pool (api/locals.h), or in the shared store, a lock-free stack of nodes.  Nodes that lost their
- *   arena to trim wait in `spare`.
- *   A cache is a list through `next`, and one arena apart from it, the hot one, for scopes alone: the thread's outermost
- *   scope of this pool takes it, and it stays where it is meanwhile.  Whether it is idle is said by a flag.
- *   checkout takes from the list; else a batch from the store; else makes a new arena.  return resets and puts into the
- *   list; what is too much there goes to the store in a batch.  So in the steady state a thread touches its own memory
- *   alone, and arenas that one thread checks out and another returns flow back through the store.
+ *   Every arena of a pool hangs on a numbered node (sync/stack.h) for life.  Idle arenas are either in a thread's
+ * cache, its entry for this pool (runtime/locals.h), or in the shared store, a lock-free stack of nodes.  Nodes that
+ * lost their arena to trim wait in `spare`. A cache is a list through `next`, and one arena apart from it, the hot one,
+ * for scopes alone: the thread's outermost scope of this pool takes it, and it stays where it is meanwhile.  Whether it
+ * is idle is said by a flag. checkout takes from the list; else a batch from the store; else makes a new arena.  return
+ * resets and puts into the list; what is too much there goes to the store in a batch.  So in the steady state a thread
+ * touches its own memory alone, and arenas that one thread checks out and another returns flow back through the store.
  *
- *   The hot arena is there because a list is slow: to take from it and put back is a chain of loads, each waiting for the
- *   store of the scope before.  The hot arena's address never changes, and the flag is only looked at by branches, which
- *   the processor foresees: scopes overlap.  Measured: 15 % of a scope.
+ *   The hot arena is there because a list is slow: to take from it and put back is a chain of loads, each waiting for
+ * the store of the scope before.  The hot arena's address never changes, and the flag is only looked at by branches,
+ * which the processor foresees: scopes overlap.  Measured: 15 % of a scope.
  *
  * Invariants
  *   an arena is in exactly one of: a cache, the store, out; a hot one that is not idle is out
  *   nodes in the table = nodes in spare + nodes in the store + arenas in caches + arenas out, the hot ones counted with
  *   the caches; so nobody has to count what is out, and destroy finds it by taking away, and by looking at the hot ones
- *   idle arenas are empty, cleared and sealed.  (Not the other way: an arena that drops its elements is sealed and not idle,
- *   and a drop may use the pool that its arena goes back to.)  `idle` is written by calls on the pool alone, so that
- *   destroy may look at it beside whoever works with an arena that is out.
- *   with a limit: free permits of the gate + arenas out = the limit, but for calls under way; no thread has a cache, so
- *   that what one returns is there for all
+ *   idle arenas are empty, cleared and sealed.  (Not the other way: an arena that drops its elements is sealed and not
+ * idle, and a drop may use the pool that its arena goes back to.)  `idle` is written by calls on the pool alone, so
+ * that destroy may look at it beside whoever works with an arena that is out. with a limit: free permits of the gate +
+ * arenas out = the limit, but for calls under way; no thread has a cache, so that what one returns is there for all
  *
  * Who locks what
  *   make_mutex   guards the growth of the node table
@@ -33,18 +31,18 @@
 #include <arena/pool.h>
 
 #include "api/context.h"
-#include "api/locals.h"
 #include "base/race.h"
 #include "core/slots.h"
 #include "core/type.h"
 #include "platform/memory.h"
-#include "platform/panic.h"
-#include "platform/scope.h"
+#include "runtime/locals.h"
+#include "runtime/panic.h"
+#include "runtime/scope.h"
 #include "sync/gate.h"
 #include "sync/stack.h"
 
-/* Idle arenas a thread keeps of one pool, and how many travel at a time.  The model checker has smaller ones, so that it
- * comes to the end of every scenario. */
+/* Idle arenas a thread keeps of one pool, and how many travel at a time.  The model checker has smaller ones, so that
+ * it comes to the end of every scenario. */
 #ifndef POOL_CACHE_MOST
 #define POOL_CACHE_MOST 16
 #define POOL_BATCH 8
@@ -207,8 +205,8 @@ static COLD void put_slow(struct arena_pool *pool, struct thread_state *state, s
     }
 }
 
-/* An ending thread gives back what a longjmp left out.  The pool may be destroyed beside it: once it sees the arena idle,
- * and not before. */
+/* An ending thread gives back what a longjmp left out.  The pool may be destroyed beside it: once it sees the arena
+ * idle, and not before. */
 static COLD void put_exiting(struct arena_pool *pool, struct pool_arena *arena) {
     slots_seal(&arena->slots);
     locals_lock();
@@ -285,7 +283,7 @@ static SLOW int scope_begin(struct arena_pool *pool, struct arena_pool_scope *ou
     return ARENA_OK;
 }
 
-/* For platform/scope.h, and from scope_end. */
+/* For runtime/scope.h, and from scope_end. */
 static SLOW void leave_scope(struct scope *scope) {
     struct pool_arena *arena = CONTAINER_OF(scope, struct pool_arena, scope);
     struct thread_state *state = thread_state();
@@ -347,8 +345,8 @@ HOT struct arena *arena_pool_scope_arena(struct arena_pool *pool) {
     return LIKELY(arena != NULL) ? arena : scope_arena_slow(pool);
 }
 
-/* Exceptions unwind the frame, and with glibc so do a thread's exit and its cancellation.  Where they do not (musl), the
- * scope is left by the thread's end.  No clean-up handler: a longjmp past this frame would leave it behind. */
+/* Exceptions unwind the frame, and with glibc so do a thread's exit and its cancellation.  Where they do not (musl),
+ * the scope is left by the thread's end.  No clean-up handler: a longjmp past this frame would leave it behind. */
 static SLOW int execute_slow(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user) {
     CLEANUP(scope_attribute) struct arena_pool_scope scope = {NULL};
     int status = action == NULL ? ARENA_EINVAL : scope_begin(pool, &scope);

@@ -152,8 +152,8 @@ static struct share *join(struct shares *shares) {
     return local->hot;
 }
 
-/* The size of the next chunk, in slots: a multiple of what is wanted now, so that nothing of it is left over when more of
- * the same come. */
+/* The size of the next chunk, in slots: a multiple of what is wanted now, so that nothing of it is left over when more
+ * of the same come. */
 static size_t chunk_size(const struct shares *shares, size_t count) {
     size_t stride = shares->slots->stride;
     size_t most = CHUNK_BYTES / stride;

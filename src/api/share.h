@@ -1,9 +1,10 @@
 /* What each thread holds of a concurrent arena: a chunk of slots that it hands out without the gate.
  *
- * A thread that finds its chunk used up takes the gate, as every slow operation does, and is lent another.  From then on
- * it allocates with plain stores.  Whoever needs the whole arena (acquire, reset, a slab that does not fit elsewhere, a
- * thread that finds nothing left) revokes: it holds the gate's permit, bumps the epoch, runs the heavy barrier, and waits
- * for every thread that is in the middle of an allocation.  What their chunks had left is free again.
+ * A thread that finds its chunk used up takes the gate, as every slow operation does, and is lent another.  From then
+ * on it allocates with plain stores.  Whoever needs the whole arena (acquire, reset, a slab that does not fit
+ * elsewhere, a thread that finds nothing left) revokes: it holds the gate's permit, bumps the epoch, runs the heavy
+ * barrier, and waits for every thread that is in the middle of an allocation.  What their chunks had left is free
+ * again.
  *
  * One allocation by the owner of a share (no locked instruction, three plain stores):
  *     slot = commit;  slot != limit or slow
@@ -17,9 +18,9 @@
  *     barrier_heavy
  *     wait until commit (acquire) == claim
  *     take [commit, limit) back; limit = commit
- * The barriers leave two cases: the owner saw the new epoch and touches no slot, or the revoker sees its claim and waits
- * until the slot is written.  An owner that read commit and limit long ago does no harm: it sees the epoch moved, and
- * every write to its chunk comes after one more epoch.  The asymmetric barrier is that of userspace-rcu.
+ * The barriers leave two cases: the owner saw the new epoch and touches no slot, or the revoker sees its claim and
+ * waits until the slot is written.  An owner that read commit and limit long ago does no harm: it sees the epoch moved,
+ * and every write to its chunk comes after one more epoch.  The asymmetric barrier is that of userspace-rcu.
  *
  * Invariants
  *   a share is active when it may have a chunk of the current epoch; else commit == limit
@@ -29,9 +30,9 @@
  *   revocation, which ends the chunk, fills it.  So one spare is enough to hold what a chunk had left.
  *   every free slot is in exactly one chunk, or in a spare, or above the cursor of the arena: capacity is exact.
  *
- * With ARENA_GATE_ONLY (alone) there are no chunks that several threads have at once.  But a thread that has come to the
- * gate many times in a row, with nobody between, is lent all that is free: it keeps the gate, in effect, and saves the
- * locked instructions; the next thread revokes that.  All free slots stay contiguous.
+ * With ARENA_GATE_ONLY (alone) there are no chunks that several threads have at once.  But a thread that has come to
+ * the gate many times in a row, with nobody between, is lent all that is free: it keeps the gate, in effect, and saves
+ * the locked instructions; the next thread revokes that.  All free slots stay contiguous.
  *
  * A thread that ends leaves its share as it is; a new thread adopts it.  There are as many shares as there were threads
  * at one time.
@@ -39,10 +40,10 @@
 #ifndef API_SHARE_H
 #define API_SHARE_H
 
-#include "api/locals.h"
 #include "core/slots.h"
 #include "platform/sync.h"
-#include "platform/thread.h"
+#include "runtime/locals.h"
+#include "runtime/thread.h"
 
 struct share {
     /* the owner's, at every allocation */
@@ -70,14 +71,15 @@ struct shares {
     struct atomic_ptr first; /* of the list of shares, which only grows */
     uint32_t count;
     uint32_t active;
-    bool alone;         /* ARENA_GATE_ONLY: at most one share is active, and its chunk is all that is free */
-    uint32_t streak;    /* how many operations in a row found `last` at the gate */
+    bool alone;      /* ARENA_GATE_ONLY: at most one share is active, and its chunk is all that is free */
+    uint32_t streak; /* how many operations in a row found `last` at the gate */
     struct share *last;
 };
 
 static inline bool shares_enabled(const struct shares *shares) { return shares->owner.offset != LOCAL_NONE; }
 
-/* Starts with shares or, where the system, a memory checker or a race detector forbids it, without.  false: no memory. */
+/* Starts with shares or, where the system, a memory checker or a race detector forbids it, without.  false: no memory.
+ */
 bool shares_start(struct shares *shares, struct arena *slots, bool alone);
 
 /* Ends the shares of a destroyed arena, which still has its slots; the result is freed by shares_free after them. */
@@ -86,8 +88,9 @@ void shares_free(struct share *first);
 
 /* All of these under the gate's permit. */
 
-/* `count` > 0 contiguous elements, from a new chunk of the calling thread's where they are few, else from the arena; NULL:
- * there is no such run of free slots.  A values of NULL hands out zeroed ones, or, with `raw`, whatever was there. */
+/* `count` > 0 contiguous elements, from a new chunk of the calling thread's where they are few, else from the arena;
+ * NULL: there is no such run of free slots.  A values of NULL hands out zeroed ones, or, with `raw`, whatever was
+ * there. */
 void *shares_refill(struct shares *shares, const void *values, size_t count, bool raw);
 /* Ends the calling thread's own chunk, so that what is left of it is next to what follows it. */
 void shares_retire_mine(struct shares *shares);
@@ -118,12 +121,10 @@ HOT_INLINE void share_commit(struct share *share, char *past) {
 }
 
 /* The calling thread's share; NULL: it has none. */
-HOT_INLINE struct share *shares_mine(const struct shares *shares) {
-    return locals_hot(thread_state(), &shares->owner);
-}
+HOT_INLINE struct share *shares_mine(const struct shares *shares) { return locals_hot(thread_state(), &shares->owner); }
 
-/* One element from the calling thread's chunk, where it is copied as words, with no call; NULL: shares_take_any, then the
- * gate. */
+/* One element from the calling thread's chunk, where it is copied as words, with no call; NULL: shares_take_any, then
+ * the gate. */
 HOT_INLINE void *shares_take(const struct shares *shares, const void *value) {
     struct share *share = shares_mine(shares);
     if (UNLIKELY(share == NULL) || UNLIKELY(value == NULL)) return NULL;

@@ -37,8 +37,8 @@ static inline bool arith_mul(size_t a, size_t b, size_t *product) {
     return true;
 }
 
-/* The least multiple of `align` that is not below `value`; false, and *rounded as it was, where a size_t cannot hold it.
-   `align` is a power of two; the modulo compiles to a mask where it is known, and is not hot elsewhere. */
+/* The least multiple of `align` that is not below `value`; false, and *rounded as it was, where a size_t cannot hold
+   it. `align` is a power of two; the modulo compiles to a mask where it is known, and is not hot elsewhere. */
 /*@ requires align > 0 && \valid(rounded);
     assigns *rounded;
     ensures \result != 0 <==> value % align == 0 || value - value % align + align <= SIZE_MAX;
@@ -83,9 +83,7 @@ static inline bool arith_slots(size_t size, size_t align, size_t capacity, size_
 /*@ requires stride > 0;
     assigns \nothing;
     ensures \result != 0 <==> count * stride <= room; */
-static inline bool arith_fits(size_t count, size_t stride, size_t room) {
-    return count <= room / stride;
-}
+static inline bool arith_fits(size_t count, size_t stride, size_t room) { return count <= room / stride; }
 
 /* The sum of a time and a duration, held at the ends of the range. */
 /*@ assigns \nothing;

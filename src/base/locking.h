@@ -1,5 +1,5 @@
-/* What Clang's thread-safety analysis is told: who takes which mutex, and who has to hold it.  tests/analyse/run.sh asks
- * for it with ANALYSE_LOCKS; in every other build these are nothing.
+/* What Clang's thread-safety analysis is told: who takes which mutex, and who has to hold it.  tests/analyse/run.sh
+ * asks for it with ANALYSE_LOCKS; in every other build these are nothing.
  *
  * Fields cannot be annotated: clang 19 does not find a sibling member's mutex in C.  The comments say what each guards.
  */

@@ -16,7 +16,8 @@ static bool on_valgrind(void) {
 }
 
 bool poison_active(void) {
-#ifdef ARENA_NO_POISON /* a build of tests/fuzz: marks would hide the library's own mistakes from the memory checker */
+#ifdef ARENA_NO_POISON /* a build of tests/fuzz: marks would hide the library's own mistakes from the memory checker   \
+                        */
     return false;
 #endif
     return (__asan_poison_memory_region != NULL && __asan_unpoison_memory_region != NULL) || on_valgrind();

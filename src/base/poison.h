@@ -1,8 +1,8 @@
 /* Telling a memory checker what may be touched, without a special build.
  *
  * AddressSanitizer's functions are looked up weakly: they are there when the program was built with it.  Valgrind is
- * asked through its client requests, where its header was found at build time.  Without either poison_active() is false,
- * and nothing else here is ever called.
+ * asked through its client requests, where its header was found at build time.  Without either poison_active() is
+ * false, and nothing else here is ever called.
  */
 #ifndef BASE_POISON_H
 #define BASE_POISON_H

@@ -9,8 +9,8 @@
 void __tsan_acquire(void *object) __attribute__((weak));
 void __tsan_release(void *object) __attribute__((weak));
 
-/* Would a race detector watch the program and not the library?  It then sees hand-overs of data only where the two functions
- * below tell it of them. */
+/* Would a race detector watch the program and not the library?  It then sees hand-overs of data only where the two
+ * functions below tell it of them. */
 static inline bool race_watched(void) {
 #if defined(__SANITIZE_THREAD__)
     return false;

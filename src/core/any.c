@@ -11,7 +11,7 @@
 #include "core/slots.h"
 #include "core/type.h"
 #include "platform/memory.h"
-#include "platform/panic.h"
+#include "runtime/panic.h"
 
 #include <stdalign.h>
 
@@ -28,12 +28,13 @@ struct type_set {
 
 #define FIRST_SIZE ((size_t)8)
 
-static void drop_value(void *element) {
+static void drop_value(void *element, void *user) {
     struct arena_any *slot = element;
-    if (slot->type != NULL && slot->type->drop != NULL) slot->type->drop(slot->value);
+    if (slot->type != NULL && slot->type->drop != NULL) slot->type->drop(slot->value, user);
 }
 
-static const struct arena_type any_type = {"any", sizeof(struct arena_any), alignof(struct arena_any), drop_value};
+static const struct arena_type any_type = {"any", sizeof(struct arena_any), alignof(struct arena_any), drop_value, 0,
+                                           0};
 
 const struct arena_type *arena_type_any(void) { return &any_type; }
 size_t arena_any_max(void) { return ARENA_ANY_MAX; }
@@ -109,7 +110,8 @@ struct arena_any *any_take(struct arena *arena, const struct arena_type *type, c
 _Noreturn void any_panic(const struct arena *arena, const struct arena_type *type, const char *function) {
     const char *refusal = any_refusal(arena, type);
     if (refusal != NULL) panic("%s: %s", function, refusal);
-    if (!arena->sealed && slots_remaining(arena) != 0) panic("%s: no memory for the descriptor of %s", function, type->name);
+    if (!arena->sealed && slots_remaining(arena) != 0)
+        panic("%s: no memory for the descriptor of %s", function, type->name);
     slots_panic_full(arena, function, 1);
 }
 

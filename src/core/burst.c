@@ -1,19 +1,20 @@
 /* Bursts: the window of an arena, lent to its user's registers one piece at a time.
  *
- * An open burst holds [head.cursor, burst_limit); the arena's own window is closed meanwhile.  A refill moves the limit on
- * by a piece; the cursor stays until the end commits all at once.  So a burst that is left costs what it wrote and at
- * most one piece more to clear, however large the arena.
+ * An open burst holds [head.cursor, burst_limit); the arena's own window is closed meanwhile.  A refill moves the limit
+ * on by a piece; the cursor stays until the end commits all at once.  So a burst that is left costs what it wrote and
+ * at most one piece more to clear, however large the arena.
  */
 #include "core/slots.h"
 
 #include "base/poison.h"
-#include "platform/panic.h"
+#include "runtime/panic.h"
 
 #define PIECE_BYTES ((size_t)64 << 10)
 
 /* Lends the next piece: [cursor, the result). */
 static char *burst_refill(struct arena *arena, char *cursor) {
-    if (arena == NULL || arena->burst_limit == NULL || arena->burst_limit != cursor) panic("arena_burst_put: the burst is not open");
+    if (arena == NULL || arena->burst_limit == NULL || arena->burst_limit != cursor)
+        panic("arena_burst_put: the burst is not open");
     size_t room = arena->sealed ? 0 : (size_t)(arena->end - cursor);
     size_t piece = PIECE_BYTES - PIECE_BYTES % arena->stride;
     if (piece == 0 || arena->watched) piece = arena->stride; /* a checker sees each slot as it is handed out */

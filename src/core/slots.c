@@ -11,9 +11,9 @@
 #include "core/clear.h"
 #include "core/type.h"
 #include "platform/memory.h"
-#include "platform/panic.h"
 #include "platform/sync.h"
-#include "platform/thread.h"
+#include "runtime/panic.h"
+#include "runtime/thread.h"
 
 /* No options struct is larger. */
 #define MOST_OPTION_BYTES ((size_t)4096)
@@ -51,6 +51,7 @@ int slots_plan(const struct arena_type *type, size_t capacity, const struct aren
     if (known.clear == ARENA_CLEAR_NEVER && type->drop != NULL) return ARENA_EINVAL;
     plan->clear = known.clear;
     plan->flags = known.flags;
+    plan->drop_user = known.drop_user;
     if (!arith_slots(type->size, type->align, capacity, &plan->stride, &plan->bytes)) return ARENA_ENOMEM;
     return ARENA_OK;
 }
@@ -73,7 +74,8 @@ static bool map_slots(struct arena *arena, const struct slots_plan *plan, size_t
     size_t bytes;
     if (!arith_round_up(plan->bytes == 0 ? 1 : plan->bytes, page, &bytes)) return false;
     if (align > page && !arith_add(bytes, align - page, &bytes)) return false;
-    if (arena->watched && !arith_add(bytes, page, &bytes)) return false; /* for what a checker shall see behind the end */
+    if (arena->watched && !arith_add(bytes, page, &bytes))
+        return false; /* for what a checker shall see behind the end */
     if (bytes > ARITH_MAX_BYTES) return false;
     void *memory = pages_reserve(bytes);
     if (memory == NULL) return false;
@@ -150,6 +152,7 @@ struct arena *slots_create(const struct slots_plan *plan, const struct arena_typ
     arena->dirty = arena->base;
     arena->ready = arena->end;
     arena->type = type;
+    arena->drop_user = plan->drop_user;
     arena->head.cursor = arena->base;
     arena->fresh_limit = watched ? arena->base : arena->end;
     arena->head.limit = arena->fresh_limit;
@@ -177,10 +180,10 @@ static void sort_runs(struct arena *arena) {
     arena->runs = sorted;
 }
 
-/* Drops every live element, down the addresses.  The arena is sealed meanwhile: a drop must not touch it.  Nor is it left by
- * cancellation, though it may close files and print. */
+/* Drops every live element, down the addresses.  The arena is sealed meanwhile: a drop must not touch it.  Nor is it
+ * left by cancellation, though it may close files and print. */
 static void run_drops(struct arena *arena) {
-    void (*drop)(void *) = arena->type->drop;
+    void (*drop)(void *, void *) = arena->type->drop;
     struct thread_state *state = thread_state();
     bool was_dropping = state->dropping;
     bool was_sealed = arena->sealed;
@@ -196,7 +199,7 @@ static void run_drops(struct arena *arena) {
             continue;
         }
         slot -= arena->stride;
-        drop(slot);
+        drop(slot, arena->drop_user);
     }
     state->dropping = was_dropping;
     arena->sealed = was_sealed;
@@ -248,8 +251,8 @@ static void clear_range(char *from, const char *to) {
 }
 
 /* What is about to be handed out must be zero: [from, to).  Behind a small slab as much again is cleared as this
- * generation used, up to AHEAD_BYTES, so that the next ones find it done: to clear each by itself takes longer than all the
- * rest of handing it out, and its length is a branch that nothing foresees. */
+ * generation used, up to AHEAD_BYTES, so that the next ones find it done: to clear each by itself takes longer than all
+ * the rest of handing it out, and its length is a branch that nothing foresees. */
 static void clear_for_handout(struct arena *arena, char *from, char *to) {
     if (arena->clear != ARENA_CLEAR_ON_HANDOUT || arena->owner == SLOTS_OWNER_GATE) {
         if (arena->clear != ARENA_CLEAR_ON_RESET) clear_range(from, to < arena->dirty ? to : arena->dirty);

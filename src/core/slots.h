@@ -10,14 +10,12 @@
  *                              Else it reaches to end.
  *   [head.cursor, end)         zero, with ARENA_CLEAR_ON_RESET and no burst open
  *   [dirty, end)               zero, with the other policies and no burst open; dirty >= what earlier generations used
- *   [head.cursor, ready)       handed out in slabs as it is: it is zero, or (ARENA_CLEAR_NEVER) may be anything.  ready is
- *                              end with the other policies; with ARENA_CLEAR_ON_HANDOUT it may be below the cursor, where
- *                              nothing is known.  In the arenas behind a gate it is base from the first reset on.
- *   runs                       free slots below the cursor: each a range [from, to), disjoint, none ending at the cursor.
- *                              They read as free slots above it do.  gap_bytes is their sum.  Only the arenas behind a
- *                              gate have any.
- *   burst_limit                end of the open burst's window, NULL when none is open.  Any other call ends the burst:
- *                              what it wrote is not live and is cleared.
+ *   [head.cursor, ready)       handed out in slabs as it is: it is zero, or (ARENA_CLEAR_NEVER) may be anything.  ready
+ * is end with the other policies; with ARENA_CLEAR_ON_HANDOUT it may be below the cursor, where nothing is known.  In
+ * the arenas behind a gate it is base from the first reset on. runs                       free slots below the cursor:
+ * each a range [from, to), disjoint, none ending at the cursor. They read as free slots above it do.  gap_bytes is
+ * their sum.  Only the arenas behind a gate have any. burst_limit                end of the open burst's window, NULL
+ * when none is open.  Any other call ends the burst: what it wrote is not live and is cleared.
  *
  * Who locks what: nothing here locks.  One owner at a time.
  */
@@ -48,29 +46,30 @@ struct arena {
     size_t stride;          /* bytes from slot to slot */
     size_t capacity;        /* slots */
     uint8_t words;          /* an element is this many words of 8 bytes; or SLOTS_INT; 0: see pieces */
-    uint8_t pieces;         /* small ones of other sizes: this many pieces of 4 bytes, or (SLOTS_BYTES) of 1; else 0: memcpy */
-    bool packed;            /* no gaps between elements */
-    uint8_t clear;          /* enum arena_clear */
-    uint8_t owner;          /* enum slots_owner */
-    bool sealed;            /* nothing may be handed out: idle in a pool, behind a gate, or dropping */
-    bool idle;              /* api/pool.c: in a cache or in the store.  Here, so that one store writes sealed and it */
-    bool watched;           /* a memory checker is watching */
-    bool plain;             /* reset is nothing but clearing: no drop, no checker, ARENA_CLEAR_ON_RESET, never any runs */
-    bool quick;             /* plain, and no burst is open */
-    bool mapped;            /* the slots are pages of their own, at `memory`; else they lie behind this struct */
+    uint8_t pieces; /* small ones of other sizes: this many pieces of 4 bytes, or (SLOTS_BYTES) of 1; else 0: memcpy */
+    bool packed;    /* no gaps between elements */
+    uint8_t clear;  /* enum arena_clear */
+    uint8_t owner;  /* enum slots_owner */
+    bool sealed;    /* nothing may be handed out: idle in a pool, behind a gate, or dropping */
+    bool idle;      /* api/pool.c: in a cache or in the store.  Here, so that one store writes sealed and it */
+    bool watched;   /* a memory checker is watching */
+    bool plain;     /* reset is nothing but clearing: no drop, no checker, ARENA_CLEAR_ON_RESET, never any runs */
+    bool quick;     /* plain, and no burst is open */
+    bool mapped;    /* the slots are pages of their own, at `memory`; else they lie behind this struct */
     char *base;
     char *fresh_limit; /* what head.limit is in an empty arena that is not sealed */
     char *end;
     char *dirty;
     char *ready;
     char *burst_limit;
-    char *poison_end;              /* nothing at or after it was ever poisoned */
-    struct run *runs;              /* the owner's, linked in any order */
+    char *poison_end; /* nothing at or after it was ever poisoned */
+    struct run *runs; /* the owner's, linked in any order */
     size_t gap_bytes;
     const struct arena_type *type; /* a copy, in this block or the owner's */
     struct type_set *kinds;        /* core/any.c: the descriptors of mixed values, or NULL */
     void *memory;                  /* the mapping */
     size_t memory_bytes;           /* of the mapping */
+    void *drop_user;               /* what drop functions are given */
 };
 
 /* How an arena is to be made: checked and completed options. */
@@ -79,6 +78,7 @@ struct slots_plan {
     uint32_t flags;
     size_t stride;
     size_t bytes; /* of all slots */
+    void *drop_user;
 };
 
 /* ARENA_OK, ARENA_EINVAL or ARENA_ENOMEM, as arena_create_with returns them. */
@@ -107,8 +107,8 @@ void *slots_take_slab_with(struct arena *arena, const void *values, size_t count
 void slots_reset_slow(struct arena *arena);
 void slots_trim(struct arena *arena);
 
-/* Fills slots that were taken out of memory whose contents are still those of before: with values[0 .. count), or, where
- * that is NULL, with zeros where `clears` says there may be something else. */
+/* Fills slots that were taken out of memory whose contents are still those of before: with values[0 .. count), or,
+ * where that is NULL, with zeros where `clears` says there may be something else. */
 void slots_fill(const struct arena *arena, char *slab, const void *values, size_t count, bool clears);
 
 /* Ends an open burst that was left, so that the other functions see the arena as it is. */
@@ -117,9 +117,10 @@ void slots_settle(struct arena *arena);
 /* Says what is wrong when an allocation found nothing, and ends the caller. */
 _Noreturn void slots_panic_full(const struct arena *arena, const char *function, size_t count) COLD;
 
-/* For an owner that lends ranges of slots (api/share.c).  slots_lend takes up to `most` contiguous slots off the cursor,
- * and slots_lend_any, where none are left there, a whole run; false: there are none.  They count as used.  slots_return makes
- * [from, to) free again: above the cursor where it ends there, else as `run`, an empty one of this arena's. */
+/* For an owner that lends ranges of slots (api/share.c).  slots_lend takes up to `most` contiguous slots off the
+ * cursor, and slots_lend_any, where none are left there, a whole run; false: there are none.  They count as used.
+ * slots_return makes [from, to) free again: above the cursor where it ends there, else as `run`, an empty one of this
+ * arena's. */
 bool slots_lend(struct arena *arena, size_t most, char **from, char **to);
 bool slots_lend_any(struct arena *arena, size_t most, char **from, char **to);
 bool slots_lend_run(struct arena *arena, struct run *run, char **from, char **to);
@@ -140,9 +141,9 @@ static inline size_t slots_remaining(const struct arena *arena) {
 #define SLOTS_BLOCK_ALIGN ((size_t)16)
 #define SLOTS_CLEAR_STEP ((size_t)32)
 
-/* Takes every element back where that is quick: what a small scope used is cleared here, in wide stores that may run past
- * the cursor (what lies there is zero anyway).  head.limit stays as it is, or (`closes`) the window is closed.  false:
- * nothing was done. */
+/* Takes every element back where that is quick: what a small scope used is cleared here, in wide stores that may run
+ * past the cursor (what lies there is zero anyway).  head.limit stays as it is, or (`closes`) the window is closed.
+ * false: nothing was done. */
 HOT_INLINE bool slots_reset_quick(struct arena *arena, bool closes) {
     char *cursor = arena->head.cursor;
     char *base = arena->base;
@@ -221,7 +222,7 @@ static inline void slots_copy_one(const struct arena *arena, char *slot, const v
     }
 }
 
-/* One element out of the window, for values copied as words.  NULL: take the slow path, which knows the reason.  Nothing
+/* One element out of the window, for values copied as words.  NULL: take the slow path, which knows the reason. Nothing
  * here calls a function, so that the callers need no frame. */
 HOT_INLINE void *slots_take(struct arena *arena, const void *value) {
     if (UNLIKELY(arena == NULL)) return NULL;

@@ -8,7 +8,7 @@
 
 static inline bool type_valid(const struct arena_type *type) {
     return type != NULL && type->name != NULL && type->size != 0 && type->align != 0 &&
-           (type->align & (type->align - 1)) == 0;
+           (type->align & (type->align - 1)) == 0 && type->flags == 0 && type->reserved == 0;
 }
 
 static inline bool type_same(const struct arena_type *left, const struct arena_type *right) {

@@ -15,8 +15,8 @@
  *   clock       Monotonic nanoseconds since some start, >= 0.  INT64_MAX as a deadline: never.
  *   barriers    What the owner of some data does around barrier_light() and what the revoker does around
  *               barrier_heavy() are ordered as if both were sequentially consistent fences.  light costs nothing, heavy
- *               microseconds.  Only where barrier_available(): false where the kernel lacks membarrier(2).  The technique
- *               is that of userspace-rcu's sys-membarrier flavour.
+ *               microseconds.  Only where barrier_available(): false where the kernel lacks membarrier(2).  The
+ * technique is that of userspace-rcu's sys-membarrier flavour.
  */
 #ifndef PLATFORM_SYNC_H
 #define PLATFORM_SYNC_H
@@ -41,7 +41,8 @@ struct atomic_ptr {
 };
 
 /* Static initialisers; init functions are not atomic. */
-#define ATOMIC_INIT(initial) {initial}
+#define ATOMIC_INIT(initial)                                                                                           \
+    { initial }
 #define atomic_u32_init(object, initial) atomic_init(&(object)->value, (initial))
 #define atomic_u64_init(object, initial) atomic_init(&(object)->value, (initial))
 #define atomic_ptr_init(object, initial) atomic_init(&(object)->value, (initial))
@@ -50,9 +51,12 @@ struct atomic_ptr {
 #define atomic_u64_load(object, order) atomic_load_explicit(&(object)->value, memory_order_##order)
 #define atomic_ptr_load(object, order) atomic_load_explicit(&(object)->value, memory_order_##order)
 
-#define atomic_u32_store(object, desired, order) atomic_store_explicit(&(object)->value, (desired), memory_order_##order)
-#define atomic_u64_store(object, desired, order) atomic_store_explicit(&(object)->value, (desired), memory_order_##order)
-#define atomic_ptr_store(object, desired, order) atomic_store_explicit(&(object)->value, (desired), memory_order_##order)
+#define atomic_u32_store(object, desired, order)                                                                       \
+    atomic_store_explicit(&(object)->value, (desired), memory_order_##order)
+#define atomic_u64_store(object, desired, order)                                                                       \
+    atomic_store_explicit(&(object)->value, (desired), memory_order_##order)
+#define atomic_ptr_store(object, desired, order)                                                                       \
+    atomic_store_explicit(&(object)->value, (desired), memory_order_##order)
 
 /* Compare and swap, strong: true when *object was *expected and is now desired; else *expected is what it was, read
  * relaxed. */
@@ -64,11 +68,16 @@ struct atomic_ptr {
                                             memory_order_relaxed)
 
 /* The value before. */
-#define atomic_u32_add(object, operand, order) atomic_fetch_add_explicit(&(object)->value, (operand), memory_order_##order)
-#define atomic_u32_sub(object, operand, order) atomic_fetch_sub_explicit(&(object)->value, (operand), memory_order_##order)
-#define atomic_u32_or(object, operand, order) atomic_fetch_or_explicit(&(object)->value, (operand), memory_order_##order)
-#define atomic_u32_and(object, operand, order) atomic_fetch_and_explicit(&(object)->value, (operand), memory_order_##order)
-#define atomic_u64_add(object, operand, order) atomic_fetch_add_explicit(&(object)->value, (operand), memory_order_##order)
+#define atomic_u32_add(object, operand, order)                                                                         \
+    atomic_fetch_add_explicit(&(object)->value, (operand), memory_order_##order)
+#define atomic_u32_sub(object, operand, order)                                                                         \
+    atomic_fetch_sub_explicit(&(object)->value, (operand), memory_order_##order)
+#define atomic_u32_or(object, operand, order)                                                                          \
+    atomic_fetch_or_explicit(&(object)->value, (operand), memory_order_##order)
+#define atomic_u32_and(object, operand, order)                                                                         \
+    atomic_fetch_and_explicit(&(object)->value, (operand), memory_order_##order)
+#define atomic_u64_add(object, operand, order)                                                                         \
+    atomic_fetch_add_explicit(&(object)->value, (operand), memory_order_##order)
 
 /* --- locks and conditions --------------------------------------------------------------------------------------- */
 
@@ -79,7 +88,8 @@ struct condition {
     pthread_cond_t handle;
 };
 
-#define MUTEX_INIT {PTHREAD_MUTEX_INITIALIZER} /* static initialiser */
+#define MUTEX_INIT                                                                                                     \
+    { PTHREAD_MUTEX_INITIALIZER } /* static initialiser */
 
 bool mutex_init(struct mutex *mutex); /* false: no resources */
 void mutex_destroy(struct mutex *mutex);
@@ -104,8 +114,8 @@ int64_t clock_now(void);
 
 void thread_sleep(int64_t duration_ns); /* a cancellation point */
 
-/* Between these two the thread cannot be cancelled: around code of the user that may be a cancellation point where leaving
- * would lose something.  release takes what hold returned. */
+/* Between these two the thread cannot be cancelled: around code of the user that may be a cancellation point where
+ * leaving would lose something.  release takes what hold returned. */
 int thread_hold_cancel(void);
 void thread_release_cancel(int before);
 

@@ -1,9 +1,9 @@
 /* See cancel.h.
  *
  * cancel_trigger works under the lock of the tree in two rounds.  First it walks the nodes below, gives each its cause
- * and gathers their waiters into one list; a child that is added meanwhile waits for the lock, and then finds its parent
- * ended.  Then it takes the waiters off that list one at a time and signals each with the lock released; a waiter that
- * leaves in between unlinks itself from the same list.
+ * and gathers their waiters into one list; a child that is added meanwhile waits for the lock, and then finds its
+ * parent ended.  Then it takes the waiters off that list one at a time and signals each with the lock released; a
+ * waiter that leaves in between unlinks itself from the same list.
  */
 #include "sync/cancel.h"
 
@@ -63,7 +63,8 @@ void cancel_finish(struct cancel_node *node) {
     mutex_unlock(&node->root->mutex);
 }
 
-/* --- lists of waiters: doubly linked through what points to each, so that one may leave whatever list it is in ----- */
+/* --- lists of waiters: doubly linked through what points to each, so that one may leave whatever list it is in -----
+ */
 
 static void list_add(struct waiter **list, struct waiter *waiter) {
     waiter->cancel_next = *list;

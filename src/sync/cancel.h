@@ -8,13 +8,13 @@
  *   cause is written once, by compare and swap, and read without the lock.
  *   deadline_ns, parent and root never change.
  *   Order: tree, then gate, then waiter.  No waiter is signalled while a tree is locked.
- *   A node stays valid until cancel_finish has unlinked it under the lock; its parent outlives it, by the caller's care.
- * Everything is iterative: a tree may be a million deep.
+ *   A node stays valid until cancel_finish has unlinked it under the lock; its parent outlives it, by the caller's
+ * care. Everything is iterative: a tree may be a million deep.
  */
 #ifndef SYNC_CANCEL_H
 #define SYNC_CANCEL_H
 
-#include "sync/waiter.h"
+#include "runtime/waiter.h"
 
 struct cancel_node {
     struct cancel_node *root;
@@ -23,7 +23,7 @@ struct cancel_node {
     struct cancel_node *next; /* sibling */
     struct cancel_node *previous;
     struct waiter *waiters;
-    int64_t deadline_ns; /* INT64_MAX: never */
+    int64_t deadline_ns;     /* INT64_MAX: never */
     struct atomic_u32 cause; /* 0 or minus the status */
     struct mutex mutex;      /* of the tree; used in the root alone */
 };

@@ -6,8 +6,8 @@
 #include "base/compiler.h"
 #include "base/locking.h"
 
-/* How often a newcomer looks again before it sleeps.  It pauses twice as long before each look: each takes the word's cache
- * line from the holder, and who looks all the time makes every operation wait for that. */
+/* How often a newcomer looks again before it sleeps.  It pauses twice as long before each look: each takes the word's
+ * cache line from the holder, and who looks all the time makes every operation wait for that. */
 #define LOOKS 8
 /* Between two looks of a thread that has no memory to wait with. */
 #define POLL_NS ((int64_t)50000)
@@ -75,8 +75,8 @@ static void queue_remove(struct gate *gate, struct waiter *waiter) REQUIRES(&gat
 
 /* --- leaving ------------------------------------------------------------------------------------------------------ */
 
-/* Puts a permit back where the queue may not be empty: grants it to a head that has waited long, else frees it and wakes
- * the head, if nobody is on the way already.  Who has to be signalled, or NULL; the mutex is held. */
+/* Puts a permit back where the queue may not be empty: grants it to a head that has waited long, else frees it and
+ * wakes the head, if nobody is on the way already.  Who has to be signalled, or NULL; the mutex is held. */
 static struct waiter *put_back(struct gate *gate) REQUIRES(&gate->mutex) {
     struct waiter *head = gate->first;
     uint32_t word = atomic_u32_load(&gate->word, relaxed);

@@ -11,8 +11,8 @@
  *   permit back with WAITERS set and WOKEN not goes through the mutex and finds it.
  *
  * Hand-over.  A permit that is put back is free for anyone, newcomers first: that keeps the gate fast, because a woken
- * thread takes microseconds to arrive.  But once the head of the queue has waited HANDOFF_NS, the permit is granted to it
- * directly, so hand-over is first come, first served from there on.  (The scheme is that of Go's sync.Mutex.)
+ * thread takes microseconds to arrive.  But once the head of the queue has waited HANDOFF_NS, the permit is granted to
+ * it directly, so hand-over is first come, first served from there on.  (The scheme is that of Go's sync.Mutex.)
  *
  * Locking discipline: gate->mutex guards the queue and the gate_ fields of the waiters in it.  Order: tree (cancel.h),
  * then gate, then waiter.  No waiter is signalled with the mutex held.  It is held for a few instructions, never by
@@ -35,7 +35,7 @@ struct gate {
 
 #define GATE_WAITERS 1u
 #define GATE_WOKEN 2u
-#define GATE_PERMIT 4u                       /* one free permit */
+#define GATE_PERMIT 4u /* one free permit */
 #define GATE_MAX_PERMITS (UINT32_MAX / GATE_PERMIT / 2)
 #define GATE_HANDOFF_NS ((int64_t)1000000)
 

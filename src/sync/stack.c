@@ -25,7 +25,8 @@ static unsigned place(uint32_t index, uint32_t *offset) {
 struct stack_node *stack_table_at(struct stack_table *table, uint32_t index) {
     uint32_t offset;
     unsigned segment = place(index, &offset);
-    /* relaxed: whoever has the number got it, through a stack's head, a link or the lock, after the segment was there. */
+    /* relaxed: whoever has the number got it, through a stack's head, a link or the lock, after the segment was there.
+     */
     return (struct stack_node *)atomic_ptr_load(&table->segments[segment], relaxed) + offset;
 }
 
@@ -71,14 +72,15 @@ size_t stack_pop(struct stack *stack, struct stack_table *table, struct stack_no
         size_t count = 0;
         while (index != 0 && count < most) {
             nodes[count] = stack_table_at(table, index);
-            /* If somebody changes the link meanwhile, the tag has moved and the swap fails; acquire: partner is the store
-             * in stack_push, without which the node it leads to might not be there yet. */
+            /* If somebody changes the link meanwhile, the tag has moved and the swap fails; acquire: partner is the
+             * store in stack_push, without which the node it leads to might not be there yet. */
             index = atomic_u32_load(&nodes[count]->next, acquire);
             count++;
         }
         if (count == 0) return 0;
         uint64_t next = ((head & ~INDEX_MASK) + TAG_ONE) | index;
-        /* relaxed: the tag makes every value of the head unique, so the swap reads the store that the load above read. */
+        /* relaxed: the tag makes every value of the head unique, so the swap reads the store that the load above read.
+         */
         if (atomic_u64_cas(&stack->head, &head, next, relaxed)) return count;
     }
 }

@@ -14,9 +14,10 @@ import sys
 BELOW = {
     "base": set(),
     "platform": {"base"},
-    "core": {"base", "platform"},
-    "sync": {"base", "platform"},
-    "api": {"base", "platform", "core", "sync"},
+    "runtime": {"base", "platform"},
+    "core": {"base", "platform", "runtime"},
+    "sync": {"base", "platform", "runtime"},
+    "api": {"base", "platform", "runtime", "core", "sync"},
     "mhd": {"base", "platform"},
 }
 HEADER_ONLY = {"base/arith.h", "base/compiler.h", "base/locking.h", "base/race.h", "platform/sync.h", "platform/posix/timespec.h"}

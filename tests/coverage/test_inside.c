@@ -1,12 +1,12 @@
 /* What no program reaches through the public functions in a test's time, but code inside the library could: the ends of
  * the arithmetic, the clock's conversion, lists and queues with more in them than a test has threads. */
 #include "api/context.h"
-#include "api/locals.h"
+#include "runtime/locals.h"
 #include "base/arith.h"
 #include "base/poison.h"
 #include "core/slots.h"
 #include "core/type.h"
-#include "platform/panic.h"
+#include "runtime/panic.h"
 #include "platform/posix/timespec.h"
 #include "sync/gate.h"
 #include "sync/stack.h"

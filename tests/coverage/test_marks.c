@@ -134,7 +134,7 @@ static size_t step(struct arena *arena, size_t used, const void *values) {
     }
 }
 
-static void note_nothing(void *element) { (void)element; }
+static void note_nothing(void *element, void *user) { (void)element, (void)user; }
 
 static void what_is_marked_is_what_is_not_handed_out(void **state) {
     (void)state;

@@ -104,7 +104,8 @@ struct counted {
 };
 static atomic_long live_counted;
 
-static void drop_counted(void *element) {
+static void drop_counted(void *element, void *user) {
+    (void)user;
     const struct counted *counted = element;
     CHECK(counted->number == 0 || counted->number == 77);
     live_counted--;

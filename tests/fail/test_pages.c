@@ -292,7 +292,7 @@ static void options_hold_for_every_handle(void **state) {
     assert_int_equal(seen.mappings, 0);
 }
 
-static void drop_nothing(void *element) { (void)element; }
+static void drop_nothing(void *element, void *user) { (void)element, (void)user; }
 
 /* An empty arena of MIB bytes, of which one page is used then. */
 static void trim_keeps_a_page(struct arena *arena) {

@@ -16,11 +16,13 @@ OK, EINVAL, ENOMEM, EFULL, ECANCELED, ETIMEDOUT, ENOARENA, EBUSY, EPANIC = range
 
 
 class Type(ctypes.Structure):
-    _fields_ = [("name", c_char_p), ("size", c_size_t), ("align", c_size_t), ("drop", c_void_p)]
+    _fields_ = [("name", c_char_p), ("size", c_size_t), ("align", c_size_t), ("drop", c_void_p),
+                ("flags", c_uint32), ("reserved", c_uint32)]
 
 
 class Options(ctypes.Structure):
-    _fields_ = [("struct_size", c_size_t), ("clear", c_uint32), ("flags", c_uint32)]
+    _fields_ = [("struct_size", c_size_t), ("clear", c_uint32), ("flags", c_uint32), ("retain_bytes", c_size_t),
+                ("block_bytes", c_size_t), ("source", c_void_p), ("label", c_char_p), ("drop_user", c_void_p)]
 
 
 class PoolOptions(ctypes.Structure):
@@ -38,7 +40,7 @@ class Scope(ctypes.Structure):
 ACTION = ctypes.CFUNCTYPE(None, c_void_p)
 POOL_ACTION = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
 HANDLER = ctypes.CFUNCTYPE(None, c_char_p, c_void_p)
-DROP = ctypes.CFUNCTYPE(None, c_void_p)
+DROP = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
 OUT = POINTER(c_void_p)
 
 
@@ -276,7 +278,7 @@ class Single(unittest.TestCase):
 
     def test_drops_run_last_to_first(self):
         dropped = []
-        drop = DROP(lambda element: dropped.append(value_at(element)))
+        drop = DROP(lambda element, user: dropped.append(value_at(element)))
         kind = Type(b"int", INT.size, INT.align, ctypes.cast(drop, c_void_p))
         arena = made(lib.arena_create, byref(kind), 4)
         for number in (1, 2, 3):

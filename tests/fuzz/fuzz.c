@@ -181,7 +181,8 @@ static bool is_turn_of(struct model *model, const char *element) {
     return true;
 }
 
-void model_drop(void *element) {
+void model_drop(void *element, void *user) {
+    (void)user;
     for (struct model *at = models; at != NULL; at = at->outer) {
         if (is_turn_of(at, element)) return;
     }

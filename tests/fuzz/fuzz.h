@@ -100,7 +100,7 @@ void model_drops_end(struct model *model);
 void model_reset(struct model *model);
 
 /* The drop function of types that have one: the element must be the next one to go of some model that is dropping. */
-void model_drop(void *element);
+void model_drop(void *element, void *user);
 
 /* One operation on a struct arena out of those that every owner of one may do, checked against the model.  reset: resets
  * are among them. */

@@ -78,7 +78,8 @@ static struct {
 static size_t mixed_used;
 static size_t mixed_next; /* the slot after the next one to be dropped; 0 while nothing may be dropped */
 
-static void drop_mixed(void *element) {
+static void drop_mixed(void *element, void *user) {
+    (void)user;
     for (;;) {
         CHECK(mixed_next != 0);
         mixed_next--;

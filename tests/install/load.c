@@ -67,7 +67,7 @@ int main(int argc, char **argv) {
     sem_init(&unloaded, 0, 0);
     for (int round = 0; round < 3; round++) {
         void *library = open_library(argv[1]);
-        const struct arena_type type = {"int64_t", sizeof(int64_t), _Alignof(int64_t), NULL};
+        const struct arena_type type = {.name = "int64_t", .size = sizeof(int64_t), .align = _Alignof(int64_t)};
         check(pool_create(&type, 16, &pool) == ARENA_OK, "create");
         pthread_t threads[2];
         for (int i = 0; i < 2; i++) check(pthread_create(&threads[i], NULL, work, NULL) == 0, "thread");

@@ -12,7 +12,8 @@ enum { POLL_MS = 10, POOL_THREADS = 4 };
 /* Where dropped elements report. */
 static struct server *current;
 
-static void drop_cell(void *element) {
+static void drop_cell(void *element, void *user) {
+    (void)user;
     (void)element;
     if (current == NULL) return;
     flag_add(&current->resets, 1);

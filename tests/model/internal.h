@@ -12,7 +12,7 @@
 #include <ucontext.h>
 
 #include "platform/sync.h"
-#include "platform/thread.h"
+#include "runtime/thread.h"
 #include "platform/wrap.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -2,9 +2,9 @@
  * parent is cancelled misses nothing, nobody who waits is forgotten, and the last reference frees once. */
 #include "engine.h"
 #include "platform/sync.h"
-#include "platform/thread.h"
+#include "runtime/thread.h"
 #include "sync/cancel.h"
-#include "sync/waiter.h"
+#include "runtime/waiter.h"
 
 #include <arena/base.h>
 #include <arena/context.h>

@@ -2,7 +2,7 @@
  * and a wait that a context ends takes nothing. */
 #include "engine.h"
 #include "platform/sync.h"
-#include "platform/thread.h"
+#include "runtime/thread.h"
 
 #include <arena/arena.h>
 
@@ -179,13 +179,14 @@ static void release_main(void) {
 struct pair {
     unsigned first, second;
 };
-static void drop_pair(void *element);
+static void drop_pair(void *element, void *user);
 static const struct arena_type pair_type = {"pair", sizeof(struct pair), _Alignof(struct pair), drop_pair};
 static unsigned dropped, made[MODEL_THREADS + 1];
 static struct atomic_u32 done;
 
 /* Reads every live element, as a whole. */
-static void drop_pair(void *element) {
+static void drop_pair(void *element, void *user) {
+    (void)user;
     const struct pair *pair = element;
     model_check(pair->first != 0 && pair->first == pair->second);
     dropped++;

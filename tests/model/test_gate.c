@@ -1,11 +1,11 @@
-/* sync/gate.c, with sync/cancel.c and sync/waiter.c below it: mutual exclusion, no permit lost or made, and each way a
+/* sync/gate.c, with sync/cancel.c and runtime/waiter.c below it: mutual exclusion, no permit lost or made, and each way a
  * wait can end against each way a permit can come. */
 #include "engine.h"
 #include "platform/sync.h"
-#include "platform/thread.h"
+#include "runtime/thread.h"
 #include "sync/cancel.h"
 #include "sync/gate.h"
-#include "sync/waiter.h"
+#include "runtime/waiter.h"
 
 #include <arena/base.h>
 

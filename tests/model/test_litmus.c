@@ -3,7 +3,7 @@
  */
 #include "engine.h"
 #include "platform/sync.h"
-#include "platform/thread.h"
+#include "runtime/thread.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

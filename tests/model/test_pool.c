@@ -1,8 +1,8 @@
-/* api/pool.c with api/locals.c: an arena belongs to one at a time and comes back empty; what a thread keeps is taken
+/* api/pool.c with runtime/locals.c: an arena belongs to one at a time and comes back empty; what a thread keeps is taken
  * back exactly once, by the end of the thread or by the end of the pool; a limit loses no place. */
 #include "engine.h"
 #include "platform/sync.h"
-#include "platform/thread.h"
+#include "runtime/thread.h"
 
 #include <arena/arena.h>
 

@@ -2,7 +2,7 @@
  * gate's own steps, longer and three-threaded scenarios are in reach than in test_concurrent.c. */
 #include "engine.h"
 #include "platform/sync.h"
-#include "platform/thread.h"
+#include "runtime/thread.h"
 
 #include "api/share.h"
 #include "core/slots.h"
@@ -14,7 +14,7 @@
 struct pair {
     unsigned first, second;
 };
-static void drop(void *element);
+static void drop(void *element, void *user);
 static const struct arena_type type = {"pair", sizeof(struct pair), _Alignof(struct pair), drop};
 static struct arena *slots;
 static struct shares shares;
@@ -24,7 +24,8 @@ static bool zeroed; /* elements may be as they were handed out */
 static unsigned dropped, made[MODEL_THREADS + 1];
 
 /* Reads every live element, as a whole. */
-static void drop(void *element) {
+static void drop(void *element, void *user) {
+    (void)user;
     const struct pair *pair = element;
     model_check((zeroed || pair->first != 0) && pair->first == pair->second);
     dropped++;

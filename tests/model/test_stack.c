@@ -1,7 +1,7 @@
 /* sync/stack.c: nothing lost, nothing twice, what was put in is seen by whoever takes it out, and no ABA. */
 #include "engine.h"
 #include "platform/sync.h"
-#include "platform/thread.h"
+#include "runtime/thread.h"
 #include "sync/stack.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

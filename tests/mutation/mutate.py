@@ -65,7 +65,7 @@ QUICK = {
     "src/api/context": [GUARDED["context"], "inside", "details", "context", "misuse", "status", "model cancel", "fail once",
                         "hand-over"],
     "src/api/pool": [GUARDED["pool"], "misuse", "status", "scope", "ways_out", "model pool", *API],
-    "src/api/locals": ["model pool", "model share", GUARDED["pool"], "scope", "ways_out", *API],
+    "src/runtime/locals": ["model pool", "model share", GUARDED["pool"], "scope", "ways_out", *API],
 }
 SLOW = {
     "src/base/": ["address: details", "thread: details", "gcc-thread: details", "bare: details", "fail", *POISONED],

@@ -3,7 +3,7 @@
  * here (linker --wrap). */
 #include "platform/memory.h"
 #include "platform/sync.h"
-#include "platform/thread.h"
+#include "runtime/thread.h"
 
 #include "../shares.h"
 #include "../support.h"

@@ -7,10 +7,10 @@
 #include "core/slots.h"
 #include "core/type.h"
 #include "platform/memory.h"
-#include "platform/panic.h"
-#include "platform/scope.h"
+#include "runtime/panic.h"
+#include "runtime/scope.h"
 #include "platform/sync.h"
-#include "platform/thread.h"
+#include "runtime/thread.h"
 #include "sync/gate.h"
 #include "sync/stack.h"
 
@@ -259,15 +259,17 @@ static void keys_tell_types_apart(void **state) {
     assert_true(shared < 256);
 }
 
+static void drop_nothing(void *element, void *user) { (void)element, (void)user; }
+
 static void copies_of_types_are_whole_in_any_memory(void **state) {
     (void)state;
-    static const struct arena_type type = {"name", 3, 1, free};
+    static const struct arena_type type = {"name", 3, 1, drop_nothing};
     char *block = malloc(type_copy_bytes(&type) + 1);
     assert_non_null(block);
     memset(block, 'x', type_copy_bytes(&type) + 1);
     const struct arena_type *copy = type_copy(block, &type);
     assert_string_equal(copy->name, "name");
-    assert_true(copy->name != type.name && type_same(copy, &type) && copy->drop == free);
+    assert_true(copy->name != type.name && type_same(copy, &type) && copy->drop == drop_nothing);
     assert_int_equal(block[type_copy_bytes(&type)], 'x');
     free(block);
 }
@@ -508,7 +510,8 @@ static int64_t dropped[16];
 static size_t drops;
 static bool cancelled_inside;
 
-static void note(void *element) {
+static void note(void *element, void *user) {
+    (void)user;
     int64_t value;
     memcpy(&value, element, sizeof value);
     dropped[drops++ % 16] = value;
@@ -583,7 +586,8 @@ static void drops_are_not_left_by_cancellation(void **state) {
 static struct arena *inner;
 static bool was_refused;
 
-static void end_inner(void *element) {
+static void end_inner(void *element, void *user) {
+    (void)user;
     (void)element;
     if (inner == NULL) return;
     arena_destroy(inner);

@@ -1,4 +1,4 @@
-/* The pool (src/sync/stack.c, src/api/pool.c, src/api/locals.c) as a protocol: the shared store with its tagged head,
+/* The pool (src/sync/stack.c, src/api/pool.c, src/runtime/locals.c) as a protocol: the shared store with its tagged head,
  * the caches of threads, and threads that end beside the destruction of the pool.
  *
  * One step here is one atomic operation there.  Popping is: load the head; read the links of up to BATCH nodes; swap the

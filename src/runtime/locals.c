@@ -1,11 +1,11 @@
 /* See locals.h.  Here too: what happens when a thread ends. */
-#include "api/locals.h"
+#include "runtime/locals.h"
 
 #include "base/locking.h"
 #include "platform/memory.h"
-#include "platform/scope.h"
 #include "platform/sync.h"
-#include "sync/waiter.h"
+#include "runtime/scope.h"
+#include "runtime/waiter.h"
 
 #include <string.h>
 
@@ -18,9 +18,9 @@ struct thread_record {
 static struct {
     struct mutex mutex;
     struct thread_record *threads;
-    uint32_t *free;     /* indices to be reused; room for all that were given out */
+    uint32_t *free; /* indices to be reused; room for all that were given out */
     uint32_t free_count;
-    uint32_t indices;   /* given out so far */
+    uint32_t indices; /* given out so far */
     uint32_t free_room;
 } registry = {.mutex = MUTEX_INIT};
 
@@ -60,7 +60,8 @@ bool locals_join(struct local_owner *owner, void (*flush)(struct local_owner *ow
 }
 
 /* The entry that a thread has for an owner, or NULL; the mutex is held. */
-static struct local *entry_of(const struct thread_record *record, const struct local_owner *owner) REQUIRES(&registry.mutex) {
+static struct local *entry_of(const struct thread_record *record, const struct local_owner *owner)
+    REQUIRES(&registry.mutex) {
     return locals_find(record->state, owner);
 }
 
@@ -77,7 +78,8 @@ bool locals_leave(struct local_owner *owner, bool (*may_leave)(struct local_owne
             struct local *local = entry_of(at, owner);
             if (local != NULL) memset(local, 0, sizeof *local);
         }
-        if (owner->offset != LOCAL_NONE) registry.free[registry.free_count++] = owner->offset / (uint32_t)sizeof(struct local);
+        if (owner->offset != LOCAL_NONE)
+            registry.free[registry.free_count++] = owner->offset / (uint32_t)sizeof(struct local);
     }
     mutex_unlock(&registry.mutex);
     return leaves;
@@ -116,7 +118,8 @@ struct local *locals_make(struct thread_state *state, struct local_owner *owner)
     if (state->exited || !thread_exit_arm(state)) return NULL;
     struct local *local = NULL;
     mutex_lock(&registry.mutex);
-    if ((state->record != NULL || make_record(state)) && (owner->offset < state->local_bytes || grow(state, owner->offset))) {
+    if ((state->record != NULL || make_record(state)) &&
+        (owner->offset < state->local_bytes || grow(state, owner->offset))) {
         local = locals_at(state, owner->offset);
         local->owner = owner;
     }

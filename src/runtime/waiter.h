@@ -10,11 +10,11 @@
  *   tree mutex        guards the cancel_ fields (sync/cancel.h)
  *   The order is tree, then gate, then waiter.
  */
-#ifndef SYNC_WAITER_H
-#define SYNC_WAITER_H
+#ifndef RUNTIME_WAITER_H
+#define RUNTIME_WAITER_H
 
 #include "platform/sync.h"
-#include "platform/thread.h"
+#include "runtime/thread.h"
 
 struct waiter {
     struct mutex mutex;

@@ -1,13 +1,14 @@
 /* Raising a panic from inside the library. */
-#ifndef PLATFORM_PANIC_H
-#define PLATFORM_PANIC_H
+#ifndef RUNTIME_PANIC_H
+#define RUNTIME_PANIC_H
 
 #include "base/compiler.h"
 
 /* Takes a printf format; the text is cut at 255 bytes. */
 _Noreturn void panic(const char *format, ...) COLD PRINTF_LIKE(1, 2);
 
-/* For what cannot be gone on from, such as damaged memory: aborts, inside arena_protect too, once the handler has seen it. */
+/* For what cannot be gone on from, such as damaged memory: aborts, inside arena_protect too, once the handler has seen
+ * it. */
 _Noreturn void panic_fatal(const char *message) COLD;
 
 #endif

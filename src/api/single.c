@@ -4,7 +4,7 @@
 #include <arena/typed.h>
 
 #include "core/type.h"
-#include "platform/panic.h"
+#include "runtime/panic.h"
 
 size_t arena_type_size(void) { return sizeof(struct arena_type); }
 size_t arena_type_align(void) { return _Alignof(struct arena_type); }
@@ -20,8 +20,7 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
     struct slots_plan plan;
     int status = slots_plan(type, capacity, options, &plan);
     if (status != ARENA_OK) return status;
-    struct arena *arena =
-        slots_create(&plan, type, SLOTS_OWNER_USER, sizeof(struct arena) + type_copy_bytes(type));
+    struct arena *arena = slots_create(&plan, type, SLOTS_OWNER_USER, sizeof(struct arena) + type_copy_bytes(type));
     if (arena == NULL) return ARENA_ENOMEM;
     arena->type = type_copy(arena + 1, type);
     *out = arena;

@@ -7,11 +7,11 @@
  * are those with its number or a higher one, whatever was left out of order meanwhile.  (A number for each scope would
  * do too, and make every scope wait for the store of the one before.)
  */
-#ifndef PLATFORM_SCOPE_H
-#define PLATFORM_SCOPE_H
+#ifndef RUNTIME_SCOPE_H
+#define RUNTIME_SCOPE_H
 
 #include "base/compiler.h"
-#include "platform/thread.h"
+#include "runtime/thread.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,15 +22,16 @@ struct scope {
     void (*leave)(struct scope *scope); /* ends what was borrowed; calls scope_pop */
 };
 
-/* An object that is borrowed again and again mostly finds its scope as it needs it, and to look takes less than to store. */
+/* An object that is borrowed again and again mostly finds its scope as it needs it, and to look takes less than to
+ * store. */
 static inline void scope_push(struct thread_state *state, struct scope *scope) {
     if (UNLIKELY(scope->outer != state->scopes)) scope->outer = state->scopes;
     if (UNLIKELY(scope->number != state->era)) scope->number = state->era;
     state->scopes = scope;
 }
 
-/* false: the scope is not one of this thread's.  Scopes between the top and `scope` stay: a longjmp left them behind, or
- * they belong to a coroutine that lives. */
+/* false: the scope is not one of this thread's.  Scopes between the top and `scope` stay: a longjmp left them behind,
+ * or they belong to a coroutine that lives. */
 static inline bool scope_pop(struct thread_state *state, struct scope *scope) {
     struct scope **link = &state->scopes;
     while (*link != scope && *link != NULL) link = &(*link)->outer;

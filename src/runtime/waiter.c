@@ -1,5 +1,5 @@
 /* See waiter.h.  The recycling list is a plain list under a mutex: a thread comes here once in its life. */
-#include "sync/waiter.h"
+#include "runtime/waiter.h"
 
 #include "base/locking.h"
 #include "platform/memory.h"

@@ -1,25 +1,25 @@
 /* Panics: the handler, protected actions, and the unwinding of scopes.
  *
  * A protected action is a setjmp in a frame of arena_protect; the frames of a thread form a chain, innermost first.  A
- * panic calls the handler, leaves the scopes begun since the innermost frame, and jumps there.  Where there is no frame,
- * or the thread is in a place that cannot be left (a drop function, an unwinding panic, the handler), it aborts.
+ * panic calls the handler, leaves the scopes begun since the innermost frame, and jumps there.  Where there is no
+ * frame, or the thread is in a place that cannot be left (a drop function, an unwinding panic, the handler), it aborts.
  *
  * setjmp and longjmp by these names: ThreadSanitizer watches no _longjmp, and its record of a thread's calls would grow
- * with each panic until the program crashes.  Neither glibc nor musl saves the signal mask in them.  A fortified longjmp
- * has another name again, so it is not for this file.
+ * with each panic until the program crashes.  Neither glibc nor musl saves the signal mask in them.  A fortified
+ * longjmp has another name again, so it is not for this file.
  *
  * Locking: handler_mutex guards the handler and its closure, which are read together; it is held during no call.
  * All else is the thread's own.
  */
 #undef _FORTIFY_SOURCE
 
-#include "platform/panic.h"
+#include "runtime/panic.h"
 
 #include <arena/base.h>
 
-#include "platform/scope.h"
 #include "platform/sync.h"
-#include "platform/thread.h"
+#include "runtime/scope.h"
+#include "runtime/thread.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -13,11 +13,11 @@
  *   entry is claimed by exactly one of the two.
  *   Order: registry first, then gate, then waiter.
  */
-#ifndef API_LOCALS_H
-#define API_LOCALS_H
+#ifndef RUNTIME_LOCALS_H
+#define RUNTIME_LOCALS_H
 
 #include "base/compiler.h"
-#include "platform/thread.h"
+#include "runtime/thread.h"
 
 #include <stddef.h>
 
@@ -41,8 +41,9 @@ struct local {
 /* false: no memory. */
 bool locals_join(struct local_owner *owner, void (*flush)(struct local_owner *owner, struct local *local));
 
-/* Ends the owner's share in every thread, if may_leave, told how many things the threads keep, agrees; it is called once,
- * with the registry locked, so that no thread ends meanwhile.  NULL agrees.  false: it did not, and nothing has changed. */
+/* Ends the owner's share in every thread, if may_leave, told how many things the threads keep, agrees; it is called
+ * once, with the registry locked, so that no thread ends meanwhile.  NULL agrees.  false: it did not, and nothing has
+ * changed. */
 bool locals_leave(struct local_owner *owner, bool (*may_leave)(struct local_owner *owner, uint64_t kept));
 
 /* For what an ending thread gives back outside of flush: it may do so beside the owner's end, so both are locked out of
@@ -58,8 +59,8 @@ HOT_INLINE struct local *locals_at(const struct thread_state *state, uint32_t of
     return (struct local *)(void *)((char *)state->locals + offset);
 }
 
-/* The `hot` of the owner's entry in this thread's table; NULL: there is none.  In one step: of an entry that may be NULL
- * compilers ask twice whether there is one. */
+/* The `hot` of the owner's entry in this thread's table; NULL: there is none.  In one step: of an entry that may be
+ * NULL compilers ask twice whether there is one. */
 HOT_INLINE void *locals_hot(const struct thread_state *state, const struct local_owner *owner) {
     uint32_t offset = owner->offset;
     if (UNLIKELY(offset >= state->local_bytes)) return NULL;

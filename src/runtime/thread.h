@@ -11,8 +11,8 @@
  *   then keeps nothing for this thread.  It may arm again: then the hook runs once more, unless no round of destructors
  *   is left.
  */
-#ifndef PLATFORM_THREAD_H
-#define PLATFORM_THREAD_H
+#ifndef RUNTIME_THREAD_H
+#define RUNTIME_THREAD_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,20 +24,20 @@ struct waiter;
 struct thread_record;
 
 struct thread_state {
-    struct local *locals;         /* api/locals.h: the thread's share of pools and concurrent arenas, by index */
+    struct local *locals;         /* runtime/locals.h: the thread's share of pools and concurrent arenas, by index */
     uint32_t local_bytes;         /* of locals */
     uint32_t number;              /* sync/gate.c: unlike that of any other thread, living or not; 0: none yet */
     bool armed;                   /* the exit hook will run */
     bool exiting;                 /* the exit hook is running */
     bool exited;                  /* the exit hook has run */
-    bool unwinding;               /* platform/panic.c: a panic is leaving scopes */
-    bool handling;                /* platform/panic.c: the handler is running */
+    bool unwinding;               /* runtime/panic.c: a panic is leaving scopes */
+    bool handling;                /* runtime/panic.c: the handler is running */
     bool dropping;                /* core/slots.c: drop functions are running */
-    struct scope *scopes;         /* platform/scope.h: the innermost scope */
+    struct scope *scopes;         /* runtime/scope.h: the innermost scope */
     uint64_t era;                 /* protected actions begun so far: what scopes begun now are numbered with */
-    struct protect_frame *frames; /* platform/panic.c: the innermost protected action */
-    struct waiter *waiter;        /* sync/waiter.c: the record this thread waits with, once it has waited */
-    struct thread_record *record; /* api/locals.c: what other threads may find of this one */
+    struct protect_frame *frames; /* runtime/panic.c: the innermost protected action */
+    struct waiter *waiter;        /* runtime/waiter.c: the record this thread waits with, once it has waited */
+    struct thread_record *record; /* runtime/locals.c: what other threads may find of this one */
 };
 
 _Static_assert(sizeof(struct thread_state) <= 64, "initial-exec thread-locals have to stay small");
@@ -58,7 +58,7 @@ struct thread_state *thread_state(void); /* the model checker's threads share on
 
 bool thread_exit_arm(struct thread_state *state);
 
-/* What runs at the end of an armed thread: in api/locals.c.  Leaves it exited and no longer armed. */
+/* What runs at the end of an armed thread: in runtime/locals.c.  Leaves it exited and no longer armed. */
 void thread_exit_hook(struct thread_state *state);
 
 #endif
