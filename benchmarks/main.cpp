@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Registers every contender, runs Google Benchmark, and tells the report what it ran on.
  *
  * The allocators that replace malloc are loaded with dlopen (contenders/mallocs.cpp), and some of them need more room

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Runs the benchmarks and writes the report.
 #
 #   benchmarks/run.sh BUILD_DIR [quick|full] [OUT_DIR]

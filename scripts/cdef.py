@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writes the declarations of public headers for foreign-function interfaces: structs, enums and functions, no macros,
 inline functions or attributes.
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Makes a static library of one object, in which every symbol that is not public is local.
 #
 #   merge-objects.sh OUTPUT ARCHIVE OBJCOPY AR CC...

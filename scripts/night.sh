@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Everything that there is to check, one step after the other, and a table at the end: ./dev night.
 #
 #   night.sh FOLDER [--short] [STEP]...

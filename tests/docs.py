@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every test that docs/misuse.md names exists:  python3 tests/docs.py [SOURCE_ROOT]"""
 
 import glob

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An arena as the concurrent one has it behind its gate, without the gate: for tests of what is inside. */
 #ifndef TESTS_SHARES_H
 #define TESTS_SHARES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the behaviour tests share: threads that record and a main thread that asserts, waiting that ends, programs that
  * are expected to abort, recorded panics, and a watchdog.
  *

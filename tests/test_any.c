@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Arenas of mixed values: what a slot holds, how it is read back, what does not fit, and whose drop runs. */
 #include "support.h"
 

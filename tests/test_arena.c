@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The single-owner arena: creation, slots and slabs, capacity and overflow, clearing, drops, options, misuse. */
 #define _GNU_SOURCE
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Bursts: the window in the caller's registers, what it commits, and what becomes of one that is left open. */
 #include "support.h"
 

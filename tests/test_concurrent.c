@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The concurrent arena: exact capacity with all threads racing, the gate that acquire closes, contexts before and during
  * the wait, who may release, what a cancelled or killed waiter leaves behind.
  *

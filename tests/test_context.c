@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Contexts: cancellation, deadlines, the order of causes, what they carry, and how long they live. */
 #include "support.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What programs are compiled with: the head of struct arena, which the inline path works on, the structs that callers fill
  * in, and the numbers they fill them with.  A change here breaks every program that was compiled before. */
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Misuse that the library can see: the rows of docs/misuse.md that belong to no single function and so to no other test
  * file.  Nothing that is undefined is tried here. */
 #define _GNU_SOURCE

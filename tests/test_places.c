@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Where the library is called from: every handle inside each callback, in thread-local destructors up to the last round,
  * and in the child of a fork that was called in the middle of something. */
 #define _GNU_SOURCE

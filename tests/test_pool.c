@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The pool: isolation, reset, threads that come and go, limits, misuse. */
 #define _GNU_SOURCE
 

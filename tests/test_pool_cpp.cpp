@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 // C++ exceptions through execute and through ARENA_POOL_SCOPE: they go on to the caller, and the arena is back first.
 #include "support.h"
 

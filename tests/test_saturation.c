@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A reference count that reaches its end stays there: the context lives for ever, instead of dying under its users.
  * Some 2^32 calls: not among the quick tests. */
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ARENA_POOL_SCOPE: every way to leave the block gives the arena back, reset; and the functions behind it. */
 #define _GNU_SOURCE
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Status codes, version, and panics: who sees them, what they end, and what they must not end. */
 #include "support.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Type descriptors: what ARENA_TYPE writes into them, when two are the same, and that every handle keeps a copy. */
 #include "support.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The typed face in C: every function it makes, and what the compiler and the bounds check refuse. */
 #include "support.h"
 

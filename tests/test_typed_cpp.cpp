@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 // The typed face in C++17: the same names, values by initializer_list, and what overloads and templates make of it.
 #include "support.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Every function of the typed face for elements of many sizes and alignments, with a destructor and without, in C and in
  * C++: each is code of its own in the program.  typed_each.h has what holds for all of them. */
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Every way out of a scope, as a table: what leaves it × one to three scopes deep × what the scopes are made with × on
  * the same pool, on others, and on one with a limit × the place where a panic, a jump or an exception is caught × with and
  * without thread-local destructors that use the pool again until the last round.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What ARENA_DEFINE promises of every element type, for the one that PREFIX and ELEMENT name: test_typed_each.c includes
  * this once for each.  An element has no padding, so that it is compared byte by byte. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Pools of the Apache Portable Runtime: one pool, cleared, and a pool of its own for each scope, as per request. */
 #include "../harness/scope.hpp"
 #include "../harness/single.hpp"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Boost.Pool: pieces of one size.  Taken back all at once with purge_memory, or one by one with free; both are here. */
 #include "../harness/scope.hpp"
 #include "../harness/single.hpp"

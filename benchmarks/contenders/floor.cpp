@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The floors behind a call: the smallest shared-library functions that do the work (harness/floor.h). */
 #include "../harness/floor.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* GLib's slice allocator.  The program keeps its pointers, in the order it got them, to free them at reset. */
 #include "../harness/contend.hpp"
 #include "../harness/scope.hpp"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libarena, from its shared library, in each of its faces.
  *
  *   typed      ARENA_DEFINE's inline alloc and slabs       burst      the window in registers

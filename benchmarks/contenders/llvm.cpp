@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* LLVM's BumpPtrAllocator, reset.  It keeps its first slab alone over a reset. */
 #include "../harness/scope.hpp"
 #include "../harness/single.hpp"

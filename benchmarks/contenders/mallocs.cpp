@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* malloc of glibc, mimalloc, jemalloc and tcmalloc, and mimalloc's heaps.  The program keeps its pointers, in the order
  * it got them, to free them at reset; a heap of mimalloc is destroyed whole.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The general-purpose allocators, each by its own entry points.
  *
  * mimalloc, jemalloc and tcmalloc replace malloc for the whole program when they are linked, and only one of them can.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* glibc's obstack. */
 #include "../harness/scope.hpp"
 #include "../harness/single.hpp"

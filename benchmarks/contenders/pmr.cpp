@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* std::pmr::monotonic_buffer_resource on one buffer of the right size; shared, behind a mutex. */
 #include "../harness/contend.hpp"
 #include "../harness/scope.hpp"

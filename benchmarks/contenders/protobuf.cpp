@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Arena of protobuf for C++, on an initial block of the right size; it is safe to share between threads. */
 #include "../harness/contend.hpp"
 #include "../harness/scope.hpp"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Samba's talloc: a talloc_pool whose children are freed at reset. */
 #include "../harness/scope.hpp"
 #include "../harness/single.hpp"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Y and Yz, and the two floors below them: stores with no allocator, and the window held in registers. */
 #include "../harness/contend.hpp"
 #include "../harness/scope.hpp"

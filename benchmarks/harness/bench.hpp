@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What every benchmark shares: the escape that defeats dead-code elimination, the counting of operations, and the
  * one place where a benchmark that reads back wrong values is failed instead of timed.
  *

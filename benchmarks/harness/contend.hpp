@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* W6: T threads, one shared arena, one int64 each.  A round makes 2^20 allocations, shared out evenly, in an arena of
  * exactly that capacity.  "W6" times the allocations alone; "W6reset" the round with its reset, or with its frees by
  * the threads that allocated, as one would pay them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Y behind a call: sizes are constants, arguments are not looked at, and when there is no room it crashes. */
 #include "floor.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The smallest functions that a shared library can offer for the same work: Y behind a call.  What libarena's exported
  * functions are to be held against where a call costs more than Y itself.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* W7: one scope.  Get a scratch arena, one value and a slab of four, reset, give back.
  *
  * A contender is a class with:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Workloads of one thread, W1 to W5s, and the Go project's own: the same template for every contender.
  *
  * A contender is a class with static members, for one element type T:

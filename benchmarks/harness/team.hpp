@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A team of threads that runs rounds together, and times them by the wall.
  *
  * A round begins when all threads have arrived at the start, and lasts from the first thread's first operation to the

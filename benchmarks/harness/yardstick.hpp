@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The yardstick: a hand-written bump allocator behind a pointer, fully inlined.  Y starts again by moving one pointer;
  * Yz also clears what was used, as libarena does by default.  Every ratio of the report is to one of the two.
  */

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Requests per second with and without an arena per request:  compare.py SERVER PAIRS SECONDS REQUESTS OUT
 
 Runs both servers side by side and drives them in turn with wrk, PAIRS times for SECONDS each, so that what disturbs the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One request, answered with and without an arena:  http-compare bare|arena
  *
  * Both answer GET /<anything> with a body of 30 numbered lines that they make for each request.  bare: a plain handler

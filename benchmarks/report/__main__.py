@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writes report.html and the plots:  python3 benchmarks/report OUT_DIR SOURCE_DIR
 
 OUT_DIR holds what benchmarks/run.sh measured.  Needs Python's standard library, and gnuplot for the plots.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The bars: for each, what was measured, and whether it was reached."""
 
 import statistics

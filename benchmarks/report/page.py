@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The page: one HTML file that needs nothing beside it."""
 
 import html

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The plots, drawn by gnuplot as SVG.  Each returns the file's name, or None where nothing was measured."""
 
 import os

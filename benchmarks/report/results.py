@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What was measured: one row per benchmark, with the median and spread of its repetitions."""
 
 import glob

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Makes a run the committed sample, and puts its figures into the documents:  sample.py OUT_DIR SOURCE_DIR
 
 Copies the page and four plots to benchmarks/sample, and replaces what stands between the marks "figures: begin" and

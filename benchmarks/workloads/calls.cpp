@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is done once per arena or request and not once per element: creating arenas of any capacity, and finding an
  * arena in a context.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Memory pressure, told as page faults and peak memory: the Go project tells it as the collector's work.
  *
  * Each contender runs in a process of its own (--memory=NAME): 200 rounds of 100,000 values of 32 bytes, all alive

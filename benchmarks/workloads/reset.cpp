@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* W8: a byte slab of the size given, one byte touched per cache line, reset with zeroing; and the Go project's large
  * repeated buffers.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who owns what.  The arena of fields belongs to the request: libarena-mhd gives it back when the request is over.  The
  * arena of text was checked out of the service's pool and injected into the request.  It must outlive the request,
  * because the answer is sent from where it lies in that arena, and a response ends after its request.  So the response

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* arena-http-server: what is answered, and how it is sent. */
 #ifndef ANSWER_H
 #define ANSWER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "census.h"
 
 /* Relaxed throughout: the addresses are compared and never followed, and a slot is claimed by the exchange alone. */

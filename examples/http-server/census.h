@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* arena-http-server: how many different arenas a pool has made, told from the addresses of those it handed out.
  *
  * Thread safety: any thread, without locks.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # arena-http-server: shows the service at work, and checks what it shows.
 #
 #   demo.sh [OPTION]... SERVICE [SERVICE OPTION]...

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* arena-http-server: one request that is being answered, and what it is answered out of.
  *
  * Thread safety: an exchange belongs to the thread that answers it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libmicrohttpd decodes percent-escapes by itself and lets malformed ones pass.  Therefore its decoder is replaced by
  * one that changes nothing (service_unescape), and path, query and body are decoded here, by the same code. */
 #include "fields.h"

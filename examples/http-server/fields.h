@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* arena-http-server: from what a client sent to the fields of an exchange. */
 #ifndef FIELDS_H
 #define FIELDS_H

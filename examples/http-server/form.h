@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* arena-http-server: form-encoded text (application/x-www-form-urlencoded) and the numbers in it.
  *
  * Nothing here allocates: pairs are slices of the text they were found in, and unescaping works in place, because it

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- arena-http-server: what wrk sends, and how it judges the answers.
 --
 --   wrk ... --script load.lua URL -- FIELDS

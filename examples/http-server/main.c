@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* arena-http-server: an HTTP service that keeps each request in arenas.
  *
  * Serves until SIGINT or SIGTERM, then stops libmicrohttpd, checks that every arena came back to its pool, and says

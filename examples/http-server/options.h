@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* arena-http-server: the command line. */
 #ifndef OPTIONS_H
 #define OPTIONS_H

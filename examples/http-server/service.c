@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* arena-http-server: the paths, and one request from its arenas to its answer. */
 #include "service.h"
 

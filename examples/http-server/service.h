@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* arena-http-server: what is served.
  *
  *   GET, POST /parse        the query arguments and the form-encoded body, as JSON

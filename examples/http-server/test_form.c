@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tests of form.c. */
 #include <setjmp.h>
 #include <stdarg.h>

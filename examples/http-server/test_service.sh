@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # arena-http-server, from the outside: every path and status code, the command line, and the way it ends, with curl.
 #
 #   test_service.sh SERVICE MODE

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tests of text.c. */
 #include <setjmp.h>
 #include <stdarg.h>

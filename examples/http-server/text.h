@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* arena-http-server: memory for text, out of a request's second arena.
  *
  * The request's own arena holds its fields.  Text has no element type: decoded keys and values, the JSON tree and the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libarena: arenas of mixed values.  Each slot holds one value of any type, with its type.
  *
  * Thread safety: that of the arena.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libarena: everything but the HTTP binding, which is <arena/mhd.h>.
  *
  *   struct arena             single.h      one owner, equal slots of one type           one thread at a time

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libarena: status codes, version, panics.  Included by every other header.
  *
  * Thread safety: every function here may be called from any thread.  No function of libarena is async-signal-safe.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libarena: struct arena_concurrent: one arena shared by threads behind a semaphore gate.
  *
  * Thread safety: every function but create and destroy may be called from any thread, beside any other.  destroy must

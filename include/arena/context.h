@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libarena: struct arena_context: cancellation, a deadline, and the arenas it carries.  Reference-counted.
  *
  * Thread safety: every function may be called from any thread, on the same context too, as long as the caller holds a

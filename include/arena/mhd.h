@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libarena-mhd: one arena per HTTP request of libmicrohttpd.  Link with -larena-mhd.
  *
  *   struct arena_mhd *mhd;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libarena: struct arena_pool: isolated arenas, checked out per scope, without locks.
  *
  * Thread safety: every function may be called from any thread, beside any other, but for destroy: no other call on the

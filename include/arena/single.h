@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libarena: struct arena, the single-owner arena of fixed capacity: equal slots of one element type.
  *
  * Thread safety: one thread at a time.  An arena may move between threads that synchronise.  After fork the child may

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libarena: the descriptor that stands for a type parameter. */
 #ifndef ARENA_TYPE_H
 #define ARENA_TYPE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libarena: the typed face.  ARENA_DEFINE(prefix, T) gives one element type what generics give Go: every function of
  * single.h, concurrent.h and pool.h as prefix_..., checked by the compiler, values passed by value, nothing to cast.
  * (For ..._type_of there is prefix_type, for the scopes of a pool ARENA_POOL_SCOPE_OF; mixed values have no one type.)

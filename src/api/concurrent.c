@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* struct arena_concurrent: an arena behind a gate (sync/gate.h), with chunks of it lent to threads (api/share.h).
  *
  * An operation takes the gate's one permit, does its work on the arena inside, copying included, and puts the permit

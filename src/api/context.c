@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* struct arena_context: a cancellation node (sync/cancel.h), a reference count, and at most one arena.
  *
  * Each context points to the nearest carrier at or above it.  A carrier keeps the keys of the NEAR carriers next to it,

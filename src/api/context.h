@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The insides of struct arena_context that the other handles need. */
 #ifndef API_CONTEXT_H
 #define API_CONTEXT_H

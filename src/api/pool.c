@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* struct arena_pool: arenas on loan.
  *
  * Shape

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What each thread holds of a concurrent arena: a chunk of slots that it hands out without the gate.
  *
  * A thread that finds its chunk used up takes the gate, as every slow operation does, and is lent another.  From then

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The public functions of struct arena: arguments checked, then core/slots.h. */
 #include "core/slots.h"
 

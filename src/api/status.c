@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Version, and the texts of the statuses. */
 #include <arena/base.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Every computation that turns sizes, counts and alignments into bytes and addresses: pure functions that cannot
  * overflow.  Each has its contract in ACSL, which tests/proof proves with Frama-C, for 64 and for 32 bits. */
 #ifndef BASE_ARITH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the code asks of the compiler, under one name each. */
 #ifndef BASE_COMPILER_H
 #define BASE_COMPILER_H

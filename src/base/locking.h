@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What Clang's thread-safety analysis is told: who takes which mutex, and who has to hold it.  tests/analyse/run.sh
  * asks for it with ANALYSE_LOCKS; in every other build these are nothing.
  *

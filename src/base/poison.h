@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Telling a memory checker what may be touched, without a special build.
  *
  * AddressSanitizer's functions are looked up weakly: they are there when the program was built with it.  Valgrind is

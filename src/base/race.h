@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Telling ThreadSanitizer of a hand-over, when the program was built with it and the library was not: its functions are
  * looked up weakly.  What was written before race_release(object) is seen after race_acquire(object). */
 #ifndef BASE_RACE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Mixed values: slots that hold a descriptor beside the value.
  *
  * The arena interns descriptors in an open-addressed set, so that a slot is one pointer and the value, and the caller's

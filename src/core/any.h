@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Mixed values, for the arenas that have one inside. */
 #ifndef CORE_ANY_H
 #define CORE_ANY_H

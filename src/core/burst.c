@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Bursts: the window of an arena, lent to its user's registers one piece at a time.
  *
  * An open burst holds [head.cursor, burst_limit); the arena's own window is closed meanwhile.  A refill moves the limit

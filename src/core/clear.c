@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How memory is cleared, by size.  The figures are ratios to "touch everything, then memset", see docs/performance.md.
  *
  *   up to a few KiB    memset: it fits the first-level cache.

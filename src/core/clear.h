@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Clearing memory that is about to be reused: the way is chosen by size. */
 #ifndef CORE_CLEAR_H
 #define CORE_CLEAR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The arena of slots: see slots.h for its invariants.
  *
  * Small arenas are one heap block, the slots behind the struct, so that making one is one allocation; large ones have

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* struct arena: equal slots of one type in one block of memory.
  *
  * Invariants (all pointers are slot boundaries: base + i x stride)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Descriptors: checking them, comparing them, keeping a copy. */
 #ifndef CORE_TYPE_H
 #define CORE_TYPE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Growth doubles, capped by the limit: at most twice what has arrived is in use. */
 #include "mhd/body.h"
 

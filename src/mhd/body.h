@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The body of a request, collected piece by piece in memory of the binding's own.
  *
  * No more than the limit is ever kept, and the block grows with what has arrived, not with what was announced: a client

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "mhd/exchange.h"
 
 #include "base/race.h"

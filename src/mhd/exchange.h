@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* struct exchange: one HTTP request on its way through the binding, from the first call of the access handler to the
  * last reference; and struct arena_request, the face of it that a handler sees.
  *

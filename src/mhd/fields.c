@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Two passes over libmicrohttpd's list: one adds up, one copies.  The second is held to what the first has found. */
 #include "mhd/fields.h"
 

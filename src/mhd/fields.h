@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a request line and its headers said: a copy, in one block of memory.
  *
  * libmicrohttpd keeps all of it in the connection's memory, which is recycled before the request has been told to be

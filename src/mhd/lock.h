@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A mutex for the binding.  libarena's own lock functions are private to libarena, which is another library; this is
  * the one place of libarena-mhd that knows pthreads.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* struct arena_mhd and the two callbacks for libmicrohttpd.
  *
  * The access handler of libmicrohttpd is called several times for each request.  What each call means here:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "mhd/refusal.h"
 
 #include <stddef.h>

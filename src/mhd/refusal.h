@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The answers that the binding gives by itself.
  *
  * They are made in advance and shared by all connections: when one is needed, memory may have run out. */

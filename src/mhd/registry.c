@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "mhd/registry.h"
 
 #include "mhd/exchange.h"

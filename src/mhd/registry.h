@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Where the open exchanges are found: those that have begun and have not been told to be complete.
  *
  * libmicrohttpd hands an exchange back as *req_cls, but that alone cannot be trusted: a URI-log callback may have put

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The functions on struct arena_request: what a handler reads, clones, retains and answers. */
 #include "mhd/exchange.h"
 

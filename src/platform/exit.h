@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The call at a thread's end.
  *
  * Contract

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Where memory comes from: blocks from the heap, pages from the system.
  *
  * Contract

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Atomics, locks, conditions, thread identity, clock, and the asymmetric barrier: everything through which one thread
  * of libarena sees another.
  *

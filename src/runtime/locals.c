@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See locals.h.  Here too: what happens when a thread ends. */
 #include "runtime/locals.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What each thread keeps of each pool and concurrent arena, found in a few instructions however many there are.
  *
  * An owner (a pool, a concurrent arena) has a small number, its index, reused after its end.  A thread has a table of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Panics: the handler, protected actions, and the unwinding of scopes.
  *
  * A protected action is a setjmp in a frame of arena_protect; the frames of a thread form a chain, innermost first.  A

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Raising a panic from inside the library. */
 #ifndef RUNTIME_PANIC_H
 #define RUNTIME_PANIC_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Scopes of a thread: what has to be left when a panic or the thread's end takes the frames away that would have.
  *
  * A scope lives in the object that was borrowed, never in a frame: a frame can be gone by longjmp before the scope is.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The thread's state itself, and its end.  The model checker of tests/model has its own. */
 #include "runtime/thread.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What libarena keeps per thread, and the call at a thread's end.
  *
  * Contract

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See waiter.h.  The recycling list is a plain list under a mutex: a thread comes here once in its life. */
 #include "runtime/waiter.h"
 

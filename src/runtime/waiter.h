@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The record with which a thread waits: a flag and a condition of its own, and its places in the lists it waits in.
  *
  * Records are per thread, recycled through a list, and never unmapped: to signal one that has stopped waiting, or

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See cancel.h.
  *
  * cancel_trigger works under the lock of the tree in two rounds.  First it walks the nodes below, gives each its cause

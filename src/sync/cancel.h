@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Trees of things that can be cancelled, each with a deadline; and who waits under them.
  *
  * A node ends by cancellation of itself or of one above it, or by its deadline, which is never later than its parent's.

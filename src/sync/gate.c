@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See gate.h for the word, the invariants and the locking discipline. */
 #include "sync/gate.h"
 

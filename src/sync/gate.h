@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The gate: a counting semaphore whose waits can be cancelled, and under which nobody starves.  With one permit it is
  * also a lock that knows its holder.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See stack.h. */
 #include "sync/stack.h"
 

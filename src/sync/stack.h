@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A lock-free stack of numbered nodes (Treiber, 1986), with a tag against ABA.
  *
  * Nodes live in a table that grows by segments and never shrinks or moves while it lives: a thread that lost a race may

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Compares the binary interface of libarena (and libarena-mhd) with the baseline in this directory: symbols with their
 # versions, parameters, and the public types that they reach.  (The two frozen words of struct arena, which no function
 # names, are tests/test_head.c's.)  Fails on any difference; with --update, writes the baseline anew, which is to be a

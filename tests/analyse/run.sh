@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Static analysis of the library, the binding and the example: gcc -fanalyzer, Clang's analyser (what scan-build runs),
 # Clang's thread-safety analysis, clang-tidy (.clang-tidy) and cppcheck.  Every finding is a failure: it is mended, or explained beside the code.
 #

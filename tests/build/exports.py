@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fails unless a shared library exports exactly what its headers declare and its symbol map names.
 
     exports.py --nm NM --readelf READELF --library LIB --soname NAME --node NODE --map MAP [--needs NAME]... HEADER...

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Compiles each public header alone, first and twice, in C11 and in C++17, with each compiler that is here; then names.c,
 # a program that uses their macros.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fails when a source file includes what its layer may not see.
 
     layers.py SRC_DIR

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Panics jump by the one name that ThreadSanitizer watches, also where a distribution's flags fortify: src/runtime/panic.c
 # says why.
 #

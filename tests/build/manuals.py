@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fails unless the manual pages name each function of the symbol maps, in their synopses, and nothing that is not there.
 
     manuals.py --map MAP... --page PAGE...

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A program may call its variables what it likes, at file scope too, and use every macro under warnings that it chose for
  * its own code.  headers.sh compiles this, in C and in C++. */
 #include <arena/arena.h>

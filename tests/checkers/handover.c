@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A program that is built with ThreadSanitizer and links the ordinary library: handover.sh builds and runs it.  Plain
  * memory goes from thread to thread through the library; no other synchronisation orders the accesses.
  *

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # A program built with ThreadSanitizer links the ordinary library: it sees what the library hands from thread to thread,
 # and still sees a race.  See handover.c.
 #

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A program that is watched by a memory checker and links the ordinary library: poison.sh builds and runs it.
  *
  *   poison fine    uses what was handed out, every way there is; writes "fine"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # A program built with AddressSanitizer, or run under Valgrind, links the ordinary library: each touch of a byte that
 # was not handed out, or was taken back, is reported, and nothing else.  See poison.c.
 #

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Mistakes that the compiler must refuse: refused.sh compiles this with each value of REFUSE. */
 #include <arena/arena.h>
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The typed face makes mistakes of type errors: in C++ always, in C under -Werror=incompatible-pointer-types.
 #
 #   refused.sh SOURCE INCLUDE_DIR BUILD_INCLUDE_DIR

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Linked into every object of a coverage build, with --wrap=abort: what a process that aborts has covered counts too.
  * Many tests are about processes that abort. */
 _Noreturn void __real_abort(void);

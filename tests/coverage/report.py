@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Prints branch and MC/DC coverage of the library's layers from what `llvm-cov export` wrote.
 
 usage: report.py [--strict] ROOT COVERAGE.json...

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Branch and MC/DC coverage of the library's layers by the tests, with clang-19: one line for each source file, then each
 # branch and condition that no test reached and nothing explains, then a summary.  Three builds count together: an
 # ordinary one, one with AddressSanitizer, where the code that serves memory checkers runs, and one with ThreadSanitizer;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What no program reaches through the public functions in a test's time, but code inside the library could: the ends of
  * the arithmetic, the clock's conversion, lists and queues with more in them than a test has threads. */
 #include "api/context.h"

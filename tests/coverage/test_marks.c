@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A program that has AddressSanitizer's functions, and keeps its marks itself: what is marked is compared with what was
  * handed out, byte by byte, after each step, and nothing stays marked behind an arena's end.  The programs that real checkers
  * watch show single accesses alone. */

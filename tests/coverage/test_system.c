@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the system answers seldom or never, and waits in which the other threads' steps come just where they are wanted.
  *
  * The static library is linked so that its calls go through the wrappers below.  An answer of the system that the

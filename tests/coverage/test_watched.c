@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A program that has ThreadSanitizer's functions, and the library is not built with it: every hand-over is told, and no
  * thread allocates without the gate.  Of AddressSanitizer's it has one alone, which is as good as none. */
 #include "base/poison.h"

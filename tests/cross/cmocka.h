@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The part of CMocka that the tests use, for machines that Debian has no CMocka for (other processors under emulation,
  * musl).  Same names, same meaning; the first failure ends a test, and the next one begins.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Failures on demand: the n-th call that can fail for want of resources fails, once or from then on.
  *
  * The program is linked with --wrap for each of these functions (see meson.build), so that every call of the library and

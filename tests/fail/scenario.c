@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is checked after each failure: the status is the one that the header promises, the result is NULL, and what the
  * failed call worked on is as it was.  What is checked at the end of each part: every element was dropped once, every
  * permit is back.  Calls that only lose speed (a thread without a cache, a waiter without a record) show no failure;

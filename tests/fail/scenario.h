@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A walk over the whole API in which every call that can fail for want of resources is retried after it failed. */
 #ifndef TESTS_FAIL_SCENARIO_H
 #define TESTS_FAIL_SCENARIO_H

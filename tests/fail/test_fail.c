@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Every call that can fail for want of resources is made to fail, once and from then on, at every place of a walk over
  * the whole API (scenario.c).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the library asks of the system for pages: the calls are recorded, answered at the worst possible place, or
  * refused.  In a quiet process a kernel gives an arena more than it asked for, and says yes to everything.
  */

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The generated declarations as cffi reads them: every function is found in the library, and a few do their work.
 
     test_cffi.py CDEF LIBARENA [CDEF_MHD LIBARENA_MHD]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """libarena from Python's ctypes, with no C compiler and no header: the quick start of the Go package's README first, then
 each handle.
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The generated declarations as LuaJIT reads them, and each handle used through them.
 --
 --     luajit test_luajit.lua CDEF LIBARENA

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the harnesses share: reading choices out of the input, sizes from a boundary table, threads that take turns, and
  * the model of an arena that they compare the library with.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* struct arena: every type, capacity and option there is, single values, slabs, bursts, the inline path, resets and
  * trims; and arenas of mixed values. */
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* struct arena_concurrent, with and without chunks, used by threads that take turns: every operation in every spelling,
  * contexts that have ended, the gate acquired and released, threads that end.
  *

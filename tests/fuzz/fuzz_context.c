@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The tree of contexts: children, deadlines that have passed or never come, cancellations, references, and the arenas
  * they carry.  The model is an array. */
 #include "fuzz.h"

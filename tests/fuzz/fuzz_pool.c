@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* struct arena_pool, with and without a limit, used by threads that take turns: checkouts, returns from any thread,
  * nested scopes, panics through them, trims, threads that end with arenas in their caches and out.
  *

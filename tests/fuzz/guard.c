@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* platform/memory.h with a page that must not be touched behind each block and mapping, for harnesses that run without
  * poisoning: there the library's own marks cannot hide its mistakes.  What is freed is unmapped, so that it must not be
  * touched either.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs a harness over files: the committed corpus, without libFuzzer.  Arguments: files and directories. */
 #include "fuzz.h"
 

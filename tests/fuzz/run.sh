@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Fuzzes each handle against its model for a while, with libFuzzer: once with AddressSanitizer and the library's
 # poisoning, once without poisoning, with guard pages (guard.c).  Starts from the committed corpus.  Fails at the first
 # difference; what shows it is left in the output directory.

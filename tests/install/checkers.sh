@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The ordinary installed library, shared and static, in a program under a memory checker: the read of a slot that a reset
 # took back is reported, and nothing else is.
 #

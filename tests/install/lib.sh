@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # shellcheck shell=sh disable=SC2034
 # Sourced by the scripts here: installs the build into a scratch directory and compiles programs against it, found by
 # pkg-config alone, in a directory that has nothing else.

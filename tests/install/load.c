@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Loads the shared library with dlopen, uses it from threads, unloads it while one of them still has an arena cached, and
  * loads it again.
  *

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The installed shared library, loaded with dlopen.
 #
 #   load.sh BUILD_DIR LIBDIR

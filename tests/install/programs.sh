@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Programs built against the installed libraries, shared and static, as C and as C++, with each compiler that is here.
 #
 #   programs.sh BUILD_DIR LIBDIR MHD      (MHD: true where the binding is built)

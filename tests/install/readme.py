@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The code of README.md works as it stands: run by readme.sh, in a directory where pkg-config finds the installed library.
 
     readme.py README MHD      (MHD: true where the HTTP binding is installed)

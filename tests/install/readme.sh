@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The code of README.md, against the installed library.
 #
 #   readme.sh BUILD_DIR LIBDIR README MHD

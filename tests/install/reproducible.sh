@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The same source, built in two places, gives the same libraries, byte for byte; with debug information too.
 #
 #   reproducible.sh SOURCE_DIR

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # libarena as a subproject of somebody's Meson project, shared and static, found under the names `arena` and `arena-mhd`.
 #
 #   subproject.sh SOURCE_DIR MHD

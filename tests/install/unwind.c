@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A thread ends inside a pool's action, in a program that has clean-ups of its own and is compiled with -fexceptions: so it
  * brings its own reference to the unwinder's personality routine, which must not displace the library's. */
 #include <arena/arena.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Built with AddressSanitizer, or run under Valgrind, and linked with the ordinary library: reads a slot that a reset
  * took back.  With an argument it does not. */
 #include <arena/arena.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A program of the HTTP binding as a user writes it, with names of its own that the binding has inside: it starts, answers
  * nobody, and stops. */
 #include <arena/arena.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A program as a user writes it, with names of its own that libarena has inside: compiled as C and as C++. */
 #include <arena/arena.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A raw HTTP client on a loopback socket: what it sends is what the test says, byte for byte.  For the main thread,
  * whose tests it fails, but for the try_ functions, which any thread may call. */
 #ifndef TESTS_MHD_CLIENT_H

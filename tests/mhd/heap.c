@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See heap.h. */
 #include "heap.h"
 

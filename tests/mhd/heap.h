@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the objects linked into the test program allocate: counted, and made to fail.
  *
  * The program is linked with --wrap for each function in question (see meson.build): calls from the objects that are

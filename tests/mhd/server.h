@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A server with the binding, in each of libmicrohttpd's four thread modes, that keeps a journal of what happened.
  *
  * The pool's elements count when they are dropped, so a handler that allocates one makes the reset of its arena

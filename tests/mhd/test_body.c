@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The collected body: limits, growth, and what is thrown away. */
 #include "../support.h"
 

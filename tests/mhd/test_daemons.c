@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Several daemons with one binding, several bindings in one process, and requests that are handled at the same time.  The
  * first daemon is the tests' server, in each of the thread modes; the second one is started as a program starts it. */
 #include "server.h"

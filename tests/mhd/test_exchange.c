@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Requests that outlive the handler: suspended, upgraded, answered by responses that are shared.  The arena is reset
  * once, at the last release, on whatever thread that is. */
 #include "server.h"

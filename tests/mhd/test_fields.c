@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The copy of a request line and its fields, of lists that no real request has: libmicrohttpd's is replaced by the test's
  * (linker --wrap). */
 #include "../support.h"

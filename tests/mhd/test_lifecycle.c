@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How requests live and die, with a real client, in all four thread modes: whatever way a request ends, its arena is
  * reset once and is back in the pool (server_stop asserts that). */
 #include "server.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Memory runs out: every allocation of the binding and of libarena below it, and every call to libmicrohttpd that needs
  * memory, fails in turn, once and from then on.  Nothing leaks, nothing is lost, and the next request is served. */
 #include "heap.h"

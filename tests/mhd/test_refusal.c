@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the binding answers by itself: 413, 500 and 503, in all four thread modes, and what each costs. */
 #include "server.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Calls that libmicrohttpd makes seldom or in other versions only, made by hand: completion without a request, with
  * something foreign in *req_cls, twice, or never.  And the options of arena_mhd_create_with.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a handler reads from a request, clones of it, and what arena_request_respond returns. */
 #include "mhd/exchange.h"
 #include "server.h"

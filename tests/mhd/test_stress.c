@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Several thousand requests over several connections, with clients that hang up, stall, pipeline and send too much;
  * afterwards every arena is back and the binding holds no more memory than before. */
 #include "heap.h"

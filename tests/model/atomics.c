@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Atomic objects: the stores of each in modification order, the views of threads, and the operations on them. */
 #include "internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The model checker: the search, and how all of it works.
  *
  * Files       engine.c the search; schedule.c threads; atomics.c the memory model; locks.c mutexes, conditions, time;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A stateless model checker for the concurrent sources of libarena.  See README.md for what it explores and what it
  * does not.
  *

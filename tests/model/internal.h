@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the files of the model checker share.  engine.c says how it works. */
 #ifndef MODEL_INTERNAL_H
 #define MODEL_INTERNAL_H

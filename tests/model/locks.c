@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Mutexes, conditions, the virtual clock, spinning and the barriers of the model checker. */
 #include "internal.h"
 

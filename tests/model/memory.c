@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Plain memory under the model checker: what is live, which accesses race, the program's heap, and the calls that
  * -fsanitize=thread puts in for plain accesses. */
 #include "internal.h"

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Weakens each memory order of the library in turn and tells which scenario of the model checker fails.
 
 usage: orders.py --source ROOT [--check TABLE | --write TABLE] [--only TEXT] PROGRAM...

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Threads and whose turn it is: the scheduler of the model checker, with its sleep sets (engine.c), and how threads start,
  * unwind and end. */
 #undef _FORTIFY_SOURCE /* longjmp goes from stack to stack */

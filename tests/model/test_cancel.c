@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sync/cancel.c and the context on it: the first cause stays and is the same for all, a child that is added while its
  * parent is cancelled misses nothing, nobody who waits is forgotten, and the last reference frees once. */
 #include "engine.h"

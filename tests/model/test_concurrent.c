@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* api/concurrent.c: capacity is exact, no slot is handed out twice or half written, acquire keeps everybody else out,
  * and a wait that a context ends takes nothing. */
 #include "engine.h"

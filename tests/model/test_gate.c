@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sync/gate.c, with sync/cancel.c and runtime/waiter.c below it: mutual exclusion, no permit lost or made, and each way a
  * wait can end against each way a permit can come. */
 #include "engine.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The checker checked: programs whose outcomes under the C11 memory model are known, and small concurrent mistakes that
  * it must find.  Each program must show exactly the outcomes listed, no fewer and no more.
  */

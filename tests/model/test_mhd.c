@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* src/mhd: the last of those who let a request go ends it, once and with all that the others did in view, on whatever
  * thread; whoever sees the connection gone sees the context ended; and what is seen to be over is over.
  *

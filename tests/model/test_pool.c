@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* api/pool.c with runtime/locals.c: an arena belongs to one at a time and comes back empty; what a thread keeps is taken
  * back exactly once, by the end of the thread or by the end of the pool; a limit loses no place. */
 #include "engine.h"

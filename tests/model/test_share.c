@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* api/share.c by itself, with a mutex for the gate's permit: the owner of a chunk against whoever ends it.  Without the
  * gate's own steps, longer and three-threaded scenarios are in reach than in test_concurrent.c. */
 #include "engine.h"

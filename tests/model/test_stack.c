@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sync/stack.c: nothing lost, nothing twice, what was put in is seen by whoever takes it out, and no ABA. */
 #include "engine.h"
 #include "platform/sync.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Changes one small thing at a time in the layers core, sync and api, or others, and sees whether a test notices.
 
 mutate.py [--sample N] [--seed N] [--layers NAME,...] [--file PART] [--line PATTERN] [--jobs N] [--report FILE] [--again REPORT]

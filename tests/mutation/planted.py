@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Plants one known kind of bug at a time in a copy of the tree, and sees that the test named for it fails.
 
 usage: planted.py [--only PATTERN] [ROOT]

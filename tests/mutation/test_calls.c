@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the platform layer asks of the system, which the model checker replaces and other tests see the effect of by chance:
  * the barrier on all processors, the clock of conditions, the time of a wait, the key of threads that end.  The calls come
  * here (linker --wrap). */

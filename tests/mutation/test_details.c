@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What mutants (mutate.py) showed that the other tests leave out. */
 #include "api/context.h"
 #include "api/share.h"

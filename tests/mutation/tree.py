@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A copy of the source tree that is changed, built and tested: shared by planted.py and mutate.py."""
 
 import json

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The tracer of count.h, and a malloc and a mutex that count.
  *
  * The child announces itself with PTRACE_TRACEME and stops.  For instructions, the parent steps it from there to its

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Counts what a path executes, exactly, by running it in a child under ptrace: instructions, one step at a time, or
  * system calls.  Timing has no part in it, so the counts are the same in each run and on a busy machine.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The inline path compiles to the expected handful of instructions:  inline.py INCLUDE_DIR... -- COMPILER...
 
 Compiles one allocation with each compiler at -O2, and counts what runs when there is room: from the function's label to

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The hot paths.  Each function here is what a user's loop compiles to; the loop's own instructions are part of its
  * count.
  */

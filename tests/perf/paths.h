@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The hot paths, as a program takes them: through the installed headers and the shared library. */
 #ifndef PERF_PATHS_H
 #define PERF_PATHS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Holds each hot path to its budget of instructions (budget.txt).
  *
  * A path is run under ptrace twice as long as before, and the difference is what the further operations cost.  It is

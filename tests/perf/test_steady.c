@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The steady state of the pool and of the concurrent arena makes no system call and no allocation, and takes no lock.
  *
  * System calls are counted by a tracer, of every thread, while it says that it is in its steady state; allocations and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The gate (src/sync/gate.c) as a protocol.
  *
  * One step here is one operation on the gate's word there, together with what is done to the fields that the gate's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The pool (src/sync/stack.c, src/api/pool.c, src/runtime/locals.c) as a protocol: the shared store with its tagged head,
  * the caches of threads, and threads that end beside the destruction of the pool.
  *

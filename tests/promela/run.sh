@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Checks the models of the gate and the pool with Spin, and that each planted mistake is noticed.  Prints one line for
 # each run; fails when one of them says otherwise than it should.
 #

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Proves the contracts of src/base/arith.h with Frama-C WP: that each function does what its contract says and that no
 # operation in it can overflow, unsigned ones included, for 64 and for 32 bits.  Prints goals proved / goals for each
 # machine, and fails unless all of them are.  Exits with 77 where the tools are missing.

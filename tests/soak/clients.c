@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Clients of arena-http-server, good ones and bad ones, for as long as asked: run.sh starts them.
  *
  *   soak-clients PORT SECONDS FIELDS SEED CROWD

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # The example service under load for as long as asked, in each thread mode of libmicrohttpd: ./dev soak.
 #
 #   run.sh [--seconds N] [--growth KIB] [--out FOLDER] BUILD [MODE]...

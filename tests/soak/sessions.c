@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Requests that outlive their handlers, for as long as asked, in one thread mode: the server of the tests, with clients
  * that upgrade and talk on (not with a thread per connection, see visit), are made to wait (suspended), download and upload a lot, and leave in the middle of each.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Sourced by the scripts that compile the library themselves, because they need a compiler or flags that the build does
 # not have.  Wants $root, the root of the source tree.
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The asymmetric barrier by membarrier(2): the kernel runs a full barrier on every processor that runs a thread of this
  * process.  Registered once for the process; the answer never changes. */
 #include "platform/sync.h"

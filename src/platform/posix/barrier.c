@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The asymmetric barrier where the system has none. */
 #include "platform/sync.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* platform/exit.h on one process-wide pthread_key. */
 #include "platform/exit.h"
 

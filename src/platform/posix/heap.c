@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The heap part of platform/memory.h, on libc. */
 #include "platform/memory.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The page part of platform/memory.h on any POSIX system with anonymous mappings. */
 #include "platform/memory.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* platform/sync.h on pthreads and POSIX clocks. */
 #include "platform/sync.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The one place where nanoseconds become a timespec. */
 #ifndef PLATFORM_POSIX_TIMESPEC_H
 #define PLATFORM_POSIX_TIMESPEC_H

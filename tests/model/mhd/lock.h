@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The mhd/lock.h of the model checker: same names and contract as src/mhd/lock.h, on the checker's mutex. */
 #ifndef MHD_LOCK_H
 #define MHD_LOCK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The platform/sync.h of the model checker: same names and contract as src/platform/sync.h, and first on the include
  * path, so that the library's concurrent sources compile unmodified against it.
  *

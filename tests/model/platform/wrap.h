@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Included before everything else in each file the model checker runs: memory, copying and the ways to fail go to
  * engine.c.  The headers come first, so that only uses are renamed and not the declarations. */
 #ifndef MODEL_PLATFORM_WRAP_H
