@@ -27,7 +27,7 @@ named = sorted(set(re.findall(r"\b([a-z_]+)/([a-z_0-9]+)\b", "\n".join(columns))
 
 missing = []
 for group, name in named:
-    folder = {"mhd": "mhd/test_*.c", "fail": "fail/test_*.c", "inside": "coverage/test_inside.c"}.get(group)
+    folder = {"mhd": "mhd/test_*.c", "fail": "fail/test_*.c", "unit": "unit/test_*.c"}.get(group)
     found = cases(folder) if folder else cases("test_%s.c" % group, "test_%s.cpp" % group)
     if name not in found:
         missing.append("%s/%s" % (group, name))

@@ -59,8 +59,8 @@ cover() {
     export LLVM_PROFILE_FILE
     run_tests "$1.log" -C "$directory" --no-suite package --no-suite slow --no-suite model
     [ "$1" = none ] || return 0
-    run_tests long.log -C "$directory" --setup all fail 'inside, long'
-    if command -v valgrind >/dev/null; then run_tests valgrind.log -C "$directory" --setup valgrind burst inside; fi
+    run_tests long.log -C "$directory" --setup all fail 'unit insides, long'
+    if command -v valgrind >/dev/null; then run_tests valgrind.log -C "$directory" --setup valgrind burst 'unit insides'; fi
 }
 
 for sanitizer in none address thread; do cover $sanitizer; done
@@ -71,7 +71,7 @@ llvm-profdata-19 merge -sparse -failure-mode=all -f "$build/raw.list" -o "$build
 for sanitizer in none address thread; do
     directory=$build/$sanitizer
     objects=
-    for object in "$directory"/tests/fail/test_fail "$directory"/tests/coverage/test_* "$directory"/tests/fuzz/replay_*; do
+    for object in "$directory"/tests/fail/test_fail "$directory"/tests/unit/test_* "$directory"/tests/fuzz/replay_*; do
         if [ -f "$object" ] && [ -x "$object" ]; then objects="$objects -object $object"; fi
     done
     # shellcheck disable=SC2086 # a list of words

@@ -633,6 +633,6 @@ int main(int argument_count, char **arguments) {
     };
     static const struct CMUnitTest long_tests[] = {cmocka_unit_test(indices_run_out)};
     arena_set_panic_handler(quiet, NULL);
-    if (argument_count > 1) return cmocka_run_group_tests_name("inside, long", long_tests, NULL, NULL);
-    return cmocka_run_group_tests_name("inside", tests, NULL, NULL);
+    if (argument_count > 1) return cmocka_run_group_tests_name("insides, long", long_tests, NULL, NULL);
+    return cmocka_run_group_tests_name("insides", tests, NULL, NULL);
 }

@@ -202,5 +202,5 @@ int main(void) {
         cmocka_unit_test(half_a_checker_is_none),
         cmocka_unit_test(a_reset_behind_the_gate_opens_nothing),
     };
-    return cmocka_run_group_tests_name("watched", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("race", tests, NULL, NULL);
 }

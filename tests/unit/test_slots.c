@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What mutants (mutate.py) showed that the other tests leave out. */
+/* The insides of slots, and for now of much around them: what a mutant of the source shows that no behaviour test does. */
 #include "api/context.h"
 #include "api/share.h"
 #include "base/arith.h"
@@ -1933,5 +1933,5 @@ int main(void) {
         cmocka_unit_test(huge_pages_are_asked_for_and_can_be_had),
 #endif
     };
-    return support_run("details", tests);
+    return support_run("slots", tests);
 }

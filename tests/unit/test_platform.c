@@ -367,5 +367,5 @@ int main(void) {
         cmocka_unit_test(threads_are_armed_once),
         cmocka_unit_test(a_revocation_waits_for_who_is_in_the_middle),
     };
-    return cmocka_run_group_tests_name("calls", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("platform", tests, NULL, NULL);
 }

@@ -349,5 +349,5 @@ int main(void) {
         cmocka_unit_test(marks_behind_a_gate),
         cmocka_unit_test(an_arena_that_cannot_be_touched_keeps_no_page),
     };
-    return support_run("marks", tests);
+    return support_run("poison", tests);
 }

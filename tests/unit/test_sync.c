@@ -454,5 +454,5 @@ int main(void) {
         cmocka_unit_test(woken_at_the_deadline),
         cmocka_unit_test(a_revocation_waits_for_the_slot),
     };
-    return cmocka_run_group_tests_name("system", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("sync", tests, NULL, NULL);
 }
