@@ -19,9 +19,10 @@ ARENA_API const struct arena_type *arena_type_any(void);
 
 /* Puts one value of `type` into the next slot; NULL: a zeroed one.  The arena keeps one copy of each distinct
  * descriptor until it is destroyed.  The value's own drop runs at reset.
- * Full, larger than ARENA_ANY_MAX, aligned above max_align_t, no valid type, an arena of another type, or no memory for
- * the descriptor: alloc panics, try_alloc returns NULL, and nothing has changed. */
+ * Panics, and changes nothing: full, larger than ARENA_ANY_MAX, aligned above max_align_t, no valid type, an arena of
+ * another type, or no memory for the descriptor. */
 ARENA_API struct arena_any *arena_alloc_any(struct arena *arena, const struct arena_type *type, const void *value);
+/* As arena_alloc_any; NULL, and nothing has changed, where that panics. */
 ARENA_API struct arena_any *arena_try_alloc_any(struct arena *arena, const struct arena_type *type, const void *value);
 
 /* The value in a slot, or NULL when it holds another type, or none (a zeroed slot), or an argument is NULL. */
@@ -30,13 +31,15 @@ ARENA_API void *arena_any_get(struct arena_any *slot, const struct arena_type *t
 /* The type of the value in a slot, valid until the arena is destroyed; NULL for a zeroed slot and for NULL. */
 ARENA_API const struct arena_type *arena_any_type(const struct arena_any *slot);
 
-/* ARENA_ANY_MAX and the bytes of one slot, for bindings. */
+/* ARENA_ANY_MAX, for bindings. */
 ARENA_API size_t arena_any_max(void);
+/* Bytes of one slot, for bindings. */
 ARENA_API size_t arena_any_slot_size(void);
 
 ARENA_END_DECLS
 
-/* ARENA_ANY_ALLOC(arena, T, value), ARENA_ANY_GET(slot, T): the same with the descriptor made from T. */
+/* ARENA_ANY_ALLOC(arena, T, value): arena_alloc_any with the descriptor made from T.
+ * ARENA_ANY_GET(slot, T): arena_any_get with it; a T *. */
 #ifdef __cplusplus
 extern "C++" { /* also where a program includes this inside extern "C" */
 template <class T>
@@ -51,8 +54,7 @@ static inline struct arena_any *arena_any_alloc_value_(struct arena *arena, cons
 #define ARENA_ANY_ALLOC(arena, T, ...) (arena_any_alloc_value_<T>((arena), ARENA_TYPE_NAMED_(T, #T), (__VA_ARGS__)))
 #define ARENA_ANY_GET(slot, T) (static_cast<T *>(arena_any_get((slot), ARENA_TYPE_NAMED_(T, #T))))
 #else
-#define ARENA_ANY_ALLOC(arena, T, ...)                                                                                 \
-    (arena_alloc_any((arena), ARENA_TYPE_NAMED_(T, #T), &(T[1]){(__VA_ARGS__)}))
+#define ARENA_ANY_ALLOC(arena, T, ...) (arena_alloc_any((arena), ARENA_TYPE_NAMED_(T, #T), &(T[1]){(__VA_ARGS__)}))
 #define ARENA_ANY_GET(slot, T) ((T *)arena_any_get((slot), ARENA_TYPE_NAMED_(T, #T)))
 #endif
 

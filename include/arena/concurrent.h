@@ -25,51 +25,82 @@ ARENA_BEGIN_DECLS
 
 struct arena_concurrent;
 
-/* As arena_create and arena_create_with. */
+/* Makes an arena of `capacity` elements for threads to share; 0 is legal.  The caller owns *out, and ends it with
+ * arena_concurrent_destroy.  Statuses as for arena_create; *out is NULL after a failure. */
 ARENA_API int arena_concurrent_create(const struct arena_type *type, size_t capacity, struct arena_concurrent **out);
+/* As arena_concurrent_create, with options; NULL: the defaults.  What is not understood of them is ARENA_EINVAL. */
 ARENA_API int arena_concurrent_create_with(const struct arena_type *type, size_t capacity,
                                            const struct arena_options *options, struct arena_concurrent **out);
+/* Drops what is live, gives all memory back and ends the handle.  NULL is legal.  The last call on the arena; panics,
+ * and changes nothing, while its gate is held or waited for. */
 ARENA_API void arena_concurrent_destroy(struct arena_concurrent *arena);
 
-/* As for struct arena. */
+/* Hands out one element, copied from `value`; NULL: a zeroed one.  It is valid until the next reset.  Never NULL:
+ * panics, and changes nothing, where the arena is full or the caller holds the gate.  May wait for the gate. */
 ARENA_API ARENA_HOT void *arena_concurrent_alloc(struct arena_concurrent *arena, const void *value);
+/* As arena_concurrent_alloc; NULL, and nothing has changed, where the arena is full.  It may wait for the gate, too. */
 ARENA_API ARENA_HOT void *arena_concurrent_try_alloc(struct arena_concurrent *arena, const void *value);
+/* Hands out `count` contiguous elements, zeroed; 0 takes nothing and returns a pointer that is not NULL.  Panics, and
+ * changes nothing, where no run of so many is free or the caller holds the gate.  May wait for the gate. */
 ARENA_API ARENA_HOT void *arena_concurrent_alloc_slab(struct arena_concurrent *arena, size_t count);
+/* As arena_concurrent_alloc_slab; NULL, and nothing has changed, where no run of so many is free.  It may wait, too. */
 ARENA_API ARENA_HOT void *arena_concurrent_try_alloc_slab(struct arena_concurrent *arena, size_t count);
+/* As arena_concurrent_alloc_slab, copied from values[0 .. count), which lie `size` bytes apart; NULL: zeroed ones. */
 ARENA_API void *arena_concurrent_alloc_slab_with(struct arena_concurrent *arena, const void *values, size_t count);
+/* As arena_concurrent_alloc_slab_with; NULL, and nothing has changed, where no run of so many is free.  It may wait,
+ * too. */
 ARENA_API void *arena_concurrent_try_alloc_slab_with(struct arena_concurrent *arena, const void *values, size_t count);
+/* arena_alloc_any in a concurrent arena of arena_type_any(): panics where that does, and where the caller holds the
+ * gate. May wait for the gate. */
 ARENA_API struct arena_any *arena_concurrent_alloc_any(struct arena_concurrent *arena, const struct arena_type *type,
                                                        const void *value);
+/* As arena_concurrent_alloc_any; NULL, and nothing has changed, where that panics for want of room or of memory, or for
+ * what it was given.  It may wait, too. */
 ARENA_API struct arena_any *arena_concurrent_try_alloc_any(struct arena_concurrent *arena,
                                                            const struct arena_type *type, const void *value);
 
-/* Drops go down the addresses of the live slots. */
+/* Takes every element back, as arena_reset does; drops go down the addresses of the live slots.  Waits for the gate and
+ * for allocations under way.  Panics where the caller holds the gate. */
 ARENA_API void arena_concurrent_reset(struct arena_concurrent *arena);
+/* Gives memory that was touched and is not in use back to the system.  Waits for the gate.  Panics where the caller
+ * holds the gate. */
 ARENA_API void arena_concurrent_trim(struct arena_concurrent *arena);
 
-/* In elements.  They never wait: beside operations of other threads, or a held gate, they are estimates between 0 and the
- * capacity, which may be off by what is under way in either direction; when all is quiet they are exact. */
+/* How many elements are handed out.  Never waits: beside operations of other threads, or a held gate, it is an estimate
+ * between 0 and the capacity, which may be off by what is under way in either direction; when all is quiet it is exact.
+ */
 ARENA_API size_t arena_concurrent_used(const struct arena_concurrent *arena);
+/* How many elements can still be handed out one by one: cap - used, an estimate as that is. */
 ARENA_API size_t arena_concurrent_remaining(const struct arena_concurrent *arena);
+/* How many elements the arena holds in all. */
 ARENA_API size_t arena_concurrent_cap(const struct arena_concurrent *arena);
+/* The arena's own copy of its type; valid until the arena is destroyed.  NULL for NULL. */
 ARENA_API const struct arena_type *arena_concurrent_type_of(const struct arena_concurrent *arena);
 
-/* The same under a context.  0, or, with nothing taken and *out NULL:
+/* arena_concurrent_alloc under a context, which bounds the wait.  0, or, with nothing taken and *out NULL:
  * ARENA_ECANCELED, ARENA_ETIMEDOUT: the context has ended, before or during the wait, or by the time of the grant;
  * ARENA_EFULL: no room; ARENA_EBUSY: the caller holds the gate; ARENA_EINVAL: arena or out is NULL. */
 ARENA_API int arena_concurrent_alloc_context(struct arena_concurrent *arena, struct arena_context *context,
                                              const void *value, void **out);
+/* arena_concurrent_alloc_slab under a context; statuses as for arena_concurrent_alloc_context, also for a count of 0.
+ */
 ARENA_API int arena_concurrent_alloc_slab_context(struct arena_concurrent *arena, struct arena_context *context,
                                                   size_t count, void **out);
+/* arena_concurrent_alloc_slab_with under a context; statuses as for arena_concurrent_alloc_context. */
 ARENA_API int arena_concurrent_alloc_slab_with_context(struct arena_concurrent *arena, struct arena_context *context,
                                                        const void *values, size_t count, void **out);
+/* arena_concurrent_reset under a context.  A call that fails takes nothing back.  Statuses as for
+ * arena_concurrent_alloc_context, but for ARENA_EFULL. */
 ARENA_API int arena_concurrent_reset_context(struct arena_concurrent *arena, struct arena_context *context);
 
 /* Takes the gate and hands out the arena behind it, for as many operations as the caller likes; every other
  * allocation and reset, of every thread, waits until the same thread calls release (another thread's panics).  The
- * handle is valid until then; it cannot be destroyed.  Statuses as above. */
+ * handle is valid until then; it cannot be destroyed.  Statuses as for arena_concurrent_alloc_context, but for
+ * ARENA_EFULL. */
 ARENA_API int arena_concurrent_acquire(struct arena_concurrent *arena, struct arena_context *context,
                                        struct arena **out);
+/* Gives the gate that this thread took by arena_concurrent_acquire to the next who waits; the handle is void.  Panics
+ * where this thread does not hold it. */
 ARENA_API void arena_concurrent_release(struct arena_concurrent *arena);
 
 ARENA_END_DECLS

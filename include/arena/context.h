@@ -22,12 +22,15 @@ struct arena_context;
 /* Never ends, carries nothing, immortal: retain and release do nothing to it, cancel does not either. */
 ARENA_API struct arena_context *arena_context_background(void);
 
-/* A child of `parent`.  deadline_ns is a time of arena_clock_now; a timeout of 0 or less has passed; sums saturate, and
- * INT64_MAX never comes.  The child's deadline is the earlier of its own and its parent's.  Below a context that has
- * ended it has ended too, for the same cause.
- * ARENA_EINVAL: out is NULL.  ARENA_ENOMEM: no memory. */
+/* Makes a child of `parent` that can be cancelled.  It ends with its parent, or earlier; below a context that has ended
+ * it has ended too, for the same cause.  The caller owns one reference in *out. ARENA_EINVAL: out is NULL.
+ * ARENA_ENOMEM: no memory.  *out is NULL after a failure. */
 ARENA_API int arena_context_with_cancel(struct arena_context *parent, struct arena_context **out);
+/* As arena_context_with_cancel; the child also ends timeout_ns nanoseconds from now, or at its parent's deadline where
+ * that is earlier.  0 or less has passed already; sums saturate. */
 ARENA_API int arena_context_with_timeout(struct arena_context *parent, int64_t timeout_ns, struct arena_context **out);
+/* As arena_context_with_cancel; the child also ends at deadline_ns, a time of arena_clock_now, or at its parent's
+ * deadline where that is earlier.  INT64_MAX never comes. */
 ARENA_API int arena_context_with_deadline(struct arena_context *parent, int64_t deadline_ns,
                                           struct arena_context **out);
 
@@ -38,17 +41,19 @@ ARENA_API void arena_context_cancel(struct arena_context *context);
 /* ARENA_OK while it has not ended, else ARENA_ECANCELED or ARENA_ETIMEDOUT: the first cause, which stays. */
 ARENA_API int arena_context_status(struct arena_context *context);
 
-/* One reference more (returns its argument), one fewer.  The count saturates: a context retained 2^31 times lives
- * for ever. */
+/* Takes one more reference, and returns its argument.  The count saturates: a context retained 2^31 times lives for
+ * ever. */
 ARENA_API struct arena_context *arena_context_retain(struct arena_context *context);
+/* Gives one reference back; the last one ends the handle, and gives back the context's own reference to its parent.
+ * NULL is legal. */
 ARENA_API void arena_context_release(struct arena_context *context);
 
-/* A child of `parent` that carries `arena` (not owned: it must outlive every use through the context).  A NULL arena
- * hides the arenas of every type above it.  ARENA_EINVAL: out is NULL.  ARENA_ENOMEM: no memory. */
+/* Makes a child of `parent` that carries `arena` (not owned: it must outlive every use through the context).  A NULL
+ * arena hides the arenas of every type above it.  ARENA_EINVAL: out is NULL.  ARENA_ENOMEM: no memory. */
 ARENA_API int arena_inject(struct arena_context *parent, struct arena *arena, struct arena_context **out);
 
-/* The nearest arena of exactly that type, also after the context ended.  ARENA_ENOARENA: none, or hidden.
- * ARENA_EINVAL: type or out is NULL.  *out is NULL after a failure. */
+/* Finds the nearest arena of exactly that type, from the context upwards, also after the context ended. ARENA_ENOARENA:
+ * none, or hidden. ARENA_EINVAL: type or out is NULL.  *out is NULL after a failure. */
 ARENA_API int arena_extract(struct arena_context *context, const struct arena_type *type, struct arena **out);
 
 /* Monotonic nanoseconds: the clock of deadlines. */

@@ -66,8 +66,8 @@ struct arena_mhd_options {
 
 /* Binds a pool, which must outlive it, to a handler.  ARENA_EINVAL: pool, handler or out is NULL, options not
  * understood.  ARENA_ENOMEM: no memory. */
-ARENA_API int arena_mhd_create(struct arena_pool *pool, arena_mhd_handler *handler, void *user,
-                               struct arena_mhd **out);
+ARENA_API int arena_mhd_create(struct arena_pool *pool, arena_mhd_handler *handler, void *user, struct arena_mhd **out);
+/* As arena_mhd_create, with options; NULL: the defaults.  What is not understood of them is ARENA_EINVAL. */
 ARENA_API int arena_mhd_create_with(struct arena_pool *pool, arena_mhd_handler *handler, void *user,
                                     const struct arena_mhd_options *options, struct arena_mhd **out);
 
@@ -75,10 +75,13 @@ ARENA_API int arena_mhd_create_with(struct arena_pool *pool, arena_mhd_handler *
  * back.  NULL is legal.  Panics, and changes nothing, while a request is still retained. */
 ARENA_API void arena_mhd_destroy(struct arena_mhd *mhd);
 
-/* For MHD_start_daemon and MHD_OPTION_NOTIFY_COMPLETED, with the struct arena_mhd as closure of each. */
+/* The access handler for MHD_start_daemon, with the struct arena_mhd as its closure: libmicrohttpd calls it, not the
+ * program. */
 ARENA_API enum MHD_Result arena_mhd_access(void *mhd, struct MHD_Connection *connection, const char *url,
                                            const char *method, const char *version, const char *upload_data,
                                            size_t *upload_data_size, void **req_cls);
+/* The callback for MHD_OPTION_NOTIFY_COMPLETED, with the struct arena_mhd as its closure: libmicrohttpd calls it, not
+ * the program. */
 ARENA_API void arena_mhd_completed(void *mhd, struct MHD_Connection *connection, void **req_cls,
                                    enum MHD_RequestTerminationCode termination);
 
@@ -90,26 +93,32 @@ ARENA_API int arena_request_inject(struct arena_request *request, struct arena *
 /* arena_extract on the request's context, with its statuses; ARENA_EINVAL when request is NULL. */
 ARENA_API int arena_request_extract(struct arena_request *request, const struct arena_type *type, struct arena **out);
 
-/* Valid while the request lives, on any thread, but for the connection: it is NULL once the request has completed.
- * The URL is the path, decoded, without the query. */
+/* libmicrohttpd's connection; NULL once the request has completed. */
 ARENA_API struct MHD_Connection *arena_request_connection(struct arena_request *request);
+/* The method, "GET" say, as the client sent it.  Valid while the request lives, on any thread. */
 ARENA_API const char *arena_request_method(struct arena_request *request);
+/* The path, decoded, without the query.  Valid while the request lives, on any thread. */
 ARENA_API const char *arena_request_url(struct arena_request *request);
+/* The version, "HTTP/1.1" say.  Valid while the request lives, on any thread. */
 ARENA_API const char *arena_request_version(struct arena_request *request);
-/* NULL: not there.  Of several with the same name, the first.  A header's name is matched without case.  An argument is
- * decoded; one without a value reads "", one with a NUL byte ends there. */
+/* The value of the header of that name, which is matched without case; of several, the first.  NULL: not there.  Valid
+ * while the request lives, on any thread. */
 ARENA_API const char *arena_request_header(struct arena_request *request, const char *name);
+/* The value of the query's argument of that name, decoded; of several, the first.  One without a value reads "", one
+ * with a NUL byte ends there.  NULL: not there.  Valid while the request lives, on any thread. */
 ARENA_API const char *arena_request_argument(struct arena_request *request, const char *name);
-/* Not NULL, also when the body is empty; a NUL that is not counted follows it.  size_bytes may be NULL. */
+/* The body, and its size in *size_bytes, which may be NULL.  Not NULL, also when the body is empty; a NUL that is not
+ * counted follows it.  Valid while the request lives, on any thread. */
 ARENA_API const void *arena_request_body(struct arena_request *request, size_t *size_bytes);
-/* The request's own reference: retain it to keep it longer (the arena it carries lives as long as the request).
- * Cancelled when the request completes. */
+/* The request's context.  The reference is the request's own: retain it to keep it longer (the arena it carries lives
+ * as long as the request). Cancelled when the request completes. */
 ARENA_API struct arena_context *arena_request_context(struct arena_request *request);
 
 /* For upgraded and suspended requests, and for responses of the handler's own that point into the arena (release in
- * their free callback): what the request holds, its arena and clones included, stays until release.  NULL is legal for
- * both.  Release panics when nothing is retained. */
+ * their free callback): what the request holds, its arena and clones included, stays until arena_request_release.
+ * Returns its argument.  NULL is legal. */
 ARENA_API struct arena_request *arena_request_retain(struct arena_request *request);
+/* Takes one arena_request_retain back; from any thread.  NULL is legal.  Panics when nothing is retained. */
 ARENA_API void arena_request_release(struct arena_request *request);
 
 /* Queues a response whose body is sent from where it lies, in the arena or in static memory, without copying; the

@@ -24,13 +24,16 @@ struct arena_pool_options {
     const struct arena_options *arena_options; /* for its arenas; NULL: the defaults.  Copied */
 };
 
-/* A pool whose arenas hold `arena_capacity` elements each.  Statuses as for arena_create; no arena is made yet, but a
- * capacity that can never be had is ARENA_ENOMEM here. */
+/* Makes a pool whose arenas hold `arena_capacity` elements each.  The caller owns *out, and ends it with
+ * arena_pool_destroy.  Statuses as for arena_create; no arena is made yet, but a capacity that can never be had is
+ * ARENA_ENOMEM here. */
 ARENA_API int arena_pool_create(const struct arena_type *type, size_t arena_capacity, struct arena_pool **out);
+/* As arena_pool_create, with options; NULL: the defaults.  What is not understood of them is ARENA_EINVAL. */
 ARENA_API int arena_pool_create_with(const struct arena_type *type, size_t arena_capacity,
                                      const struct arena_pool_options *options, struct arena_pool **out);
 
-/* ARENA_EBUSY, and nothing changed, while arenas are out.  NULL is legal. */
+/* Ends the pool and its arenas.  ARENA_EBUSY, and nothing changed, while arenas are out.  NULL is legal.  No other call
+ * on the pool may run beside it. */
 ARENA_API int arena_pool_destroy(struct arena_pool *pool);
 
 /* Checks out an arena that no one else can see, runs action(arena, user), resets the arena and puts it back: also when
@@ -38,12 +41,15 @@ ARENA_API int arena_pool_destroy(struct arena_pool *pool);
  * on the same pool gets another arena.  ARENA_OK, or why the action was not run: ARENA_EINVAL, ARENA_ENOMEM,
  * ARENA_EFULL.  After a longjmp past it the arena stays out until the thread ends.  So it does after pthread_exit and
  * cancellation with a C library that unwinds no frames for them (musl). */
-ARENA_API ARENA_HOT int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user);
+ARENA_API ARENA_HOT int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user),
+                                           void *user);
 
-/* An arena out of the pool, empty and zeroed, until arena_pool_return.  ARENA_EINVAL, ARENA_ENOMEM; at the limit checkout
- * gives ARENA_EFULL at once, checkout_context waits for a return until its context ends (ARENA_ECANCELED,
- * ARENA_ETIMEDOUT; a context that has ended already fails it in any case). */
+/* Hands out an arena of the pool, empty and zeroed; it is the caller's until arena_pool_return.  ARENA_EINVAL: pool or
+ * out is NULL.  ARENA_ENOMEM: no memory for another arena.  ARENA_EFULL: the pool is at its limit.  *out is NULL after
+ * a failure.  Never waits. */
 ARENA_API ARENA_HOT int arena_pool_checkout(struct arena_pool *pool, struct arena **out);
+/* As arena_pool_checkout, but at the limit it waits for a return until the context ends (ARENA_ECANCELED,
+ * ARENA_ETIMEDOUT; a context that has ended already fails it in any case). */
 ARENA_API int arena_pool_checkout_context(struct arena_pool *pool, struct arena_context *context, struct arena **out);
 
 /* Resets the arena and puts it back; from any thread.  NULL is legal for the arena.  Panics where the arena is not one
@@ -53,7 +59,9 @@ ARENA_API ARENA_HOT void arena_pool_return(struct arena_pool *pool, struct arena
 /* Frees what is idle in the shared store and in the caller's cache. */
 ARENA_API void arena_pool_trim(struct arena_pool *pool);
 
-ARENA_API size_t arena_pool_arena_cap(const struct arena_pool *pool); /* elements of each arena */
+/* How many elements each arena of the pool holds. */
+ARENA_API size_t arena_pool_arena_cap(const struct arena_pool *pool);
+/* The pool's own copy of the type; valid until the pool is destroyed.  NULL for NULL. */
 ARENA_API const struct arena_type *arena_pool_type_of(const struct arena_pool *pool);
 
 /* --- Scopes --------------------------------------------------------------------------------------------------------
@@ -71,7 +79,8 @@ struct arena_pool_scope {
 
 /* Begins a scope on this thread.  Statuses as for checkout; out->arena is NULL after a failure. */
 ARENA_API int arena_pool_scope_enter(struct arena_pool *pool, struct arena_pool_scope *out);
-/* Resets the scope's arena and puts it back.  On the thread that entered. */
+/* Ends a scope: resets its arena and puts it back.  On the thread that entered, else it panics.  A scope that was left
+ * already, or NULL: nothing happens. */
 ARENA_API ARENA_HOT void arena_pool_scope_leave(struct arena_pool_scope *scope);
 /* Begins a scope or panics; what ARENA_POOL_SCOPE calls.  The arena, to be put into a struct arena_pool_scope. */
 ARENA_API ARENA_HOT struct arena *arena_pool_scope_arena(struct arena_pool *pool);
@@ -87,11 +96,12 @@ ARENA_END_DECLS
 #define ARENA_POOL_SCOPE_CAST_(tag, arena) ((tag *)(arena))
 #endif
 #define ARENA_POOL_SCOPE_AS_(pool, tag, name, scope)                                                                   \
-    for (struct arena_pool_scope scope __attribute__((cleanup(arena_pool_scope_leave))) =                              \
-             {arena_pool_scope_arena(pool)},                                                                           \
-             *ARENA_CONCAT(scope, _once) = &scope;                                                                     \
+    for (struct arena_pool_scope scope                                                                                 \
+         __attribute__((cleanup(arena_pool_scope_leave))) = {arena_pool_scope_arena(pool)},                            \
+         *ARENA_CONCAT(scope, _once) = &scope;                                                                         \
          ARENA_CONCAT(scope, _once); ARENA_CONCAT(scope, _once) = NULL)                                                \
         for (tag *name = ARENA_POOL_SCOPE_CAST_(tag, scope.arena); name; name = NULL)
+/* ARENA_POOL_SCOPE(pool, name) { ... }: the block runs with an arena of the pool, as said above. */
 #define ARENA_POOL_SCOPE(pool, name)                                                                                   \
     ARENA_POOL_SCOPE_AS_(pool, struct arena, name, ARENA_CONCAT(arena_scope_, __COUNTER__))
 #endif

@@ -57,26 +57,33 @@ struct arena_source {
 
 /* Makes an arena of `capacity` elements; 0 is legal.  Memory is reserved, and used as it is touched.  The caller owns
  * *out, and ends it with arena_destroy.
- * ARENA_EINVAL: out, type or its name is NULL, size is 0, align is no power of two, options not understood.
+ * ARENA_EINVAL: out, type or its name is NULL, size is 0, align is no power of two, or flags or reserved are not 0.
  * ARENA_ENOMEM: no memory, or too large.  *out is NULL after a failure. */
 ARENA_API int arena_create(const struct arena_type *type, size_t capacity, struct arena **out);
+/* As arena_create, with options; NULL: the defaults.  What is not understood of them is ARENA_EINVAL. */
 ARENA_API int arena_create_with(const struct arena_type *type, size_t capacity, const struct arena_options *options,
                                 struct arena **out);
 
-/* Drops what is live and gives all memory back.  An arena of a pool or behind a gate panics. */
+/* Drops what is live, gives all memory back and ends the handle.  NULL is legal.  Panics, and changes nothing, for an
+ * arena of a pool and for one behind a gate. */
 ARENA_API void arena_destroy(struct arena *arena);
 
-/* One element, copied from `value`; NULL: a zeroed one.  Full: alloc panics, try_alloc returns NULL, and nothing has
- * changed. */
+/* Hands out one element, copied from `value`; NULL: a zeroed one.  It is valid until the next reset.  Never NULL:
+ * panics, and changes nothing, where the arena is full. */
 ARENA_API ARENA_HOT void *arena_alloc(struct arena *arena, const void *value);
+/* As arena_alloc; NULL, and nothing has changed, where the arena is full. */
 ARENA_API ARENA_HOT void *arena_try_alloc(struct arena *arena, const void *value);
 
-/* `count` contiguous elements, zeroed; 0 takes nothing and returns a pointer that is not NULL, also in a full arena. */
+/* Hands out `count` contiguous elements, zeroed; 0 takes nothing and returns a pointer that is not NULL, also in a full
+ * arena.  Panics, and changes nothing, where fewer remain. */
 ARENA_API ARENA_HOT void *arena_alloc_slab(struct arena *arena, size_t count);
+/* As arena_alloc_slab; NULL, and nothing has changed, where fewer remain. */
 ARENA_API ARENA_HOT void *arena_try_alloc_slab(struct arena *arena, size_t count);
 
-/* `count` contiguous elements, copied from values[0 .. count), which lie `size` bytes apart; NULL: zeroed ones. */
+/* Hands out `count` contiguous elements, copied from values[0 .. count), which lie `size` bytes apart; NULL: zeroed
+ * ones. Panics, and changes nothing, where fewer remain. */
 ARENA_API ARENA_HOT void *arena_alloc_slab_with(struct arena *arena, const void *values, size_t count);
+/* As arena_alloc_slab_with; NULL, and nothing has changed, where fewer remain. */
 ARENA_API ARENA_HOT void *arena_try_alloc_slab_with(struct arena *arena, const void *values, size_t count);
 
 /* Takes every element back: drops, clears the used part, and starts again at the first slot.  Idempotent. */
@@ -85,9 +92,11 @@ ARENA_API ARENA_HOT void arena_reset(struct arena *arena);
 /* Gives memory that was touched and is not in use back to the system.  What is handed out stays as it is. */
 ARENA_API void arena_trim(struct arena *arena);
 
-/* In elements. */
+/* How many elements are handed out.  Those of an open burst count once it has ended. */
 ARENA_API size_t arena_used(const struct arena *arena);
+/* How many elements can still be handed out. */
 ARENA_API size_t arena_remaining(const struct arena *arena);
+/* How many elements the arena holds in all. */
 ARENA_API size_t arena_cap(const struct arena *arena);
 
 /* The arena's own copy of its type; valid until the arena is destroyed.  NULL for NULL. */
@@ -115,10 +124,10 @@ struct arena_burst {
     struct arena *arena;
 };
 
-/* Opens a burst.  Panics where the arena is NULL. */
+/* Opens a burst and fills *out.  An open burst of the same arena is taken back.  Panics where the arena is NULL. */
 ARENA_API void arena_burst_begin(struct arena *arena, struct arena_burst *out);
-/* One element, as arena_try_alloc does it; NULL when nothing is left behind the last element (an arena from
- * arena_concurrent_acquire may then still have slots between live ones). */
+/* Hands out one element of the burst's window, as arena_try_alloc does it; NULL when nothing is left behind the last
+ * element (an arena from arena_concurrent_acquire may then still have slots between live ones). */
 ARENA_API void *arena_burst_put(struct arena_burst *burst, const void *value);
 /* Closes the burst: what it wrote is live.  Panics where the burst is not the arena's open one. */
 ARENA_API void arena_burst_end(struct arena *arena, struct arena_burst *burst);

@@ -20,8 +20,9 @@ struct arena_type {
     uint32_t reserved; /* 0 */
 };
 
-/* sizeof(struct arena_type) and the offsets of its fields, for bindings that check their own declaration. */
+/* sizeof(struct arena_type) in bytes, for bindings that check their own declaration. */
 ARENA_API size_t arena_type_size(void);
+/* The alignment of struct arena_type in bytes, for the same. */
 ARENA_API size_t arena_type_align(void);
 
 /* Do both describe the same type?  NULL equals nothing. */

@@ -104,9 +104,10 @@ extern "C++" { /* also where a program includes this inside extern "C" */
 #define ARENA_STORING ARENA_INLINE
 #endif
 
-/* Raised by the inline code: an index past a slab's end, and a raw handle of another type. */
 ARENA_BEGIN_DECLS
+/* The panic of inline code that is given an index past the end of a slab of `len` elements. */
 ARENA_API ARENA_NORETURN void arena_panic_slab_bounds(size_t index, size_t len);
+/* The panic of inline code that is given a raw handle of another type. */
 ARENA_API ARENA_NORETURN void arena_panic_type(const char *expected, const struct arena_type *found);
 ARENA_END_DECLS
 
