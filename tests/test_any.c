@@ -524,12 +524,19 @@ static void panics_say_what_is_wrong(void **state) {
     put_an_int_beside_others(concurrent);
     assert_panics(put_an_int_beside_others, concurrent, "is full: 1 wanted, 0 of 1 free");
     arena_concurrent_destroy(concurrent);
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 1, &concurrent), ARENA_OK);
+    assert_panics(put_an_int_beside_others, concurrent, "the arena is not one of mixed values");
+    assert_null(arena_concurrent_try_alloc_any(concurrent, ARENA_TYPE(int), NULL));
+    arena_concurrent_destroy(concurrent);
+    assert_panics(put_an_int_beside_others, NULL, "arena is NULL");
+    assert_null(arena_concurrent_try_alloc_any(NULL, ARENA_TYPE(int), NULL));
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create(arena_type_any(), 2, &pool), ARENA_OK);
     assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
     put_an_int(arena);
     arena_pool_return(pool, arena);
     assert_panics(put_an_int, arena, "back in its pool"); /* though there is room */
+    assert_null(arena_try_alloc_any(arena, ARENA_TYPE(int), NULL));
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 

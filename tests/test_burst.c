@@ -350,6 +350,64 @@ static void misuse_of_bursts_is_diagnosed(void **state) {
     arena_destroy(other);
 }
 
+struct bad_burst {
+    struct arena *arena;
+    struct arena_burst *burst;
+};
+static void begin_burst(void *user) {
+    const struct bad_burst *bad = user;
+    arena_burst_begin(bad->arena, bad->burst);
+}
+static void end_burst(void *user) {
+    const struct bad_burst *bad = user;
+    arena_burst_end(bad->arena, bad->burst);
+}
+static void put_into_burst(void *user) { (void)arena_burst_put(((const struct bad_burst *)user)->burst, NULL); }
+static void want_more(void *user) {
+    const struct bad_burst *bad = user;
+    char *limit;
+    (void)arena_burst_more(bad->arena, NULL, &limit);
+}
+
+static void bursts_that_are_not_open(void **state) {
+    (void)state;
+    struct arena *arena;
+    assert_int_equal(arena_create(ARENA_TYPE(int), 8, &arena), ARENA_OK);
+    struct arena_burst burst;
+    struct bad_burst no_arena = {NULL, &burst};
+    struct bad_burst no_burst = {arena, NULL};
+    struct bad_burst both = {arena, &burst};
+    assert_panics(begin_burst, &no_arena, "arena_burst_begin: arena or out is NULL");
+    assert_panics(begin_burst, &no_burst, "arena_burst_begin: arena or out is NULL");
+    assert_panics(put_into_burst, &no_burst, "arena_burst_put: the burst is not open");
+    assert_panics(want_more, &no_arena, "arena_burst_put: the burst is not open");
+    assert_panics(want_more, &both, "arena_burst_put: the burst is not open");
+    assert_panics(end_burst, &no_burst, "arena_burst_end: the burst is not the arena's open one");
+    arena_burst_begin(arena, &burst);
+    assert_panics(end_burst, &no_arena, "arena_burst_end: the burst is not the arena's open one");
+    assert_panics(want_more, &both, "arena_burst_put: the burst is not open"); /* at another place than where it is */
+    assert_non_null(arena_burst_put(&burst, NULL));
+    struct arena_burst stale = burst;
+    stale.limit = NULL;
+    struct bad_burst wrong_limit = {arena, &stale};
+    assert_panics(end_burst, &wrong_limit, "arena_burst_end: the burst is not the arena's open one");
+    arena_burst_end(arena, &burst);
+    assert_panics(put_into_burst, &both, "arena_burst_put: the burst is not open");
+    assert_panics(end_burst, &both, "arena_burst_end: the burst is not the arena's open one");
+    arena_burst_begin(arena, &burst);
+    struct arena_burst early = burst;
+    arena_reset(arena); /* ends it */
+    struct bad_burst too_late = {arena, &early};
+    assert_panics(put_into_burst, &too_late, "arena_burst_put: the burst is not open");
+    assert_panics(end_burst, &too_late, "arena_burst_end: the burst is not the arena's open one");
+    arena_burst_begin(arena, &burst);
+    early = burst;
+    arena_trim(arena); /* ends it too: what it wrote would be discarded */
+    assert_panics(put_into_burst, &too_late, "arena_burst_put: the burst is not open");
+    assert_panics(end_burst, &too_late, "arena_burst_end: the burst is not the arena's open one");
+    arena_destroy(arena);
+}
+
 /* One mapping may begin where another ends: then a burst that is full ends where one of the other arena begins. */
 static void a_burst_of_the_arena_next_door_is_diagnosed(void **state) {
     (void)state;
@@ -427,6 +485,7 @@ int main(void) {
         cmocka_unit_test(burst_left_before_the_return_leaves_a_clean_arena),
         cmocka_unit_test(exported_burst),
         cmocka_unit_test(misuse_of_bursts_is_diagnosed),
+        cmocka_unit_test(bursts_that_are_not_open),
         cmocka_unit_test(a_burst_of_the_arena_next_door_is_diagnosed),
         cmocka_unit_test(an_arena_that_is_back_in_its_pool_lends_nothing),
     };

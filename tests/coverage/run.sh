@@ -59,8 +59,8 @@ cover() {
     export LLVM_PROFILE_FILE
     run_tests "$1.log" -C "$directory" --no-suite package --no-suite slow --no-suite model
     [ "$1" = none ] || return 0
-    run_tests long.log -C "$directory" --setup all fail 'unit insides, long'
-    if command -v valgrind >/dev/null; then run_tests valgrind.log -C "$directory" --setup valgrind burst 'unit insides'; fi
+    run_tests long.log -C "$directory" --setup all fail 'unit locals, long'
+    if command -v valgrind >/dev/null; then run_tests valgrind.log -C "$directory" --setup valgrind burst 'unit slots'; fi
 }
 
 for sanitizer in none address thread; do cover $sanitizer; done

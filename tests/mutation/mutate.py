@@ -29,50 +29,52 @@ from tree import Failed, Skipped, Tree
 
 # The tests of each part, those first that notice most in the least time: the quick ones, which `./dev test` runs; then the
 # slow ones, which are asked where no quick one noticed.
-UNITS = ["arena", "burst", "any", "typed", "type", "head", "unit pages", "places", "scope", "ways_out", "status", "misuse", "unit insides",
-         "unit slots", "unit poison"]
+UNITS = ["arena", "burst", "any", "typed", "type", "head", "unit pages", "places", "scope", "ways_out", "status", "misuse",
+         "unit slots", "unit type", "unit platform", "unit panic", "unit poison"]
 PATHS = ["steady state", "instructions"]
 GUARDED = {name: f"corpus of {name}, guarded" for name in ("arena", "pool", "concurrent", "context")}
 CORE = [*UNITS, GUARDED["arena"], "corpus of arena", "model share", "model pool", GUARDED["pool"], GUARDED["concurrent"], "pool",
         *PATHS, "fail once", "poisoning", "concurrent"]
-SYNC = ["unit insides", "unit slots", "model gate", "model stack", "model cancel", "scope", "misuse", "status", GUARDED["context"],
+SYNC = ["unit gate", "unit stack", "unit cancel", "unit panic", "unit concurrent", "model gate", "model stack", "model cancel",
+        "scope", "misuse", "status", GUARDED["context"],
         "model pool", "model concurrent", GUARDED["pool"], GUARDED["concurrent"], "pool", "context", *PATHS, "fail once",
         "concurrent", "hand-over"]
-API = ["misuse", "status", "any", "scope", "ways_out", "unit insides", "unit slots", "model share", "model pool", GUARDED["pool"],
+API = ["misuse", "status", "any", "scope", "ways_out", "unit share", "unit concurrent", "unit panic",
+       "unit platform", "model share", "model pool", GUARDED["pool"],
        GUARDED["concurrent"], "pool in C++", "model concurrent", "pool", "context", *PATHS, "fail once", "concurrent",
        "hand-over", "poisoning"]
 MHD = ["mhd body", "mhd fields", "model mhd"]
 MHD += [f"mhd {name}" for name in ("exchange", "daemons", "refusal", "registry", "request", "memory", "lifecycle", "stress")]
-KEPT = ["address: unit insides", "address: pool", "address: concurrent"]  # what ends is freed, and nothing is written past
+KEPT = ["address: unit locals", "address: pool", "address: concurrent"]  # what ends is freed, and nothing is written past
 POISONED = ["address: corpus of arena", "address: corpus of pool", "address: corpus of concurrent", "address: burst",
             "address: any", "address: context"]
 QUICK = {
-    "src/base/": ["unit slots", "status", *CORE],
-    "src/base/poison": ["unit slots", "unit poison", "unit race", "poisoning", GUARDED["arena"], *CORE],
+    "src/base/": ["unit arith", "status", *CORE],
+    "src/base/poison": ["unit poison", "unit race", "poisoning", GUARDED["arena"], *CORE],
     "src/base/race": ["unit slots", "unit race", "hand-over", "model share", *CORE],
-    "src/platform/": ["unit platform", "unit slots", "unit insides", "status", "unit sync", "scope", "ways_out", "misuse", "context", *CORE,
+    "src/platform/": ["unit calls", "unit platform", "status", "unit sync", "scope", "ways_out", "misuse", "context", *CORE,
                       "scope with exceptions", "ways_out with exceptions", "ways_out in C++", "pool in C++"],
-    "src/platform/posix/barrier": ["unit slots on other systems"],
-    "src/platform/posix/pages": ["unit slots on other systems"],
+    "src/platform/posix/barrier": ["unit platform, other systems"],
+    "src/platform/posix/pages": ["unit platform, other systems"],
     "src/mhd/": MHD,
     "src/core/": CORE,
-    "src/core/any": ["any", "misuse", "unit insides", GUARDED["arena"], "status", "fail once", "concurrent", "poisoning"],
-    "src/core/burst": ["burst", "typed", "misuse", GUARDED["arena"], "corpus of arena", "unit insides", *PATHS, "fail once",
+    "src/core/any": ["any", "misuse", "unit slots", GUARDED["arena"], "status", "fail once", "concurrent", "poisoning"],
+    "src/core/burst": ["burst", "typed", "misuse", GUARDED["arena"], "corpus of arena", "unit slots", *PATHS, "fail once",
                        "poisoning"],
     "src/sync/": SYNC,
-    "src/sync/cancel": ["model cancel", GUARDED["context"], "unit insides", "context", *SYNC],
-    "src/sync/stack": ["model stack", "unit insides", "unit slots", "model pool", GUARDED["pool"], "pool", *PATHS, "fail once"],
+    "src/sync/cancel": ["model cancel", GUARDED["context"], "unit cancel", "context", *SYNC],
+    "src/sync/stack": ["model stack", "unit stack", "model pool", GUARDED["pool"], "pool", *PATHS, "fail once"],
     "src/api/": API,
-    "src/api/context": [GUARDED["context"], "unit insides", "unit slots", "context", "misuse", "status", "model cancel", "fail once",
+    "src/api/context": [GUARDED["context"], "unit context", "unit type", "context", "misuse", "status", "model cancel", "fail once",
                         "hand-over"],
     "src/api/pool": [GUARDED["pool"], "misuse", "status", "scope", "ways_out", "model pool", *API],
     "src/runtime/locals": ["model pool", "model share", GUARDED["pool"], "scope", "ways_out", *API],
 }
 SLOW = {
     "src/base/": ["address: unit slots", "thread: unit slots", "gcc-thread: unit slots", "bare: unit slots", "fail", *POISONED],
-    "src/platform/": ["fail", "address: status", "thread: status", "address: unit slots", "thread: pool", "thread: concurrent"],
+    "src/platform/": ["fail", "address: status", "thread: status", "address: unit platform", "thread: pool", "thread: concurrent"],
     "src/platform/posix/barrier": [],
-    "src/platform/posix/pages": ["address: unit slots on other systems"],
+    "src/platform/posix/pages": ["address: unit platform, other systems"],
     "src/mhd/": [f"address: {test}" for test in MHD if test.startswith("mhd ")],
     "src/core/": ["fail", *POISONED, "thread: pool", "thread: misuse"],
     "src/sync/": ["fail", *KEPT, "thread: pool", "thread: concurrent", "saturation"],

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/* What the platform layer asks of the system, which the model checker replaces and other tests see the effect of by chance:
+ * the barrier on all processors, the clock of conditions, the time of a wait, the key of threads that end.  The calls come
+ * here (linker --wrap). */
+#include "platform/memory.h"
+#include "platform/sync.h"
+#include "runtime/thread.h"
+
+#include "../shares.h"
+#include "../support.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* --- the calls ------------------------------------------------------------------------------------------------------ */
+
+static int barriers;         /* membarriers asked for */
+static int barriers_refused; /* how many of the next ones fail */
+static long last_command;
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...) {
+    va_list arguments;
+    va_start(arguments, number);
+    long words[5];
+    for (int i = 0; i < 5; i++) words[i] = va_arg(arguments, long);
+    va_end(arguments);
+    if (number == SYS_membarrier) {
+        barriers++;
+        last_command = (int)words[0];
+        if (barriers_refused > 0) {
+            barriers_refused--;
+            errno = ENOMEM;
+            return -1;
+        }
+    }
+    return __real_syscall(number, words[0], words[1], words[2], words[3], words[4]);
+}
+
+static int attributes_made; /* and not ended */
+static bool no_attributes;
+int __real_pthread_condattr_init(pthread_condattr_t *attributes);
+int __wrap_pthread_condattr_init(pthread_condattr_t *attributes);
+int __wrap_pthread_condattr_init(pthread_condattr_t *attributes) {
+    if (no_attributes) return ENOMEM;
+    attributes_made++;
+    return __real_pthread_condattr_init(attributes);
+}
+int __real_pthread_condattr_destroy(pthread_condattr_t *attributes);
+int __wrap_pthread_condattr_destroy(pthread_condattr_t *attributes);
+int __wrap_pthread_condattr_destroy(pthread_condattr_t *attributes) {
+    attributes_made--;
+    return __real_pthread_condattr_destroy(attributes);
+}
+
+static bool no_clock;
+static int last_clock = -1;
+int __real_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t clock);
+int __wrap_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t clock);
+int __wrap_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t clock) {
+    if (no_clock) return EINVAL;
+    last_clock = (int)clock;
+    return __real_pthread_condattr_setclock(attributes, clock);
+}
+
+static int waits;
+static int timed_waits;
+static struct timespec last_until;
+int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
+int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex) {
+    (void)condition;
+    (void)mutex;
+    waits++;
+    return 0; /* a spurious wake-up */
+}
+int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until) {
+    (void)condition;
+    (void)mutex;
+    timed_waits++;
+    last_until = *until;
+    return 0;
+}
+
+static int sleeps;
+static struct timespec last_sleep;
+static struct share *writing; /* the thread in the middle of an allocation from it is done at the last of many sleeps */
+enum { MANY = 100000 };
+int __wrap_nanosleep(const struct timespec *duration, struct timespec *rest);
+int __wrap_nanosleep(const struct timespec *duration, struct timespec *rest) {
+    (void)rest;
+    sleeps++;
+    last_sleep = *duration;
+    if (writing != NULL && sleeps == MANY) share_commit(writing, atomic_ptr_load(&writing->claim, relaxed));
+    return 0;
+}
+
+static int specifics;
+static bool no_specifics;
+/* clang links ThreadSanitizer into the program, so its runtime calls this one, too, when it has done with a thread. */
+#if defined(__has_attribute)
+#if __has_attribute(disable_sanitizer_instrumentation)
+#define NO_INSTRUMENTATION __attribute__((disable_sanitizer_instrumentation))
+#endif
+#endif
+#ifndef NO_INSTRUMENTATION
+#define NO_INSTRUMENTATION
+#endif
+int __real_pthread_setspecific(pthread_key_t key, const void *value);
+NO_INSTRUMENTATION int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value) {
+    specifics++;
+    if (no_specifics) return ENOMEM;
+    return __real_pthread_setspecific(key, value);
+}
+
+static size_t last_bytes;
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size) {
+    last_bytes = count * size;
+    return __real_calloc(count, size);
+}
+
+static int refusal; /* what advice is refused with; EINVAL is an old kernel, which knows no advice to populate */
+int __real_madvise(void *start, size_t size, int advice);
+int __wrap_madvise(void *start, size_t size, int advice);
+int __wrap_madvise(void *start, size_t size, int advice) {
+    if (refusal == 0) return __real_madvise(start, size, advice);
+    errno = refusal;
+    return -1;
+}
+
+/* --- the tests ------------------------------------------------------------------------------------------------------ */
+
+static void the_heavy_barrier_asks_the_kernel(void **state) {
+    (void)state;
+    long supported = __real_syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+    bool wanted = supported > 0 && (supported & MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0;
+    assert_int_equal(barrier_available(), wanted);
+    assert_int_equal(barrier_available(), wanted);
+    if (!wanted) return;
+    barriers = 0;
+    barrier_heavy();
+    assert_int_equal(barriers, 1);
+    assert_int_equal(last_command, MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+    barriers = 0;
+    barriers_refused = 50; /* short of memory, for a while */
+    barrier_heavy();
+    assert_int_equal(barriers, 51);
+    assert_int_equal(last_command, MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+}
+
+static void conditions_go_by_the_clock_of_deadlines(void **state) {
+    (void)state;
+    struct condition condition;
+    struct mutex mutex;
+    assert_true(condition_init(&condition) && mutex_init(&mutex));
+    assert_int_equal(last_clock, CLOCK_MONOTONIC);
+    assert_int_equal(attributes_made, 0);
+    mutex_lock(&mutex);
+    condition_wait_until(&condition, &mutex, INT64_C(1234567890123));
+    assert_true(timed_waits == 1 && waits == 0);
+    assert_true(last_until.tv_sec == 1234 && last_until.tv_nsec == 567890123);
+    condition_wait_until(&condition, &mutex, INT64_MAX);
+    assert_true(timed_waits == 1 && waits == 1);
+    condition_wait(&condition, &mutex);
+    assert_true(timed_waits == 1 && waits == 2);
+    mutex_unlock(&mutex);
+    condition_destroy(&condition);
+    mutex_destroy(&mutex);
+
+    struct timespec before;
+    struct timespec after;
+    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &before), 0);
+    int64_t now = clock_now();
+    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &after), 0);
+    assert_true((int64_t)before.tv_sec * 1000000000 + before.tv_nsec <= now);
+    assert_true(now <= (int64_t)after.tv_sec * 1000000000 + after.tv_nsec);
+}
+
+static void conditions_that_cannot_be_had(void **state) {
+    (void)state;
+    struct condition condition;
+    no_attributes = true;
+    assert_false(condition_init(&condition));
+    no_attributes = false;
+    no_clock = true;
+    assert_false(condition_init(&condition));
+    no_clock = false;
+    assert_int_equal(attributes_made, 0);
+}
+
+static void sleeps_are_as_long_as_asked(void **state) {
+    (void)state;
+    sleeps = 0;
+    thread_sleep(INT64_C(2000000001));
+    assert_true(sleeps == 1 && last_sleep.tv_sec == 2 && last_sleep.tv_nsec == 1);
+    thread_pause();
+    assert_true(sleeps == 2 && last_sleep.tv_sec == 0 && last_sleep.tv_nsec > 0);
+}
+
+static void cancellation_is_as_it_was(void **state) {
+    (void)state;
+    int was = -1;
+    int outer = thread_hold_cancel();
+    assert_int_equal(outer, PTHREAD_CANCEL_ENABLE);
+    int inner = thread_hold_cancel();
+    assert_int_equal(inner, PTHREAD_CANCEL_DISABLE);
+    thread_release_cancel(inner);
+    assert_int_equal(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &was), 0);
+    assert_int_equal(was, PTHREAD_CANCEL_DISABLE);
+    thread_pause();
+    assert_int_equal(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &was), 0);
+    assert_int_equal(was, PTHREAD_CANCEL_DISABLE);
+    thread_release_cancel(outer);
+    assert_int_equal(pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &was), 0);
+    assert_int_equal(was, PTHREAD_CANCEL_ENABLE);
+}
+
+static void *be_lent(void *shares) { return shares_refill(shares, NULL, 1, false); }
+
+/* However long a thread is in the middle of an allocation, whoever revokes its chunk waits. */
+static void a_revocation_waits_for_who_is_in_the_middle(void **state) {
+    (void)state;
+    struct shares shares;
+    struct arena *arena = shares_begin_words(&shares);
+    pthread_t thread;
+    void *first = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, be_lent, &shares), 0);
+    assert_int_equal(pthread_join(thread, &first), 0);
+    assert_non_null(first);
+    writing = atomic_ptr_load(&shares.first, relaxed);
+    char *commit = atomic_ptr_load(&writing->commit, relaxed);
+    atomic_ptr_store(&writing->claim, commit + 8, relaxed);
+    sleeps = 0;
+    assert_true(shares_revoke(&shares));
+    assert_int_equal(sleeps, MANY);
+    assert_ptr_equal(atomic_ptr_load(&writing->commit, relaxed), commit + 8);
+    assert_int_equal(slots_used(arena), 2);
+    writing = NULL;
+    shares_end_words(&shares);
+}
+
+static void blocks_are_as_large_as_asked(void **state) {
+    (void)state;
+    void *block = memory_alloc(1000);
+    assert_non_null(block);
+    assert_int_equal(last_bytes, 1000);
+    memory_free(block);
+}
+
+/* Every page of the range, and none behind it. */
+static void old_kernels_are_given_a_touch_for_each_page(void **state) {
+    (void)state;
+    enum { PAGES = 5 };
+    const size_t page = pages_size();
+    unsigned char in_memory[PAGES + 1];
+    char *start = pages_reserve((PAGES + 1) * page);
+    assert_non_null(start);
+    refusal = EINVAL;
+    bool done = pages_prefault(start, PAGES * page);
+    refusal = 0;
+    assert_true(done);
+    assert_int_equal(mincore(start, (PAGES + 1) * page, in_memory), 0);
+    for (size_t i = 0; i < PAGES; i++) assert_int_equal(in_memory[i] & 1, 1);
+    assert_int_equal(in_memory[PAGES] & 1, 0);
+    for (size_t i = 0; i < PAGES * page; i++) assert_int_equal(start[i], 0);
+    pages_release(start, (PAGES + 1) * page);
+}
+
+/* Any other refusal says that there are no such pages: to touch them would end the process. */
+static void pages_that_cannot_be_had_are_not_touched(void **state) {
+    (void)state;
+    static const int refusals[] = {ENOMEM, EFAULT, EAGAIN};
+    const size_t page = pages_size();
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        unsigned char in_memory = 0;
+        char *start = pages_reserve(page);
+        assert_non_null(start);
+        refusal = refusals[i];
+        bool done = pages_prefault(start, page);
+        refusal = 0;
+        assert_false(done);
+        assert_int_equal(mincore(start, page, &in_memory), 0);
+        assert_int_equal(in_memory & 1, 0);
+        pages_release(start, page);
+    }
+}
+
+static enum { NOT_LOOKED_AT, NEVER_ARMED, ARMED } ending;
+static pthread_key_t own_key; /* NEVER_ARMED: another library's; ARMED: given back, and libarena's got its number */
+
+/* Runs when the destructors without a priority have, the library's among them. */
+__attribute__((destructor(101))) static void look_at_the_end(void) {
+    if (ending == NEVER_ARMED && __real_pthread_setspecific(own_key, &ending) != 0) _exit(1);
+    if (ending != ARMED) return;
+    pthread_key_t next;
+    if (pthread_key_create(&next, NULL) != 0) _exit(2);
+#ifdef __GLIBC__ /* which gives away the lowest number that is free */
+    if (next != own_key) _exit(3);
+#endif
+    thread_state()->armed = false;
+    if (thread_exit_arm(thread_state()) || thread_state()->armed) _exit(4);
+    if (pthread_getspecific(next) != NULL) _exit(5);
+}
+
+/* As in a plugin that is unloaded: its key is gone if it had one, others' are as they were, and nothing is armed. */
+static void the_key_ends_with_the_library(void **state) {
+    (void)state;
+    for (int armed = 0; armed < 2; armed++) {
+        pid_t child = fork();
+        if (child == 0) {
+            if (pthread_key_create(&own_key, NULL) != 0) _exit(10);
+            if (armed && (pthread_key_delete(own_key) != 0 || !thread_exit_arm(thread_state()))) _exit(11);
+            ending = armed ? ARMED : NEVER_ARMED;
+            exit(0);
+        }
+        int status = -1;
+        assert_true(child > 0 && waitpid(child, &status, 0) == child);
+        assert_int_equal(status, 0);
+    }
+}
+
+static void threads_are_armed_once(void **state) {
+    (void)state;
+    specifics = 0;
+    no_specifics = true; /* then it is not armed, and the next call tries again */
+    assert_false(thread_exit_arm(thread_state()));
+    assert_false(thread_state()->armed);
+    assert_false(thread_exit_arm(thread_state()));
+    assert_int_equal(specifics, 2);
+    no_specifics = false;
+    specifics = 0;
+    assert_true(thread_exit_arm(thread_state()));
+    assert_true(thread_state()->armed);
+    assert_int_equal(specifics, 1);
+    assert_true(thread_exit_arm(thread_state()));
+    assert_int_equal(specifics, 1);
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_heavy_barrier_asks_the_kernel),
+        cmocka_unit_test(conditions_go_by_the_clock_of_deadlines),
+        cmocka_unit_test(conditions_that_cannot_be_had),
+        cmocka_unit_test(sleeps_are_as_long_as_asked),
+        cmocka_unit_test(cancellation_is_as_it_was),
+        cmocka_unit_test(blocks_are_as_large_as_asked),
+        cmocka_unit_test(old_kernels_are_given_a_touch_for_each_page),
+        cmocka_unit_test(pages_that_cannot_be_had_are_not_touched),
+        cmocka_unit_test(the_key_ends_with_the_library), /* before this process has one */
+        cmocka_unit_test(threads_are_armed_once),
+        cmocka_unit_test(a_revocation_waits_for_who_is_in_the_middle),
+    };
+    return cmocka_run_group_tests_name("calls", tests, NULL, NULL);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* Cancellation: whom it wakes, which cause stays, and waiters that leave. */
+#include "platform/sync.h"
+#include "runtime/waiter.h"
+#include "sync/cancel.h"
+
+#include "../support.h"
+
+#include <arena/arena.h>
+
+/* A cancellation signals everyone under the node and below it, and nobody else. */
+static void cancelling_wakes_everyone_below(void **state) {
+    (void)state;
+    enum { NODES = 4, EACH = 3 };
+    static struct cancel_node nodes[NODES]; /* 0 above 1 above 2; 3 beside 1 */
+    static struct waiter waiters[NODES][EACH];
+    for (int top = 0; top < NODES; top++) {
+        for (int i = 0; i < NODES; i++) {
+            struct cancel_node *parent = i == 0 ? NULL : i == 2 ? &nodes[1] : &nodes[0];
+            assert_true(cancel_start(&nodes[i], parent, INT64_MAX));
+            for (int k = 0; k < EACH; k++) {
+                waiters[i][k] = (struct waiter){.signalled = false};
+                assert_true(mutex_init(&waiters[i][k].mutex) && condition_init(&waiters[i][k].condition));
+                assert_int_equal(cancel_register(&nodes[i], &waiters[i][k]), ARENA_OK);
+            }
+        }
+        cancel_trigger(&nodes[top]);
+        for (int i = 0; i < NODES; i++) {
+            bool below = top == 0 || i == top || (top == 1 && i == 2);
+            assert_int_equal(cancel_status(&nodes[i]), below ? ARENA_ECANCELED : ARENA_OK);
+            for (int k = 0; k < EACH; k++) {
+                assert_int_equal(waiters[i][k].signalled, below);
+                assert_int_equal(waiters[i][k].cancel_link == NULL, below);
+                cancel_unregister(&nodes[i], &waiters[i][k]);
+                assert_null(waiters[i][k].cancel_link);
+                condition_destroy(&waiters[i][k].condition);
+                mutex_destroy(&waiters[i][k].mutex);
+            }
+            assert_null(nodes[i].waiters);
+            static struct waiter late;
+            assert_int_equal(cancel_register(&nodes[i], &late), below ? ARENA_ECANCELED : ARENA_OK);
+            cancel_unregister(&nodes[i], &late);
+        }
+        cancel_finish(&nodes[2]);
+        cancel_finish(&nodes[3]);
+        cancel_finish(&nodes[1]);
+        assert_null(nodes[0].first_child);
+        cancel_finish(&nodes[0]);
+    }
+}
+
+/* Whose lock is the tree's, however deep it is. */
+static void every_node_of_a_tree_has_its_root(void **state) {
+    (void)state;
+    enum { DEEP = 6 };
+    struct cancel_node nodes[DEEP];
+    for (int i = 0; i < DEEP; i++) {
+        assert_true(cancel_start(&nodes[i], i == 0 ? NULL : &nodes[i - 1], INT64_MAX));
+        assert_ptr_equal(nodes[i].root, &nodes[0]);
+    }
+    for (int i = DEEP; i-- > 0;) cancel_finish(&nodes[i]);
+}
+
+static void the_first_cause_stays(void **state) {
+    (void)state;
+    struct cancel_node node;
+    struct cancel_node child;
+    int64_t deadline_ns = clock_now() + 50000000;
+    assert_true(cancel_start(&node, NULL, deadline_ns));
+    assert_true(cancel_start(&child, &node, INT64_MAX));
+    assert_true(cancel_deadline(&child) == deadline_ns);
+    cancel_trigger(&node);
+    int first = cancel_status(&node);
+    if (clock_now() < deadline_ns) assert_int_equal(first, ARENA_ECANCELED);
+    while (clock_now() <= deadline_ns) sleep_ms(1);
+    assert_int_equal(cancel_status(&node), first);
+    cancel_trigger(&node);
+    assert_int_equal(cancel_status(&node), first);
+    assert_int_equal(cancel_status(&child), first);
+    cancel_finish(&child);
+    assert_true(cancel_start(&child, &node, INT64_MAX)); /* what is born late has its parent's cause */
+    assert_int_equal(cancel_status(&child), first);
+    cancel_finish(&child);
+    cancel_finish(&node);
+    assert_true(cancel_start(&node, NULL, deadline_ns));
+    cancel_trigger(&node); /* too late */
+    assert_int_equal(cancel_status(&node), ARENA_ETIMEDOUT);
+    cancel_finish(&node);
+}
+
+/* Several waiters under one context, of which the middle one leaves. */
+static void waiters_leave_in_any_order(void **state) {
+    (void)state;
+    struct cancel_node node;
+    static struct waiter waiters[4];
+    assert_true(cancel_start(&node, NULL, INT64_MAX));
+    static const int orders[][4] = {{0, 1, 2, 3}, {3, 2, 1, 0}, {1, 3, 0, 2}};
+    for (size_t i = 0; i < 3; i++) {
+        for (int j = 0; j < 4; j++) assert_int_equal(cancel_register(&node, &waiters[j]), ARENA_OK);
+        for (int j = 0; j < 4; j++) {
+            cancel_unregister(&node, &waiters[orders[i][j]]);
+            cancel_unregister(&node, &waiters[orders[i][j]]); /* again: nothing */
+        }
+        assert_null(node.waiters);
+    }
+    cancel_trigger(NULL);
+    assert_int_equal(cancel_register(NULL, &waiters[0]), ARENA_OK);
+    cancel_unregister(NULL, &waiters[0]);
+    cancel_finish(&node);
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cancelling_wakes_everyone_below),
+        cmocka_unit_test(every_node_of_a_tree_has_its_root),
+        cmocka_unit_test(the_first_cause_stays),
+        cmocka_unit_test(waiters_leave_in_any_order),
+    };
+    return support_run("cancel", tests);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Each thread's table: indices are used again, and end. */
+#include "runtime/locals.h"
+#include "runtime/thread.h"
+
+#include "../support.h"
+
+#include <arena/arena.h>
+
+static void flush_nothing(struct local_owner *owner, struct local *local) {
+    (void)owner;
+    (void)local;
+}
+
+/* Else the tables of long-lived threads would grow with every pool that comes and goes. */
+static void indices_of_ended_owners_are_used_again(void **state) {
+    (void)state;
+    struct local_owner owners[40];
+    for (int i = 0; i < 40; i++) assert_true(locals_join(&owners[i], flush_nothing));
+    for (int i = 0; i < 40; i++) {
+        for (int j = 0; j < i; j++) assert_true(owners[i].offset != owners[j].offset);
+    }
+    uint32_t first = owners[7].offset;
+    uint32_t second = owners[31].offset;
+    assert_true(locals_leave(&owners[7], NULL));
+    assert_true(locals_leave(&owners[31], NULL));
+    assert_true(locals_join(&owners[7], flush_nothing));
+    assert_true(locals_join(&owners[31], flush_nothing));
+    assert_int_equal(owners[31].offset, first);
+    assert_int_equal(owners[7].offset, second);
+    for (int i = 0; i < 40; i++) assert_true(locals_leave(&owners[i], NULL));
+}
+
+/* Owners of a table's entries, as many as there can be. */
+static void indices_run_out(void **state) {
+    (void)state;
+    struct local_owner owner;
+    uint64_t count = 0;
+    while (locals_join(&owner, NULL)) count++;
+    assert_int_equal(count, UINT32_MAX / 2 / sizeof(struct local));
+    assert_true(locals_leave(&owner, NULL));
+    assert_true(locals_join(&owner, NULL));
+    assert_false(locals_join(&owner, NULL));
+    struct arena_pool *pool;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 1, &pool), ARENA_ENOMEM);
+    assert_null(pool);
+    const struct arena_pool_options limited = {sizeof limited, 1, NULL}; /* needs none */
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 1, &limited, &pool), ARENA_OK);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    assert_true(locals_leave(&owner, NULL));
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 1, &pool), ARENA_OK);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+int main(int argument_count, char **arguments) {
+    (void)arguments;
+    static const struct CMUnitTest long_tests[] = {cmocka_unit_test(indices_run_out)};
+    if (argument_count > 1) return support_run("locals, long", long_tests);
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(indices_of_ended_owners_are_used_again),
+    };
+    return support_run("locals", tests);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* What threads of a concurrent arena are lent: chunks, how large they are, and how they are taken back. */
+#include "api/share.h"
+#include "core/slots.h"
+
+#include "../support.h"
+#include "../shares.h"
+
+#include <arena/arena.h>
+
+/* Numbers of 8 bytes, with shares of them; NULL: a memory checker is watching, and nobody is lent anything. */
+static struct arena *make_shared(struct shares *shares, size_t capacity, bool alone) {
+    static const struct arena_type type = {"number", 8, 8, NULL};
+    const struct slots_plan plan = {.stride = 8, .bytes = 8 * capacity};
+    struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena);
+    assert_non_null(arena);
+    slots_seal(arena);
+    memset(shares, 0, sizeof *shares);
+    assert_true(shares_start(shares, arena, alone));
+    if (shares_enabled(shares)) return arena;
+    slots_destroy(arena);
+    return NULL;
+}
+
+static void end_shared(struct shares *shares) {
+    struct share *left = shares_finish(shares);
+    slots_destroy(shares->slots);
+    shares_free(left);
+}
+
+/* A slab by the slow path, and how many slots the calling thread was lent for it, its own among them. */
+static size_t lent_with(struct shares *shares, size_t count) {
+    size_t before = slots_remaining(shares->slots) + shares_unused_bytes(shares) / 8;
+    assert_non_null(shares_refill(shares, NULL, count, false));
+    assert_int_equal(slots_remaining(shares->slots) + shares_unused_bytes(shares) / 8, before - count);
+    const struct share *mine = shares_mine(shares);
+    assert_non_null(mine);
+    const char *commit = atomic_ptr_load(&mine->commit, relaxed);
+    const char *limit = atomic_ptr_load(&mine->limit, relaxed);
+    return mine->active ? (size_t)(limit - commit) / 8 + count : 0;
+}
+
+struct lending {
+    struct shares *shares;
+    size_t count;
+    size_t lent;
+};
+
+static void *lend_there(void *argument) {
+    struct lending *lending = argument;
+    lending->lent = lent_with(lending->shares, lending->count);
+    return NULL;
+}
+
+static size_t lent_elsewhere(struct shares *shares, size_t count) {
+    struct lending lending = {shares, count, 0};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, lend_there, &lending), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    return lending.lent;
+}
+
+/* Threads that come one after the other use one share: there are as many as there were threads at one time. */
+static void shares_of_ended_threads_are_used_again(void **state) {
+    (void)state;
+    for (int alone = 0; alone < 2; alone++) {
+        struct shares shares;
+        if (make_shared(&shares, 100000, alone != 0) == NULL) skip();
+        for (int i = 0; i < 5; i++) (void)lent_elsewhere(&shares, 1);
+        assert_int_equal(shares.count, 1);
+        (void)lent_with(&shares, 1);
+        (void)lent_elsewhere(&shares, 1);
+        assert_int_equal(shares.count, 2);
+        end_shared(&shares);
+    }
+}
+
+/* A chunk holds a whole number of what was wanted, as often as it goes into 64 KiB and into the thread's part of a quarter
+ * of what is free. */
+static void chunks_hold_what_is_wanted_many_times(void **state) {
+    (void)state;
+    struct shares shares;
+    for (size_t count = 1; count <= 9; count++) {
+        if (make_shared(&shares, 100000, false) == NULL) skip();
+        assert_int_equal(lent_with(&shares, count), 8192 - 8192 % count);
+        end_shared(&shares);
+        (void)make_shared(&shares, 10000, false);
+        size_t first = lent_with(&shares, count);
+        assert_int_equal(first, 2500 - 2500 % count);
+        size_t part = (10000 - first) / 4 / 2;
+        assert_int_equal(lent_elsewhere(&shares, count), part - part % count);
+        end_shared(&shares);
+    }
+}
+
+/* With ARENA_GATE_ONLY threads that take turns are lent nothing.  One that comes many times in a row gets all that is left,
+ * until another one comes. */
+static void behind_the_gate_one_thread_is_lent_all_or_nothing(void **state) {
+    (void)state;
+    enum { CAPACITY = 40000, TURNS = 700, FEW = 100, MANY = 5000 };
+    for (size_t count = 1; count <= 2; count++) {
+        struct shares shares;
+        struct arena *arena = make_shared(&shares, CAPACITY, true);
+        if (arena == NULL) skip();
+        for (int i = 0; i < TURNS; i++) {
+            assert_int_equal(lent_with(&shares, count), 0);
+            assert_int_equal(lent_elsewhere(&shares, count), 0);
+        }
+        size_t free = CAPACITY - 2 * TURNS * count;
+        int times = 0;
+        for (size_t lent = 0; lent == 0; times++, free -= count) {
+            assert_true(times < MANY);
+            lent = lent_with(&shares, count);
+            assert_int_equal(lent, lent == 0 ? 0 : free);
+        }
+        assert_true(times >= FEW);
+        assert_int_equal(slots_remaining(arena), 0);
+        assert_int_equal(lent_elsewhere(&shares, count), 0);
+        free -= count;
+        assert_int_equal(shares_unused_bytes(&shares), 0);
+        assert_int_equal(slots_remaining(arena), free);
+        assert_non_null(shares_refill(&shares, NULL, free, false)); /* in one piece */
+        end_shared(&shares);
+    }
+}
+
+/* Also after revocations, which move the epoch on. */
+static void a_chunk_is_handed_out_to_its_end_without_the_gate(void **state) {
+    (void)state;
+    struct shares shares;
+    struct arena *arena = make_shared(&shares, 10000, false);
+    if (arena == NULL) skip();
+    for (int round = 0; round < 3; round++) {
+        size_t lent = lent_with(&shares, 1);
+        assert_true(lent > 1);
+        for (size_t i = 1; i < lent; i++) assert_non_null(shares_take_any(&shares, NULL, 1, false));
+        assert_null(shares_take_any(&shares, NULL, 1, false));
+        assert_true(lent_elsewhere(&shares, 1) > 1);
+        assert_true(shares_revoke(&shares));
+    }
+    assert_null(shares_refill(&shares, NULL, 10000, false));
+    assert_true(arena->sealed); /* whoever had the arena before has it no more */
+    end_shared(&shares);
+}
+
+/* A burst makes an arena quick again, but none that may have free runs. */
+static void a_burst_behind_the_gate_hides_no_runs(void **state) {
+    (void)state;
+    enum { CAPACITY = 24 };
+    for (int left = 0; left < 2; left++) {
+        struct shares shares;
+        struct arena *arena = make_shared(&shares, CAPACITY, false);
+        if (arena == NULL) skip();
+        assert_true(lent_with(&shares, 1) > 1);
+        (void)lent_elsewhere(&shares, 1);
+        (void)shares_revoke(&shares);
+        assert_true(arena->gap_bytes != 0);
+        slots_unseal(arena);
+        struct arena_burst burst;
+        arena_burst_begin(arena, &burst);
+        if (left == 0) arena_burst_end(arena, &burst);
+        arena_reset(arena);
+        assert_int_equal(slots_used(arena), 0);
+        assert_int_equal(slots_remaining(arena), CAPACITY);
+        slots_seal(arena);
+        end_shared(&shares);
+    }
+}
+
+/* A revocation begins just when the owner of a chunk has claimed a slot: the owner lets go of it. */
+static void a_claim_beside_a_revocation_is_given_up(void **state) {
+    (void)state;
+    struct shares shares;
+    struct arena *arena = shares_begin_words(&shares);
+    static const uint64_t value[4] = {7}; /* the compiler does not know that one is read */
+    assert_non_null(shares_refill(&shares, value, 1, false));
+    assert_non_null(shares_take(&shares, value));
+    const struct share *mine = shares_mine(&shares);
+    assert_non_null(mine);
+    uint32_t epoch = atomic_u32_load(&shares.epoch, relaxed);
+    atomic_u32_store(&shares.epoch, epoch + 1, relaxed);
+    assert_null(shares_take(&shares, value));
+    assert_null(shares_take_any(&shares, NULL, 2, false));
+    assert_ptr_equal(atomic_ptr_load(&mine->claim, relaxed), atomic_ptr_load(&mine->commit, relaxed));
+    (void)shares_revoke(&shares);
+    assert_int_equal(shares_unused_bytes(&shares), 0);
+    assert_int_equal(slots_used(arena), 2);
+    shares_end_words(&shares);
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shares_of_ended_threads_are_used_again),
+        cmocka_unit_test(chunks_hold_what_is_wanted_many_times),
+        cmocka_unit_test(behind_the_gate_one_thread_is_lent_all_or_nothing),
+        cmocka_unit_test(a_chunk_is_handed_out_to_its_end_without_the_gate),
+        cmocka_unit_test(a_burst_behind_the_gate_hides_no_runs),
+        cmocka_unit_test(a_claim_beside_a_revocation_is_given_up),
+    };
+    return support_run("share", tests);
+}
