@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Plants one known kind of bug at a time in a copy of the tree, and sees that the test named for it fails.
 
-usage: planted.py [--only PATTERN] [ROOT]
+usage: planted.py [--only PATTERN] [--check [--build DIRECTORY]] [ROOT]
+
+--check plants nothing: it only sees that each text is there exactly once, and that no two plants have one name; with
+--build also that the tests of that build directory include each that is named.
+
 packages: those of the tests, clang-19, libclang-rt-19-dev, frama-c-base, z3, cvc4, why3
 
 A plant is a name, a file, the text that is there, the text that takes its place, and the test.  Where the text is not
 there exactly once, the plant has to be brought up to date: that is a failure too.
 """
 
+import argparse
+import json
 import os
 import re
 import sys
@@ -94,8 +100,8 @@ PLANTS = [
     ("skipped clear: a reset leaves what was used", "src/core/slots.c",
      "        clear_range(arena->base, cursor);\n", "        ;\n", ["arena", "corpus of arena, guarded"]),
     ("skipped drop: the last element's", "src/core/slots.c",
-     "        slot -= arena->stride;\n        drop(slot);\n",
-     "        slot -= arena->stride;\n        if (slot + arena->stride != arena->head.cursor) drop(slot);\n",
+     "        slot -= arena->stride;\n        drop(slot, arena->drop_user);\n",
+     "        slot -= arena->stride;\n        if (slot + arena->stride != arena->head.cursor) drop(slot, arena->drop_user);\n",
      ["arena", "corpus of arena, guarded"]),
     ("capacity not exact: who finds nothing does not revoke", "src/api/share.c",
      "        if (slab != NULL || !shares_revoke(shares)) return slab;\n", "        return slab;\n",
@@ -434,24 +440,68 @@ PLANTS = [
 ]
 
 
+def stale(text, plant):
+    """Why the plant cannot be planted; None when it can."""
+    _, file, old, new, _ = plant
+    if old == new:
+        return "changes nothing"
+    if text is None:
+        return f"there is no {file}"
+    if text.count(old) != 1:
+        return f"{file} has this {text.count(old)} times: {old.strip()}"
+    return None
+
+
+def known_tests(build):
+    """The names of the tests of a build directory."""
+    with open(os.path.join(build, "meson-info/intro-tests.json"), encoding="utf-8") as file:
+        return {test["name"] for test in json.load(file)}
+
+
+def check(root, plants, known):
+    """The number of plants that cannot be planted, or whose test there is not."""
+    count = 0
+    for name, _, _, _, tests in plants:
+        for test in tests:
+            if known is not None and test.rpartition(": ")[2] not in known:
+                print(f"STALE   {name}: there is no test {test}")
+                count += 1
+    for plant in plants:
+        path = os.path.join(root, plant[1])
+        text = None
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+        why = stale(text, plant)
+        if why is not None:
+            print(f"STALE   {plant[0]}: {why}")
+            count += 1
+    names = [plant[0] for plant in plants]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        print(f"STALE   {name}: there are {names.count(name)} of this name")
+        count += 1
+    print(f"{len(plants)} plants, {count} stale")
+    return count
+
+
 def main():
-    arguments = sys.argv[1:]
-    only = ""
-    if arguments[:1] == ["--only"]:
-        only = arguments[1]
-        arguments = arguments[2:]
-    root = os.path.abspath(arguments[0] if arguments else os.path.join(os.path.dirname(__file__), "../.."))
-    plants = [plant for plant in PLANTS if re.search(only, plant[0])]
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--only", default="", metavar="PATTERN")
+    arguments.add_argument("--check", action="store_true")
+    arguments.add_argument("--build", metavar="DIRECTORY")
+    arguments.add_argument("root", nargs="?", default=os.path.join(os.path.dirname(__file__), "../.."))
+    options = arguments.parse_args()
+    root = os.path.abspath(options.root)
+    plants = [plant for plant in PLANTS if re.search(options.only, plant[0])]
+    if options.check:
+        return 1 if check(root, plants, known_tests(options.build) if options.build else None) else 0
     tree = Tree(root)
     missed = skipped = 0
     for name, file, old, new, tests in plants:
         text = tree.read(file)
-        if old == new:
-            print(f"STALE   {name}: changes nothing")
-            missed += 1
-            continue
-        if text.count(old) != 1:
-            print(f"STALE   {name}: {file} has this {text.count(old)} times: {old.strip()}")
+        why = stale(text, (name, file, old, new, tests))
+        if why is not None:
+            print(f"STALE   {name}: {why}")
             missed += 1
             continue
         tree.write(file, text.replace(old, new))
