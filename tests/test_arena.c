@@ -370,7 +370,8 @@ static void panics_name_the_type_as_it_is(void **state) {
         const struct arena_type type = {names[i], 4, 4, NULL};
         struct request request = {make(&type, 0), NULL, 1};
         char text[64];
-        snprintf(text, sizeof text, "arena_alloc: arena of %.20s%s", names[i], names[i] == long_name ? "nnn" : " is full");
+        snprintf(text, sizeof text, "arena_alloc: arena of %.20s%s", names[i],
+                 names[i] == long_name ? "nnn" : " is full");
         assert_panics(do_alloc, &request, text);
         arena_destroy(request.arena);
     }
@@ -500,7 +501,7 @@ static void huge_arenas_cost_nothing_until_filled(void **state) {
         struct arena *arena = NULL;
         int status = arena_create(ARENA_TYPE(int64_t), capacities[c], &arena);
         if (support_slow() && status == ARENA_ENOMEM) continue; /* the checker's own address space */
-        assert_int_equal(status, ARENA_OK); /* up to 2^40 bytes */
+        assert_int_equal(status, ARENA_OK);                     /* up to 2^40 bytes */
         assert_int_equal(arena_cap(arena), capacities[c]);
         int64_t value = 5;
         int64_t *first = arena_alloc(arena, &value);
@@ -660,9 +661,9 @@ static void reset_clears_and_reuses_the_first_slot(void **state) {
 }
 
 /* How the library clears may depend on how much there is to clear. */
-static const size_t clear_sizes[] = {1,     7,      8,      63,      64,      65,      4095,     4096,        4097,
-                                     16384, 65536,  65537,  262144,  1048576, 1048577, 4194304,  4194304 + 5, 20000000,
-                                     33554432, 40000001};
+static const size_t clear_sizes[] = {1,       7,       8,           63,       64,       65,      4095,
+                                     4096,    4097,    16384,       65536,    65537,    262144,  1048576,
+                                     1048577, 4194304, 4194304 + 5, 20000000, 33554432, 40000001};
 
 static void stale_pointers_read_zero_by_default(void **state) {
     (void)state;
@@ -1073,7 +1074,8 @@ static void never_clearing_with_a_drop_is_invalid(void **state) {
     struct arena_pool *pool = NULL;
     struct arena_pool_options pool_options = {sizeof pool_options, 0, &options};
     assert_int_equal(arena_create_with(&noted, 4, &options, &arena), ARENA_EINVAL);
-    assert_int_equal(arena_create_with(&noted, 0, &options, &arena), ARENA_EINVAL); /* also where there is nothing to drop */
+    assert_int_equal(arena_create_with(&noted, 0, &options, &arena),
+                     ARENA_EINVAL); /* also where there is nothing to drop */
     assert_int_equal(arena_concurrent_create_with(&noted, 4, &options, &concurrent), ARENA_EINVAL);
     assert_int_equal(arena_pool_create_with(&noted, 4, &pool_options, &pool), ARENA_EINVAL);
 }
@@ -1187,6 +1189,115 @@ static void arena_behind_a_gate_cannot_be_destroyed(void **state) {
     arena_concurrent_destroy(concurrent);
 }
 
+/* Each checked spelling of an arena that is not the caller's to use: they all give `status`, and leave *out NULL. */
+static void assert_refused(struct arena *arena, int status, int destroy_status) {
+    struct arena_burst burst;
+    void *out = &burst;
+    int *value = &(int){1};
+    assert_int_equal(arena_alloc_checked(arena, value, &out), status);
+    assert_null(out);
+    assert_int_equal(arena_alloc_slab_checked(arena, 1, &out), status);
+    assert_null(out);
+    assert_int_equal(arena_alloc_slab_with_checked(arena, value, 1, &out), status);
+    assert_null(out);
+    assert_int_equal(arena_reset_checked(arena), status);
+    assert_int_equal(arena_trim_checked(arena), status);
+    assert_int_equal(arena_burst_begin_checked(arena, &burst), status);
+    assert_int_equal(arena_destroy_checked(arena), destroy_status);
+}
+
+static void checked_spellings_do_what_the_plain_ones_do(void **state) {
+    (void)state;
+    struct arena *arena = NULL;
+    void *out = NULL;
+    assert_int_equal(arena_create(ARENA_TYPE(int), 4, &arena), ARENA_OK);
+    assert_int_equal(arena_alloc_checked(arena, &(int){10}, &out), ARENA_OK);
+    assert_int_equal(*(int *)out, 10);
+    assert_int_equal(arena_alloc_slab_with_checked(arena, (int[]){20, 30}, 2, &out), ARENA_OK);
+    assert_int_equal(((int *)out)[1], 30);
+    assert_int_equal(arena_alloc_slab_checked(arena, 2, &out), ARENA_EFULL);
+    assert_null(out);
+    assert_int_equal(arena_alloc_slab_checked(arena, 1, &out), ARENA_OK);
+    assert_int_equal(*(int *)out, 0);
+    out = arena;
+    assert_int_equal(arena_alloc_checked(arena, NULL, &out), ARENA_EFULL);
+    assert_null(out);
+    assert_int_equal(arena_alloc_slab_with_checked(arena, NULL, 1, &out), ARENA_EFULL);
+    assert_int_equal(arena_alloc_slab_checked(arena, 0, &out), ARENA_OK);
+    assert_non_null(out);
+    assert_int_equal(arena_used(arena), 4);
+    assert_int_equal(arena_reset_checked(arena), ARENA_OK);
+    assert_int_equal(arena_used(arena), 0);
+    assert_int_equal(arena_trim_checked(arena), ARENA_OK);
+    assert_int_equal(arena_alloc_checked(arena, NULL, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_alloc_slab_checked(arena, 1, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_alloc_slab_with_checked(arena, NULL, 1, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_used(arena), 0); /* without an out nothing is taken */
+    assert_int_equal(arena_destroy_checked(arena), ARENA_OK);
+    assert_refused(NULL, ARENA_EINVAL, ARENA_OK);
+}
+
+static void checked_spellings_refuse_what_belongs_to_others(void **state) {
+    (void)state;
+    struct arena_pool *pool = NULL;
+    struct arena *arena = NULL;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
+    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    arena_alloc(arena, &(int){1});
+    assert_int_equal(arena_destroy_checked(arena), ARENA_EBUSY);
+    assert_int_equal(arena_used(arena), 1);
+    arena_pool_return(pool, arena);
+    assert_refused(arena, ARENA_EINVAL, ARENA_EBUSY);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+
+    struct arena_concurrent *concurrent = NULL;
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent), ARENA_OK);
+    assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &arena), ARENA_OK);
+    arena_alloc(arena, &(int){1});
+    assert_int_equal(arena_destroy_checked(arena), ARENA_EBUSY);
+    assert_int_equal(arena_reset_checked(arena), ARENA_OK);
+    arena_concurrent_release(concurrent);
+    assert_refused(arena, ARENA_EINVAL, ARENA_EBUSY);
+    arena_concurrent_destroy(concurrent);
+}
+
+static void ask_for_itself(void *element, void *user) {
+    (void)element;
+    struct arena *arena = *(struct arena **)user;
+    if (arena != NULL) assert_refused(arena, ARENA_EBUSY, ARENA_EBUSY);
+}
+
+static void checked_spellings_inside_a_drop_are_busy(void **state) {
+    (void)state;
+    struct arena *arena = NULL;
+    const struct arena_type type = {"int", sizeof(int), _Alignof(int), ask_for_itself, 0, 0};
+    const struct arena_options options = {.struct_size = sizeof options, .drop_user = &arena};
+    assert_int_equal(arena_create_with(&type, 4, &options, &arena), ARENA_OK);
+    arena_alloc(arena, &(int){1});
+    arena_reset(arena);
+    assert_int_equal(arena_used(arena), 0);
+    arena_alloc(arena, &(int){1});
+    arena_destroy(arena);
+
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create_with(
+                         &type, 4, &(struct arena_pool_options){sizeof(struct arena_pool_options), 0, &options}, &pool),
+                     ARENA_OK);
+    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    arena_alloc(arena, &(int){1});
+    arena_pool_return(pool, arena);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+
+    struct arena_concurrent *concurrent = NULL;
+    arena = NULL;
+    assert_int_equal(arena_concurrent_create_with(&type, 4, &options, &concurrent), ARENA_OK);
+    assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &arena), ARENA_OK);
+    arena_alloc(arena, &(int){1});
+    assert_int_equal(arena_reset_checked(arena), ARENA_OK);
+    arena_concurrent_release(concurrent);
+    arena_concurrent_destroy(concurrent);
+}
+
 /* --- threads and processes ---------------------------------------------------------------------------------------- */
 
 static void use_on_thread(struct worker *self) {
@@ -1275,6 +1386,9 @@ int main(void) {
         cmocka_unit_test(slabs_copy_values_in),
         cmocka_unit_test(slab_of_zero_takes_nothing_even_when_full),
         cmocka_unit_test(full_arena_panics_and_try_returns_null),
+        cmocka_unit_test(checked_spellings_do_what_the_plain_ones_do),
+        cmocka_unit_test(checked_spellings_refuse_what_belongs_to_others),
+        cmocka_unit_test(checked_spellings_inside_a_drop_are_busy),
         cmocka_unit_test(panics_name_the_type_as_it_is),
         cmocka_unit_test(counts_that_do_not_fit_change_nothing),
         cmocka_unit_test(capacities_that_do_not_fit_are_enomem),

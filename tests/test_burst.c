@@ -54,8 +54,8 @@ static void burst_writes_what_single_allocations_would(void **state) {
     }
 }
 
-/* Whatever is lent at once, it is whole slots: also of elements that no round number of bytes holds, and of those that are
- * larger than what is lent as a rule. */
+/* Whatever is lent at once, it is whole slots: also of elements that no round number of bytes holds, and of those that
+ * are larger than what is lent as a rule. */
 static void bursts_of_any_stride_reach_the_last_slot(void **state) {
     (void)state;
     static const size_t sizes[] = {3, 24, 100, 5000, 40000, 65536, 70000};
@@ -445,6 +445,35 @@ static void a_burst_of_the_arena_next_door_is_diagnosed(void **state) {
     if (!found) skip(); /* this system leaves gaps between mappings, or a checker has them marked */
 }
 
+static void checked_bursts_say_what_the_plain_ones_panic_with(void **state) {
+    (void)state;
+    struct arena *arena = NULL;
+    struct arena_burst burst;
+    void *slot = &burst;
+    assert_int_equal(arena_create(ARENA_TYPE(int), 2, &arena), ARENA_OK);
+    assert_int_equal(arena_burst_begin_checked(arena, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_burst_begin_checked(NULL, &burst), ARENA_EINVAL);
+    assert_null(burst.arena);
+    assert_int_equal(arena_burst_put_checked(&burst, NULL, &slot), ARENA_EINVAL); /* never begun */
+    assert_null(slot);
+    assert_int_equal(arena_burst_begin_checked(arena, &burst), ARENA_OK);
+    assert_int_equal(arena_burst_put_checked(&burst, &(int){1}, NULL), ARENA_EINVAL);
+    for (int value = 1; value <= 2; value++) {
+        assert_int_equal(arena_burst_put_checked(&burst, &value, &slot), ARENA_OK);
+        assert_int_equal(*(int *)slot, value);
+    }
+    assert_int_equal(arena_burst_put_checked(&burst, NULL, &slot), ARENA_EFULL);
+    assert_null(slot);
+    assert_int_equal(arena_burst_end_checked(NULL, &burst), ARENA_EINVAL);
+    assert_int_equal(arena_burst_end_checked(arena, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_burst_end_checked(arena, &burst), ARENA_OK);
+    assert_int_equal(arena_used(arena), 2);
+    assert_int_equal(arena_burst_end_checked(arena, &burst), ARENA_EINVAL);
+    assert_int_equal(arena_burst_put_checked(&burst, NULL, &slot), ARENA_EINVAL);
+    assert_int_equal(arena_burst_put_checked(NULL, NULL, &slot), ARENA_EINVAL);
+    arena_destroy(arena);
+}
+
 /* Its owner lost it: a burst gets no more than a single allocation does. */
 static void an_arena_that_is_back_in_its_pool_lends_nothing(void **state) {
     (void)state;
@@ -453,13 +482,9 @@ static void an_arena_that_is_back_in_its_pool_lends_nothing(void **state) {
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);
     assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
     arena_pool_return(pool, arena);
+    assert_panics(begin_on_nothing, arena, "arena_burst_begin: the arena is back in its pool");
     struct arena_burst burst;
-    arena_burst_begin(arena, &burst);
-    assert_null(arena_burst_put(&burst, NULL));
-    arena_burst_end(arena, &burst);
-    assert_null(arena_try_alloc(arena, &(int){1}));
-    arena_burst_begin(arena, &burst); /* and left */
-    assert_null(arena_burst_put(&burst, &(int){1}));
+    assert_int_equal(arena_burst_begin_checked(arena, &burst), ARENA_EINVAL);
     assert_null(arena_try_alloc(arena, &(int){1}));
     assert_null(arena_try_alloc_slab(arena, 1));
     struct arena *again = NULL;
@@ -474,6 +499,7 @@ static void an_arena_that_is_back_in_its_pool_lends_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(checked_bursts_say_what_the_plain_ones_panic_with),
         cmocka_unit_test(burst_writes_what_single_allocations_would),
         cmocka_unit_test(bursts_of_any_stride_reach_the_last_slot),
         cmocka_unit_test(end_commits_what_was_put),

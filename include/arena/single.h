@@ -65,7 +65,7 @@ ARENA_API int arena_create_with(const struct arena_type *type, size_t capacity, 
                                 struct arena **out);
 
 /* Drops what is live, gives all memory back and ends the handle.  NULL is legal.  Panics, and changes nothing, for an
- * arena of a pool and for one behind a gate. */
+ * arena of a pool, one behind a gate, and one that is dropping its elements. */
 ARENA_API void arena_destroy(struct arena *arena);
 
 /* Hands out one element, copied from `value`; NULL: a zeroed one.  It is valid until the next reset.  Never NULL:
@@ -102,6 +102,31 @@ ARENA_API size_t arena_cap(const struct arena *arena);
 /* The arena's own copy of its type; valid until the arena is destroyed.  NULL for NULL. */
 ARENA_API const struct arena_type *arena_type_of(const struct arena *arena);
 
+/* --- Checked spellings -----------------------------------------------------------------------------------------------
+ *
+ * For bindings, finalizers and whoever must not panic: each does what its namesake does, or returns a status and has
+ * changed nothing.  ARENA_OK: it is done.  ARENA_EINVAL: arena or out is NULL, or the arena is not the caller's now: it
+ * is back in its pool, or it comes from arena_concurrent_acquire and the gate is not held.  ARENA_EBUSY: the arena is
+ * dropping its elements, also where the caller is the drop.
+ */
+
+/* Does what arena_destroy does; NULL is legal.  ARENA_EBUSY: the arena belongs to a pool or a concurrent arena, or is
+ * dropping its elements. */
+ARENA_API int arena_destroy_checked(struct arena *arena);
+/* Does what arena_reset does, or returns ARENA_EINVAL or ARENA_EBUSY, as above. */
+ARENA_API int arena_reset_checked(struct arena *arena);
+/* Does what arena_trim does, or returns ARENA_EINVAL or ARENA_EBUSY, as above. */
+ARENA_API int arena_trim_checked(struct arena *arena);
+
+/* Puts one element into *out, copied from `value`; NULL: a zeroed one.  ARENA_EFULL: no room; ARENA_EINVAL,
+ * ARENA_EBUSY: as above.  *out is NULL after a failure. */
+ARENA_API int arena_alloc_checked(struct arena *arena, const void *value, void **out);
+/* Puts `count` contiguous elements into *out, zeroed; 0 takes nothing.  Statuses as arena_alloc_checked. */
+ARENA_API int arena_alloc_slab_checked(struct arena *arena, size_t count, void **out);
+/* Puts `count` contiguous elements into *out, copied from values[0 .. count); NULL: zeroed ones.  Statuses as
+ * arena_alloc_checked. */
+ARENA_API int arena_alloc_slab_with_checked(struct arena *arena, const void *values, size_t count, void **out);
+
 /* --- The inline path -----------------------------------------------------------------------------------------------
  *
  * The first two words of struct arena, frozen: the only layout a program may depend on.
@@ -124,13 +149,22 @@ struct arena_burst {
     struct arena *arena;
 };
 
-/* Opens a burst and fills *out.  An open burst of the same arena is taken back.  Panics where the arena is NULL. */
+/* Opens a burst and fills *out.  An open burst of the same arena is taken back.  Panics, and changes nothing, where
+ * arena or out is NULL, and where the arena is not the caller's now ("Checked spellings"). */
 ARENA_API void arena_burst_begin(struct arena *arena, struct arena_burst *out);
 /* Hands out one element of the burst's window, as arena_try_alloc does it; NULL when nothing is left behind the last
  * element (an arena from arena_concurrent_acquire may then still have slots between live ones). */
 ARENA_API void *arena_burst_put(struct arena_burst *burst, const void *value);
 /* Closes the burst: what it wrote is live.  Panics where the burst is not the arena's open one. */
 ARENA_API void arena_burst_end(struct arena *arena, struct arena_burst *burst);
+
+/* Opens a burst as arena_burst_begin does, or returns what arena_reset_checked would; *out is zero after a failure. */
+ARENA_API int arena_burst_begin_checked(struct arena *arena, struct arena_burst *out);
+/* Puts one element into *out as arena_burst_put does it.  ARENA_EFULL: nothing is left.  ARENA_EINVAL: out is NULL, or
+ * the burst is not open.  *out is NULL after a failure. */
+ARENA_API int arena_burst_put_checked(struct arena_burst *burst, const void *value, void **out);
+/* Closes the burst as arena_burst_end does.  ARENA_EINVAL: it is not the arena's open one. */
+ARENA_API int arena_burst_end_checked(struct arena *arena, struct arena_burst *burst);
 
 /* For the inline forms of the typed face: opens the next window, at `cursor`.  The cursor again, and the limit in
  * *limit; both equal when nothing is left. */

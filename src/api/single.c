@@ -37,13 +37,24 @@ int arena_create_with(const struct arena_type *type, size_t capacity, const stru
     return create(type, capacity, options, out);
 }
 
-void arena_destroy(struct arena *arena) {
-    if (arena == NULL) return;
-    if (arena->owner == SLOTS_OWNER_POOL) panic("arena_destroy: the arena belongs to a pool");
-    if (arena->owner == SLOTS_OWNER_GATE) panic("arena_destroy: the arena belongs to a concurrent arena");
-    if (arena->sealed) panic("arena_destroy: the arena is dropping its elements");
-    slots_destroy(arena);
+/* Each plain spelling that may panic and its checked one do what one static function does, which also decides. */
+
+static struct refusal destroy(struct arena *arena) {
+    if (arena == NULL) return (struct refusal){ARENA_OK, NULL};
+    if (arena->owner == SLOTS_OWNER_POOL) return (struct refusal){ARENA_EBUSY, "the arena belongs to a pool"};
+    if (arena->owner == SLOTS_OWNER_GATE)
+        return (struct refusal){ARENA_EBUSY, "the arena belongs to a concurrent arena"};
+    struct refusal refusal = slots_refusal(arena);
+    if (refusal.status == ARENA_OK) slots_destroy(arena);
+    return refusal;
 }
+
+void arena_destroy(struct arena *arena) {
+    struct refusal refusal = destroy(arena);
+    if (refusal.status != ARENA_OK) panic_for("arena_destroy", refusal);
+}
+
+int arena_destroy_checked(struct arena *arena) { return destroy(arena).status; }
 
 /* The hot functions come in two parts: what the window can give, in a leaf without a frame, and a tail call for the
  * rest.  Measured: a frame alone costs as much as the allocation. */
@@ -62,10 +73,12 @@ static SLOW void *alloc_slow(struct arena *arena, const void *value) {
     return slot;
 }
 
-HOT void *arena_try_alloc(struct arena *arena, const void *value) {
+static inline void *take(struct arena *arena, const void *value) {
     void *slot = slots_take(arena, value);
     return LIKELY(slot != NULL) ? slot : try_alloc_slow(arena, value);
 }
+
+HOT void *arena_try_alloc(struct arena *arena, const void *value) { return take(arena, value); }
 
 HOT void *arena_alloc(struct arena *arena, const void *value) {
     void *slot = slots_take(arena, value);
@@ -82,10 +95,12 @@ static SLOW void *alloc_slab_slow(struct arena *arena, size_t count) {
     return slab;
 }
 
-HOT void *arena_try_alloc_slab(struct arena *arena, size_t count) {
+static inline void *take_slab(struct arena *arena, size_t count) {
     void *slab = slots_take_window(arena, count);
     return LIKELY(slab != NULL) ? slab : try_alloc_slab_slow(arena, count);
 }
+
+HOT void *arena_try_alloc_slab(struct arena *arena, size_t count) { return take_slab(arena, count); }
 
 HOT void *arena_alloc_slab(struct arena *arena, size_t count) {
     void *slab = slots_take_window(arena, count);
@@ -102,36 +117,72 @@ static SLOW void *alloc_slab_with_slow(struct arena *arena, const void *values, 
     return slab;
 }
 
+static inline void *take_slab_with(struct arena *arena, const void *values, size_t count) {
+    void *slab = slots_take_window_with(arena, values, count);
+    return LIKELY(slab != NULL) ? slab : try_alloc_slab_with_slow(arena, values, count);
+}
+
 HOT void *arena_alloc_slab_with(struct arena *arena, const void *values, size_t count) {
     void *slab = slots_take_window_with(arena, values, count);
     return LIKELY(slab != NULL) ? slab : alloc_slab_with_slow(arena, values, count);
 }
 
 HOT void *arena_try_alloc_slab_with(struct arena *arena, const void *values, size_t count) {
-    void *slab = slots_take_window_with(arena, values, count);
-    return LIKELY(slab != NULL) ? slab : try_alloc_slab_with_slow(arena, values, count);
+    return take_slab_with(arena, values, count);
 }
 
-/* A sealed arena is not the caller's to change. */
-static void check_open(const struct arena *arena, const char *function) {
-    if (UNLIKELY(arena == NULL || arena->sealed)) slots_panic_full(arena, function, 0);
+/* What a checked allocation returns: the reason is looked for only where there is nothing to hand out. */
+static inline int handed_out(const struct arena *arena, void *slot, void **out) {
+    *out = slot;
+    return LIKELY(slot != NULL) ? ARENA_OK : slots_none_status(arena);
+}
+
+int arena_alloc_checked(struct arena *arena, const void *value, void **out) {
+    return out == NULL ? ARENA_EINVAL : handed_out(arena, take(arena, value), out);
+}
+
+int arena_alloc_slab_checked(struct arena *arena, size_t count, void **out) {
+    return out == NULL ? ARENA_EINVAL : handed_out(arena, take_slab(arena, count), out);
+}
+
+int arena_alloc_slab_with_checked(struct arena *arena, const void *values, size_t count, void **out) {
+    return out == NULL ? ARENA_EINVAL : handed_out(arena, take_slab_with(arena, values, count), out);
+}
+
+static struct refusal reset(struct arena *arena) {
+    if (UNLIKELY(arena == NULL || arena->sealed)) return slots_refusal(arena);
+    slots_reset(arena);
+    return (struct refusal){ARENA_OK, NULL};
 }
 
 static SLOW void reset_slow(struct arena *arena) {
-    check_open(arena, "arena_reset");
-    slots_reset(arena);
+    struct refusal refusal = reset(arena);
+    if (UNLIKELY(refusal.status != ARENA_OK)) panic_for("arena_reset", refusal);
+}
+
+static inline bool reset_quick(struct arena *arena) {
+    /* The window of an arena that is quick and not sealed reaches to its end. */
+    return LIKELY(arena != NULL) && LIKELY(!arena->sealed) && LIKELY(slots_reset_quick(arena, false));
 }
 
 HOT void arena_reset(struct arena *arena) {
-    /* The window of an arena that is quick and not sealed reaches to its end. */
-    if (LIKELY(arena != NULL) && LIKELY(!arena->sealed) && LIKELY(slots_reset_quick(arena, false))) return;
-    reset_slow(arena);
+    if (!reset_quick(arena)) reset_slow(arena);
+}
+
+int arena_reset_checked(struct arena *arena) { return reset_quick(arena) ? ARENA_OK : reset(arena).status; }
+
+static struct refusal trim(struct arena *arena) {
+    struct refusal refusal = slots_refusal(arena);
+    if (refusal.status == ARENA_OK) slots_trim(arena);
+    return refusal;
 }
 
 void arena_trim(struct arena *arena) {
-    check_open(arena, "arena_trim");
-    slots_trim(arena);
+    struct refusal refusal = trim(arena);
+    if (refusal.status != ARENA_OK) panic_for("arena_trim", refusal);
 }
+
+int arena_trim_checked(struct arena *arena) { return trim(arena).status; }
 
 size_t arena_used(const struct arena *arena) { return arena == NULL ? 0 : slots_used(arena); }
 size_t arena_remaining(const struct arena *arena) { return arena == NULL ? 0 : slots_remaining(arena); }

@@ -12,10 +12,15 @@
 
 #define PIECE_BYTES ((size_t)64 << 10)
 
+static const struct refusal not_open = {ARENA_EINVAL, "the burst is not open"};
+
+/* Is this the end of what an open burst of the arena holds? */
+static bool burst_ends_at(const struct arena *arena, const char *cursor) {
+    return arena != NULL && arena->burst_limit != NULL && arena->burst_limit == cursor;
+}
+
 /* Lends the next piece: [cursor, the result). */
 static char *burst_refill(struct arena *arena, char *cursor) {
-    if (arena == NULL || arena->burst_limit == NULL || arena->burst_limit != cursor)
-        panic("arena_burst_put: the burst is not open");
     size_t room = arena->sealed ? 0 : (size_t)(arena->end - cursor);
     size_t piece = PIECE_BYTES - PIECE_BYTES % arena->stride;
     if (piece == 0 || arena->watched) piece = arena->stride; /* a checker sees each slot as it is handed out */
@@ -25,8 +30,10 @@ static char *burst_refill(struct arena *arena, char *cursor) {
     return arena->burst_limit;
 }
 
-void arena_burst_begin(struct arena *arena, struct arena_burst *out) {
-    if (arena == NULL || out == NULL) panic("arena_burst_begin: arena or out is NULL");
+static struct refusal begin(struct arena *arena, struct arena_burst *out) {
+    if (out == NULL) return (struct refusal){ARENA_EINVAL, "out is NULL"};
+    struct refusal refusal = slots_refusal(arena);
+    if (refusal.status != ARENA_OK) return refusal;
     slots_settle(arena);
     arena->head.limit = arena->head.cursor;
     arena->burst_limit = arena->head.cursor;
@@ -34,40 +41,75 @@ void arena_burst_begin(struct arena *arena, struct arena_burst *out) {
     out->arena = arena;
     out->cursor = arena->head.cursor;
     out->limit = arena->head.cursor; /* empty: the first put lends a piece, and a burst of nothing costs nothing */
+    return refusal;
+}
+
+void arena_burst_begin(struct arena *arena, struct arena_burst *out) {
+    struct refusal refusal = begin(arena, out);
+    if (refusal.status != ARENA_OK) panic_for("arena_burst_begin", refusal);
+}
+
+int arena_burst_begin_checked(struct arena *arena, struct arena_burst *out) {
+    int status = begin(arena, out).status;
+    if (status != ARENA_OK && out != NULL) *out = (struct arena_burst){NULL, NULL, NULL};
+    return status;
 }
 
 char *arena_burst_more(struct arena *arena, char *cursor, char **limit) {
+    if (!burst_ends_at(arena, cursor)) panic_for("arena_burst_put", not_open);
     *limit = burst_refill(arena, cursor);
     return cursor;
 }
 
-void *arena_burst_put(struct arena_burst *burst, const void *value) {
-    if (burst == NULL || burst->arena == NULL) panic("arena_burst_put: the burst is not open");
+/* One element in *slot; NULL: nothing is left. */
+static struct refusal put(struct arena_burst *burst, const void *value, void **slot) {
+    *slot = NULL;
+    if (burst == NULL || burst->arena == NULL) return not_open;
     struct arena *arena = burst->arena;
     if (burst->cursor == burst->limit) {
+        if (!burst_ends_at(arena, burst->cursor)) return not_open;
         burst->limit = burst_refill(arena, burst->cursor);
-        if (burst->cursor == burst->limit) return NULL;
+        if (burst->cursor == burst->limit) return (struct refusal){ARENA_OK, NULL};
     }
-    char *slot = burst->cursor;
-    burst->cursor = slot + arena->stride;
+    *slot = burst->cursor;
+    burst->cursor += arena->stride;
     if (value != NULL) {
-        slots_copy_one(arena, slot, value);
+        slots_copy_one(arena, *slot, value);
     } else if (arena->clear != ARENA_CLEAR_ON_RESET) {
-        memset(slot, 0, arena->stride);
+        memset(*slot, 0, arena->stride);
     }
+    return (struct refusal){ARENA_OK, NULL};
+}
+
+void *arena_burst_put(struct arena_burst *burst, const void *value) {
+    void *slot;
+    struct refusal refusal = put(burst, value, &slot);
+    if (UNLIKELY(refusal.status != ARENA_OK)) panic_for("arena_burst_put", refusal);
     return slot;
 }
 
-void arena_burst_end(struct arena *arena, struct arena_burst *burst) {
+int arena_burst_put_checked(struct arena_burst *burst, const void *value, void **out) {
+    if (out == NULL) return ARENA_EINVAL;
+    int status = put(burst, value, out).status;
+    return status == ARENA_OK && *out == NULL ? ARENA_EFULL : status;
+}
+
+static struct refusal end(struct arena *arena, struct arena_burst *burst) {
     /* The limit alone does not tell whose burst it is: one mapping may begin where another ends. */
-    if (arena == NULL || burst == NULL || burst->arena != arena || arena->burst_limit == NULL ||
-        arena->burst_limit != burst->limit) {
-        panic("arena_burst_end: the burst is not the arena's open one");
-    }
+    if (burst == NULL || burst->arena != arena || !burst_ends_at(arena, burst->limit))
+        return (struct refusal){ARENA_EINVAL, "the burst is not the arena's open one"};
     arena->head.cursor = burst->cursor;
     if (arena->watched) poison_set(burst->cursor, (size_t)(burst->limit - burst->cursor));
     arena->burst_limit = NULL;
     arena->quick = arena->plain;
     arena->head.limit = arena->sealed || arena->watched ? arena->head.cursor : arena->end;
     burst->cursor = burst->limit = NULL;
+    return (struct refusal){ARENA_OK, NULL};
 }
+
+void arena_burst_end(struct arena *arena, struct arena_burst *burst) {
+    struct refusal refusal = end(arena, burst);
+    if (refusal.status != ARENA_OK) panic_for("arena_burst_end", refusal);
+}
+
+int arena_burst_end_checked(struct arena *arena, struct arena_burst *burst) { return end(arena, burst).status; }

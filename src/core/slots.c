@@ -459,13 +459,23 @@ void slots_return(struct arena *arena, char *from, char *to, struct run *run) {
     arena->head.limit = arena->head.cursor;
 }
 
+struct refusal slots_refusal(const struct arena *arena) {
+    if (arena == NULL) return (struct refusal){ARENA_EINVAL, "arena is NULL"};
+    if (!arena->sealed) return (struct refusal){ARENA_OK, NULL};
+    if (arena->idle) return (struct refusal){ARENA_EINVAL, "the arena is back in its pool"};
+    if (arena->owner == SLOTS_OWNER_GATE && !thread_state()->dropping)
+        return (struct refusal){ARENA_EINVAL, "the gate is not held"};
+    return (struct refusal){ARENA_EBUSY, "the arena is dropping its elements"};
+}
+
+int slots_none_status(const struct arena *arena) {
+    int status = slots_refusal(arena).status;
+    return status == ARENA_OK ? ARENA_EFULL : status;
+}
+
 _Noreturn void slots_panic_full(const struct arena *arena, const char *function, size_t count) {
-    if (arena == NULL) panic("%s: arena is NULL", function);
-    if (arena->sealed) {
-        if (thread_state()->dropping) panic("%s: the arena is dropping its elements", function);
-        panic(arena->owner == SLOTS_OWNER_POOL ? "%s: the arena is back in its pool" : "%s: the gate is not held",
-              function);
-    }
+    struct refusal refusal = slots_refusal(arena);
+    if (refusal.status != ARENA_OK) panic_for(function, refusal);
     panic("%s: arena of %s is full: %zu wanted, %zu of %zu free", function, arena->type->name, count,
           slots_remaining(arena), slots_capacity(arena));
 }

@@ -27,6 +27,7 @@
 
 #include "base/compiler.h"
 #include "core/clear.h"
+#include "runtime/panic.h"
 
 #include <string.h>
 
@@ -115,7 +116,11 @@ void slots_fill(const struct arena *arena, char *slab, const void *values, size_
 /* Ends an open burst that was left, so that the other functions see the arena as it is. */
 void slots_settle(struct arena *arena);
 
-/* Says what is wrong when an allocation found nothing, and ends the caller. */
+/* May the arena's caller change it now?  Not where it is NULL, or sealed. */
+struct refusal slots_refusal(const struct arena *arena);
+
+/* What is wrong when an allocation found nothing: as a status, and as a panic, which ends the caller. */
+int slots_none_status(const struct arena *arena) COLD;
 _Noreturn void slots_panic_full(const struct arena *arena, const char *function, size_t count) COLD;
 
 /* For an owner that lends ranges of slots (api/share.c).  slots_lend takes up to `most` contiguous slots off the

@@ -100,6 +100,8 @@ void panic(const char *format, ...) {
     raise_panic(length < 0 ? format : message);
 }
 
+void panic_for(const char *function, struct refusal refusal) { panic("%s: %s", function, refusal.why); }
+
 void arena_panic(const char *message) { raise_panic(message == NULL ? "panic" : message); }
 
 void arena_set_panic_handler(void (*new_handler)(const char *message, void *user), void *user) {
