@@ -3,6 +3,7 @@
  * loads it again.
  *
  *     load LIBRARY [gone]
+ *     load all LIBRARY...     all of them at the same time
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -61,7 +62,22 @@ static void *work(void *user) {
     return NULL;
 }
 
+/* Each of the copies is loaded beside the others, and has an arena in this thread's cache. */
+static int use_all(char **paths) {
+    const struct arena_type type = {.name = "int64_t", .size = sizeof(int64_t), .align = _Alignof(int64_t)};
+    for (; *paths != NULL; paths++) {
+        (void)open_library(*paths);
+        struct arena *arena;
+        check(pool_create(&type, 16, &pool) == ARENA_OK, "create");
+        check(pool_checkout(pool, &arena) == ARENA_OK, "checkout");
+        pool_return(pool, arena);
+    }
+    puts("all loaded");
+    return 0;
+}
+
 int main(int argc, char **argv) {
+    if (argc > 2 && strcmp(argv[1], "all") == 0) return use_all(argv + 2);
     check(argc == 2 || argc == 3, "usage: load LIBRARY [gone]");
     bool gone = argc == 3; /* what is unloaded is gone, and what it knew of the pool with it */
     sem_init(&used, 0, 0);

@@ -17,6 +17,9 @@ done
 if [ -e "$stage$libdir/libarena.a" ]; then
     "${CC:-cc}" -shared -Wl,--whole-archive "$stage$libdir/libarena.a" -Wl,--no-whole-archive -pthread -o plugin.so
     expect 'a plugin' 'loaded, used and unloaded' "$(./a.out "$PWD/plugin.so" gone 2>&1 || echo "exit status $?")"
+    # As many plugins as like may have one: what their threads keep does not come out of the loader's reserve.
+    for number in $(seq 100); do cp plugin.so "plugin-$number.so"; done
+    expect '100 plugins' 'all loaded' "$(./a.out all "$PWD"/plugin-*.so 2>&1 || echo "exit status $?")"
 fi
 
 [ "$failed" -eq 0 ]
