@@ -1,52 +1,61 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs a harness over files: the committed corpus, without libFuzzer.  Arguments: files and directories. */
+/* Runs a harness over inputs, without libFuzzer: those of the committed corpus, FILE.hex (corpus.py says what is in it), or
+ * what libFuzzer left, one file for each. */
 #include "fuzz.h"
 
 #include "base/poison.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <string.h>
 
-static size_t files;
+enum { MOST_BYTES = 1 << 16 };
 
-static void replay_file(const char *path) {
-    static uint8_t data[1 << 16];
-    FILE *file = fopen(path, "rb");
-    CHECK(file != NULL);
-    size_t size = fread(data, 1, sizeof data, file);
-    (void)fclose(file);
+static size_t inputs;
+
+static void run(const uint8_t *data, size_t size_bytes) {
     /* In a block of its own size, so that reading past the end is seen. */
-    uint8_t *copy = malloc(size + 1);
+    uint8_t *copy = malloc(size_bytes == 0 ? 1 : size_bytes);
     CHECK(copy != NULL);
-    for (size_t i = 0; i < size; i++) copy[i] = data[i];
-    (void)LLVMFuzzerTestOneInput(copy, size);
+    memcpy(copy, data, size_bytes);
+    (void)LLVMFuzzerTestOneInput(copy, size_bytes);
     free(copy);
-    files++;
+    inputs++;
+}
+
+static uint8_t digit(char character) {
+    static const char digits[] = "0123456789abcdef";
+    const char *at = character == '\0' ? NULL : strchr(digits, character);
+    CHECK(at != NULL);
+    return (uint8_t)(at - digits);
+}
+
+static void run_line(const char *line) {
+    static uint8_t data[MOST_BYTES];
+    const char *name_end = strchr(line, ' ');
+    const char *at = name_end == NULL ? line : name_end + 1;
+    size_t size_bytes = 0;
+    for (; *at != '\n'; at += 2) {
+        CHECK(size_bytes < sizeof data);
+        data[size_bytes++] = (uint8_t)(digit(at[0]) << 4 | digit(at[1]));
+    }
+    run(data, size_bytes);
 }
 
 static void replay(const char *path) {
-    struct stat status;
-    if (stat(path, &status) != 0) {
+    static char line[2 * MOST_BYTES + 256];
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
         perror(path);
         exit(1);
     }
-    if (!S_ISDIR(status.st_mode)) {
-        replay_file(path);
-        return;
+    const char *ending = strrchr(path, '.');
+    if (ending != NULL && strcmp(ending, ".hex") == 0) {
+        while (fgets(line, sizeof line, file) != NULL) run_line(line);
+    } else {
+        run((const uint8_t *)line, fread(line, 1, MOST_BYTES, file));
     }
-    DIR *directory = opendir(path);
-    CHECK(directory != NULL);
-    const struct dirent *entry;
-    while ((entry = readdir(directory)) != NULL) {
-        char name[4096];
-        if (entry->d_name[0] == '.') continue;
-        int length = snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
-        CHECK(length > 0 && (size_t)length < sizeof name);
-        replay(name);
-    }
-    (void)closedir(directory);
+    (void)fclose(file);
 }
 
 int main(int count, char **arguments) {
@@ -54,6 +63,6 @@ int main(int count, char **arguments) {
     CHECK(!poison_active());
 #endif
     for (int i = 1; i < count; i++) replay(arguments[i]);
-    (void)printf("%zu files\n", files);
-    return files == 0; /* a corpus that is not there tests nothing */
+    (void)printf("%zu inputs\n", inputs);
+    return inputs == 0; /* a corpus that is not there tests nothing */
 }

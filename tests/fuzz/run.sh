@@ -8,7 +8,7 @@
 #   -s  seconds for each harness and variant (default 60)
 #   -m  writes what was found, minimised, back into the corpus
 # harnesses: arena concurrent context pool (default: all)
-# packages: clang-19 libclang-rt-19-dev
+# packages: python3 clang-19 libclang-rt-19-dev
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -48,12 +48,13 @@ build() { # harness variant
 
 failed=0
 for harness; do
+    python3 "$here/corpus.py" unpack "$here/corpus/$harness.hex" "$out/committed/$harness"
     for variant in poison guard; do
         build "$harness" "$variant"
         mkdir -p "$out/corpus/$harness"
         log="$out/$harness-$variant.log"
         if (cd "$out" && "./$harness-$variant" -max_total_time="$seconds" -max_len=512 -timeout=25 -rss_limit_mb=4096 \
-            -artifact_prefix="$out/$harness-$variant-" "$out/corpus/$harness" "$here/corpus/$harness") >"$log" 2>&1; then
+            -artifact_prefix="$out/$harness-$variant-" "$out/corpus/$harness" "$out/committed/$harness") >"$log" 2>&1; then
             echo "$harness, $variant: $(grep '^Done' "$log")"
         else
             echo "$harness, $variant: FAILED, see $log"
@@ -62,12 +63,10 @@ for harness; do
         fi
     done
     if $merge; then
-        mkdir -p "$out/merged/$harness" "$here/corpus/$harness"
-        "$out/$harness-guard" -set_cover_merge=1 "$out/merged/$harness" "$here/corpus/$harness" "$out/corpus/$harness" \
+        mkdir -p "$out/merged/$harness"
+        "$out/$harness-guard" -set_cover_merge=1 "$out/merged/$harness" "$out/committed/$harness" "$out/corpus/$harness" \
             >"$out/$harness-merge.log" 2>&1
-        # What shows a mistake that was made once stays, whether it covers more or not.
-        find "$here/corpus/$harness" -type f ! -name 'regression-*' -delete
-        cp "$out/merged/$harness"/* "$here/corpus/$harness/"
+        python3 "$here/corpus.py" pack "$out/merged/$harness" "$here/corpus/$harness.hex"
     fi
 done
 exit $failed
