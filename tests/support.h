@@ -59,6 +59,10 @@ void support_watchdog(void);
 /* Is every byte zero? */
 bool all_zero(const void *memory, size_t size_bytes);
 
+/* The defaults but for these two: `struct arena_options options = OPTIONS(clear, flags);`, in C and in C++ (which warns of
+ * fields without an initializer). */
+#define OPTIONS(clear, flags) {sizeof(struct arena_options), (clear), (flags), 0, 0, NULL, NULL, NULL}
+
 /* Does inline code clear the padding of what it stores?  See ARENA_STORE_ of the typed face. */
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_clear_padding)

@@ -211,7 +211,7 @@ static bool nothing_is_left(const void *memory, size_t size_bytes) { return memc
 static void padding_is_not_of_an_earlier_life(void **state) {
     (void)state;
     if (!PADDING_IS_CLEARED) skip();
-    struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
+    struct arena_options options = OPTIONS(ARENA_CLEAR_ON_HANDOUT, 0);
     struct gaps *arena = gaps_create_with(5, &options);
     struct wide_gaps *wide_arena = wide_gaps_create_with(3, &options);
     for (int round = 0; round < 2; round++) {

@@ -29,7 +29,7 @@ static void note_drop(void *element, void *user) {
     if (place < LOG_SIZE) log_entries[place] = *(int *)element;
 }
 
-static const struct arena_type noted = {"noted", sizeof(int), sizeof(int), note_drop};
+static const struct arena_type noted = {"noted", sizeof(int), sizeof(int), note_drop, 0, 0};
 
 /* --- the table ---------------------------------------------------------------------------------------------------- */
 

@@ -256,7 +256,7 @@ static void P(each_raw)(void) {
 static void P(each_single)(void) {
     size_t live = P(drops) ? EACH_CAPACITY : 0;
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
-        struct arena_options options = {sizeof options, clear, 0};
+        struct arena_options options = OPTIONS(clear, 0);
         struct PREFIX *arena = P(create_with)(EACH_CAPACITY, &options);
         if (clear == ARENA_CLEAR_NEVER && P(drops)) {
             assert_null(arena);
@@ -290,7 +290,7 @@ static void P(each_single)(void) {
     P(check_bounds)(arena);
     P(destroy)(arena);
     P(destroy)(NULL);
-    struct arena_options options = {sizeof options, ARENA_CLEAR_NEVER + 1, 0};
+    struct arena_options options = OPTIONS(ARENA_CLEAR_NEVER + 1, 0);
     assert_null(P(create_with)(1, &options));
     assert_null(P(create)(SIZE_MAX));
     assert_null(P(create)(SIZE_MAX / sizeof(ELEMENT) + (sizeof(ELEMENT) > 1)));
@@ -409,7 +409,7 @@ static void P(each_concurrent)(void) {
     struct arena_context *context = NULL;
     assert_int_equal(arena_context_with_cancel(NULL, &context), ARENA_OK);
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
-        struct arena_options options = {sizeof options, clear, ARENA_GATE_ONLY};
+        struct arena_options options = OPTIONS(clear, ARENA_GATE_ONLY);
         struct P(concurrent) *arena = P(concurrent_create_with)(EACH_CAPACITY, &options);
         if (clear == ARENA_CLEAR_NEVER && P(drops)) {
             assert_null(arena);
@@ -451,7 +451,7 @@ static void P(fill_scratch)(struct PREFIX *arena, void *user) {
 
 static void P(each_pool)(void) {
     size_t live = P(drops) ? EACH_CAPACITY : 0;
-    struct arena_options slots = {sizeof slots, ARENA_CLEAR_ON_HANDOUT, 0};
+    struct arena_options slots = OPTIONS(ARENA_CLEAR_ON_HANDOUT, 0);
     struct arena_pool_options options = {sizeof options, 1, &slots};
     struct P(pool) *pool = P(pool_create_with)(EACH_CAPACITY, &options);
     int runs = 0;
