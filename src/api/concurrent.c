@@ -51,8 +51,8 @@ static inline void leave(struct arena_concurrent *arena) {
 }
 
 static COLD _Noreturn void panic_refused(const struct arena_concurrent *arena, const char *function) {
-    if (arena == NULL) panic("%s: arena is NULL", function);
-    panic("%s: the calling thread holds the gate", function);
+    if (arena == NULL) panic(ARENA_EINVAL, "%s: arena is NULL", function);
+    panic(ARENA_EBUSY, "%s: the calling thread holds the gate", function);
 }
 
 /* enter for the calls that have no status: they panic where the caller holds the gate. */
@@ -104,8 +104,8 @@ static void *try_step(struct arena_concurrent *arena, const char *function, cons
 }
 
 static COLD _Noreturn void panic_full(const struct arena_concurrent *arena, const char *function, size_t count) {
-    if (arena == NULL) panic("%s: arena is NULL", function);
-    panic("%s: arena of %s is full: %zu wanted, %zu of %zu free", function, arena->slots.type->name, count,
+    if (arena == NULL) panic(ARENA_EINVAL, "%s: arena is NULL", function);
+    panic(ARENA_EFULL, "%s: arena of %s is full: %zu wanted, %zu of %zu free", function, arena->slots.type->name, count,
           arena_concurrent_remaining(arena), slots_capacity(&arena->slots));
 }
 
@@ -226,8 +226,9 @@ struct arena_any *arena_concurrent_alloc_any(struct arena_concurrent *arena, con
     struct arena_any *slot = try_any(arena, function, type, value);
     if (slot != NULL) return slot;
     const char *refusal = any_refusal(arena == NULL ? NULL : &arena->slots, type);
-    if (refusal != NULL) panic("%s: %s", function, refusal);
-    if (arena_concurrent_remaining(arena) != 0) panic("%s: no memory for the descriptor of %s", function, type->name);
+    if (refusal != NULL) panic(ARENA_EINVAL, "%s: %s", function, refusal);
+    if (arena_concurrent_remaining(arena) != 0)
+        panic(ARENA_ENOMEM, "%s: no memory for the descriptor of %s", function, type->name);
     panic_full(arena, function, 1);
 }
 
@@ -307,9 +308,10 @@ int arena_concurrent_acquire(struct arena_concurrent *arena, struct arena_contex
 }
 
 void arena_concurrent_release(struct arena_concurrent *arena) {
-    if (arena == NULL) panic("arena_concurrent_release: arena is NULL");
-    if (!gate_held_by_me(&arena->gate)) panic("arena_concurrent_release: the calling thread does not hold the gate");
-    if (arena->slots.sealed) panic("arena_concurrent_release: the arena is dropping its elements");
+    if (arena == NULL) panic(ARENA_EINVAL, "arena_concurrent_release: arena is NULL");
+    if (!gate_held_by_me(&arena->gate))
+        panic(ARENA_EINVAL, "arena_concurrent_release: the calling thread does not hold the gate");
+    if (arena->slots.sealed) panic(ARENA_EBUSY, "arena_concurrent_release: the arena is dropping its elements");
     slots_settle(&arena->slots);
     slots_seal(&arena->slots);
     gate_clear_holder(&arena->gate);
@@ -354,7 +356,7 @@ int arena_concurrent_create_with(const struct arena_type *type, size_t capacity,
 void arena_concurrent_destroy(struct arena_concurrent *arena) {
     if (arena == NULL) return;
     if (!gate_idle(&arena->gate) || gate_held_by_me(&arena->gate)) {
-        panic("arena_concurrent_destroy: the gate is held or waited for");
+        panic(ARENA_EBUSY, "arena_concurrent_destroy: the gate is held or waited for");
     }
     struct share *shares = shares_finish(&arena->shares);
     note_drops(arena);

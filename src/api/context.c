@@ -67,7 +67,7 @@ static bool drop_reference(struct arena_context *context) {
     race_release(context); /* the detector sees the mutex in it, which the last one destroys */
     do {
         if (references >= REFERENCES_STUCK) return false;
-        if (UNLIKELY(references == 0)) panic("arena_context_release: the context was released already");
+        if (UNLIKELY(references == 0)) panic(ARENA_EINVAL, "arena_context_release: the context was released already");
         /* release: what this thread did with the context comes before its end; acquire: so does what the others did. */
     } while (!atomic_u32_cas(&context->references, &references, references - 1, acq_rel));
     if (references != 1) return false;

@@ -288,8 +288,10 @@ static SLOW int scope_begin(struct arena_pool *pool, struct arena_pool_scope *ou
 static SLOW void leave_scope(struct scope *scope) {
     struct pool_arena *arena = CONTAINER_OF(scope, struct pool_arena, scope);
     struct thread_state *state = thread_state();
-    if (UNLIKELY(arena->slots.idle || !arena->scoped)) panic("arena_pool_scope_leave: the scope was left already");
-    if (UNLIKELY(!scope_pop(state, scope))) panic("arena_pool_scope_leave: another thread entered the scope");
+    if (UNLIKELY(arena->slots.idle || !arena->scoped))
+        panic(ARENA_EINVAL, "arena_pool_scope_leave: the scope was left already");
+    if (UNLIKELY(!scope_pop(state, scope)))
+        panic(ARENA_EINVAL, "arena_pool_scope_leave: another thread entered the scope");
     put(arena, state);
 }
 
@@ -337,7 +339,7 @@ HOT void arena_pool_scope_leave(struct arena_pool_scope *scope) {
 static COLD struct arena *scope_arena_slow(struct arena_pool *pool) {
     struct arena_pool_scope scope;
     int status = scope_begin(pool, &scope);
-    if (status != ARENA_OK) panic("ARENA_POOL_SCOPE: no arena to be had: %s", arena_strerror(status));
+    if (status != ARENA_OK) panic(status, "ARENA_POOL_SCOPE: no arena to be had: %s", arena_strerror(status));
     return scope.arena;
 }
 
@@ -398,10 +400,12 @@ void arena_pool_return(struct arena_pool *pool, struct arena *arena) {
     if (arena == NULL) return;
     struct pool_arena *returned = pool_arena_of(arena);
     if (UNLIKELY(arena->owner != SLOTS_OWNER_POOL || returned->pool != pool)) {
-        panic("arena_pool_return: the arena is not one of this pool's");
+        panic(ARENA_EINVAL, "arena_pool_return: the arena is not one of this pool's");
     }
-    if (UNLIKELY(returned->slots.idle || arena->sealed)) panic("arena_pool_return: the arena is not checked out");
-    if (UNLIKELY(returned->scoped)) panic("arena_pool_return: the arena belongs to a scope, which returns it");
+    if (UNLIKELY(returned->slots.idle || arena->sealed))
+        panic(ARENA_EINVAL, "arena_pool_return: the arena is not checked out");
+    if (UNLIKELY(returned->scoped))
+        panic(ARENA_EINVAL, "arena_pool_return: the arena belongs to a scope, which returns it");
     put(returned, thread_state());
 }
 

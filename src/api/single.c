@@ -189,8 +189,11 @@ size_t arena_remaining(const struct arena *arena) { return arena == NULL ? 0 : s
 size_t arena_cap(const struct arena *arena) { return arena == NULL ? 0 : slots_capacity(arena); }
 const struct arena_type *arena_type_of(const struct arena *arena) { return arena == NULL ? NULL : arena->type; }
 
-void arena_panic_slab_bounds(size_t index, size_t len) { panic("slab index %zu is past its length %zu", index, len); }
+void arena_panic_slab_bounds(size_t index, size_t len) {
+    panic(ARENA_EINVAL, "slab index %zu is past its length %zu", index, len);
+}
 
 void arena_panic_type(const char *expected, const struct arena_type *found) {
-    panic("a handle of %s was given where one of %s is wanted", found == NULL ? "no type" : found->name, expected);
+    panic(ARENA_EINVAL, "a handle of %s was given where one of %s is wanted", found == NULL ? "no type" : found->name,
+          expected);
 }

@@ -110,9 +110,9 @@ struct arena_any *any_take(struct arena *arena, const struct arena_type *type, c
 
 _Noreturn void any_panic(const struct arena *arena, const struct arena_type *type, const char *function) {
     const char *refusal = any_refusal(arena, type);
-    if (refusal != NULL) panic("%s: %s", function, refusal);
+    if (refusal != NULL) panic(ARENA_EINVAL, "%s: %s", function, refusal);
     if (!arena->sealed && slots_remaining(arena) != 0)
-        panic("%s: no memory for the descriptor of %s", function, type->name);
+        panic(ARENA_ENOMEM, "%s: no memory for the descriptor of %s", function, type->name);
     slots_panic_full(arena, function, 1);
 }
 

@@ -476,6 +476,6 @@ int slots_none_status(const struct arena *arena) {
 _Noreturn void slots_panic_full(const struct arena *arena, const char *function, size_t count) {
     struct refusal refusal = slots_refusal(arena);
     if (refusal.status != ARENA_OK) panic_for(function, refusal);
-    panic("%s: arena of %s is full: %zu wanted, %zu of %zu free", function, arena->type->name, count,
+    panic(ARENA_EFULL, "%s: arena of %s is full: %zu wanted, %zu of %zu free", function, arena->type->name, count,
           slots_remaining(arena), slots_capacity(arena));
 }

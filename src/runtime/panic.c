@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Panics: the handler, protected actions, and the unwinding of scopes.
  *
- * A protected action is a setjmp in a frame of arena_protect; the frames of a thread form a chain, innermost first.  A
+ * A protected action is a setjmp in a frame of panic_protect; the frames of a thread form a chain, innermost first.  A
  * panic calls the handler, leaves the scopes begun since the innermost frame, and jumps there.  Where there is no
  * frame, or the thread is in a place that cannot be left (a drop function, an unwinding panic, the handler), it aborts.
  *
@@ -78,7 +78,8 @@ void panic_fatal(const char *message) {
     abort();
 }
 
-static _Noreturn void raise_panic(const char *message) {
+void panic_raise(int status, const char *message) {
+    (void)status;
     struct thread_state *state = thread_state();
     int cancel = thread_hold_cancel(); /* the handler prints, and scopes are half left */
     tell(state, message);
@@ -91,20 +92,18 @@ static _Noreturn void raise_panic(const char *message) {
     longjmp(frame->jump, 1);
 }
 
-void panic(const char *format, ...) {
+void panic(int status, const char *format, ...) {
     char message[256];
     va_list arguments;
     va_start(arguments, format);
     int length = vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    raise_panic(length < 0 ? format : message);
+    panic_raise(status, length < 0 ? format : message);
 }
 
-void panic_for(const char *function, struct refusal refusal) { panic("%s: %s", function, refusal.why); }
+void panic_for(const char *function, struct refusal refusal) { panic(refusal.status, "%s: %s", function, refusal.why); }
 
-void arena_panic(const char *message) { raise_panic(message == NULL ? "panic" : message); }
-
-void arena_set_panic_handler(void (*new_handler)(const char *message, void *user), void *user) {
+void panic_set_handler(void (*new_handler)(const char *message, void *user), void *user) {
     mutex_lock(&handler_mutex);
     handler = new_handler;
     handler_user = new_handler == NULL ? NULL : user;
@@ -121,8 +120,7 @@ static void frame_pop(void *argument) {
 
 /* glibc without forced unwinding through this attribute, or musl without exceptions, would each need only one of the
  * two ways below; having both keeps the code the same. */
-int arena_protect(void (*action)(void *user), void *user) {
-    if (action == NULL) return ARENA_EINVAL;
+int panic_protect(void (*action)(void *user), void *user) {
     struct thread_state *state = thread_state();
     CLEANUP(frame_pop) struct protect_frame frame;
     volatile int status = ARENA_OK;

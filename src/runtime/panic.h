@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Raising a panic from inside the library. */
+/* Raising a panic from inside the library, and catching one. */
 #ifndef RUNTIME_PANIC_H
 #define RUNTIME_PANIC_H
 
 #include "base/compiler.h"
 
-/* Takes a printf format; the text is cut at 255 bytes. */
-_Noreturn void panic(const char *format, ...) COLD PRINTF_LIKE(1, 2);
+/* `status` says which kind of panic it is, as struct arena_panic_info reports it: ARENA_EFULL for no room, ARENA_ENOMEM
+ * for no memory, ARENA_EINVAL for misuse, ARENA_EBUSY for what is held or dropping.  Takes a printf format; the text is
+ * cut at 255 bytes. */
+_Noreturn void panic(int status, const char *format, ...) COLD PRINTF_LIKE(2, 3);
+
+/* The same, with the text as it is. */
+_Noreturn void panic_raise(int status, const char *message) COLD;
 
 /* Why a call cannot be done: what its checked spelling returns, and what its plain one panics with.  {ARENA_OK, NULL}:
  * it can. */
@@ -21,5 +26,11 @@ _Noreturn void panic_for(const char *function, struct refusal refusal) COLD;
 /* For what cannot be gone on from, such as damaged memory: aborts, inside arena_protect too, once the handler has seen
  * it. */
 _Noreturn void panic_fatal(const char *message) COLD;
+
+/* Runs action(user).  ARENA_OK, or ARENA_EPANIC after a panic that ended it. */
+int panic_protect(void (*action)(void *user), void *user);
+
+/* NULL is the default handler. */
+void panic_set_handler(void (*handler)(const char *message, void *user), void *user);
 
 #endif

@@ -123,7 +123,7 @@ PLANTS = [
     ("wrong count: more in chunks than in use", "src/api/concurrent.c",
      "unused_bytes > used_bytes ? 0", "unused_bytes > used_bytes ? 1", ["unit concurrent"]),
     ("double return: nobody looks whether the arena is out", "src/api/pool.c",
-     "    if (UNLIKELY(returned->slots.idle || arena->sealed)) panic(\"arena_pool_return: the arena is not checked out\");\n", "", ["pool"]),
+     "    if (UNLIKELY(returned->slots.idle || arena->sealed))\n        panic(ARENA_EINVAL, \"arena_pool_return: the arena is not checked out\");\n", "", ["pool"]),
     ("use after return: an arena is not sealed as a quick scope is left", "src/api/pool.c",
      "slots_reset_quick(&arena->slots, true)", "slots_reset_quick(&arena->slots, false)", ["misuse"]),
     ("use after return: a hot arena is not sealed as a slow scope is left", "src/api/pool.c",

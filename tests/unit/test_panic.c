@@ -131,7 +131,7 @@ static void expect(void (*action)(void *arena), void *arena, const char *message
     assert_string_equal(said, message);
 }
 
-static void say_what_no_text_holds(void *user) { panic("%ls: not to be had", (const wchar_t *)user); }
+static void say_what_no_text_holds(void *user) { panic(ARENA_EINVAL, "%ls: not to be had", (const wchar_t *)user); }
 
 /* What cannot be put into the message is left as it stands in the format. */
 static void messages_that_cannot_be_made(void **state) {
@@ -202,7 +202,7 @@ static void panics_tell_a_long_name(void **state) {
     }
 }
 
-static void say(void *text) { panic("%s", (const char *)text); }
+static void say(void *text) { panic(ARENA_EINVAL, "%s", (const char *)text); }
 
 static void panics_may_say_nothing(void **state) {
     (void)state;
