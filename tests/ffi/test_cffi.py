@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: MIT
 """The generated declarations as cffi reads them: every function is found in the library, and a few do their work.
 
-    test_cffi.py CDEF LIBARENA [CDEF_MHD LIBARENA_MHD]
+    test_cffi.py API CDEF LIBARENA [CDEF_MHD LIBARENA_MHD]
 """
+import json
+import os
 import re
+import resource
+import signal
 import sys
 import unittest
 
 from cffi import FFI
 
-ARGUMENTS = sys.argv[1:]
+API, *ARGUMENTS = sys.argv[1:]
 del sys.argv[1:]
 
 
@@ -34,7 +38,8 @@ def made(create, *arguments, kind="struct arena *"):
 class Declarations(unittest.TestCase):
     def functions(self, path):
         with open(path, encoding="utf-8") as file:
-            names = re.findall(r"^[^{}/]*?\b(arena_\w+)\(", file.read(), flags=re.MULTILINE)
+            text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
+            names = re.findall(r"^[^{}/]*?\b(arena_\w+)\(", text, flags=re.MULTILINE)
         self.assertGreater(len(names), 10)
         return names
 
@@ -57,7 +62,62 @@ class Declarations(unittest.TestCase):
         self.assertEqual(ffi.alignof("struct arena_type"), lib.arena_type_align())
         self.assertEqual(ffi.sizeof("struct arena_head"), 2 * ffi.sizeof("void *"))
         self.assertEqual(lib.ARENA_ANY_MAX, lib.arena_any_max())
+        self.assertEqual([lib.ARENA_VERSION, lib.ARENA_VERSION_MAJOR], [lib.arena_version(), lib.arena_version() >> 16])
         self.assertEqual([lib.ARENA_EINVAL, lib.ARENA_EPANIC, lib.ARENA_GATE_ONLY], [-1, -8, 4])
+
+
+class Nulls(unittest.TestCase):
+    """Every function with NULL for each pointer and 0 for each number does what arena.api.json says of it."""
+
+    def setUp(self):
+        with open(API, encoding="utf-8") as file:
+            self.api = json.load(file)["functions"]
+
+    def outcome(self, call):
+        """What a child that calls it ends with: (signal, result as a number)."""
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            os.close(2)
+            result = call()
+            os.write(writer, str(int(result) if isinstance(result, (int, bool)) else 0).encode())
+            os._exit(0)
+        os.close(writer)
+        with os.fdopen(reader) as pipe:
+            text = pipe.read()
+        _, status = os.waitpid(child, 0)
+        return (os.WTERMSIG(status), None) if os.WIFSIGNALED(status) else (0, int(text))
+
+    def sweep(self, ffi, lib, names):
+        called = 0
+        for name in names:
+            said = self.api[name]
+            function = getattr(lib, name)
+            kinds = ffi.typeof(function).args
+            pointers = [kind for kind in kinds if kind.kind in ("pointer", "function")]
+            arguments = [ffi.NULL if kind in pointers else ffi.cast(kind, 0) for kind in kinds]
+            if len(said["nullable"]) == len(pointers) and not name.startswith("arena_panic"):
+                expected = (0, 0) if said["statuses"] else (0, None)
+            elif said["statuses"]:
+                expected = (0, lib.ARENA_EINVAL)
+            elif name + "_checked" in self.api:
+                expected = (signal.SIGABRT, None)
+            else:
+                continue
+            found = self.outcome(lambda: function(*arguments))
+            self.assertEqual(found if expected[1] is not None else (found[0], None), expected, name)
+            called += 1
+        self.assertGreater(called, len(names) // 2)
+
+    def test_libarena(self):
+        self.sweep(ffi, lib, [name for name in self.api if not re.match("arena_(mhd|request)_", name)])
+
+    def test_the_binding(self):
+        if len(ARGUMENTS) < 4:
+            self.skipTest("built without the HTTP binding")
+        ffi, mhd = opened([ARGUMENTS[0], ARGUMENTS[2]], ARGUMENTS[3])
+        self.sweep(ffi, mhd, [name for name in self.api if re.match("arena_(mhd|request)_", name)])
 
 
 class Use(unittest.TestCase):

@@ -8,7 +8,11 @@ local ffi = require("ffi")
 local file = assert(io.open(arg[1]))
 local cdef = file:read("*a")
 file:close()
-ffi.cdef(cdef)
+-- Twice, in the way that the file's head says.
+for _ = 1, 2 do
+    if not pcall(ffi.sizeof, "struct arena_type") then ffi.cdef(cdef) end
+end
+assert(cdef:find('if not pcall(ffi.sizeof, "struct arena_type") then ffi.cdef(text) end', 1, true))
 local lib = ffi.load(arg[2])
 
 local checks = 0
@@ -18,13 +22,14 @@ local function check(condition, text)
 end
 
 local count = 0
-for name in cdef:gmatch("\n[^{}\n(]-(arena_[%w_]+)%(") do
+for name in cdef:gsub("/%*.-%*/", ""):gmatch("\n[^{}\n(]-(arena_[%w_]+)%(") do
     check(lib[name] ~= nil, name)
     count = count + 1
 end
 check(count > 50, "only " .. count .. " functions declared")
 
 check(ffi.sizeof("struct arena_type") == tonumber(lib.arena_type_size()), "struct arena_type")
+check(lib.ARENA_VERSION == lib.arena_version() and lib.ARENA_RETAIN_NONE == 1)
 check(lib.ARENA_EPANIC == -8 and lib.ARENA_GATE_ONLY == 4)
 check(ffi.string(lib.arena_strerror(lib.ARENA_EFULL)) ~= ffi.string(lib.arena_strerror(lib.ARENA_OK)))
 

@@ -66,6 +66,8 @@ done
 expect 'version' "$(pkg-config --modversion arena)" "$(sed -n 's/.*ARENA_VERSION_STRING "\(.*\)".*/\1/p' \
     "$(pkg-config --variable=includedir arena)/arena/version.h")"
 case " $(pkg-config --static --libs arena) " in *' -pthread '*) ;; *) fail 'arena.pc --static lacks -pthread' ;; esac
+api=$(pkg-config --variable=api arena)
+grep -q '^  "arena_alloc": {' "$api" || fail "arena.api.json is not at $api"
 cdef=$(pkg-config --variable=cdef arena)
 grep -q '^void \*arena_alloc(struct arena \*arena, const void \*value);$' "$cdef" || fail "arena.cdef.h is not at $cdef"
 if [ "$mhd" = true ]; then
