@@ -121,6 +121,12 @@ static void float_is_not_int32(void **state) {
 static void bindings_can_check_the_layout(void **state) {
     (void)state;
     assert_int_equal(arena_type_size(), sizeof(struct arena_type));
+    assert_int_equal(arena_type_offset("name"), offsetof(struct arena_type, name));
+    assert_int_equal(arena_type_offset("drop"), offsetof(struct arena_type, drop));
+    assert_int_equal(arena_type_offset("reserved"), offsetof(struct arena_type, reserved));
+    assert_int_equal(arena_type_offset("drops"), SIZE_MAX);
+    assert_int_equal(arena_type_offset(""), SIZE_MAX);
+    assert_int_equal(arena_type_offset(NULL), SIZE_MAX);
     assert_int_equal(arena_type_align(), _Alignof(struct arena_type));
 }
 

@@ -64,6 +64,9 @@ struct arena_mhd_options {
     size_t body_limit_bytes; /* a longer request body is answered 413; 0: 1 MiB */
 };
 
+/* sizeof(struct arena_mhd_options) in bytes, for bindings that check their own declaration. */
+ARENA_API size_t arena_mhd_options_size(void);
+
 /* Binds a pool, which must outlive it, to a handler.  ARENA_EINVAL: pool, handler or out is NULL, options not
  * understood.  ARENA_ENOMEM: no memory. */
 ARENA_API int arena_mhd_create(struct arena_pool *pool, arena_mhd_handler *handler, void *user, struct arena_mhd **out);

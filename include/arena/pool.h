@@ -24,6 +24,9 @@ struct arena_pool_options {
     const struct arena_options *arena_options; /* for its arenas; NULL: the defaults.  Copied */
 };
 
+/* sizeof(struct arena_pool_options) in bytes, for bindings that check their own declaration. */
+ARENA_API size_t arena_pool_options_size(void);
+
 /* Makes a pool whose arenas hold `arena_capacity` elements each.  The caller owns *out, and ends it with
  * arena_pool_destroy.  Statuses as for arena_create; no arena is made yet, but a capacity that can never be had is
  * ARENA_ENOMEM here. */
@@ -76,6 +79,9 @@ ARENA_API const struct arena_type *arena_pool_type_of(const struct arena_pool *p
 struct arena_pool_scope {
     struct arena *arena; /* NULL once left */
 };
+
+/* sizeof(struct arena_pool_scope) in bytes, for bindings that check their own declaration. */
+ARENA_API size_t arena_pool_scope_size(void);
 
 /* Begins a scope on this thread.  Statuses as for checkout; out->arena is NULL after a failure. */
 ARENA_API int arena_pool_scope_enter(struct arena_pool *pool, struct arena_pool_scope *out);

@@ -44,6 +44,9 @@ struct arena_options {
     void *drop_user;                   /* what drop functions are given; not owned */
 };
 
+/* sizeof(struct arena_options) in bytes, for bindings that check their own declaration. */
+ARENA_API size_t arena_options_size(void);
+
 #define ARENA_RETAIN_ALL SIZE_MAX     /* nothing is given back before destroy or trim */
 #define ARENA_RETAIN_NONE ((size_t)1) /* all but what is in use */
 
@@ -54,6 +57,9 @@ struct arena_source {
     void (*give)(void *memory, size_t bytes, size_t align, void *user);
     void *user;
 };
+
+/* sizeof(struct arena_source) in bytes, for bindings that check their own declaration. */
+ARENA_API size_t arena_source_size(void);
 
 /* Makes an arena of `capacity` elements; 0 is legal.  Memory is reserved, and used as it is touched.  The caller owns
  * *out, and ends it with arena_destroy.
@@ -148,6 +154,9 @@ struct arena_burst {
     char *limit;
     struct arena *arena;
 };
+
+/* sizeof(struct arena_burst) in bytes, for bindings that check their own declaration. */
+ARENA_API size_t arena_burst_size(void);
 
 /* Opens a burst and fills *out.  An open burst of the same arena is taken back.  Panics, and changes nothing, where
  * arena or out is NULL, and where the arena is not the caller's now ("Checked spellings"). */

@@ -24,6 +24,9 @@ struct arena_type {
 ARENA_API size_t arena_type_size(void);
 /* The alignment of struct arena_type in bytes, for the same. */
 ARENA_API size_t arena_type_align(void);
+/* Where the field of that name lies in struct arena_type, in bytes, for the same.  SIZE_MAX: it has no such field, or
+ * `field` is NULL. */
+ARENA_API size_t arena_type_offset(const char *field);
 
 /* Do both describe the same type?  NULL equals nothing. */
 ARENA_API bool arena_type_equal(const struct arena_type *left, const struct arena_type *right);

@@ -7,9 +7,6 @@
 #include "core/type.h"
 #include "runtime/panic.h"
 
-size_t arena_type_size(void) { return sizeof(struct arena_type); }
-size_t arena_type_align(void) { return _Alignof(struct arena_type); }
-
 bool arena_type_equal(const struct arena_type *left, const struct arena_type *right) {
     return type_valid(left) && type_valid(right) && type_same(left, right);
 }

@@ -73,6 +73,8 @@ static bool read_options(const struct arena_mhd_options *options, struct arena_m
     return true;
 }
 
+size_t arena_mhd_options_size(void) { return sizeof(struct arena_mhd_options); }
+
 int arena_mhd_create_with(struct arena_pool *pool, arena_mhd_handler *handler, void *user,
                           const struct arena_mhd_options *options, struct arena_mhd **out) {
     struct arena_mhd_options known;

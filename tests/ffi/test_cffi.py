@@ -50,16 +50,28 @@ class Declarations(unittest.TestCase):
     def test_every_function_of_the_binding_is_in_its_library(self):
         if len(ARGUMENTS) < 4:
             self.skipTest("built without the HTTP binding")
-        _, mhd = opened([ARGUMENTS[0], ARGUMENTS[2]], ARGUMENTS[3])
+        both, mhd = opened([ARGUMENTS[0], ARGUMENTS[2]], ARGUMENTS[3])
         for name in self.functions(ARGUMENTS[2]):
             if name != "arena_mhd_handler":
                 self.assertTrue(callable(getattr(mhd, name)), name)
+        self.assert_sizes(ARGUMENTS[2], both, mhd)
         self.assertEqual([mhd.MHD_NO, mhd.MHD_YES, mhd.MHD_REQUEST_TERMINATED_COMPLETED_OK], [0, 1, 0])
         self.assertEqual(mhd.arena_mhd_create(ffi.NULL, ffi.NULL, ffi.NULL, ffi.NULL), lib.ARENA_EINVAL)
 
+    def assert_sizes(self, cdef, ffi, lib):
+        """Each struct that programs lay out has a function that says its size."""
+        with open(cdef, encoding="utf-8") as file:
+            tags = re.findall(r"^struct (arena_\w+) \{", file.read(), flags=re.MULTILINE)
+        self.assertGreater(len(tags), 0)
+        for tag in tags:
+            if tag != "arena_head":
+                self.assertEqual(getattr(lib, tag + "_size")(), ffi.sizeof("struct " + tag), tag)
+
     def test_layouts_are_the_library_s(self):
-        self.assertEqual(ffi.sizeof("struct arena_type"), lib.arena_type_size())
+        self.assert_sizes(ARGUMENTS[0], ffi, lib)
         self.assertEqual(ffi.alignof("struct arena_type"), lib.arena_type_align())
+        for field, description in ffi.typeof("struct arena_type").fields:
+            self.assertEqual(lib.arena_type_offset(field.encode()), description.offset, field)
         self.assertEqual(ffi.sizeof("struct arena_head"), 2 * ffi.sizeof("void *"))
         self.assertEqual(lib.ARENA_ANY_MAX, lib.arena_any_max())
         self.assertEqual([lib.ARENA_VERSION, lib.ARENA_VERSION_MAJOR], [lib.arena_version(), lib.arena_version() >> 16])
