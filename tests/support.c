@@ -213,7 +213,6 @@ static _Thread_local char last_message[1024];
 static int panics;
 
 static void record_panic(const char *message, void *user) {
-    (void)user;
     snprintf(last_message, sizeof last_message, "%s", message);
     flag_add(&panics, 1);
 }

@@ -18,7 +18,6 @@ struct too_large {
 };
 
 static void each_slot_holds_a_value_with_its_type(void **state) {
-    (void)state;
     struct arena *arena = make(5);
     struct arena_any *number = ARENA_ANY_ALLOC(arena, int, 123);
     struct arena_any *text = ARENA_ANY_ALLOC(arena, const char *, "hello");
@@ -49,7 +48,6 @@ static int count_evaluation(void) { return ++evaluations; }
 #define COUNTED(value) ((void)count_evaluation(), (value))
 
 static void arguments_are_evaluated_once(void **state) {
-    (void)state;
     struct arena *arena = make(1);
     struct arena_any *slot = ARENA_ANY_ALLOC(COUNTED(arena), int, COUNTED(5));
     assert_int_equal(evaluations, 2);
@@ -59,7 +57,6 @@ static void arguments_are_evaluated_once(void **state) {
 }
 
 static void another_type_reads_as_null(void **state) {
-    (void)state;
     struct arena *arena = make(2);
     struct arena_any *slot = ARENA_ANY_ALLOC(arena, float, 1.0F);
     assert_null(ARENA_ANY_GET(slot, int32_t));
@@ -78,7 +75,6 @@ static void another_type_reads_as_null(void **state) {
 }
 
 static void zeroed_slots_hold_nothing(void **state) {
-    (void)state;
     struct arena *arena = make(4);
     struct arena_any *slot = arena_alloc(arena, NULL);
     assert_null(arena_any_type(slot));
@@ -96,7 +92,6 @@ static void zeroed_slots_hold_nothing(void **state) {
 }
 
 static void every_alignment_up_to_max_align_is_kept(void **state) {
-    (void)state;
     struct arena *arena = make(30);
     char bytes[ARENA_ANY_MAX];
     memset(bytes, 0x3c, sizeof bytes);
@@ -114,7 +109,6 @@ static void every_alignment_up_to_max_align_is_kept(void **state) {
 }
 
 static void limits_have_functions_for_bindings(void **state) {
-    (void)state;
     assert_int_equal(arena_any_max(), ARENA_ANY_MAX);
     assert_int_equal(ARENA_ANY_MAX, 32);
     struct arena *arena = make(2);
@@ -149,7 +143,6 @@ static void refused(struct arena *arena, const struct arena_type *type) {
 }
 
 static void values_that_do_not_fit_are_refused(void **state) {
-    (void)state;
     struct arena *arena = make(3);
     struct arena_any *kept = ARENA_ANY_ALLOC(arena, int, 5);
     const size_t over = 2 * _Alignof(max_align_t);
@@ -176,7 +169,6 @@ static void values_that_do_not_fit_are_refused(void **state) {
 }
 
 static void arenas_of_other_types_are_refused(void **state) {
-    (void)state;
     struct arena *arena = NULL;
     const struct arena_type same_size = {"int", arena_any_slot_size(), arena_type_any()->align, NULL};
     assert_int_equal(arena_create(&same_size, 3, &arena), ARENA_OK);
@@ -190,7 +182,6 @@ static void arenas_of_other_types_are_refused(void **state) {
 /* --- descriptors -------------------------------------------------------------------------------------------------- */
 
 static void descriptors_are_copied_and_shared(void **state) {
-    (void)state;
     struct arena *arena = make(3);
     char name[] = "short-lived";
     struct arena_type type = {name, 4, 4, NULL};
@@ -207,7 +198,6 @@ static void descriptors_are_copied_and_shared(void **state) {
 }
 
 static void descriptors_outlive_resets_and_trims(void **state) {
-    (void)state;
     struct arena *arena = make(3);
     struct arena_any *slot = ARENA_ANY_ALLOC(arena, int, 1);
     const struct arena_type *type = arena_any_type(slot);
@@ -223,7 +213,6 @@ static void descriptors_outlive_resets_and_trims(void **state) {
 
 /* Nor do they end with a return to the pool, or a reset behind a gate. */
 static void descriptors_outlive_generations_of_the_other_handles(void **state) {
-    (void)state;
     struct arena_pool *pool = NULL;
     struct arena *arena = NULL;
     assert_int_equal(arena_pool_create(arena_type_any(), 3, &pool), ARENA_OK);
@@ -249,7 +238,6 @@ static void descriptors_outlive_generations_of_the_other_handles(void **state) {
 }
 
 static void thousands_of_types_are_told_apart(void **state) {
-    (void)state;
     size_t count = support_rounds(3000, 400);
     struct arena *arena = make(count);
     struct arena_any **slots = calloc(count, sizeof(struct arena_any *));
@@ -290,19 +278,16 @@ static int order[16];
 static size_t order_count;
 
 static void drop_first_kind(void *value, void *user) {
-    (void)user;
     if (order_count < 16) order[order_count] = 100 + *(int *)value;
     order_count++;
 }
 
 static void drop_second_kind(void *value, void *user) {
-    (void)user;
     if (order_count < 16) order[order_count] = 200 + *(int *)value;
     order_count++;
 }
 
 static void each_value_s_own_drop_runs_last_to_first(void **state) {
-    (void)state;
     /* The first two are the same type by name, size and align; yet each value has its own destructor. */
     const struct arena_type first = {"counted", sizeof(int), _Alignof(int), drop_first_kind};
     const struct arena_type second = {"counted", sizeof(int), _Alignof(int), drop_second_kind};
@@ -339,7 +324,6 @@ static void each_value_s_own_drop_runs_last_to_first(void **state) {
 
 /* Slots are what their types say: never to be cleared they cannot be, and cleared late they still hold nothing. */
 static void clearing_policies_of_mixed_values(void **state) {
-    (void)state;
     const struct arena_type type = {"counted", sizeof(int), _Alignof(int), drop_first_kind};
     struct arena_options options = {sizeof options, ARENA_CLEAR_NEVER, 0};
     struct arena *arena = make(1);
@@ -367,7 +351,6 @@ static void clearing_policies_of_mixed_values(void **state) {
 }
 
 static void refused_values_are_not_dropped(void **state) {
-    (void)state;
     const struct arena_type type = {"counted", sizeof(int), _Alignof(int), drop_first_kind};
     struct arena *arena = make(1);
     int value = 1;
@@ -381,7 +364,6 @@ static void refused_values_are_not_dropped(void **state) {
 /* --- the other handles -------------------------------------------------------------------------------------------- */
 
 static void concurrent_arenas_hold_mixed_values(void **state) {
-    (void)state;
     struct arena_concurrent *arena = NULL;
     const struct arena_type type = {"counted", sizeof(int), _Alignof(int), drop_first_kind};
     assert_int_equal(arena_concurrent_create(arena_type_any(), 2, &arena), ARENA_OK);
@@ -415,7 +397,6 @@ static void concurrent_arenas_hold_mixed_values(void **state) {
 
 /* One that finds the arena full, or is refused, leaves it behind its gate, for those too who had it before. */
 static void refused_mixed_values_leave_the_gate_closed(void **state) {
-    (void)state;
     struct arena_concurrent *arena = NULL;
     struct arena *held = NULL;
     assert_int_equal(arena_concurrent_create(arena_type_any(), 1, &arena), ARENA_OK);
@@ -442,7 +423,6 @@ static void put_an_int_beside_others(void *user) { arena_concurrent_alloc_any(us
 
 /* Told, as by any other allocation, also by the one that tries. */
 static void holders_of_the_gate_put_no_mixed_values_beside_it(void **state) {
-    (void)state;
     struct arena_concurrent *arena = NULL;
     struct arena *held = NULL;
     assert_int_equal(arena_concurrent_create(arena_type_any(), 2, &arena), ARENA_OK);
@@ -466,7 +446,6 @@ static void put_an_int_there(struct worker *self) {
 
 /* As every other allocation does, by either spelling. */
 static void mixed_values_wait_for_a_gate_that_is_held(void **state) {
-    (void)state;
     for (uint32_t flags = 0; flags <= ARENA_GATE_ONLY; flags += ARENA_GATE_ONLY) {
         struct arena_options options = {sizeof options, 0, flags};
         struct arena_concurrent *arena = NULL;
@@ -488,7 +467,6 @@ static void mixed_values_wait_for_a_gate_that_is_held(void **state) {
 }
 
 static void concurrent_arenas_hold_mixed_values_to_the_last_slot(void **state) {
-    (void)state;
     for (size_t capacity = 4; capacity <= 100; capacity += 4) { /* of which a quarter is lent: one slot is left of it, or more */
         struct arena_concurrent *arena = NULL;
         assert_int_equal(arena_concurrent_create(arena_type_any(), capacity, &arena), ARENA_OK);
@@ -513,7 +491,6 @@ static void concurrent_arenas_hold_mixed_values_to_the_last_slot(void **state) {
 static void put_an_int(void *user) { arena_alloc_any(user, ARENA_TYPE(int), NULL); }
 
 static void panics_say_what_is_wrong(void **state) {
-    (void)state;
     struct arena *arena = NULL;
     assert_int_equal(arena_create(arena_type_any(), 1, &arena), ARENA_OK);
     put_an_int(arena);
@@ -542,7 +519,6 @@ static void panics_say_what_is_wrong(void **state) {
 
 /* A value is put next to what the thread was lent, not behind it: with one thread a slab fits wherever as much is free. */
 static void mixed_values_leave_the_rest_in_one_piece(void **state) {
-    (void)state;
     enum { CAPACITY = 1000 };
     int value = 7;
     struct arena_concurrent *arena = NULL;
@@ -567,7 +543,6 @@ static void put_mixed(struct arena *arena, void *user) {
 }
 
 static void pools_hold_mixed_values(void **state) {
-    (void)state;
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create(arena_type_any(), 4, &pool), ARENA_OK);
     order_count = 0;

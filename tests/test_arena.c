@@ -32,7 +32,6 @@ static void fill_bytes(void *memory, int value, size_t size_bytes) { memset(memo
 /* --- creation ----------------------------------------------------------------------------------------------------- */
 
 static void new_arena_is_empty(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int), 4);
     assert_int_equal(arena_cap(arena), 4);
     assert_int_equal(arena_used(arena), 0);
@@ -41,7 +40,6 @@ static void new_arena_is_empty(void **state) {
 }
 
 static void create_refuses_what_is_invalid(void **state) {
-    (void)state;
     const struct arena_type good = {"t", 4, 4, NULL};
     const struct arena_type no_name = {NULL, 4, 4, NULL};
     const struct arena_type no_size = {"t", 0, 4, NULL};
@@ -70,7 +68,6 @@ static void create_refuses_what_is_invalid(void **state) {
 }
 
 static void capacity_zero_is_legal(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int), 0);
     assert_int_equal(arena_cap(arena), 0);
     assert_int_equal(arena_used(arena), 0);
@@ -86,7 +83,6 @@ static void capacity_zero_is_legal(void **state) {
 }
 
 static void every_power_of_two_up_to_4096_is_an_alignment(void **state) {
-    (void)state;
     for (size_t align = 1; align <= 4096; align *= 2) {
         const struct arena_type type = {"aligned", 1, align, NULL};
         struct arena *arena = make(&type, 3);
@@ -98,7 +94,6 @@ static void every_power_of_two_up_to_4096_is_an_alignment(void **state) {
 
 /* Above 4096 either there is no memory for it, or it is kept. */
 static void larger_alignments_are_kept_or_refused(void **state) {
-    (void)state;
     size_t largest = support_slow() ? (size_t)1 << 26 : SIZE_MAX / 2 + 1;
     for (size_t align = 8192; align != 0 && align <= largest; align *= 2) {
         const struct arena_type type = {"wide", 1, align, NULL};
@@ -118,7 +113,6 @@ static void larger_alignments_are_kept_or_refused(void **state) {
 
 /* Strides that are no multiple of a word, in all their boundary cases around the capacity. */
 static void exactly_capacity_elements_fit_at_every_alignment(void **state) {
-    (void)state;
     static const size_t capacities[] = {0, 1, 2, 3, 7, 64, 100};
     for (size_t align = 1; align <= 4096; align *= 2) {
         const size_t sizes[] = {1, align - 1, align, align + 1, align * 3 / 2 + 1, align * 2 - 1, 5};
@@ -158,7 +152,6 @@ static void exactly_capacity_elements_fit_at_every_alignment(void **state) {
 /* --- slots -------------------------------------------------------------------------------------------------------- */
 
 static void alloc_copies_the_value(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int), 4);
     int value = 10;
     int *first = arena_alloc(arena, &value);
@@ -174,7 +167,6 @@ static void alloc_copies_the_value(void **state) {
 }
 
 static void try_alloc_copies_the_value(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int), 2);
     int value = 7;
     int *slot = arena_try_alloc(arena, &value);
@@ -185,7 +177,6 @@ static void try_alloc_copies_the_value(void **state) {
 }
 
 static void null_value_is_a_zeroed_slot(void **state) {
-    (void)state;
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
         struct arena *arena = make_with(ARENA_TYPE(int64_t), 4, clear, 0);
         for (int round = 0; round < 3; round++) {
@@ -211,7 +202,6 @@ static void null_value_is_a_zeroed_slot(void **state) {
 
 /* Every size takes its own way of copying; sources are not aligned; neighbours must stay as they are. */
 static void values_of_every_size_arrive_whole(void **state) {
-    (void)state;
     enum { COUNT = 5, LARGEST = 300 };
     static unsigned char source[COUNT * LARGEST + 16];
     for (size_t i = 0; i < sizeof source; i++) source[i] = (unsigned char)(i * 7 + 1);
@@ -243,7 +233,6 @@ static void values_of_every_size_arrive_whole(void **state) {
 }
 
 static void value_may_lie_in_the_arena_itself(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int), 6);
     int values[] = {1, 2};
     int *slab = arena_alloc_slab_with(arena, values, 2);
@@ -257,7 +246,6 @@ static void value_may_lie_in_the_arena_itself(void **state) {
 }
 
 static void large_elements_work(void **state) {
-    (void)state;
     const struct arena_type type = {"page and a bit", 5000, 8, NULL};
     static unsigned char source[5000];
     fill_bytes(source, 0xab, sizeof source);
@@ -275,7 +263,6 @@ static void large_elements_work(void **state) {
 /* --- slabs -------------------------------------------------------------------------------------------------------- */
 
 static void slabs_are_contiguous_and_zeroed(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int), 8);
     int *slab = arena_alloc_slab(arena, 3);
     assert_true(all_zero(slab, 3 * sizeof *slab));
@@ -294,7 +281,6 @@ static void slabs_are_contiguous_and_zeroed(void **state) {
 }
 
 static void slabs_copy_values_in(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int), 6);
     static const int values[] = {1, 2, 3};
     int *slab = arena_alloc_slab_with(arena, values, 3);
@@ -307,7 +293,6 @@ static void slabs_copy_values_in(void **state) {
 }
 
 static void slab_of_zero_takes_nothing_even_when_full(void **state) {
-    (void)state;
     static const int value = 5;
     struct arena *arena = make(ARENA_TYPE(int), 2);
     for (int filled = 0; filled <= 2; filled++) {
@@ -345,7 +330,6 @@ static void do_alloc_slab_with(void *user) {
 }
 
 static void full_arena_panics_and_try_returns_null(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int), 2);
     static const int values[] = {1, 2, 3};
     struct request request = {arena, values, 1};
@@ -362,7 +346,6 @@ static void full_arena_panics_and_try_returns_null(void **state) {
 
 /* A name is text, whatever it looks like and however long it is: the message is cut, not the program. */
 static void panics_name_the_type_as_it_is(void **state) {
-    (void)state;
     static char long_name[5000];
     static const char *const names[] = {"100%s of %n and %%", "%", "", long_name};
     memset(long_name, 'n', sizeof long_name - 1);
@@ -379,7 +362,6 @@ static void panics_name_the_type_as_it_is(void **state) {
 
 /* count x stride over the boundary table: each count that is too large fails, and nothing changes. */
 static void counts_that_do_not_fit_change_nothing(void **state) {
-    (void)state;
     static const size_t sizes[] = {1, 2, 3, 4, 7, 8, 12, 24, 1000, 4096};
     static const unsigned char values[2 * 4096] = {1};
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
@@ -429,7 +411,6 @@ static void counts_that_do_not_fit_change_nothing(void **state) {
 
 /* size x capacity over the boundary table: what overflows or cannot be addressed is ENOMEM, never a small arena. */
 static void capacities_that_do_not_fit_are_enomem(void **state) {
-    (void)state;
     const size_t word = sizeof(size_t) > 4 ? (size_t)UINT32_MAX + 1 : 0;
     const size_t sizes[] = {1,
                             2,
@@ -475,7 +456,6 @@ static void capacities_that_do_not_fit_are_enomem(void **state) {
 }
 
 static void the_same_holds_for_the_other_handles(void **state) {
-    (void)state;
     const struct arena_type type = {"huge", 24, 8, NULL};
     const size_t capacities[] = {SIZE_MAX / 24, SIZE_MAX / 24 + 1, SIZE_MAX / 8, SIZE_MAX};
     for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
@@ -493,7 +473,6 @@ static void the_same_holds_for_the_other_handles(void **state) {
 enum { MIB = 1 << 20 };
 
 static void huge_arenas_cost_nothing_until_filled(void **state) {
-    (void)state;
     if (sizeof(size_t) < 8) skip();
     static const size_t capacities[] = {(size_t)1 << 30, (size_t)(UINT64_C(1) << 33), (size_t)(UINT64_C(1) << 37)};
     for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
@@ -519,7 +498,6 @@ static void huge_arenas_cost_nothing_until_filled(void **state) {
 
 /* Under every policy, behind a gate too: what nobody has written to is not cleared before it is handed out. */
 static void fresh_slabs_cost_nothing_until_touched(void **state) {
-    (void)state;
     if (sizeof(size_t) < 8 || support_slow()) skip();
     const size_t capacity = (size_t)(UINT64_C(1) << 34);
     const size_t count = (size_t)(UINT64_C(1) << 32);
@@ -551,7 +529,6 @@ static void fresh_slabs_cost_nothing_until_touched(void **state) {
 
 /* As much as was used, behind a gate and in a pool too. */
 static void resets_touch_nothing_beyond_what_was_used(void **state) {
-    (void)state;
     if (support_slow()) skip();
     enum { CAPACITY = 256 * MIB, USED = 100000 };
     struct arena *arena = make(ARENA_TYPE(char), CAPACITY);
@@ -579,7 +556,6 @@ static void resets_touch_nothing_beyond_what_was_used(void **state) {
 }
 
 static void destroy_gives_memory_back(void **state) {
-    (void)state;
     if (support_slow()) skip();
     size_t before = support_resident_bytes();
     for (int round = 0; round < 8; round++) {
@@ -591,7 +567,6 @@ static void destroy_gives_memory_back(void **state) {
 }
 
 static void trim_gives_unused_memory_back_and_keeps_what_lives(void **state) {
-    (void)state;
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
         struct arena *arena = make_with(ARENA_TYPE(char), 64 * MIB, clear, 0);
         fill_bytes(arena_alloc_slab(arena, 64 * MIB), 1, 64 * MIB);
@@ -621,7 +596,6 @@ static void trim_gives_unused_memory_back_and_keeps_what_lives(void **state) {
 }
 
 static void trim_of_small_arenas_changes_nothing_one_sees(void **state) {
-    (void)state;
     for (size_t capacity = 0; capacity < 40; capacity += 13) {
         struct arena *arena = make(ARENA_TYPE(int), capacity);
         for (size_t used = 0; used <= capacity; used++) {
@@ -644,7 +618,6 @@ static void trim_of_small_arenas_changes_nothing_one_sees(void **state) {
 /* --- reset and zero ----------------------------------------------------------------------------------------------- */
 
 static void reset_clears_and_reuses_the_first_slot(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int), 2);
     int value = 10;
     int *first = arena_alloc(arena, &value);
@@ -666,7 +639,6 @@ static const size_t clear_sizes[] = {1,       7,       8,           63,       64
                                      1048577, 4194304, 4194304 + 5, 20000000, 33554432, 40000001};
 
 static void stale_pointers_read_zero_by_default(void **state) {
-    (void)state;
     if (support_checked()) skip(); /* the read is reported there */
     struct arena *arena = make(ARENA_TYPE(char), 40000001);
     for (size_t s = 0; s < sizeof clear_sizes / sizeof clear_sizes[0]; s++) {
@@ -679,7 +651,6 @@ static void stale_pointers_read_zero_by_default(void **state) {
 }
 
 static void handed_out_memory_is_zero_under_every_clearing_policy(void **state) {
-    (void)state;
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         for (uint32_t flags = 0; flags <= 3; flags++) {
             struct arena *arena = make_with(ARENA_TYPE(char), 40000001, clear, flags);
@@ -721,7 +692,6 @@ static void leave_a_burst(struct arena *arena, int value) {
 /* Generations of different lengths: what an older, longer generation left must not shine through.  And what is cleared
  * ahead of the slabs must not be what was handed out meanwhile. */
 static void zero_survives_generations_of_resets(void **state) {
-    (void)state;
     enum { CAPACITY = 5000 };
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         const struct arena_type type = {"twelve of sixteen", 12, 16, NULL};
@@ -751,7 +721,6 @@ static void zero_survives_generations_of_resets(void **state) {
 
 /* The bytes between size and stride belong to the slot: not copied into, so zero. */
 static void gap_behind_a_value_is_zero_too(void **state) {
-    (void)state;
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         const struct arena_type type = {"five of eight", 5, 8, NULL};
         static const char values[10] = "123456789";
@@ -775,7 +744,6 @@ static void gap_behind_a_value_is_zero_too(void **state) {
 
 /* An element as long as a word of the processor, in a slot that is longer. */
 static void gap_behind_an_aligned_word_is_zero_too(void **state) {
-    (void)state;
     static const size_t sizes[] = {4, 8, 24, 32};
     static const char value[32] = "abcdefghijklmnopqrstuvwxyzabcdef";
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0] * 4; s++) {
@@ -799,7 +767,6 @@ static void gap_behind_an_aligned_word_is_zero_too(void **state) {
 }
 
 static void reset_is_idempotent(void **state) {
-    (void)state;
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
         struct arena *arena = make_with(ARENA_TYPE(int), 3, clear, 0);
         arena_reset(arena);
@@ -817,7 +784,6 @@ static void reset_is_idempotent(void **state) {
 }
 
 static void never_cleared_arenas_work_otherwise(void **state) {
-    (void)state;
     struct arena *arena = make_with(ARENA_TYPE(int), 4, ARENA_CLEAR_NEVER, 0);
     static const int values[] = {1, 2, 3, 4};
     for (int round = 0; round < 3; round++) {
@@ -840,7 +806,6 @@ static size_t dropped_count;
 static void *dropped_last;
 
 static void note_drop(void *element, void *user) {
-    (void)user;
     if (dropped_count < 64) dropped[dropped_count] = *(int *)element;
     dropped_count++;
     dropped_last = element;
@@ -849,7 +814,6 @@ static void note_drop(void *element, void *user) {
 static const struct arena_type noted = {"noted", sizeof(int), _Alignof(int), note_drop};
 
 static void drops_run_last_to_first_once_before_clearing(void **state) {
-    (void)state;
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         struct arena *arena = make_with(&noted, 10, clear, 0);
         static const int values[] = {1, 2, 3};
@@ -877,7 +841,6 @@ static void drops_run_last_to_first_once_before_clearing(void **state) {
 }
 
 static void destroy_of_an_empty_arena_drops_nothing(void **state) {
-    (void)state;
     struct arena *arena = make(&noted, 4);
     dropped_count = 0;
     arena_destroy(arena);
@@ -890,7 +853,6 @@ static void destroy_of_an_empty_arena_drops_nothing(void **state) {
 }
 
 static void failed_allocation_is_not_dropped(void **state) {
-    (void)state;
     static const int values[] = {1, 2};
     struct arena *arena = make(&noted, 1);
     dropped_count = 0;
@@ -908,14 +870,12 @@ static char *expected_next;
 static size_t expected_stride;
 
 static void check_address(void *element, void *user) {
-    (void)user;
     if ((char *)element != expected_next) seen_size_errors++;
     expected_next -= expected_stride;
     dropped_count++;
 }
 
 static void drops_go_stride_by_stride(void **state) {
-    (void)state;
     for (size_t align = 1; align <= 4096; align *= 4) {
         const struct arena_type type = {"strided", align + 1, align, check_address};
         struct arena *arena = make(&type, 30);
@@ -934,8 +894,6 @@ static void drops_go_stride_by_stride(void **state) {
 }
 
 static void drop_at_a_cancellation_point(void *element, void *user) {
-    (void)user;
-    (void)element;
     pthread_testcancel();
     dropped_count++;
 }
@@ -948,7 +906,6 @@ static void reset_while_cancelled(struct worker *self) {
 }
 
 static void drops_are_not_left_by_cancellation(void **state) {
-    (void)state;
     if (!support_cancellable()) skip();
     const struct arena_type type = {"cancelled", sizeof(int), _Alignof(int), drop_at_a_cancellation_point};
     struct arena *arena = make(&type, 3);
@@ -985,14 +942,12 @@ static int create_with(const struct arena_options *options) {
 }
 
 static void zero_options_are_the_defaults(void **state) {
-    (void)state;
     struct arena_options options = {.struct_size = sizeof options};
     assert_int_equal(create_with(&options), ARENA_OK);
     assert_int_equal(create_with(NULL), ARENA_OK);
 }
 
 static void options_of_other_versions(void **state) {
-    (void)state;
     struct longer_options longer;
     memset(&longer, 0, sizeof longer);
     longer.known.struct_size = sizeof longer;
@@ -1026,7 +981,6 @@ static void options_of_other_versions(void **state) {
 }
 
 static void options_without_size_are_invalid(void **state) {
-    (void)state;
     struct arena_options options = {0, 0, 0};
     assert_int_equal(create_with(&options), ARENA_EINVAL);
     options.struct_size = sizeof(size_t) - 1;
@@ -1036,7 +990,6 @@ static void options_without_size_are_invalid(void **state) {
 }
 
 static void options_that_are_not_understood_are_invalid(void **state) {
-    (void)state;
     struct arena_options options = {sizeof options, 0, 0};
     for (uint32_t clear = 3; clear != 0; clear = clear < 5 ? clear + 1 : clear << 1) {
         options.clear = clear;
@@ -1057,7 +1010,6 @@ static void options_that_are_not_understood_are_invalid(void **state) {
 
 /* What is wrong comes before what cannot be had. */
 static void options_are_looked_at_before_memory(void **state) {
-    (void)state;
     const struct arena_type huge = {"huge", SIZE_MAX, 1, NULL};
     struct arena_options options = {sizeof options, 3, 0};
     struct arena *arena = NULL;
@@ -1067,7 +1019,6 @@ static void options_are_looked_at_before_memory(void **state) {
 }
 
 static void never_clearing_with_a_drop_is_invalid(void **state) {
-    (void)state;
     struct arena_options options = {sizeof options, ARENA_CLEAR_NEVER, 0};
     struct arena *arena = NULL;
     struct arena_concurrent *concurrent = NULL;
@@ -1081,7 +1032,6 @@ static void never_clearing_with_a_drop_is_invalid(void **state) {
 }
 
 static void prefault_touches_all_memory_at_creation(void **state) {
-    (void)state;
     if (support_slow()) skip();
     size_t before = support_resident_bytes();
     struct arena *arena = make_with(ARENA_TYPE(char), 64 * MIB, 0, ARENA_PREFAULT);
@@ -1093,7 +1043,6 @@ static void prefault_touches_all_memory_at_creation(void **state) {
 /* --- the head ----------------------------------------------------------------------------------------------------- */
 
 static void head_is_two_words_and_bounds_a_window_of_whole_slots(void **state) {
-    (void)state;
     assert_int_equal(sizeof(struct arena_head), 2 * sizeof(char *));
     assert_int_equal(offsetof(struct arena_head, cursor), 0);
     assert_int_equal(offsetof(struct arena_head, limit), sizeof(char *));
@@ -1117,7 +1066,6 @@ static void head_is_two_words_and_bounds_a_window_of_whole_slots(void **state) {
 
 /* Inline code of a program advances the cursor itself; counts, slabs, reset and trim must follow. */
 static void slots_taken_through_the_head_count(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int64_t), 100);
     struct arena_head *head = (struct arena_head *)(void *)arena;
     int64_t *first = arena_alloc(arena, NULL);
@@ -1146,7 +1094,6 @@ static void slots_taken_through_the_head_count(void **state) {
 static void reset_null(void *user) { arena_reset(user); }
 
 static void null_arena_is_diagnosed(void **state) {
-    (void)state;
     struct request request = {NULL, NULL, 1};
     assert_panics(do_alloc, &request, "arena_alloc");
     assert_panics(do_alloc_slab, &request, "arena_alloc_slab");
@@ -1165,7 +1112,6 @@ static void null_arena_is_diagnosed(void **state) {
 static void destroy_it(void *user) { arena_destroy(user); }
 
 static void arena_of_a_pool_cannot_be_destroyed(void **state) {
-    (void)state;
     struct arena_pool *pool = NULL;
     struct arena *arena = NULL;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
@@ -1178,7 +1124,6 @@ static void arena_of_a_pool_cannot_be_destroyed(void **state) {
 }
 
 static void arena_behind_a_gate_cannot_be_destroyed(void **state) {
-    (void)state;
     struct arena_concurrent *concurrent = NULL;
     struct arena *arena = NULL;
     assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent), ARENA_OK);
@@ -1207,7 +1152,6 @@ static void assert_refused(struct arena *arena, int status, int destroy_status) 
 }
 
 static void checked_spellings_do_what_the_plain_ones_do(void **state) {
-    (void)state;
     struct arena *arena = NULL;
     void *out = NULL;
     assert_int_equal(arena_create(ARENA_TYPE(int), 4, &arena), ARENA_OK);
@@ -1238,7 +1182,6 @@ static void checked_spellings_do_what_the_plain_ones_do(void **state) {
 }
 
 static void checked_spellings_refuse_what_belongs_to_others(void **state) {
-    (void)state;
     struct arena_pool *pool = NULL;
     struct arena *arena = NULL;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
@@ -1262,13 +1205,11 @@ static void checked_spellings_refuse_what_belongs_to_others(void **state) {
 }
 
 static void ask_for_itself(void *element, void *user) {
-    (void)element;
     struct arena *arena = *(struct arena **)user;
     if (arena != NULL) assert_refused(arena, ARENA_EBUSY, ARENA_EBUSY);
 }
 
 static void checked_spellings_inside_a_drop_are_busy(void **state) {
-    (void)state;
     struct arena *arena = NULL;
     const struct arena_type type = {"int", sizeof(int), _Alignof(int), ask_for_itself, 0, 0};
     const struct arena_options options = {.struct_size = sizeof options, .drop_user = &arena};
@@ -1311,7 +1252,6 @@ static void use_on_thread(struct worker *self) {
 }
 
 static void arena_moves_between_threads(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int64_t), 4);
     int64_t value = 1;
     int64_t *first = arena_alloc(arena, &value);
@@ -1343,7 +1283,6 @@ static void use_after_fork(void *user) {
 }
 
 static void child_of_a_single_thread_may_use_its_arenas(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int64_t), 4);
     int64_t value = 11;
     int64_t *first = arena_alloc(arena, &value);
@@ -1354,7 +1293,6 @@ static void child_of_a_single_thread_may_use_its_arenas(void **state) {
 }
 
 static void many_arenas_live_at_once(void **state) {
-    (void)state;
     enum { COUNT = 2000 };
     static struct arena *arenas[COUNT];
     for (int i = 0; i < COUNT; i++) {

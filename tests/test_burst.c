@@ -24,7 +24,6 @@ ARENA_DEFINE(triple_arena, struct triple)
 static const size_t capacities[] = {1, 2, 5, 100, 4096, 100000, 1000000};
 
 static void burst_writes_what_single_allocations_would(void **state) {
-    (void)state;
     for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
         for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
             size_t capacity = capacities[c];
@@ -57,7 +56,6 @@ static void burst_writes_what_single_allocations_would(void **state) {
 /* Whatever is lent at once, it is whole slots: also of elements that no round number of bytes holds, and of those that
  * are larger than what is lent as a rule. */
 static void bursts_of_any_stride_reach_the_last_slot(void **state) {
-    (void)state;
     static const size_t sizes[] = {3, 24, 100, 5000, 40000, 65536, 70000};
     static const char value[70000] = "first";
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
@@ -90,7 +88,6 @@ static void bursts_of_any_stride_reach_the_last_slot(void **state) {
 }
 
 static void end_commits_what_was_put(void **state) {
-    (void)state;
     struct long_arena *arena = long_arena_create(10);
     int64_t *first = long_arena_alloc(arena, 1);
     struct long_arena_burst burst = long_arena_burst_begin(arena);
@@ -110,7 +107,6 @@ static void end_commits_what_was_put(void **state) {
 }
 
 static void empty_burst_takes_nothing(void **state) {
-    (void)state;
     struct long_arena *arena = long_arena_create(3);
     for (size_t used = 0; used <= 3; used++) {
         struct long_arena_burst burst = long_arena_burst_begin(arena);
@@ -127,7 +123,6 @@ static void empty_burst_takes_nothing(void **state) {
 }
 
 static void burst_values_are_dropped(void **state) {
-    (void)state;
     struct noted_arena *arena = noted_arena_create(100);
     dropped_count = 0;
     dropped_sum = 0;
@@ -143,7 +138,6 @@ static void burst_values_are_dropped(void **state) {
 
 /* What is lent and left has to be cleared: it is one piece, and not the rest of the arena. */
 static void a_burst_that_is_left_touches_little(void **state) {
-    (void)state;
     if (sizeof(size_t) < 8 || support_slow()) skip();
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
         struct arena_options options = {sizeof options, clear, 0};
@@ -173,7 +167,6 @@ static void leave_burst(struct noted_arena *arena, size_t puts) {
 }
 
 static void what_an_open_burst_wrote_is_not_live_and_is_cleared(void **state) {
-    (void)state;
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         for (size_t c = 2; c < sizeof capacities / sizeof capacities[0]; c++) {
             size_t capacity = capacities[c];
@@ -225,7 +218,6 @@ static void burst_and_panic(struct noted_arena *arena, void *user) {
     noted_arena_alloc(arena, 7);
     struct noted_arena_burst burst = noted_arena_burst_begin(arena);
     for (size_t i = 0; i < 50; i++) noted_arena_burst_put(&burst, -1);
-    (void)user;
     arena_panic("in a burst");
 }
 
@@ -235,7 +227,6 @@ static void execute_burst(void *user) {
 }
 
 static void panic_in_a_burst_leaves_a_clean_arena_in_the_pool(void **state) {
-    (void)state;
     struct noted_arena_pool *pool = noted_arena_pool_create(100);
     dropped_count = 0;
     dropped_sum = 0;
@@ -253,7 +244,6 @@ static void panic_in_a_burst_leaves_a_clean_arena_in_the_pool(void **state) {
 
 /* Where a return does nothing but clear, too. */
 static void burst_left_before_the_return_leaves_a_clean_arena(void **state) {
-    (void)state;
     static const size_t puts[] = {1, 30, 5000, 20000};
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         struct arena_options slots = {sizeof slots, clear, 0};
@@ -278,7 +268,6 @@ static void burst_left_before_the_return_leaves_a_clean_arena(void **state) {
 /* --- the exported twins ------------------------------------------------------------------------------------------- */
 
 static void exported_burst(void **state) {
-    (void)state;
     const struct arena_type type = {"five of eight", 5, 8, NULL};
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
         struct arena_options options = {sizeof options, clear, 0};
@@ -319,7 +308,6 @@ static void close_burst(void *user) {
 }
 
 static void misuse_of_bursts_is_diagnosed(void **state) {
-    (void)state;
     assert_panics(begin_on_nothing, NULL, "arena_burst_begin");
     struct closing closing = {NULL, {NULL, NULL, NULL}};
     struct arena *other = NULL;
@@ -370,7 +358,6 @@ static void want_more(void *user) {
 }
 
 static void bursts_that_are_not_open(void **state) {
-    (void)state;
     struct arena *arena;
     assert_int_equal(arena_create(ARENA_TYPE(int), 8, &arena), ARENA_OK);
     struct arena_burst burst;
@@ -410,7 +397,6 @@ static void bursts_that_are_not_open(void **state) {
 
 /* One mapping may begin where another ends: then a burst that is full ends where one of the other arena begins. */
 static void a_burst_of_the_arena_next_door_is_diagnosed(void **state) {
-    (void)state;
     enum { TRIES = 64, BYTES = 1 << 18 };
     struct arena *arenas[TRIES];
     char *bases[TRIES];
@@ -446,7 +432,6 @@ static void a_burst_of_the_arena_next_door_is_diagnosed(void **state) {
 }
 
 static void checked_bursts_say_what_the_plain_ones_panic_with(void **state) {
-    (void)state;
     struct arena *arena = NULL;
     struct arena_burst burst;
     void *slot = &burst;
@@ -476,7 +461,6 @@ static void checked_bursts_say_what_the_plain_ones_panic_with(void **state) {
 
 /* Its owner lost it: a burst gets no more than a single allocation does. */
 static void an_arena_that_is_back_in_its_pool_lends_nothing(void **state) {
-    (void)state;
     struct arena_pool *pool = NULL;
     struct arena *arena = NULL;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);

@@ -40,7 +40,6 @@ static struct arena_context *cancellable(struct arena_context *parent) {
 /* --- one thread --------------------------------------------------------------------------------------------------- */
 
 static void creation_follows_the_single_owner_arena(void **state) {
-    (void)state;
     int anything = 0;
     struct arena_concurrent *arena = (struct arena_concurrent *)(void *)&anything;
     assert_int_equal(arena_concurrent_create(NULL, 4, &arena), ARENA_EINVAL);
@@ -64,7 +63,6 @@ static void creation_follows_the_single_owner_arena(void **state) {
 }
 
 static void one_thread_uses_it_like_a_single_owner_arena(void **state) {
-    (void)state;
     static const int64_t values[] = {1, 2, 3};
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(10, flags);
@@ -128,7 +126,6 @@ static void do_destroy(void *user) { arena_concurrent_destroy(((struct request *
 
 /* Sizes and counts beyond 2^32 are not cut, wherever the slab comes from. */
 static void slabs_beyond_four_gigabytes_count_whole(void **state) {
-    (void)state;
     if (sizeof(size_t) < 8 || support_slow()) skip();
     const size_t count = (size_t)(UINT64_C(1) << 32) + 5;
     BOTH_KINDS(flags) {
@@ -152,7 +149,6 @@ static void slabs_beyond_four_gigabytes_count_whole(void **state) {
 }
 
 static void full_and_overflowing_requests_change_nothing(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         struct request request = {make(3, flags), 0};
         int64_t value = 77;
@@ -184,7 +180,6 @@ static void full_and_overflowing_requests_change_nothing(void **state) {
 }
 
 static void capacity_zero_is_legal(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(0, flags);
         assert_null(arena_concurrent_try_alloc(arena, NULL));
@@ -197,7 +192,6 @@ static void capacity_zero_is_legal(void **state) {
 }
 
 static void null_is_diagnosed(void **state) {
-    (void)state;
     struct request request = {NULL, 1};
     void *out = &request;
     struct arena *held = (struct arena *)(void *)&request;
@@ -232,7 +226,6 @@ static void null_is_diagnosed(void **state) {
 
 /* One thread alone: a slab fits whenever count <= remaining. */
 static void one_thread_fits_every_slab_that_remains(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         enum { CAPACITY = 10000 };
         struct arena_concurrent *arena = make(CAPACITY, flags);
@@ -265,7 +258,6 @@ static void one_thread_fits_every_slab_that_remains(void **state) {
 
 /* The bytes between an element and the next slot are the slot's: not copied into, so zero. */
 static void gap_behind_a_value_is_zero_too(void **state) {
-    (void)state;
     static const struct arena_type type = {"five of eight", 5, 8, NULL};
     static const char values[] = "12345abcde";
     BOTH_KINDS(flags) {
@@ -293,7 +285,6 @@ static void gap_behind_a_value_is_zero_too(void **state) {
 }
 
 static void every_clearing_policy_hands_out_zero(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
             struct arena_concurrent *arena = make_of(ARENA_TYPE(int64_t), 3000, clear, flags);
@@ -316,7 +307,6 @@ static void every_clearing_policy_hands_out_zero(void **state) {
 
 /* A slab of values that are NULL is zero whatever the policy, and however long. */
 static void slabs_of_no_values_are_zero(void **state) {
-    (void)state;
     static const size_t counts[] = {1, 2, 100, 5000, 40000};
     enum { CAPACITY = 50000 };
     BOTH_KINDS(flags) {
@@ -342,7 +332,6 @@ static void slabs_of_no_values_are_zero(void **state) {
 
 /* Each way of clearing: nothing is left of an earlier generation, and what was handed out before stays. */
 static void slabs_of_every_length_are_cleared_and_nothing_else(void **state) {
-    (void)state;
     static const struct arena_type types[] = {
         {"char", 1, 1, NULL}, {"int", 4, 4, NULL}, {"long", 8, 8, NULL}, {"three", 24, 8, NULL}, {"line", 64, 64, NULL}};
     enum { LONGEST = 300 };
@@ -370,7 +359,6 @@ static void slabs_of_every_length_are_cleared_and_nothing_else(void **state) {
 }
 
 static void slabs_that_are_never_cleared_count_all_the_same(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make_of(ARENA_TYPE(int64_t), 3000, ARENA_CLEAR_NEVER, flags);
         for (int round = 0; round < 2; round++) {
@@ -396,7 +384,6 @@ static void slabs_that_are_never_cleared_count_all_the_same(void **state) {
 
 /* All that arena_create_with takes. */
 static void arenas_are_made_with_their_options(void **state) {
-    (void)state;
     if (support_slow()) skip(); /* memory is counted */
     enum { BYTES = 16 << 20 };
     BOTH_KINDS(flags) {
@@ -481,7 +468,6 @@ static void check_fill(const struct worker *workers, const struct filler *filler
 }
 
 static void ten_threads_fill_exactly_to_capacity(void **state) {
-    (void)state;
     static const size_t capacities[] = {1, 2, 9, 10, 64, 1000, 4097, 20000};
     BOTH_KINDS(flags) {
         for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
@@ -520,7 +506,6 @@ static void take_a_hundred(struct worker *self) {
 }
 
 static void eight_workers_take_a_hundred_each(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(1024, flags);
         struct worker workers[8];
@@ -540,7 +525,6 @@ static void take_one(struct worker *self) {
 
 /* What threads that have ended did not use is not lost. */
 static void ended_threads_leave_no_slot_behind(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         enum { CAPACITY = 150 };
         struct arena_concurrent *arena = make(CAPACITY, flags);
@@ -580,7 +564,6 @@ static void take_one_and_stay(struct worker *self) {
 /* Threads that sit on partly used chunks, and do nothing any more, cannot keep others from the last slot; neither
  * through the gate nor through an acquired handle. */
 static void idle_threads_keep_no_slot_from_others(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         for (int acquired = 0; acquired < 2; acquired++) {
             enum { CAPACITY = 5000, THREADS = 6 };
@@ -639,7 +622,6 @@ static void fill_around_live_slots(struct arena *held, size_t runs, bool by_slab
 }
 
 static void acquired_handles_find_what_is_free_between_live_slots(void **state) {
-    (void)state;
     enum { CAPACITY = 60000, THREADS = 3 };
     BOTH_KINDS(flags) {
         for (int variant = 0; variant < 4; variant++) {
@@ -668,7 +650,6 @@ static void acquired_handles_find_what_is_free_between_live_slots(void **state) 
 
 /* So many at once that their number is none of 8 bits. */
 static void a_crowd_of_idle_threads_keeps_no_slot_from_others(void **state) {
-    (void)state;
     enum { CAPACITY = 100000, MOST = 256 };
     static struct worker workers[MOST];
     unsigned threads = sizeof(void *) < 8 ? 20 : (unsigned)support_rounds(MOST, 20); /* stacks take address space */
@@ -692,7 +673,6 @@ static void a_crowd_of_idle_threads_keeps_no_slot_from_others(void **state) {
 
 /* The rest of a chunk lies below memory that nobody has touched, and holds what an earlier generation left. */
 static void rests_of_chunks_are_cleared_on_handout(void **state) {
-    (void)state;
     enum { CAPACITY = 1 << 17 };
     struct arena_concurrent *arena = make_of(ARENA_TYPE(int64_t), CAPACITY, ARENA_CLEAR_ON_HANDOUT, 0);
     int64_t *slab = arena_concurrent_alloc_slab(arena, CAPACITY / 2);
@@ -728,7 +708,6 @@ static void take_slabs_of_three(struct worker *self) {
 
 /* What a thread clears ends with its slab, also where that is the last one of its chunk. */
 static void clearing_ends_with_the_slab(void **state) {
-    (void)state;
     enum { CAPACITY = 1 << 17 };
     struct arena_concurrent *arena = make_of(ARENA_TYPE(int64_t), CAPACITY, ARENA_CLEAR_ON_HANDOUT, 0);
     struct worker worker;
@@ -754,7 +733,6 @@ static void take_one_when_told(struct worker *self) {
 
 /* What the chunks of two threads had left, twice over: each time with a live element of the other thread behind. */
 static void remainders_of_several_chunks_are_all_free(void **state) {
-    (void)state;
     enum { CAPACITY = 10000 };
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(CAPACITY, flags);
@@ -780,7 +758,6 @@ static void remainders_of_several_chunks_are_all_free(void **state) {
 
 /* Whatever else is asked for. */
 static void gate_only_fits_every_slab_that_remains(void **state) {
-    (void)state;
     static const uint32_t others[] = {0, ARENA_PREFAULT, ARENA_HUGE_PAGES};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         struct arena_concurrent *arena = make(1000, ARENA_GATE_ONLY | others[i]);
@@ -798,7 +775,6 @@ static void gate_only_fits_every_slab_that_remains(void **state) {
 
 /* However often one thread has come with nobody between, the others get the rest. */
 static void a_thread_that_is_alone_for_long_leaves_the_rest(void **state) {
-    (void)state;
     enum { CAPACITY = 20000, SLABS = 4000 };
     struct arena_concurrent *arena = make(CAPACITY, ARENA_GATE_ONLY);
     const int64_t *base = arena_concurrent_alloc_slab(arena, 0);
@@ -840,7 +816,6 @@ static void take_slabs(struct worker *self) {
 }
 
 static void slabs_of_many_threads_do_not_overlap(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         enum { CAPACITY = 30000 };
         struct arena_concurrent *arena = make(CAPACITY, flags);
@@ -867,7 +842,6 @@ static size_t dropped_wrong;
 static int64_t dropped_sum;
 
 static void note_drop(void *element, void *user) {
-    (void)user;
     if (dropped_count > 0 && (char *)element >= dropped_before) dropped_wrong++;
     dropped_before = element;
     dropped_count++;
@@ -884,7 +858,6 @@ static void take_some_and_stay(struct worker *self) {
 }
 
 static void drops_go_down_the_addresses_of_live_slots_once(void **state) {
-    (void)state;
     const struct arena_type type = {"noted", sizeof(int64_t), _Alignof(int64_t), note_drop};
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make_of(&type, 100000, 0, flags);
@@ -912,7 +885,6 @@ static void drops_go_down_the_addresses_of_live_slots_once(void **state) {
 /* --- acquire and release ------------------------------------------------------------------------------------------ */
 
 static void acquire_hands_out_the_arena_behind(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(5, flags);
         int64_t value = 3;
@@ -942,7 +914,6 @@ static void acquire_hands_out_the_arena_behind(void **state) {
 }
 
 static void holder_gets_ebusy_or_a_panic(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         struct request request = {make(4, flags), 1};
         struct arena_concurrent *arena = request.arena;
@@ -985,7 +956,6 @@ static void holder_gets_ebusy_or_a_panic(void **state) {
 
 /* A slab of nothing as any other, also of a thread that allocated by itself before it took the gate. */
 static void slab_of_zero_needs_the_gate_too(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         struct request request = {make(4, flags), 0};
         assert_non_null(arena_concurrent_try_alloc(request.arena, NULL));
@@ -1001,7 +971,6 @@ static void slab_of_zero_needs_the_gate_too(void **state) {
 }
 
 static void burst_left_under_the_gate_is_cleared(void **state) {
-    (void)state;
     enum { CAPACITY = 10000, PUT = 5000 };
     BOTH_KINDS(flags) {
         for (int variant = 0; variant < 6; variant++) {
@@ -1034,7 +1003,6 @@ static void panic_on_thread(struct worker *self) {
 }
 
 static void only_the_holder_releases(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         struct request request = {make(4, flags), 1};
         assert_panics(do_release, &request, "arena_concurrent_release"); /* nobody holds it */
@@ -1065,7 +1033,6 @@ static void destroy_on_thread(struct worker *self) {
 }
 
 static void destroy_while_held_or_waited_for_panics(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         struct request request = {make(4, flags), 1};
         struct worker other;
@@ -1087,7 +1054,6 @@ static void destroy_while_held_or_waited_for_panics(void **state) {
 }
 
 static void holds_of_different_gates_are_independent(void **state) {
-    (void)state;
     struct arena_concurrent *first = make(2, 0);
     struct arena_concurrent *second = make(2, ARENA_GATE_ONLY);
     hold(first);
@@ -1169,7 +1135,6 @@ static void operate_on_thread(struct worker *self) {
 }
 
 static void ended_context_fails_even_on_a_free_gate(void **state) {
-    (void)state;
     struct arena_context *cancelled = cancellable(NULL);
     arena_context_cancel(cancelled);
     struct arena_context *expired = NULL;
@@ -1207,7 +1172,6 @@ static void ended_context_fails_even_on_a_free_gate(void **state) {
 }
 
 static void who_holds_the_gate_is_told_that_first(void **state) {
-    (void)state;
     struct arena_context *cancelled = cancellable(NULL);
     arena_context_cancel(cancelled);
     BOTH_KINDS(flags) {
@@ -1231,7 +1195,6 @@ static void who_holds_the_gate_is_told_that_first(void **state) {
 
 /* However far above the one that ends lies. */
 static void cancel_from_far_above_ends_the_wait(void **state) {
-    (void)state;
     enum { DEEP = 6 };
     struct arena_concurrent *arena = make(8, 0);
     (void)hold(arena);
@@ -1255,7 +1218,6 @@ static void cancel_from_far_above_ends_the_wait(void **state) {
 
 /* The holder never releases: only the context can end the wait. */
 static void cancel_ends_the_wait_for_a_held_gate(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(8, flags);
         int64_t value = 42;
@@ -1289,7 +1251,6 @@ static void cancel_ends_the_wait_for_a_held_gate(void **state) {
 }
 
 static void deadline_ends_the_wait_for_a_held_gate(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(8, flags);
         struct arena *held = hold(arena);
@@ -1317,7 +1278,6 @@ static void deadline_ends_the_wait_for_a_held_gate(void **state) {
 
 /* The clock that a wait goes by is that of the deadline: else it would be over at once, again and again. */
 static void waiter_with_a_deadline_sleeps(void **state) {
-    (void)state;
     struct arena_concurrent *arena = make(8, 0);
     (void)hold(arena);
     struct arena_context *context = NULL;
@@ -1352,7 +1312,6 @@ static void wait_and_go_on(struct arena_concurrent *arena, struct arena_context 
 }
 
 static void waiters_go_on_when_the_holder_releases(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(64, flags);
         struct arena_context *context = cancellable(NULL);
@@ -1368,7 +1327,6 @@ static void waiters_go_on_when_the_holder_releases(void **state) {
 
 /* The context ended before the grant: the call fails, and the gate goes to the next. */
 static void context_that_ended_before_the_grant_passes_the_gate_on(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         size_t rounds = support_rounds(300, 30);
         for (size_t round = 0; round < rounds; round++) {
@@ -1403,7 +1361,6 @@ static void context_that_ended_before_the_grant_passes_the_gate_on(void **state)
 }
 
 static void cancelled_head_waiter_wakes_the_next(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(8, flags);
         struct arena_context *context = cancellable(NULL);
@@ -1429,7 +1386,6 @@ static void cancelled_head_waiter_wakes_the_next(void **state) {
 
 /* Cancel races with release, over and over: whatever wins, no permit is lost and nothing is taken by a failed call. */
 static void cancel_races_with_the_grant(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         size_t rounds = support_rounds(400, 40);
         size_t taken = 0;
@@ -1467,7 +1423,6 @@ static void cancel_races_with_the_grant(void **state) {
 
 /* Without chunks the slots that the waiters get lie in the order of their arrival. */
 static void after_a_millisecond_allocations_are_served_in_order(void **state) {
-    (void)state;
     enum { WAITERS = 7 };
     struct arena_concurrent *arena = make(64, ARENA_GATE_ONLY);
     struct worker workers[WAITERS];
@@ -1500,7 +1455,6 @@ static void take_a_turn(struct worker *self) {
 }
 
 static void acquirers_get_the_gate_in_the_order_they_came(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         enum { WAITERS = 8 };
         int turn = 0;
@@ -1522,7 +1476,6 @@ static void acquirers_get_the_gate_in_the_order_they_came(void **state) {
 }
 
 static void killed_waiters_leave_the_gate_usable(void **state) {
-    (void)state;
     if (!support_cancellable()) skip();
     BOTH_KINDS(flags) {
         for (int operation = 0; operation < ALL_OPERATIONS; operation++) {
@@ -1553,7 +1506,6 @@ static void killed_waiters_leave_the_gate_usable(void **state) {
 }
 
 static void kill_races_with_the_grant(void **state) {
-    (void)state;
     if (!support_cancellable()) skip();
     BOTH_KINDS(flags) {
         size_t rounds = support_rounds(300, 30);
@@ -1597,7 +1549,6 @@ static void count_used(struct worker *self) {
 
 /* Chunks end when the whole arena is taken: what they had left is not in use, for those who count from outside either. */
 static void counts_of_a_held_arena_are_those_of_before(void **state) {
-    (void)state;
     enum { TURNS = 1500, CAPACITY = 4 * TURNS }; /* with ARENA_GATE_ONLY too a thread has all that is free by then */
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(CAPACITY, flags);
@@ -1633,8 +1584,6 @@ static struct {
 } counted_drops;
 
 static void drop_counted(void *element, void *user) {
-    (void)user;
-    (void)element;
     struct worker counter;
     worker_start(&counter, count_used, counted_drops.arena, 0);
     worker_join(&counter);
@@ -1642,7 +1591,6 @@ static void drop_counted(void *element, void *user) {
 }
 
 static void counts_during_a_reset_are_those_of_before(void **state) {
-    (void)state;
     const struct arena_type type = {"counted", sizeof(int64_t), _Alignof(int64_t), drop_counted};
     struct arena_concurrent *arena = counted_drops.arena = make_of(&type, 4000, 0, 0);
     for (int i = 0; i < 3; i++) arena_concurrent_alloc(arena, NULL);
@@ -1653,7 +1601,6 @@ static void counts_during_a_reset_are_those_of_before(void **state) {
 }
 
 static void counts_never_wait(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(8, flags);
         arena_concurrent_alloc(arena, NULL);
@@ -1712,7 +1659,6 @@ static bool torn(const struct wide *value) {
 
 /* Under an acquired gate every slot is either free, and zero, or holds one whole value. */
 static void acquire_sees_no_slot_half_written(void **state) {
-    (void)state;
     if (support_checked()) skip(); /* it looks at slots that nobody has */
     BOTH_KINDS(flags) {
         enum { THREADS = 4, CAPACITY = 300 };
@@ -1746,12 +1692,10 @@ static void acquire_sees_no_slot_half_written(void **state) {
 static size_t torn_drops;
 
 static void check_wide(void *element, void *user) {
-    (void)user;
     if (torn(element)) torn_drops++;
 }
 
 static void reset_sees_no_slot_half_written(void **state) {
-    (void)state;
     const struct arena_type type = {"wide", sizeof(struct wide), _Alignof(struct wide), check_wide};
     BOTH_KINDS(flags) {
         enum { THREADS = 4 };
@@ -1788,7 +1732,6 @@ static void add_under_the_gate(struct worker *self) {
 }
 
 static void the_gate_excludes_and_orders(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         enum { THREADS = 6 };
         struct ledger ledger = {make(4, flags), 0, support_rounds(20000, 500)};
@@ -1813,7 +1756,6 @@ static void hammer(struct worker *self) {
 }
 
 static void nobody_starves(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         enum { THREADS = 6 };
         struct traffic traffic = {make(1000, flags), 0, NULL, 1000};
@@ -1868,7 +1810,6 @@ static void end_with_a_late_wait(struct worker *self) {
 }
 
 static void destructors_wait_at_the_gate(void **state) {
-    (void)state;
     assert_int_equal(pthread_key_create(&late_key, wait_late), 0);
     BOTH_KINDS(flags) {
         struct late late = {make(2, flags), make(2, flags), 0, 0, ARENA_OK, NULL};
@@ -1908,7 +1849,6 @@ static void end_as_holder(struct worker *self) {
 }
 
 static void destructors_release_the_gate(void **state) {
-    (void)state;
     assert_int_equal(pthread_key_create(&late_key, release_late), 0);
     BOTH_KINDS(flags) {
         struct late late = {make(2, flags), make(2, flags), 0, 0, ARENA_OK, NULL};
@@ -1950,7 +1890,6 @@ static void use_each_arena(struct worker *self) {
 
 /* A thread that keeps something of an arena must not use it for the next one at the same address. */
 static void long_lived_threads_see_arenas_come_and_go(void **state) {
-    (void)state;
     enum { THREADS = 3 };
     struct worker workers[THREADS];
     struct relay relay = {NULL};
@@ -1975,7 +1914,6 @@ static void long_lived_threads_see_arenas_come_and_go(void **state) {
 }
 
 static void one_thread_uses_thousands_of_arenas(void **state) {
-    (void)state;
     size_t count = support_rounds(2000, 200);
     struct arena_concurrent **arenas = calloc(count, sizeof(struct arena_concurrent *));
     assert_non_null(arenas);
@@ -2007,7 +1945,6 @@ static void use_after_fork(void *user) {
 }
 
 static void child_of_a_single_thread_may_use_it(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(50, flags);
         arena_concurrent_alloc(arena, NULL);

@@ -63,7 +63,6 @@ static const int64_t hour_ns = (int64_t)HOUR_S * 1000000000;
 /* --- background --------------------------------------------------------------------------------------------------- */
 
 static void background_never_ends(void **state) {
-    (void)state;
     struct arena_context *background = arena_context_background();
     assert_non_null(background);
     assert_ptr_equal(arena_context_background(), background);
@@ -81,7 +80,6 @@ static void background_never_ends(void **state) {
 }
 
 static void null_means_the_background(void **state) {
-    (void)state;
     arena_context_cancel(NULL);
     assert_int_equal(arena_context_status(NULL), ARENA_OK);
     arena_context_release(NULL);
@@ -99,7 +97,6 @@ static void null_means_the_background(void **state) {
 }
 
 static void missing_out_is_invalid(void **state) {
-    (void)state;
     assert_int_equal(arena_context_with_cancel(NULL, NULL), ARENA_EINVAL);
     assert_int_equal(arena_context_with_timeout(NULL, 1, NULL), ARENA_EINVAL);
     assert_int_equal(arena_context_with_deadline(NULL, 1, NULL), ARENA_EINVAL);
@@ -112,7 +109,6 @@ static void missing_out_is_invalid(void **state) {
 /* --- cancellation ------------------------------------------------------------------------------------------------- */
 
 static void cancel_ends_a_context_for_good(void **state) {
-    (void)state;
     struct arena_context *context = child_of(NULL);
     assert_int_equal(arena_context_status(context), ARENA_OK);
     arena_context_cancel(context);
@@ -123,7 +119,6 @@ static void cancel_ends_a_context_for_good(void **state) {
 }
 
 static void cancel_reaches_everything_below_and_nothing_above(void **state) {
-    (void)state;
     struct arena_context *root = child_of(NULL);
     struct arena_context *left = child_of(root);
     struct arena_context *right = carrying(root, NULL);
@@ -151,7 +146,6 @@ static void cancel_reaches_everything_below_and_nothing_above(void **state) {
 
 /* Trees of no particular shape: what lies below ends, and nothing else does. */
 static void cancel_reaches_every_place_of_a_tree(void **state) {
-    (void)state;
     enum { NODES = 40, ROUNDS = 30 };
     uint32_t random = 12345;
     for (int round = 0; round < ROUNDS; round++) {
@@ -180,7 +174,6 @@ static void cancel_reaches_every_place_of_a_tree(void **state) {
 }
 
 static void every_kind_of_context_can_be_cancelled(void **state) {
-    (void)state;
     struct arena_context *contexts[] = {child_of(NULL), deadline_of(NULL, INT64_MAX), timeout_of(NULL, hour_ns),
                                         carrying(NULL, NULL)};
     for (size_t i = 0; i < 4; i++) {
@@ -191,7 +184,6 @@ static void every_kind_of_context_can_be_cancelled(void **state) {
 }
 
 static void child_of_an_ended_context_has_ended(void **state) {
-    (void)state;
     struct arena_context *cancelled = child_of(NULL);
     arena_context_cancel(cancelled);
     struct arena_context *expired = timeout_of(NULL, 0);
@@ -211,7 +203,6 @@ static void child_of_an_ended_context_has_ended(void **state) {
 /* --- deadlines ---------------------------------------------------------------------------------------------------- */
 
 static void clock_is_monotonic(void **state) {
-    (void)state;
     int64_t before = arena_clock_now();
     assert_true(before >= 0);
     for (int i = 0; i < 1000; i++) {
@@ -224,7 +215,6 @@ static void clock_is_monotonic(void **state) {
 }
 
 static void timeouts_of_zero_or_less_have_passed(void **state) {
-    (void)state;
     static const int64_t timeouts[] = {0, -1, -1000000000, INT64_MIN + 1, INT64_MIN};
     for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++) {
         struct arena_context *context = timeout_of(NULL, timeouts[i]);
@@ -234,7 +224,6 @@ static void timeouts_of_zero_or_less_have_passed(void **state) {
 }
 
 static void deadlines_in_the_past_have_passed(void **state) {
-    (void)state;
     const int64_t deadlines[] = {arena_clock_now(), arena_clock_now() - 1, 0, -1, INT64_MIN};
     for (size_t i = 0; i < sizeof deadlines / sizeof deadlines[0]; i++) {
         struct arena_context *context = deadline_of(NULL, deadlines[i]);
@@ -244,7 +233,6 @@ static void deadlines_in_the_past_have_passed(void **state) {
 }
 
 static void sums_saturate(void **state) {
-    (void)state;
     static const int64_t timeouts[] = {INT64_MAX, INT64_MAX - 1, INT64_MAX / 2, INT64_MAX - 1000000000};
     for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++) {
         struct arena_context *context = timeout_of(NULL, timeouts[i]);
@@ -260,7 +248,6 @@ static void sums_saturate(void **state) {
 }
 
 static void deadline_ends_a_context_and_not_before(void **state) {
-    (void)state;
     int64_t deadline = arena_clock_now() + 5000000;
     struct arena_context *context = deadline_of(NULL, deadline);
     struct arena_context *between = child_of(context);
@@ -279,7 +266,6 @@ static void deadline_ends_a_context_and_not_before(void **state) {
 }
 
 static void timeout_ends_a_context_and_not_before(void **state) {
-    (void)state;
     for (int64_t timeout_ns = 100000; timeout_ns <= 3200000; timeout_ns *= 2) {
         int64_t earliest = arena_clock_now() + timeout_ns;
         struct arena_context *context = timeout_of(NULL, timeout_ns);
@@ -291,7 +277,6 @@ static void timeout_ends_a_context_and_not_before(void **state) {
 }
 
 static void earlier_of_own_and_parents_deadline_counts(void **state) {
-    (void)state;
     struct arena_context *parent = timeout_of(NULL, 3000000);
     struct arena_context *child = timeout_of(parent, hour_ns);
     struct arena_context *early = timeout_of(parent, 0);
@@ -305,7 +290,6 @@ static void earlier_of_own_and_parents_deadline_counts(void **state) {
 
 /* That of each link counts for all below it, wherever it hangs. */
 static void deadline_counts_for_everything_below(void **state) {
-    (void)state;
     struct arena_context *root = child_of(NULL);
     struct arena_context *timed = timeout_of(root, 0);
     struct arena_context *far = alone(timeout_of(timed, hour_ns), timed);
@@ -335,7 +319,6 @@ static void deadline_counts_for_everything_below(void **state) {
 }
 
 static void parent_does_not_see_a_childs_end(void **state) {
-    (void)state;
     struct arena_context *parent = timeout_of(NULL, hour_ns);
     struct arena_context *child = timeout_of(parent, 0);
     struct arena_context *sibling = child_of(parent);
@@ -349,7 +332,6 @@ static void parent_does_not_see_a_childs_end(void **state) {
 }
 
 static void first_cause_stays(void **state) {
-    (void)state;
     /* Cancelled first: the deadline that passes later changes nothing. */
     int64_t deadline = arena_clock_now() + 20000000;
     struct arena_context *context = deadline_of(NULL, deadline);
@@ -372,7 +354,6 @@ static void first_cause_stays(void **state) {
 }
 
 static void first_cause_along_a_chain(void **state) {
-    (void)state;
     /* The child's deadline passed before the parent was cancelled. */
     struct arena_context *parent = child_of(NULL);
     struct arena_context *child = timeout_of(parent, 0);
@@ -413,7 +394,6 @@ static void first_cause_along_a_chain(void **state) {
 /* --- what contexts carry ------------------------------------------------------------------------------------------ */
 
 static void extract_finds_what_was_injected(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int));
     struct arena_context *context = carrying(arena_context_background(), arena);
     struct arena *found = NULL;
@@ -426,7 +406,6 @@ static void extract_finds_what_was_injected(void **state) {
 }
 
 static void extract_of_none_or_another_type_fails(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int));
     struct arena_context *plain = child_of(NULL);
     struct arena_context *context = carrying(plain, arena);
@@ -449,7 +428,6 @@ static void drop_nothing(void *element, void *user) { (void)element, (void)user;
 
 /* A destructor is no part of what makes two types the same. */
 static void extract_does_not_look_at_the_drop(void **state) {
-    (void)state;
     const struct arena_type dropped = {"int", sizeof(int), _Alignof(int), drop_nothing};
     struct arena *plain = make(ARENA_TYPE(int));
     struct arena *dropping = make(&dropped);
@@ -467,7 +445,6 @@ static void extract_does_not_look_at_the_drop(void **state) {
 }
 
 static void null_arena_hides_every_type_above(void **state) {
-    (void)state;
     struct arena *ints = make(ARENA_TYPE(int));
     struct arena *doubles = make(ARENA_TYPE(double));
     struct arena *chars = make(ARENA_TYPE(char));
@@ -495,7 +472,6 @@ static void null_arena_hides_every_type_above(void **state) {
 }
 
 static void nearest_of_exactly_that_type_is_found(void **state) {
-    (void)state;
     struct arena *outer = make(ARENA_TYPE(int));
     struct arena *inner = make(ARENA_TYPE(int));
     struct arena *doubles = make(ARENA_TYPE(double));
@@ -520,7 +496,6 @@ static void nearest_of_exactly_that_type_is_found(void **state) {
 
 /* The same type again and again, between others of its name: always the nearest of exactly that type, however far. */
 static void nearest_of_many_of_one_type_is_found(void **state) {
-    (void)state;
     enum { DEPTH = 40 };
     const struct arena_type wanted = {"number", 4, 4, NULL};
     const struct arena_type namesakes[] = {{"number", 8, 4, NULL}, {"number", 4, 2, NULL}};
@@ -545,7 +520,6 @@ static void nearest_of_many_of_one_type_is_found(void **state) {
 }
 
 static void extract_reaches_through_many_injections(void **state) {
-    (void)state;
     enum { DEPTH = 64 };
     char names[DEPTH][16];
     struct arena *arenas[DEPTH];
@@ -586,7 +560,6 @@ static void extract_reaches_through_many_injections(void **state) {
 }
 
 static void ended_contexts_still_carry(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int));
     struct arena_context *root = child_of(NULL);
     struct arena_context *context = carrying(root, arena);
@@ -605,7 +578,6 @@ static void ended_contexts_still_carry(void **state) {
 }
 
 static void contexts_do_not_own_arenas(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int));
     struct arena_context *context = carrying(NULL, arena);
     arena_context_release(context);
@@ -616,7 +588,6 @@ static void contexts_do_not_own_arenas(void **state) {
 /* --- lifetime ----------------------------------------------------------------------------------------------------- */
 
 static void child_outlives_its_parents_handles(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int));
     struct arena_context *root = child_of(NULL);
     struct arena_context *middle = carrying(root, arena);
@@ -636,7 +607,6 @@ static void child_outlives_its_parents_handles(void **state) {
 }
 
 static void retain_returns_its_argument_and_counts(void **state) {
-    (void)state;
     struct arena_context *context = child_of(NULL);
     for (int i = 0; i < 1000; i++) assert_ptr_equal(arena_context_retain(context), context);
     for (int i = 0; i < 1000; i++) arena_context_release(context);
@@ -695,7 +665,6 @@ static void *live_deep(void *user) {
 }
 
 static void a_million_levels_live_on_a_small_stack(void **state) {
-    (void)state;
     struct deep deep = {support_rounds(1000000, 50000), make(ARENA_TYPE(int)), false};
     pthread_attr_t attributes;
     pthread_t thread;
@@ -711,7 +680,6 @@ static void a_million_levels_live_on_a_small_stack(void **state) {
 }
 
 static void a_parent_may_have_a_hundred_thousand_children(void **state) {
-    (void)state;
     size_t count = support_rounds(100000, 10000);
     struct arena_context *parent = child_of(NULL);
     struct arena_context **children = calloc(count, sizeof(struct arena_context *));
@@ -760,7 +728,6 @@ static void add_children_until_cancelled(struct worker *self) {
 }
 
 static void cancel_beside_adding_children_misses_none(void **state) {
-    (void)state;
     enum { THREADS = 4 };
     static struct adder adders[THREADS];
     struct worker workers[THREADS];
@@ -796,7 +763,6 @@ static void cancel_it(struct worker *self) {
 }
 
 static void many_threads_may_cancel_and_release_at_once(void **state) {
-    (void)state;
     enum { THREADS = 8 };
     struct worker workers[THREADS];
     size_t rounds = support_rounds(200, 20);
@@ -831,7 +797,6 @@ static void make_and_drop_children(struct worker *self) {
 }
 
 static void children_come_and_go_on_many_threads(void **state) {
-    (void)state;
     enum { THREADS = 8 };
     struct worker workers[THREADS];
     struct arena_context *parent = child_of(NULL);
@@ -858,7 +823,6 @@ static void use_after_fork(void *user) {
 }
 
 static void child_process_of_a_single_thread_may_use_its_contexts(void **state) {
-    (void)state;
     struct arena *arena = make(ARENA_TYPE(int));
     struct arena_context *context = carrying(NULL, arena);
     assert_child_succeeds(use_after_fork, context);

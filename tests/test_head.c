@@ -6,7 +6,6 @@
 #include <arena/arena.h>
 
 static void the_head_is_two_words(void **state) {
-    (void)state;
     assert_int_equal(sizeof(struct arena_head), 2 * sizeof(char *));
     assert_int_equal(offsetof(struct arena_head, cursor), 0);
     assert_int_equal(offsetof(struct arena_head, limit), sizeof(char *));
@@ -15,7 +14,6 @@ static void the_head_is_two_words(void **state) {
 /* What the library writes into the first two words of an arena is a window of whole free slots, and what inline code
  * takes out of it counts. */
 static void an_arena_begins_with_its_head(void **state) {
-    (void)state;
     struct arena *arena = NULL;
     assert_int_equal(arena_create(ARENA_TYPE(int64_t), 8, &arena), ARENA_OK);
     int64_t first_value = 1;
@@ -44,7 +42,6 @@ static void an_arena_begins_with_its_head(void **state) {
 }
 
 static void descriptors_keep_their_layout(void **state) {
-    (void)state;
     assert_int_equal(offsetof(struct arena_type, name), 0);
     assert_int_equal(offsetof(struct arena_type, size), sizeof(void *));
     assert_int_equal(offsetof(struct arena_type, align), sizeof(void *) + sizeof(size_t));
@@ -56,7 +53,6 @@ static void descriptors_keep_their_layout(void **state) {
 }
 
 static void options_begin_with_their_size(void **state) {
-    (void)state;
     assert_int_equal(offsetof(struct arena_options, struct_size), 0);
     assert_int_equal(offsetof(struct arena_options, clear), sizeof(size_t));
     assert_int_equal(offsetof(struct arena_options, flags), sizeof(size_t) + 4);
@@ -71,7 +67,6 @@ static void options_begin_with_their_size(void **state) {
 }
 
 static void constants_keep_their_values(void **state) {
-    (void)state;
     assert_int_equal(ARENA_CLEAR_ON_RESET, 0);
     assert_int_equal(ARENA_CLEAR_ON_HANDOUT, 1);
     assert_int_equal(ARENA_CLEAR_NEVER, 2);
@@ -82,7 +77,6 @@ static void constants_keep_their_values(void **state) {
 }
 
 static void bursts_and_scopes_keep_their_layout(void **state) {
-    (void)state;
     assert_int_equal(offsetof(struct arena_burst, cursor), 0);
     assert_int_equal(offsetof(struct arena_burst, limit), sizeof(char *));
     assert_int_equal(offsetof(struct arena_burst, arena), 2 * sizeof(char *));

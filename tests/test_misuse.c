@@ -34,7 +34,6 @@ static void assert_hands_out_nothing(struct arena *arena, const char *why) {
 }
 
 static void returned_arenas_hand_out_nothing(void **state) {
-    (void)state;
     struct arena_pool *pool = NULL;
     struct arena *arena = NULL;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
@@ -60,7 +59,6 @@ static void enter_and_end(struct worker *self) {
 }
 
 static void arenas_of_left_scopes_hand_out_nothing(void **state) {
-    (void)state;
     static const size_t used[] = {1, 1, 2000, 1, 2000};
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4000, &pool), ARENA_OK);
@@ -81,7 +79,6 @@ static void arenas_of_left_scopes_hand_out_nothing(void **state) {
 }
 
 static void released_arenas_hand_out_nothing(void **state) {
-    (void)state;
     struct arena_concurrent *concurrent = NULL;
     struct arena *inside = NULL;
     assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent), ARENA_OK);
@@ -98,7 +95,6 @@ static void drop_nothing(void *element, void *user) { (void)element, (void)user;
 
 /* Drops seal an arena while they run, and leave it as they found it. */
 static void arenas_reset_behind_their_gate_hand_out_nothing(void **state) {
-    (void)state;
     void (*const drops[])(void *, void *) = {NULL, drop_nothing};
     for (int i = 0; i < 2; i++) {
         const struct arena_type type = {"int", sizeof(int), _Alignof(int), drops[i]};
@@ -120,7 +116,6 @@ static void arenas_reset_behind_their_gate_hand_out_nothing(void **state) {
 static void leave_it(void *user) { arena_pool_scope_leave(user); }
 
 static void copy_of_a_scope_is_no_scope(void **state) {
-    (void)state;
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
     struct arena_pool_scope scope;
@@ -149,7 +144,6 @@ static void leave_elsewhere(struct worker *self) {
 }
 
 static void scope_is_left_by_the_thread_that_entered(void **state) {
-    (void)state;
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
     struct arena_pool_scope scope;
@@ -173,8 +167,6 @@ static int drops;
 static int handed_out;
 
 static void drop_allocates(void *element, void *user) {
-    (void)user;
-    (void)element;
     static const int value = 7;
     drops++;
     if (arena_try_alloc(dropping, &value) != NULL) handed_out++;
@@ -182,14 +174,10 @@ static void drop_allocates(void *element, void *user) {
 }
 
 static void drop_resets(void *element, void *user) {
-    (void)user;
-    (void)element;
     arena_reset(dropping);
 }
 
 static void drop_destroys(void *element, void *user) {
-    (void)user;
-    (void)element;
     arena_destroy(dropping);
 }
 
@@ -200,7 +188,6 @@ static void make_dropping(void (*drop)(void *, void *)) {
 }
 
 static void arena_hands_out_nothing_while_it_drops(void **state) {
-    (void)state;
     make_dropping(drop_allocates);
     drops = 0;
     handed_out = 0;
@@ -215,45 +202,36 @@ static void arena_hands_out_nothing_while_it_drops(void **state) {
 }
 
 static void drop_insists(void *element, void *user) {
-    (void)user;
-    (void)element;
     arena_alloc(dropping, NULL);
 }
 
 static void insist_in_drop(void *user) {
-    (void)user;
     make_dropping(drop_insists);
     arena_reset(dropping);
 }
 
 static void reset_in_drop(void *user) {
-    (void)user;
     make_dropping(drop_resets);
     arena_reset(dropping);
 }
 
 static void destroy_in_drop(void *user) {
-    (void)user;
     make_dropping(drop_destroys);
     arena_reset(dropping);
 }
 
 static void ending_the_arena_while_it_drops_aborts(void **state) {
-    (void)state;
     assert_aborts(insist_in_drop, NULL, "arena_alloc: the arena is dropping its elements");
     assert_aborts(reset_in_drop, NULL, "arena_reset");
     assert_aborts(destroy_in_drop, NULL, "arena_destroy");
 }
 
 static void drop_ends_another(void *element, void *user) {
-    (void)user;
-    (void)element;
     arena_destroy(dropping); /* which drops what it holds */
     arena_panic("after the inner drops");
 }
 
 static void panic_behind_inner_drops(void *user) {
-    (void)user;
     make_dropping(drop_nothing);
     const struct arena_type type = {"outer", sizeof(int), _Alignof(int), drop_ends_another};
     struct arena *outer;
@@ -265,7 +243,6 @@ static void panic_behind_inner_drops(void *user) {
 static void protect_inner_drops(void *user) { (void)arena_protect(panic_behind_inner_drops, user); }
 
 static void drops_inside_drops_leave_the_outer_ones_unleavable(void **state) {
-    (void)state;
     assert_aborts(protect_inner_drops, NULL, "after the inner drops");
 }
 
@@ -284,13 +261,10 @@ static struct {
 static struct arena_pool *dropping_pool;
 
 static void drop_returns(void *element, void *user) {
-    (void)user;
-    (void)element;
     arena_pool_return(dropping_pool, dropping);
 }
 
 static void reset_what_returns_itself(void *user) {
-    (void)user;
     const struct arena_type type = {"returning", sizeof(int), sizeof(int), drop_returns};
     child_check(arena_pool_create(&type, 4, &dropping_pool) == ARENA_OK);
     child_check(arena_pool_checkout(dropping_pool, &dropping) == ARENA_OK);
@@ -299,13 +273,10 @@ static void reset_what_returns_itself(void *user) {
 }
 
 static void drop_does_not_return_its_arena(void **state) {
-    (void)state;
     assert_aborts(reset_what_returns_itself, NULL, "arena_pool_return");
 }
 
 static void drop_touches(void *element, void *user) {
-    (void)user;
-    (void)element;
     struct arena *inside = NULL;
     void *slot = NULL;
     switch (touched.touch) {
@@ -327,7 +298,6 @@ static void drop_touches(void *element, void *user) {
 
 /* With `touched` filled in but for the arena. */
 static void drop_concurrent(void *user) {
-    (void)user;
     const struct arena_type type = {"touching", sizeof(int), sizeof(int), drop_touches};
     if (arena_concurrent_create(touched.mixed ? arena_type_any() : &type, 8, &touched.arena) != ARENA_OK) abort();
     for (int i = 0; i < 3; i++) {
@@ -349,7 +319,6 @@ static void drop_concurrent(void *user) {
 
 /* Told, where it would wait for itself for ever. */
 static void gate_is_taken_while_its_arena_drops(void **state) {
-    (void)state;
     static const struct {
         enum touch touch;
         const char *message;
@@ -382,7 +351,6 @@ static void put_typed(void *user) { int_arena_burst_put(user, 1); }
 static void put_exported(void *user) { arena_burst_put(user, NULL); }
 
 static void burst_takes_nothing_after_its_end(void **state) {
-    (void)state;
     struct int_arena *arena = int_arena_create(8);
     struct int_arena_burst typed = int_arena_burst_begin(arena);
     int_arena_burst_put(&typed, 1);
@@ -410,7 +378,6 @@ static void end_it(void *user) {
 
 /* Neither again, by what was a copy of it, nor in another arena. */
 static void burst_ends_once(void **state) {
-    (void)state;
     int value = 7;
     struct ended ended = {NULL, {NULL, NULL, NULL}};
     struct arena *other = NULL;
@@ -461,7 +428,6 @@ static void destroy_concurrent(void *user) { arena_concurrent_destroy(user); }
 
 /* In a child: what the ended thread held can never be given back. */
 static void lose_a_gate(void *user) {
-    (void)user;
     static struct arena_concurrent *concurrent; /* for ever: it cannot be destroyed */
     child_check(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent) == ARENA_OK);
     child_check(arena_concurrent_create(ARENA_TYPE(int), 4, &another) == ARENA_OK);
@@ -482,7 +448,6 @@ static void lose_a_gate(void *user) {
 }
 
 static void gate_of_an_ended_thread_stays_taken(void **state) {
-    (void)state;
     assert_child_succeeds(lose_a_gate, NULL);
 }
 

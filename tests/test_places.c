@@ -80,7 +80,6 @@ static void use_concurrent(struct arena_concurrent *shared) {
 }
 
 static void put(struct arena *arena, void *user) {
-    (void)user;
     CHECK(arena_used(arena) == 0);
     CHECK(arena_try_alloc(arena, NULL) != NULL);
 }
@@ -135,7 +134,6 @@ static void put_and_panic(struct arena *arena, void *user) {
 }
 
 static void execute_and_panic(void *user) {
-    (void)user;
     (void)arena_pool_execute(shared_pool, put_and_panic, NULL);
 }
 
@@ -153,14 +151,12 @@ static void use_all_in_action(struct arena *arena, void *user) {
 }
 
 static void use_all_in_protected(void *user) {
-    (void)user;
     use_all_and_panic();
     panics_record();
     arena_panic("the outer one");
 }
 
 static void actions_may_use_every_handle(void **state) {
-    (void)state;
     share_begin();
     assert_int_equal(arena_pool_execute(shared_pool, use_all_in_action, NULL), ARENA_OK);
     ARENA_POOL_SCOPE(shared_pool, scratch) use_all_in_action(scratch, NULL);
@@ -170,7 +166,6 @@ static void actions_may_use_every_handle(void **state) {
 }
 
 static void holders_may_use_every_other_handle(void **state) {
-    (void)state;
     share_begin();
     struct arena_concurrent *held = NULL;
     struct arena *inside = NULL;
@@ -186,8 +181,6 @@ static void holders_may_use_every_other_handle(void **state) {
 static int drops;
 
 static void drop_uses_all(void *element, void *user) {
-    (void)user;
-    (void)element;
     drops++;
     use_all();
 }
@@ -196,7 +189,6 @@ static const struct arena_type dropping = {"dropping", sizeof(int), sizeof(int),
 
 /* The pool that the arena goes back to, too. */
 static void drops_may_use_every_other_handle(void **state) {
-    (void)state;
     share_begin();
     drops = 0;
     struct arena *arena = NULL;
@@ -227,8 +219,6 @@ static void drops_may_use_every_other_handle(void **state) {
 }
 
 static void drop_at_a_cancellation_point(void *element, void *user) {
-    (void)user;
-    (void)element;
     drops++;
     pthread_testcancel();
 }
@@ -242,7 +232,6 @@ static void reset_when_cancelled(struct worker *self) {
 }
 
 static void cancellation_waits_for_the_drops(void **state) {
-    (void)state;
     if (!support_cancellable()) skip();
     const struct arena_type type = {"point", sizeof(int), sizeof(int), drop_at_a_cancellation_point};
     struct arena *arena = NULL;
@@ -261,7 +250,6 @@ static void cancellation_waits_for_the_drops(void **state) {
 static int depth;
 
 static void drop_uses_its_pool(void *element, void *user) {
-    (void)user;
     struct arena_pool *own = *(struct arena_pool **)element;
     drops++;
     if (++depth < 4) {
@@ -273,7 +261,6 @@ static void drop_uses_its_pool(void *element, void *user) {
 }
 
 static void drops_may_use_the_pool_of_their_arena(void **state) {
-    (void)state;
     const struct arena_type type = {"pointer", sizeof(void *), sizeof(void *), drop_uses_its_pool};
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create(&type, 4, &pool), ARENA_OK);
@@ -296,19 +283,16 @@ static void drops_may_use_the_pool_of_their_arena(void **state) {
 static int handled;
 
 static void handler_uses_all(const char *message, void *user) {
-    (void)user;
     CHECK(strcmp(message, "once") == 0);
     handled++;
     use_all();
 }
 
 static void panic_once(void *user) {
-    (void)user;
     arena_panic("once");
 }
 
 static void handlers_may_use_every_handle(void **state) {
-    (void)state;
     share_begin();
     handled = 0;
     arena_set_panic_handler(handler_uses_all, NULL);
@@ -368,7 +352,6 @@ static void leave_late_work(struct worker *self) {
 }
 
 static void destructors_may_use_every_handle(void **state) {
-    (void)state;
     for (unsigned variant = 0; variant < 2; variant++) {
         share_begin();
         struct late late = {{0, 0}, false, NULL};
@@ -381,7 +364,6 @@ static void destructors_may_use_every_handle(void **state) {
 }
 
 static void destructors_may_wait_for_a_gate(void **state) {
-    (void)state;
     for (unsigned variant = 0; variant < 2; variant++) {
         share_begin();
         struct late late = {{0, 0}, true, NULL};
@@ -397,7 +379,6 @@ static void destructors_may_wait_for_a_gate(void **state) {
 }
 
 static void panic_late(void *user) {
-    (void)user;
     arena_panic("in a destructor");
 }
 
@@ -413,14 +394,12 @@ static void end_a_thread_with_panic(void *user) {
 }
 
 static void panic_in_a_destructor_aborts(void **state) {
-    (void)state;
     assert_aborts(end_a_thread_with_panic, NULL, "in a destructor");
 }
 
 /* --- scopes and gates in between ------------------------------------------------------------------------------------ */
 
 static void scopes_may_be_left_in_any_order(void **state) {
-    (void)state;
     share_begin();
     struct arena_pool_scope scopes[3];
     for (int i = 0; i < 3; i++) {
@@ -444,7 +423,6 @@ static void alloc_for_another(struct worker *self) {
 
 /* It is a single-owner arena meanwhile: threads that synchronise may hand it on. */
 static void acquired_arenas_are_single_owner_arenas(void **state) {
-    (void)state;
     share_begin();
     struct arena *inside = NULL;
     assert_int_equal(arena_concurrent_acquire(shared_concurrent, NULL, &inside), ARENA_OK);
@@ -511,7 +489,6 @@ static void fork_in_the_middle(bool panics) {
 }
 
 static void scopes_and_gates_go_on_in_the_child(void **state) {
-    (void)state;
     fork_in_the_middle(false);
     fork_in_the_middle(true);
 }

@@ -35,7 +35,6 @@ static int log_entries[LOG_SIZE];
 static int log_count; /* atomic */
 
 static void note_drop(void *element, void *user) {
-    (void)user;
     int place = flag_add(&log_count, 1) - 1;
     if (place < LOG_SIZE) log_entries[place] = *(int *)element;
 }
@@ -47,7 +46,6 @@ static void log_clear(void) { flag_set(&log_count, 0); }
 /* --- creation ----------------------------------------------------------------------------------------------------- */
 
 static void creation_follows_the_single_owner_arena(void **state) {
-    (void)state;
     int anything = 0;
     const struct arena_type bad = {"t", 4, 3, NULL};
     struct arena_pool *pool = (struct arena_pool *)(void *)&anything;
@@ -68,7 +66,6 @@ static void creation_follows_the_single_owner_arena(void **state) {
 }
 
 static void options_that_are_not_understood_are_invalid(void **state) {
-    (void)state;
     struct {
         struct arena_pool_options known;
         size_t unknown;
@@ -98,7 +95,6 @@ static void options_that_are_not_understood_are_invalid(void **state) {
 
 /* What an older program's struct does not have yet is a default. */
 static void shorter_options_are_understood(void **state) {
-    (void)state;
     struct arena_options arena_options = {sizeof arena_options, 3, 0}; /* which would be refused */
     struct arena_pool_options options = {sizeof options.struct_size, 1, &arena_options};
     struct arena_pool *pool = NULL;
@@ -117,7 +113,6 @@ static void shorter_options_are_understood(void **state) {
 
 /* Memory is what shows when an arena is made: with the first one that is wanted, with all that was asked for. */
 static void arenas_are_made_when_they_are_wanted(void **state) {
-    (void)state;
     if (support_slow()) skip();
     enum { BYTES = 16 << 20 };
     struct arena_options arena_options = {sizeof arena_options, 0, ARENA_PREFAULT};
@@ -139,7 +134,6 @@ static void do_nothing(struct arena *arena, void *user) {
 }
 
 static void null_is_invalid(void **state) {
-    (void)state;
     struct arena_pool *pool = make(ARENA_TYPE(int), 4);
     struct arena *arena = (struct arena *)(void *)pool;
     int calls = 0;
@@ -167,7 +161,6 @@ static void null_is_invalid(void **state) {
 }
 
 static void capacity_zero_is_legal(void **state) {
-    (void)state;
     struct arena_pool *pool = make(ARENA_TYPE(int), 0);
     struct arena *arena = check_out(pool);
     assert_null(arena_try_alloc(arena, NULL));
@@ -198,7 +191,6 @@ static void visit(struct arena *arena, void *user) {
 }
 
 static void execute_runs_the_action_on_an_empty_arena(void **state) {
-    (void)state;
     struct visit seen = {.pool = make(ARENA_TYPE(int64_t), 500)};
     for (int i = 1; i <= 5; i++) {
         assert_int_equal(arena_pool_execute(seen.pool, visit, &seen), ARENA_OK);
@@ -211,7 +203,6 @@ static void execute_runs_the_action_on_an_empty_arena(void **state) {
 }
 
 static void arenas_are_made_with_the_pools_options(void **state) {
-    (void)state;
     struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
     struct arena_pool_options options = {sizeof options, 0, &arena_options};
     struct visit seen = {.pool = NULL};
@@ -229,7 +220,6 @@ static void arenas_are_made_with_the_pools_options(void **state) {
 }
 
 static void values_are_dropped_when_the_action_returns(void **state) {
-    (void)state;
     struct arena_pool *pool = make(&noted, 4);
     log_clear();
     struct arena *arena = check_out(pool);
@@ -245,7 +235,6 @@ static void values_are_dropped_when_the_action_returns(void **state) {
 
 /* What an open burst wrote counts as nothing, and is cleared all the same: also where nothing else was taken. */
 static void arenas_come_out_clean_after_a_burst_that_was_left(void **state) {
-    (void)state;
     enum { CAPACITY = 100 };
     const int64_t value = -1;
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
@@ -275,7 +264,6 @@ static void arenas_come_out_clean_after_a_burst_that_was_left(void **state) {
 }
 
 static void arenas_that_are_out_are_distinct(void **state) {
-    (void)state;
     enum { COUNT = 300 };
     static struct arena *arenas[COUNT];
     struct arena_pool *pool = make(ARENA_TYPE(int), 2);
@@ -314,7 +302,6 @@ static void nest(struct arena *arena, void *user) {
 }
 
 static void nesting_gets_another_arena(void **state) {
-    (void)state;
     struct nesting nesting = {.pool = make(ARENA_TYPE(int), 4)};
     assert_int_equal(arena_pool_execute(nesting.pool, nest, &nesting), ARENA_OK);
     assert_int_equal(nesting.depth, 50);
@@ -355,7 +342,6 @@ static void execute_often(struct worker *self) {
 }
 
 static void fifty_threads_are_isolated(void **state) {
-    (void)state;
     struct arena_pool *pool = make(ARENA_TYPE(int64_t), 100);
     struct worker workers[FIFTY];
     for (unsigned i = 0; i < FIFTY; i++) worker_start(&workers[i], execute_often, pool, i);
@@ -365,7 +351,6 @@ static void fifty_threads_are_isolated(void **state) {
 }
 
 static void fifty_threads_are_isolated_under_a_limit(void **state) {
-    (void)state;
     struct arena_pool_options options = {sizeof options, FIFTY, NULL};
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int64_t), 100, &options, &pool), ARENA_OK);
@@ -396,7 +381,6 @@ static void check_it_out(struct worker *self) {
 }
 
 static void arenas_may_be_returned_by_another_thread(void **state) {
-    (void)state;
     struct handoff handoff = {make(&noted, 4), NULL};
     struct worker worker;
     log_clear();
@@ -460,7 +444,6 @@ static void consume(struct worker *self) {
 }
 
 static void one_thread_checks_out_and_another_returns(void **state) {
-    (void)state;
     static struct ring ring;
     memset(&ring, 0, sizeof ring);
     ring.pool = make(ARENA_TYPE(int), 4);
@@ -481,14 +464,12 @@ static void one_thread_checks_out_and_another_returns(void **state) {
 static void put_and_panic(struct arena *arena, void *user) {
     int value = 7;
     arena_alloc(arena, &value);
-    (void)user;
     arena_panic("in the action");
 }
 
 static void execute_panicking(void *user) { (void)arena_pool_execute(user, put_and_panic, NULL); }
 
 static void panic_goes_on_to_the_caller_and_the_pool_works_on(void **state) {
-    (void)state;
     struct arena_pool *pool = make(&noted, 4);
     log_clear();
     for (int i = 1; i <= 100; i++) {
@@ -503,7 +484,6 @@ static void panic_goes_on_to_the_caller_and_the_pool_works_on(void **state) {
 }
 
 static void panic_in_an_unprotected_action_aborts(void **state) {
-    (void)state;
     struct arena_pool *pool = make(ARENA_TYPE(int), 4);
     assert_aborts(execute_panicking, pool, "in the action");
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
@@ -557,7 +537,6 @@ static void jump_and_go_on(struct worker *self) {
 }
 
 static void arena_jumped_past_stays_out_until_the_thread_ends(void **state) {
-    (void)state;
     for (unsigned variant = 0; variant < 4; variant++) {
         struct jumper jumper = {.pool = make(&noted, 4), .by_exit = variant / 2 != 0};
         bool inside = variant % 2 != 0;
@@ -587,8 +566,6 @@ static struct {
 } late_pools;
 
 static void drop_into_many_pools(void *element, void *user) {
-    (void)user;
-    (void)element;
     int calls = 0;
     for (int i = 0; i < LATE_POOLS; i++) {
         if (arena_pool_execute(late_pools.pools[i], do_nothing, &calls) != ARENA_OK) late_pools.failed++;
@@ -602,7 +579,6 @@ static void jump_and_end(struct worker *self) {
 
 /* What the thread's end drops may use pools that the thread never saw: they get back what it keeps of them. */
 static void drops_at_a_threads_end_leave_nothing_in_other_pools(void **state) {
-    (void)state;
     const struct arena_type type = {"late", sizeof(int), _Alignof(int), drop_into_many_pools};
     struct jumper jumper = {.pool = make(&type, 4)};
     for (int i = 0; i < LATE_POOLS; i++) late_pools.pools[i] = make(ARENA_TYPE(int), 4);
@@ -624,7 +600,6 @@ static void jump_on_the_main_thread(void *user) {
 }
 
 static void arena_jumped_past_on_the_main_thread_stays_out(void **state) {
-    (void)state;
     struct jumper jumper = {.pool = make(&noted, 4)};
     assert_child_succeeds(jump_on_the_main_thread, &jumper);
     assert_int_equal(arena_pool_destroy(jumper.pool), ARENA_OK);
@@ -647,7 +622,6 @@ static void execute_at_the_limit(struct arena *arena, void *user) {
 }
 
 static void limit_counts_what_is_checked_out(void **state) {
-    (void)state;
     struct arena_pool *pool = make_limited(3);
     struct arena *arenas[3];
     for (int round = 0; round < 3; round++) {
@@ -680,7 +654,6 @@ static void limit_counts_what_is_checked_out(void **state) {
 
 /* Beyond 2^16, too: to the last arena, all of them out at once. */
 static void large_limits_are_exact(void **state) {
-    (void)state;
     size_t limit = support_rounds(((size_t)1 << 16) + 1, 1000);
     struct arena_pool *pool = make_limited(limit);
     struct arena **arenas = calloc(limit, sizeof *arenas);
@@ -701,7 +674,6 @@ static void large_limits_are_exact(void **state) {
 
 /* More than any pool can have: no number of it is lost on the way to a smaller one. */
 static void limits_that_no_pool_meets_are_none(void **state) {
-    (void)state;
     const size_t word = (size_t)UINT32_MAX;
     const size_t limits[] = {SIZE_MAX, SIZE_MAX / 2 + 2, SIZE_MAX / 4 + 2, word, word / 2 + 2, word / 4 + 2, word / 8 + 1};
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
@@ -725,7 +697,6 @@ static void check_out_and_wait(struct worker *self) {
 }
 
 static void at_the_limit_checkout_context_waits_for_a_return(void **state) {
-    (void)state;
     enum { WAITERS = 4 };
     struct limited limited = {make_limited(2), NULL};
     assert_int_equal(arena_context_with_cancel(NULL, &limited.context), ARENA_OK);
@@ -787,7 +758,6 @@ static void occupy_the_last_place(struct worker *self) {
 
 /* Whatever the arena was out for, and however it comes back: who waits for its place is woken. */
 static void at_the_limit_checkout_context_waits_for_the_end_of_a_scope(void **state) {
-    (void)state;
     panics_record();
     for (int end = 0; end < ENDS; end++) {
         struct occupant occupant = {make_limited(1), NULL, (enum end)end};
@@ -809,7 +779,6 @@ static void at_the_limit_checkout_context_waits_for_the_end_of_a_scope(void **st
 }
 
 static void wait_for_a_return_ends_with_the_context(void **state) {
-    (void)state;
     for (int by_deadline = 0; by_deadline < 2; by_deadline++) {
         struct limited limited = {make_limited(1), NULL};
         assert_int_equal(by_deadline ? arena_context_with_timeout(NULL, 3000000, &limited.context)
@@ -833,7 +802,6 @@ static void wait_for_a_return_ends_with_the_context(void **state) {
 }
 
 static void ended_context_fails_checkout_in_any_case(void **state) {
-    (void)state;
     for (size_t limit = 0; limit <= 2; limit++) {
         struct arena_pool *pool = make_limited(limit);
         for (int expired = 0; expired < 2; expired++) {
@@ -851,7 +819,6 @@ static void ended_context_fails_checkout_in_any_case(void **state) {
 }
 
 static void killed_waiter_loses_no_place(void **state) {
-    (void)state;
     if (!support_cancellable()) skip();
     struct limited limited = {make_limited(1), NULL};
     struct arena *only = check_out(limited.pool);
@@ -872,7 +839,6 @@ static void killed_waiter_loses_no_place(void **state) {
 }
 
 static void cancel_races_with_the_return(void **state) {
-    (void)state;
     struct limited limited = {make_limited(1), NULL};
     size_t rounds = support_rounds(400, 40);
     for (size_t round = 0; round < rounds; round++) {
@@ -921,7 +887,6 @@ static void check_out_under_limit(struct worker *self) {
 }
 
 static void never_more_than_the_limit_are_out(void **state) {
-    (void)state;
     enum { THREADS = 8 };
     struct limited limited = {make_limited(3), NULL};
     struct worker workers[THREADS];
@@ -942,7 +907,6 @@ static void destroy_inside(struct arena *arena, void *user) {
 }
 
 static void destroy_is_refused_while_arenas_are_out(void **state) {
-    (void)state;
     struct arena_pool *pool = make(ARENA_TYPE(int), 4);
     int value = 5;
     struct arena *arena = check_out(pool);
@@ -962,7 +926,6 @@ static void destroy_is_refused_while_arenas_are_out(void **state) {
 
 /* A thread's own arena that a scope has is out, whichever of many it is. */
 static void destroy_is_refused_in_a_scope_beside_many_idle_arenas(void **state) {
-    (void)state;
     enum { MANY = 12 };
     struct arena *arenas[MANY];
     struct arena_pool *pool = make(ARENA_TYPE(int), 4);
@@ -976,7 +939,6 @@ static void destroy_is_refused_in_a_scope_beside_many_idle_arenas(void **state) 
 }
 
 static void trim_frees_what_is_idle(void **state) {
-    (void)state;
     enum { COUNT = 16, MIB = 1 << 20 };
     struct arena *arenas[COUNT];
     struct arena_pool *pool = make(ARENA_TYPE(char), 4 * MIB);
@@ -1016,7 +978,6 @@ static void leave_large_arenas(struct worker *self) {
 
 /* Nothing has changed: what is idle stays, too. */
 static void a_refused_destroy_frees_nothing(void **state) {
-    (void)state;
     struct worker self = {.user = make(ARENA_TYPE(char), LEFT_BYTES)};
     struct arena *out = check_out(self.user);
     leave_large_arenas(&self);
@@ -1037,13 +998,11 @@ static struct arena_pool *make_keeping(size_t max_arenas) {
 }
 
 static void touch_all(struct arena *arena, void *user) {
-    (void)user;
     memset(arena_alloc_slab(arena, LEFT_BYTES), 1, LEFT_BYTES);
 }
 
 /* The one that a thread keeps for its scopes, too; and with a limit, where all that is idle is in the store. */
 static void trim_frees_what_scopes_left(void **state) {
-    (void)state;
     if (support_slow()) skip(); /* memory is counted */
     for (size_t limit = 0; limit < 2; limit++) {
         struct arena_pool *pool = make_keeping(limit);
@@ -1059,7 +1018,6 @@ static void trim_frees_what_scopes_left(void **state) {
 
 /* However much it is. */
 static void trim_frees_all_that_is_idle(void **state) {
-    (void)state;
     if (support_slow()) skip(); /* memory is counted */
     enum { MANY = 1000, SMALL = 64 << 10 };
     static struct arena *arenas[MANY];
@@ -1084,7 +1042,6 @@ static void trim_it(struct worker *self) { arena_pool_trim(self->user); }
 
 /* The store is every thread's, also of one that has nothing of the pool. */
 static void trim_frees_what_ended_threads_left(void **state) {
-    (void)state;
     struct arena_pool *pool = make(ARENA_TYPE(char), LEFT_BYTES);
     struct worker worker;
     worker_start(&worker, leave_large_arenas, pool, 0);
@@ -1098,7 +1055,6 @@ static void trim_frees_what_ended_threads_left(void **state) {
 
 /* An open scope keeps its own arena, and nothing else. */
 static void trim_inside_a_scope_frees_the_store(void **state) {
-    (void)state;
     struct arena_pool *pool = make(ARENA_TYPE(char), LEFT_BYTES);
     struct arena_pool_scope scope;
     struct worker worker;
@@ -1117,7 +1073,6 @@ static void trim_inside_a_scope_frees_the_store(void **state) {
 
 /* What the pool remembers of an arena that was freed serves the next one. */
 static void trimming_again_and_again_costs_nothing(void **state) {
-    (void)state;
     if (support_slow()) skip();
     struct arena_pool *pool = make(ARENA_TYPE(int), 4);
     int calls = 0;
@@ -1150,7 +1105,6 @@ static void return_it_and_see(struct arena *arena, void *user) {
 }
 
 static void only_arenas_of_this_pool_can_be_returned(void **state) {
-    (void)state;
     struct returning wrong = {make(ARENA_TYPE(int), 4), NULL};
     struct arena_pool *other = make(ARENA_TYPE(int), 4);
     struct arena *own = NULL;
@@ -1182,7 +1136,6 @@ static void only_arenas_of_this_pool_can_be_returned(void **state) {
 }
 
 static void returning_twice_panics(void **state) {
-    (void)state;
     struct returning twice = {make(ARENA_TYPE(int), 4), NULL};
     twice.arena = check_out(twice.pool);
     struct arena *second = check_out(twice.pool);
@@ -1207,7 +1160,6 @@ static void execute_once(struct worker *self) {
 }
 
 static void arenas_of_ended_threads_go_back(void **state) {
-    (void)state;
     enum { THREADS = 200 };
     struct arena_pool *pool = make(ARENA_TYPE(int), 100);
     void *distinct[THREADS];
@@ -1244,7 +1196,6 @@ static void take_and_return_many(struct worker *self) {
 }
 
 static void the_excess_of_a_cache_is_shared(void **state) {
-    (void)state;
     enum { COUNT = 500 };
     struct arena_pool *pool = make(ARENA_TYPE(int), 4);
     struct worker worker;
@@ -1289,7 +1240,6 @@ static void nest_and_stay(struct worker *self) {
 
 /* What scopes leave behind, too. */
 static void the_excess_of_nested_scopes_is_shared(void **state) {
-    (void)state;
     static struct nested_scopes nested;
     memset(&nested, 0, sizeof nested);
     nested.pool = make(ARENA_TYPE(int), 4);
@@ -1312,7 +1262,6 @@ static void the_excess_of_nested_scopes_is_shared(void **state) {
 }
 
 static void ten_thousand_threads_use_one_pool(void **state) {
-    (void)state;
     enum { BATCH = 50 };
     struct arena_pool *pool = make(ARENA_TYPE(int), 100);
     size_t batches = support_rounds(10000, 500) / BATCH;
@@ -1336,7 +1285,6 @@ static void use_first_pools(struct worker *self) {
 /* However many pools a thread used: among these numbers are those that fill its table to the last place (for which the
  * pools before must have been few). */
 static void ended_threads_leave_nothing_in_any_pool(void **state) {
-    (void)state;
     enum { MOST = 70 };
     struct arena_pool *pools[MOST];
     for (int i = 0; i < MOST; i++) pools[i] = make(ARENA_TYPE(int), 4);
@@ -1363,7 +1311,6 @@ static void use_all_pools(struct worker *self) {
 }
 
 static void two_thousand_pools_live_at_once(void **state) {
-    (void)state;
     pools_made = support_rounds(2100, 1200); /* more than there are keys of pthreads; a thread's table gets longer than 64 KiB */
     struct arena_pool **pools = calloc(pools_made, sizeof(struct arena_pool *));
     assert_non_null(pools);
@@ -1397,7 +1344,6 @@ static void use_each_pool(struct worker *self) {
 
 /* A thread must not use what it keeps of a pool for the next one at the same address. */
 static void long_lived_threads_see_pools_come_and_go(void **state) {
-    (void)state;
     enum { THREADS = 3 };
     struct worker workers[THREADS];
     struct relay relay = {NULL};
@@ -1422,7 +1368,6 @@ static void execute_and_end(struct worker *self) {
 }
 
 static void threads_may_end_beside_destroy(void **state) {
-    (void)state;
     enum { THREADS = 4 };
     size_t rounds = support_rounds(500, 50);
     for (size_t round = 0; round < rounds; round++) {
@@ -1487,7 +1432,6 @@ static void use_and_leave_late_work(struct worker *self) {
 }
 
 static void pools_work_inside_other_destructors(void **state) {
-    (void)state;
     assert_int_equal(pthread_key_create(&key_after, destroy_after), 0);
     for (unsigned variant = 0; variant < 8; variant++) {
         for (int repeats = 0; repeats < 3; repeats++) {
@@ -1528,7 +1472,6 @@ static void use_after_fork(void *user) {
 }
 
 static void child_of_a_single_thread_may_use_the_pool(void **state) {
-    (void)state;
     struct handoff handoff = {make(ARENA_TYPE(int), 4), NULL};
     handoff.arena = check_out(handoff.pool);
     int value = 31;

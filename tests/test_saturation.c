@@ -6,7 +6,6 @@
 #include <arena/arena.h>
 
 static void context_retained_too_often_lives_for_ever(void **state) {
-    (void)state;
     if (support_slow()) skip();
     struct arena *arena = NULL;
     struct arena_context *root = NULL;

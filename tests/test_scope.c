@@ -10,7 +10,6 @@ static int log_entries[64];
 static int log_count; /* atomic */
 
 static void note_drop(void *element, void *user) {
-    (void)user;
     int place = flag_add(&log_count, 1) - 1;
     if (place < 64) log_entries[place] = *(int *)element;
 }
@@ -30,7 +29,6 @@ static void put(struct arena *arena, int value) { arena_alloc(arena, &value); }
 /* --- the block ---------------------------------------------------------------------------------------------------- */
 
 static void block_runs_once_on_an_empty_arena(void **state) {
-    (void)state;
     struct arena_pool *pool = make(0);
     for (int i = 1; i <= 5; i++) {
         int runs = 0;
@@ -48,7 +46,6 @@ static void block_runs_once_on_an_empty_arena(void **state) {
 }
 
 static void block_may_be_a_single_statement(void **state) {
-    (void)state;
     struct arena_pool *pool = make(0);
     size_t capacity = 0;
     if (pool != NULL) ARENA_POOL_SCOPE(pool, scratch) capacity = arena_cap(scratch);
@@ -64,7 +61,6 @@ static struct arena_pool *evaluated(struct arena_pool *pool) {
 }
 
 static void pool_expression_is_evaluated_once(void **state) {
-    (void)state;
     struct arena_pool *pool = make(0);
     calls = 0;
     ARENA_POOL_SCOPE(evaluated(pool), scratch) {
@@ -75,7 +71,6 @@ static void pool_expression_is_evaluated_once(void **state) {
 }
 
 static void break_leaves_the_block(void **state) {
-    (void)state;
     struct arena_pool *pool = make(0);
     int outer = 0;
     for (int i = 0; i < 3; i++) {
@@ -92,7 +87,6 @@ static void break_leaves_the_block(void **state) {
 }
 
 static void continue_leaves_the_block(void **state) {
-    (void)state;
     struct arena_pool *pool = make(0);
     int outer = 0;
     for (int i = 0; i < 3; i++) {
@@ -118,7 +112,6 @@ static int return_from_inside(struct arena_pool *pool, int depth) {
 }
 
 static void return_leaves_every_block_innermost_first(void **state) {
-    (void)state;
     struct arena_pool *pool = make(0);
     assert_int_equal(return_from_inside(pool, 1), 0);
     assert_int_equal(log_count, 3);
@@ -127,7 +120,6 @@ static void return_leaves_every_block_innermost_first(void **state) {
 }
 
 static void goto_leaves_the_block(void **state) {
-    (void)state;
     struct arena_pool *pool = make(0);
     ARENA_POOL_SCOPE(pool, scratch) {
         put(scratch, 1);
@@ -140,7 +132,6 @@ out:
 }
 
 static void nested_blocks_have_arenas_of_their_own(void **state) {
-    (void)state;
     struct arena_pool *pool = make(0);
     struct arena_pool *other = make(0);
     ARENA_POOL_SCOPE(pool, first) {
@@ -178,7 +169,6 @@ static void execute_in_block(struct arena *arena, void *user) {
 }
 
 static void blocks_and_execute_nest_in_each_other(void **state) {
-    (void)state;
     struct arena_pool *pool = make(0);
     ARENA_POOL_SCOPE(pool, outer) {
         put(outer, 4);
@@ -203,7 +193,6 @@ static void enter_scope(void *user) {
 }
 
 static void panic_leaves_the_blocks(void **state) {
-    (void)state;
     struct arena_pool *pool = make(0);
     for (int i = 1; i <= 10; i++) {
         assert_panics(enter_scope, pool, "in the block");
@@ -221,13 +210,11 @@ static void enter_and_keep(void *user) {
     put(kept_scope.arena, 1);
 }
 static void panic_at_once(void *user) {
-    (void)user;
     arena_panic("in the next action");
 }
 
 /* Such a scope was begun inside a protected action, but not inside the one that panics. */
 static void panic_leaves_what_an_earlier_action_kept(void **state) {
-    (void)state;
     struct arena_pool *pool = make(0);
     assert_int_equal(arena_protect(enter_and_keep, pool), ARENA_OK);
     assert_panics(panic_at_once, NULL, "in the next action");
@@ -270,7 +257,6 @@ static void keep_from_an_inner_action_and_panic(void *user) {
 
 /* What an inner action kept was begun inside the outer one, too. */
 static void panic_leaves_what_an_inner_action_kept(void **state) {
-    (void)state;
     struct arena_pool *pool = make(0);
     assert_panics(keep_from_an_inner_action_and_panic, pool, "in the outer action");
     assert_int_equal(log_count, 1);
@@ -279,7 +265,6 @@ static void panic_leaves_what_an_inner_action_kept(void **state) {
 
 /* How many actions another thread has protected says nothing about the scopes of this one. */
 static void panic_leaves_the_scope_of_an_arena_from_elsewhere(void **state) {
-    (void)state;
     struct arena_pool *pool = make(0);
     panics_record();
     struct worker worker;
@@ -295,7 +280,6 @@ static void panic_leaves_the_scope_of_an_arena_from_elsewhere(void **state) {
 
 /* Nor inside the inner one of two. */
 static void panic_leaves_what_the_outer_action_has(void **state) {
-    (void)state;
     struct arena_pool *pool = make(0);
     panics_record();
     assert_int_equal(arena_protect(keep_beside_a_panic, pool), ARENA_OK);
@@ -314,7 +298,6 @@ static void enter_at_the_limit(void *user) {
 }
 
 static void no_arena_to_be_had_panics(void **state) {
-    (void)state;
     struct {
         int runs[2];
         struct arena_pool *pool;
@@ -334,7 +317,6 @@ static void no_arena_to_be_had_panics(void **state) {
 static int seen_by_cleanup; /* drops that had run when the frame around the block was left */
 
 static void look_at_the_log(void *user) {
-    (void)user;
     seen_by_cleanup = flag_get(&log_count);
 }
 
@@ -357,7 +339,6 @@ static void end_in_block(struct worker *self) {
 
 /* At once where this file is compiled with -fexceptions, else when the thread has ended. */
 static void thread_exit_and_cancellation_leave_the_blocks(void **state) {
-    (void)state;
     for (unsigned way = 0; way < (support_cancellable() ? 2 : 1); way++) {
         struct arena_pool *pool = make(0);
         struct worker worker;
@@ -395,7 +376,6 @@ static void jump_out(struct worker *self) {
 }
 
 static void longjmp_leaves_the_arena_out_until_the_thread_ends(void **state) {
-    (void)state;
     struct jumper jumper = {.pool = make(0)};
     struct worker worker;
     worker_start(&worker, jump_out, &jumper, 0);
@@ -410,7 +390,6 @@ static void longjmp_leaves_the_arena_out_until_the_thread_ends(void **state) {
 /* --- the functions behind it, for bindings ------------------------------------------------------------------------ */
 
 static void enter_and_leave(void **state) {
-    (void)state;
     struct arena_pool *pool = make(2);
     struct arena_pool_scope outer = {NULL};
     struct arena_pool_scope inner = {NULL};
@@ -450,7 +429,6 @@ static void panic_in_scopes(void *user) {
 
 /* Nothing is to be dropped: that is where leaving is quick. */
 static void scopes_may_be_left_in_any_order(void **state) {
-    (void)state;
     struct arena_pool *pool = NULL;
     struct arena_pool_scope scopes[3];
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
@@ -470,7 +448,6 @@ static void leave_on_thread_end(struct worker *self) {
 }
 
 static void a_scope_that_is_never_left_ends_with_its_thread(void **state) {
-    (void)state;
     struct arena_pool *pool = make(0);
     struct worker worker;
     worker_start(&worker, leave_on_thread_end, pool, 0);
@@ -485,7 +462,6 @@ static void a_scope_that_is_never_left_ends_with_its_thread(void **state) {
 static int dropping, may_go_on; /* atomic */
 
 static void drop_slowly(void *element, void *user) {
-    (void)user;
     if (*(int *)element != 1) return;
     flag_set(&dropping, 1);
     (void)flag_wait(&may_go_on, 1);
@@ -514,7 +490,6 @@ static void end_in_scope_slowly(struct worker *self) {
 
 /* An arena whose elements are being dropped is sealed, and out all the same. */
 static void a_pool_whose_arena_is_dropping_is_busy(void **state) {
-    (void)state;
     void (*const ways[])(struct worker *) = {reset_in_scope, leave_scope_slowly, end_in_scope_slowly};
     for (size_t way = 0; way < sizeof ways / sizeof ways[0]; way++) {
         struct arena_pool *pool;
@@ -539,7 +514,6 @@ static bool got_another;
 static int nested_drops;
 
 static void drop_in_scope(void *element, void *user) {
-    (void)user;
     nested_drops++;
     if (*(int *)element != 1) return;
     ARENA_POOL_SCOPE(reentered, inner) {
@@ -549,7 +523,6 @@ static void drop_in_scope(void *element, void *user) {
 }
 
 static void a_drop_that_enters_a_scope_gets_another_arena(void **state) {
-    (void)state;
     static const struct arena_type type = {"nested", sizeof(int), _Alignof(int), drop_in_scope};
     assert_int_equal(arena_pool_create(&type, 4, &reentered), ARENA_OK);
     for (int round = 0; round < 2; round++) {
@@ -571,7 +544,6 @@ static void leave_elsewhere(struct worker *self) {
 }
 
 static void a_scope_that_another_thread_may_not_leave_is_still_there(void **state) {
-    (void)state;
     struct arena_pool *pool = make(0);
     struct arena_pool_scope scope;
     struct worker worker;

@@ -7,7 +7,6 @@
 /* --- status and version ------------------------------------------------------------------------------------------- */
 
 static void statuses_have_their_published_values(void **state) {
-    (void)state;
     assert_int_equal(ARENA_OK, 0);
     assert_int_equal(ARENA_EINVAL, -1);
     assert_int_equal(ARENA_ENOMEM, -2);
@@ -20,7 +19,6 @@ static void statuses_have_their_published_values(void **state) {
 }
 
 static void strerror_tells_every_status_apart(void **state) {
-    (void)state;
     for (int status = ARENA_EPANIC; status <= ARENA_OK; status++) {
         assert_non_null(arena_strerror(status));
         assert_true(strlen(arena_strerror(status)) > 1);
@@ -32,7 +30,6 @@ static void strerror_tells_every_status_apart(void **state) {
 
 /* Each text is that of its status: README.md shows two, and programs print them. */
 static void strerror_says_what_the_status_means(void **state) {
-    (void)state;
     static const struct {
         int status;
         const char *text;
@@ -53,7 +50,6 @@ static void strerror_says_what_the_status_means(void **state) {
 }
 
 static void strerror_answers_for_numbers_that_are_no_status(void **state) {
-    (void)state;
     static const int numbers[] = {1, 2, 8, -9, -10, -1000, INT_MIN, INT_MIN + 1, INT_MAX};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         const char *text = arena_strerror(numbers[i]);
@@ -66,7 +62,6 @@ static void strerror_answers_for_numbers_that_are_no_status(void **state) {
 }
 
 static void version_is_packed_and_is_the_header_s(void **state) {
-    (void)state;
     assert_int_equal(arena_version(), ARENA_VERSION);
     assert_int_equal(arena_version() >> 16, ARENA_VERSION_MAJOR);
     assert_int_equal((arena_version() >> 8) & 0xff, ARENA_VERSION_MINOR);
@@ -81,7 +76,6 @@ static void version_is_packed_and_is_the_header_s(void **state) {
 static void panic_plain(void *user) { arena_panic(user); }
 
 static void unprotected_panic_writes_one_line_and_aborts(void **state) {
-    (void)state;
     static struct child child;
     static char message[] = "the sky fell";
     child_run(&child, panic_plain, message);
@@ -98,7 +92,6 @@ static void survive_three(void *message) {
 
 /* Each panic of a program that set no handler is told and survived like the first. */
 static void default_handler_is_called_again(void **state) {
-    (void)state;
     static struct child child;
     static char message[] = "it rains";
     child_run(&child, survive_three, message);
@@ -113,13 +106,11 @@ static void default_handler_is_called_again(void **state) {
 }
 
 static void default_handler_prints_the_message_as_it_is(void **state) {
-    (void)state;
     static char message[] = "100%s of %n and %%";
     assert_aborts(panic_plain, message, message);
 }
 
 static void default_handler_cuts_a_long_message(void **state) {
-    (void)state;
     static char message[5000];
     memset(message, 'm', sizeof message - 1);
     static struct child child;
@@ -134,7 +125,6 @@ static void default_handler_cuts_a_long_message(void **state) {
 }
 
 static void null_message_reads_panic(void **state) {
-    (void)state;
     panics_record();
     assert_int_equal(arena_protect(panic_plain, NULL), ARENA_EPANIC);
     assert_string_equal(panic_message(), "panic");
@@ -167,7 +157,6 @@ static void note_user(const char *message, void *user) {
 }
 
 static void handler_gets_the_message_and_its_user(void **state) {
-    (void)state;
     struct seen seen = {.calls = 0};
     static char message[] = "exactly this";
     arena_set_panic_handler(see, &seen);
@@ -185,7 +174,6 @@ static void note_message(const char *message, void *user) { *(char **)user = str
 
 /* Also one of nothing, and one that is longer than what the library itself has to say. */
 static void handler_gets_every_message_whole(void **state) {
-    (void)state;
     static char message[100001];
     memset(message, 'm', sizeof message - 1);
     static const size_t lengths[] = {0, 1, 254, 255, 256, 319, 320, 5000, 100000};
@@ -209,7 +197,6 @@ static void set_handler_and_panic(void *user) {
 
 /* It is the process's, wherever it was set. */
 static void handler_set_by_a_protected_action_stays(void **state) {
-    (void)state;
     static char message[] = "again";
     struct seen seen = {.calls = 0};
     assert_int_equal(arena_protect(set_handler_and_panic, &seen), ARENA_EPANIC);
@@ -230,7 +217,6 @@ static void protect_in_handler(const char *message, void *user) {
 }
 
 static void handler_may_protect_an_action(void **state) {
-    (void)state;
     int calls = 0;
     arena_set_panic_handler(protect_in_handler, &calls);
     for (int i = 0; i < 2; i++) assert_int_equal(arena_protect(panic_plain, NULL), ARENA_EPANIC);
@@ -241,13 +227,10 @@ static void handler_may_protect_an_action(void **state) {
 static int dropped_order;
 
 static void note_drop(void *element, void *user) {
-    (void)user;
-    (void)element;
     dropped_order = ++events;
 }
 
 static void alloc_and_panic(struct arena *arena, void *user) {
-    (void)user;
     arena_alloc(arena, NULL);
     arena_panic("inside");
 }
@@ -265,7 +248,6 @@ static void execute(void *user) {
 }
 
 static void handler_runs_before_anything_is_unwound(void **state) {
-    (void)state;
     const struct arena_type type = {"noted", 8, 8, note_drop};
     struct execution execution = {.action = alloc_and_panic};
     assert_int_equal(arena_pool_create(&type, 4, &execution.pool), ARENA_OK);
@@ -283,14 +265,12 @@ static void handler_runs_before_anything_is_unwound(void **state) {
 static void say_and_return(const char *message, void *user) { fprintf(stderr, "handler %s: %s\n", (char *)user, message); }
 
 static void panic_under_own_handler(void *user) {
-    (void)user;
     static char name[] = "mine";
     arena_set_panic_handler(say_and_return, name);
     arena_panic("over");
 }
 
 static void unprotected_panic_aborts_after_the_handler_returned(void **state) {
-    (void)state;
     static struct child child;
     child_run(&child, panic_under_own_handler, NULL);
     assert_true(child_aborted(&child));
@@ -305,7 +285,6 @@ static void panic_after_restoring(void *user) {
 }
 
 static void null_restores_the_default_handler(void **state) {
-    (void)state;
     static struct child child;
     child_run(&child, panic_after_restoring, NULL);
     assert_true(child_aborted(&child));
@@ -315,7 +294,6 @@ static void null_restores_the_default_handler(void **state) {
 
 static void panic_handler_itself(const char *message, void *user) {
     (void)message;
-    (void)user;
     arena_panic("second, from the handler");
 }
 
@@ -325,7 +303,6 @@ static void panic_protected_with_panicking_handler(void *user) {
 }
 
 static void panic_from_the_handler_aborts_even_when_protected(void **state) {
-    (void)state;
     static struct child child;
     static char message[] = "first";
     child_run(&child, panic_protected_with_panicking_handler, message);
@@ -361,7 +338,6 @@ static void keep_panicking(struct worker *self) {
 }
 
 static void handler_and_user_change_together(void **state) {
-    (void)state;
     struct worker workers[2];
     memset(&pair, 0, sizeof pair);
     arena_set_panic_handler(first_handler, &pair.first);
@@ -386,7 +362,6 @@ static struct {
 } beside;
 
 static void look_again_later(const char *message, void *user) {
-    (void)user;
     if (strstr(message, "arena of first ") == NULL) return;
     flag_set(&beside.first_inside, 1);
     flag_wait(&beside.second_over, 1);
@@ -398,7 +373,6 @@ static void overfill_first(struct worker *self) { self->status = arena_protect(t
 
 /* A message is valid until its handler returns, also where another thread panics meanwhile. */
 static void each_panic_has_a_message_of_its_own(void **state) {
-    (void)state;
     struct arena *first = NULL;
     struct arena *second = NULL;
     assert_int_equal(arena_create(&(const struct arena_type){"first", 1, 1, NULL}, 0, &first), ARENA_OK);
@@ -427,7 +401,6 @@ static void replace_itself(const char *message, void *user) {
 
 /* The library holds no lock while a handler runs; and the next panic is told to the one that was set. */
 static void handler_may_replace_itself(void **state) {
-    (void)state;
     int calls = 0;
     arena_set_panic_handler(replace_itself, &calls);
     assert_int_equal(arena_protect(panic_plain, NULL), ARENA_EPANIC);
@@ -446,7 +419,6 @@ static void drop_nothing(void *element, void *user) { (void)element, (void)user;
 
 /* Handlers and drops run with cancellation held back, and only they do. */
 static void panics_and_drops_leave_the_cancel_state_as_it_was(void **state) {
-    (void)state;
     static const int states[] = {PTHREAD_CANCEL_DISABLE, PTHREAD_CANCEL_ENABLE};
     const struct arena_type type = {"dropped", sizeof(int), _Alignof(int), drop_nothing};
     struct arena *arena = NULL;
@@ -485,7 +457,6 @@ static void panic_while_cancelled(struct worker *self) {
 
 /* The handler prints, as a rule, which would end the thread in the middle of the panic. */
 static void cancellation_waits_for_the_handler(void **state) {
-    (void)state;
     if (!support_cancellable()) skip();
     int calls = 0;
     arena_set_panic_handler(stop_here, &calls);
@@ -503,14 +474,12 @@ static void cancellation_waits_for_the_handler(void **state) {
 static void count_call(void *user) { ++*(int *)user; }
 
 static void protect_runs_the_action_once_and_says_ok(void **state) {
-    (void)state;
     int calls = 0;
     assert_int_equal(arena_protect(count_call, &calls), ARENA_OK);
     assert_int_equal(calls, 1);
 }
 
 static void protect_without_action_is_invalid(void **state) {
-    (void)state;
     assert_int_equal(arena_protect(NULL, NULL), ARENA_EINVAL);
 }
 
@@ -528,7 +497,6 @@ static void nest_protect(void *user) {
 }
 
 static void protect_nests_and_the_innermost_ends(void **state) {
-    (void)state;
     panics_record();
     struct nest nest = {.panic_again = false};
     assert_int_equal(arena_protect(nest_protect, &nest), ARENA_OK);
@@ -544,23 +512,19 @@ static void protect_nests_and_the_innermost_ends(void **state) {
 static void panic_after_protect(void *user) {
     int calls = 0;
     (void)arena_protect(count_call, &calls);
-    (void)user;
     arena_panic("no longer protected");
 }
 
 static void protection_ends_with_the_action(void **state) {
-    (void)state;
     assert_aborts(panic_after_protect, NULL, "no longer protected");
 }
 
 static void panic_after_caught_panic(void *user) {
     (void)arena_protect(panic_plain, NULL);
-    (void)user;
     arena_panic("the second one");
 }
 
 static void protection_ends_with_a_caught_panic_too(void **state) {
-    (void)state;
     assert_aborts(panic_after_caught_panic, NULL, "the second one");
 }
 
@@ -572,7 +536,6 @@ static void descend(void *user) {
 }
 
 static void protect_nests_deeply(void **state) {
-    (void)state;
     panics_record();
     unsigned depth = 500;
     assert_int_equal(arena_protect(descend, &depth), ARENA_OK);
@@ -590,7 +553,6 @@ static void panic_own_message(struct worker *self) {
 }
 
 static void each_thread_has_its_own_protection(void **state) {
-    (void)state;
     panics_record();
     struct worker workers[8];
     for (unsigned i = 0; i < 8; i++) worker_start(&workers[i], panic_own_message, NULL, i);
@@ -601,24 +563,20 @@ static void each_thread_has_its_own_protection(void **state) {
 }
 
 static void panic_in_thread(struct worker *self) {
-    (void)self;
     arena_panic("on a thread of its own");
 }
 
 static void start_panicking_thread(void *user) {
-    (void)user;
     static struct worker worker;
     worker_start(&worker, panic_in_thread, NULL, 0);
     worker_join(&worker);
 }
 
 static void protect_here_and_panic_elsewhere(void *user) {
-    (void)user;
     (void)arena_protect(start_panicking_thread, NULL);
 }
 
 static void protection_of_one_thread_does_not_cover_another(void **state) {
-    (void)state;
     assert_aborts(protect_here_and_panic_elsewhere, NULL, "on a thread of its own");
 }
 
@@ -629,7 +587,6 @@ static int drops[16];
 static size_t drop_count;
 
 static void note_level(void *element, void *user) {
-    (void)user;
     if (drop_count < 16) drops[drop_count] = *(int *)element;
     drop_count++;
 }
@@ -664,7 +621,6 @@ static struct arena_pool *level_pool(void) {
 }
 
 static void panic_unwinds_every_execute_innermost_first(void **state) {
-    (void)state;
     struct levels levels = {.pool = level_pool()};
     panics_record();
     assert_int_equal(arena_protect(enter_levels, &levels), ARENA_EPANIC);
@@ -687,7 +643,6 @@ static void protect_inside_scope(struct arena *arena, void *user) {
 }
 
 static void panic_leaves_scopes_begun_outside_the_protection(void **state) {
-    (void)state;
     struct levels levels = {.pool = level_pool()};
     panics_record();
     assert_int_equal(arena_pool_execute(levels.pool, protect_inside_scope, &levels), ARENA_OK);
@@ -715,7 +670,6 @@ static void execute_two_pools(void *user) {
 }
 
 static void plain_checkouts_stay_the_callers_after_a_panic(void **state) {
-    (void)state;
     struct arena_pool *pools[3] = {level_pool(), level_pool(), NULL};
     assert_panics(execute_two_pools, pools, "with a plain checkout open");
     assert_int_equal(arena_pool_destroy(pools[0]), ARENA_OK);
@@ -727,8 +681,6 @@ static void plain_checkouts_stay_the_callers_after_a_panic(void **state) {
 /* --- panics that cannot be caught --------------------------------------------------------------------------------- */
 
 static void panic_in_drop(void *element, void *user) {
-    (void)user;
-    (void)element;
     arena_panic("from drop");
 }
 
@@ -745,12 +697,10 @@ static void reset_it(void *user) { arena_reset(user); }
 static void destroy_it(void *user) { arena_destroy(user); }
 
 static void reset_explosive_protected(void *user) {
-    (void)user;
     (void)arena_protect(reset_it, arena_with_panicking_drop());
 }
 
 static void destroy_explosive_protected(void *user) {
-    (void)user;
     (void)arena_protect(destroy_it, arena_with_panicking_drop());
 }
 
@@ -761,7 +711,6 @@ static void reset_explosive_under_own_handler(void *user) {
 }
 
 static void panic_from_drop_aborts_even_when_protected(void **state) {
-    (void)state;
     assert_aborts(reset_explosive_protected, NULL, "drop");
     assert_aborts(destroy_explosive_protected, NULL, "drop");
     assert_aborts(reset_explosive_under_own_handler, NULL, "handler mine: from drop"); /* which sees every panic */
@@ -771,7 +720,6 @@ static void panic_from_drop_aborts_even_when_protected(void **state) {
 enum dropping { RETURN, LEAVE, EXECUTE, RESET, RESET_UNDER_CONTEXT, RESET_HELD, DESTROY, ANY_RESET, ANY_DESTROY, DROPPINGS };
 
 static void alloc_and_end(struct arena *arena, void *user) {
-    (void)user;
     arena_alloc(arena, NULL);
 }
 
@@ -816,7 +764,6 @@ static void drop_somewhere(void *user) {
 static void drop_somewhere_protected(void *user) { (void)arena_protect(drop_somewhere, user); }
 
 static void panic_from_any_drop_aborts_even_when_protected(void **state) {
-    (void)state;
     for (int place = 0; place < DROPPINGS; place++) {
         enum dropping dropping = (enum dropping)place;
         assert_aborts(drop_somewhere_protected, &dropping, "from drop");
@@ -824,7 +771,6 @@ static void panic_from_any_drop_aborts_even_when_protected(void **state) {
 }
 
 static void unwind_into_panicking_drop(void *user) {
-    (void)user;
     const struct arena_type type = {"explosive", 8, 8, panic_in_drop};
     struct execution execution = {.action = alloc_and_panic};
     if (arena_pool_create(&type, 2, &execution.pool) != ARENA_OK) _exit(2);
@@ -838,19 +784,16 @@ static void unwind_into_panicking_drop_under_own_handler(void *user) {
 }
 
 static void panic_while_another_unwinds_aborts(void **state) {
-    (void)state;
     assert_aborts(unwind_into_panicking_drop, NULL, "drop");
     assert_aborts(unwind_into_panicking_drop_under_own_handler, NULL, "handler mine: from drop"); /* which sees every panic */
 }
 
 static void protected_panic(void *element, void *user) {
-    (void)user;
     int *status = *(int **)element;
     *status = arena_protect(panic_plain, NULL);
 }
 
 static void protect_inside_drop(void *user) {
-    (void)user;
     const struct arena_type type = {"careful", sizeof(int *), _Alignof(int *), protected_panic};
     struct arena *arena = NULL;
     if (arena_create(&type, 2, &arena) != ARENA_OK) _exit(2);
@@ -864,7 +807,6 @@ static void protect_inside_drop(void *user) {
 static void protect_inside_and_around_drop(void *user) { (void)arena_protect(protect_inside_drop, user); }
 
 static void panic_inside_drop_aborts_even_when_protected_there(void **state) {
-    (void)state;
     assert_aborts(protect_inside_drop, NULL, "panic");
     assert_aborts(protect_inside_and_around_drop, NULL, "panic");
 }
@@ -890,7 +832,6 @@ static void try_on_thread(struct worker *self) {
 }
 
 static void panicking_concurrent_call_has_released_the_gate(void **state) {
-    (void)state;
     for (uint32_t flags = 0; flags <= ARENA_GATE_ONLY; flags += ARENA_GATE_ONLY) {
         struct arena_options options = {sizeof options, 0, flags};
         struct gate gate = {.held = NULL};
@@ -912,7 +853,6 @@ static void acquire_and_panic(void *user) {
 }
 
 static void gate_taken_by_acquire_stays_the_callers(void **state) {
-    (void)state;
     struct gate gate = {.held = NULL};
     assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 2, &gate.arena), ARENA_OK);
     assert_panics(acquire_and_panic, &gate, "holding the gate");
@@ -929,7 +869,6 @@ static void gate_taken_by_acquire_stays_the_callers(void **state) {
 /* --- failures leave errno and other channels alone ---------------------------------------------------------------- */
 
 static void statuses_do_not_travel_in_errno(void **state) {
-    (void)state;
     struct arena *arena = NULL;
     assert_int_equal(arena_create(ARENA_TYPE(int), 1, &arena), ARENA_OK);
     arena_alloc(arena, NULL);

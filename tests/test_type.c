@@ -14,7 +14,6 @@ struct page {
 };
 
 static void type_macro_describes_the_type(void **state) {
-    (void)state;
     const struct arena_type *type = ARENA_TYPE(struct sample);
     assert_string_equal(type->name, "struct sample");
     assert_int_equal(type->size, sizeof(struct sample));
@@ -31,7 +30,6 @@ static void type_macro_describes_the_type(void **state) {
 #define ALIAS int
 
 static void name_is_the_text_as_written(void **state) {
-    (void)state;
     assert_string_equal(ARENA_TYPE(bool)->name, "bool"); /* a macro for _Bool in C11 */
     assert_string_equal(ARENA_TYPE(ALIAS)->name, "ALIAS");
     assert_int_equal(ARENA_TYPE(ALIAS)->size, sizeof(int));
@@ -39,7 +37,6 @@ static void name_is_the_text_as_written(void **state) {
 }
 
 static void descriptor_lives_to_the_end_of_its_block(void **state) {
-    (void)state;
     const struct arena_type *types[3];
     types[0] = ARENA_TYPE(int);
     types[1] = ARENA_TYPE(long);
@@ -50,7 +47,6 @@ static void descriptor_lives_to_the_end_of_its_block(void **state) {
 static const struct arena_type *const at_file_scope = ARENA_TYPE(struct sample);
 
 static void descriptor_at_file_scope_lives_for_ever(void **state) {
-    (void)state;
     assert_string_equal(at_file_scope->name, "struct sample");
     assert_true(arena_type_equal(at_file_scope, ARENA_TYPE(struct sample)));
 }
@@ -58,7 +54,6 @@ static void descriptor_at_file_scope_lives_for_ever(void **state) {
 static void drop_nothing(void *element, void *user) { (void)element, (void)user; }
 
 static void same_means_name_size_and_align(void **state) {
-    (void)state;
     const struct arena_type type = {"thing", 8, 4, NULL};
     char spelled[] = "thing";
     const struct arena_type same = {spelled, 8, 4, drop_nothing};
@@ -104,7 +99,6 @@ static void same_means_name_size_and_align(void **state) {
 }
 
 static void float_is_not_int32(void **state) {
-    (void)state;
     assert_false(arena_type_equal(ARENA_TYPE(float), ARENA_TYPE(int32_t)));
     struct arena *arena = NULL;
     struct arena_context *context = NULL;
@@ -119,7 +113,6 @@ static void float_is_not_int32(void **state) {
 }
 
 static void bindings_can_check_the_layout(void **state) {
-    (void)state;
     assert_int_equal(arena_type_size(), sizeof(struct arena_type));
     assert_int_equal(arena_type_offset("name"), offsetof(struct arena_type, name));
     assert_int_equal(arena_type_offset("drop"), offsetof(struct arena_type, drop));
@@ -153,7 +146,6 @@ static void check_copy(const struct arena_type *copy, const struct borrowed *bor
 }
 
 static void arena_keeps_its_own_copy(void **state) {
-    (void)state;
     struct borrowed borrowed;
     struct arena *arena = NULL;
     borrow(&borrowed);
@@ -167,7 +159,6 @@ static void arena_keeps_its_own_copy(void **state) {
 }
 
 static void concurrent_arena_keeps_its_own_copy(void **state) {
-    (void)state;
     struct borrowed borrowed;
     struct arena_concurrent *arena = NULL;
     borrow(&borrowed);
@@ -182,7 +173,6 @@ static void concurrent_arena_keeps_its_own_copy(void **state) {
 }
 
 static void pool_keeps_its_own_copy(void **state) {
-    (void)state;
     struct borrowed borrowed;
     struct arena_pool *pool = NULL;
     borrow(&borrowed);
@@ -197,7 +187,6 @@ static void pool_keeps_its_own_copy(void **state) {
 }
 
 static void pool_keeps_its_own_copy_of_options(void **state) {
-    (void)state;
     struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
     struct arena_pool_options options = {sizeof options, 1, &arena_options};
     struct arena_pool *pool = NULL;
@@ -213,7 +202,6 @@ static void pool_keeps_its_own_copy_of_options(void **state) {
 }
 
 static void long_names_are_kept_whole(void **state) {
-    (void)state;
     static char name[5000];
     memset(name, 'n', sizeof name - 1);
     const struct arena_type type = {name, 1, 1, NULL};
@@ -225,7 +213,6 @@ static void long_names_are_kept_whole(void **state) {
 }
 
 static void empty_name_is_a_name(void **state) {
-    (void)state;
     const struct arena_type type = {"", 1, 1, NULL};
     struct arena *arena = NULL;
     assert_int_equal(arena_create(&type, 1, &arena), ARENA_OK);
@@ -240,7 +227,6 @@ static void empty_name_is_a_name(void **state) {
 }
 
 static void type_of_nothing_is_nothing(void **state) {
-    (void)state;
     assert_null(arena_type_of(NULL));
     assert_null(arena_concurrent_type_of(NULL));
     assert_null(arena_pool_type_of(NULL));

@@ -41,7 +41,6 @@ ARENA_DEFINE(type_arena, type)
 /* --- single-owner ------------------------------------------------------------------------------------------------- */
 
 static void quick_start(void **state) {
-    (void)state;
     struct int_arena *arena = int_arena_create(4);
     assert_non_null(arena);
     int *first = int_arena_alloc(arena, 10);
@@ -64,7 +63,6 @@ static void quick_start(void **state) {
 }
 
 static void counts_are_in_elements(void **state) {
-    (void)state;
     struct double_arena *arena = double_arena_create(5);
     double_arena_alloc(arena, 1.5);
     double_arena_alloc_slab(arena, 2);
@@ -80,7 +78,6 @@ static void counts_are_in_elements(void **state) {
 }
 
 static void create_returns_null_when_it_is_too_large(void **state) {
-    (void)state;
     assert_null(double_arena_create(SIZE_MAX / 2));
     assert_null(double_arena_create(SIZE_MAX / sizeof(double) + 1));
     assert_null(double_arena_concurrent_create(SIZE_MAX / 2));
@@ -90,7 +87,6 @@ static void create_returns_null_when_it_is_too_large(void **state) {
 }
 
 static void create_with_takes_options(void **state) {
-    (void)state;
     struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
     struct int_arena *arena = int_arena_create_with(1000, &options);
     for (int round = 0; round < 3; round++) {
@@ -108,7 +104,6 @@ static void create_with_takes_options(void **state) {
 }
 
 static void zeroed_slots(void **state) {
-    (void)state;
     struct arena_options options = {sizeof options, ARENA_CLEAR_NEVER, 0};
     for (int policy = 0; policy < 2; policy++) {
         struct point_arena *points = point_arena_create(4);
@@ -132,7 +127,6 @@ static void zeroed_slots(void **state) {
 
 /* Where memory is cleared as it is handed out, nothing of an earlier life is left, in the padding either. */
 static void padding_is_not_of_an_earlier_life(void **state) {
-    (void)state;
     struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
     struct point_arena *arena = point_arena_create_with(30, &options);
     for (int round = 0; round < 2; round++) {
@@ -156,7 +150,6 @@ static void padding_is_not_of_an_earlier_life(void **state) {
 
 /* Slabs whose number of elements the compiler knows, from the window and past its end. */
 static void slabs_of_a_few_fit_exactly(void **state) {
-    (void)state;
     struct int_arena *arena = int_arena_create(7);
     struct int_arena_slab slab;
     struct int_arena_slab none;
@@ -182,7 +175,6 @@ static void slabs_of_a_few_fit_exactly(void **state) {
 static void alloc_point(void *user) { point_arena_alloc(user, (struct point){'p', 1.5, 2}); }
 
 static void structures_arrive_whole(void **state) {
-    (void)state;
     struct point_arena *arena = point_arena_create(100);
     struct point *points[100];
     for (int i = 0; i < 100; i++) {
@@ -204,7 +196,6 @@ static void structures_arrive_whole(void **state) {
 }
 
 static void single_bytes_pack(void **state) {
-    (void)state;
     struct byte_arena *arena = byte_arena_create(100000);
     unsigned char *first = byte_arena_alloc(arena, 0);
     for (size_t i = 1; i < 100000; i++) {
@@ -219,7 +210,6 @@ static void single_bytes_pack(void **state) {
 }
 
 static void full_arena_fails_and_stays_as_it_is(void **state) {
-    (void)state;
     struct int_arena *arena = int_arena_create(2);
     int *first = int_arena_alloc(arena, 1);
     int_arena_alloc(arena, 2);
@@ -244,7 +234,6 @@ static void alloc_slab_when_full(void *user) { int_arena_alloc_slab(user, 2); }
 static void slab_with_when_full(void *user) { ARENA_SLAB_WITH(int_arena, (struct int_arena *)user, 1, 2); }
 
 static void plain_spellings_panic_when_full(void **state) {
-    (void)state;
     struct int_arena *arena = int_arena_create(2);
     int_arena_alloc(arena, 5);
     assert_panics(alloc_slab_when_full, arena, "arena_alloc_slab"); /* there is room for one */
@@ -270,7 +259,6 @@ static struct int_arena *same(struct int_arena *arena) {
 }
 
 static void slab_values_are_evaluated_once_in_order(void **state) {
-    (void)state;
     struct int_arena *arena = int_arena_create(10);
     evaluations = 0;
     struct int_arena_slab slab = ARENA_SLAB_WITH(int_arena, same(arena), 7, 8, 9);
@@ -299,7 +287,6 @@ static void slab_values_are_evaluated_once_in_order(void **state) {
 #define COUNTED(value) ((void)next_value(), (value))
 
 static void arguments_are_evaluated_once(void **state) {
-    (void)state;
     struct int_arena *arena = int_arena_create(8);
     struct int_arena_concurrent *concurrent = int_arena_concurrent_create(8);
     struct arena_context *context = NULL;
@@ -325,7 +312,6 @@ static void arguments_are_evaluated_once(void **state) {
 
 /* The compiler knows how many there are: up to 64 bytes are copied in place, the first eight one by one. */
 static void slab_of_many_small_values(void **state) {
-    (void)state;
     static const unsigned char expected[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
     struct byte_arena *arena = byte_arena_create(30);
     struct byte_arena_slab slab = ARENA_SLAB_WITH(byte_arena, arena, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
@@ -339,7 +325,6 @@ static void slab_of_many_small_values(void **state) {
 
 /* After a burst that was left the window is closed, and the library is asked.  (Under a memory checker it always is.) */
 static void values_arrive_without_a_window(void **state) {
-    (void)state;
     struct point_arena *points = point_arena_create(2);
     const struct point value = {'a', 1.5, 7};
     (void)point_arena_burst_begin(points);
@@ -365,7 +350,6 @@ static void values_arrive_without_a_window(void **state) {
 
 /* Counts that the compiler knows, and whose bytes are a few modulo what a size_t holds. */
 static void constant_counts_that_wrap_do_not_fit(void **state) {
-    (void)state;
     struct int_arena *arena = int_arena_create(20);
     struct int_arena_slab slab;
     assert_false(int_arena_try_alloc_slab(arena, SIZE_MAX / sizeof(int) + 1, &slab));
@@ -381,7 +365,6 @@ static void constant_counts_that_wrap_do_not_fit(void **state) {
 
 /* The compiler knows how many there are, and the memory is what it was. */
 static void slabs_of_a_few_are_zero(void **state) {
-    (void)state;
     const struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
     struct int_arena *arena = int_arena_create_with(6, &options);
     for (int round = 0; round < 2; round++) {
@@ -396,7 +379,6 @@ static void slabs_of_a_few_are_zero(void **state) {
 }
 
 static void slab_with_takes_structures(void **state) {
-    (void)state;
     struct point_arena *arena = point_arena_create(2);
     struct point_arena_slab slab =
         ARENA_SLAB_WITH(point_arena, arena, (struct point){'a', 1.0, 1}, (struct point){'b', 2.0, 2});
@@ -407,7 +389,6 @@ static void slab_with_takes_structures(void **state) {
 }
 
 static void slab_from_a_pointer(void **state) {
-    (void)state;
     static const int values[] = {4, 5, 6};
     struct int_arena *arena = int_arena_create(6);
     struct int_arena_slab slab = int_arena_alloc_slab_with(arena, values, 3);
@@ -422,7 +403,6 @@ static void slab_from_a_pointer(void **state) {
 }
 
 static void slab_of_zero(void **state) {
-    (void)state;
     struct int_arena *arena = int_arena_create(0);
     struct int_arena_slab slab = int_arena_alloc_slab(arena, 0);
     assert_non_null(slab.data);
@@ -451,7 +431,6 @@ static void access_slab(void *user) {
 }
 
 static void slab_access_is_bounds_checked(void **state) {
-    (void)state;
     struct int_arena *arena = int_arena_create(5);
     struct access access = {int_arena_alloc_slab(arena, 3), 0};
     int *next = int_arena_alloc(arena, 99);
@@ -476,7 +455,6 @@ static void slab_access_is_bounds_checked(void **state) {
 /* --- types -------------------------------------------------------------------------------------------------------- */
 
 static void type_is_named_as_written(void **state) {
-    (void)state;
     assert_string_equal(int_arena_type()->name, "int");
     assert_string_equal(flag_arena_type()->name, "bool");
     assert_string_equal(dropped_flag_arena_type()->name, "bool");
@@ -496,7 +474,6 @@ static void type_is_named_as_written(void **state) {
 }
 
 static void raw_is_the_same_handle(void **state) {
-    (void)state;
     struct int_arena *arena = int_arena_create(3);
     struct arena *raw = int_arena_raw(arena);
     assert_ptr_equal(raw, arena);
@@ -514,7 +491,6 @@ static void as_double(void *user) { double_arena_from_raw(user); }
 static void as_number(void *user) { number_arena_from_raw(user); }
 
 static void from_raw_of_another_type_panics(void **state) {
-    (void)state;
     struct int_arena *arena = int_arena_create(3);
     assert_panics(as_double, int_arena_raw(arena), "of int was given");
     assert_panics(as_double, int_arena_raw(arena), "of double is wanted");
@@ -526,7 +502,6 @@ static void concurrent_as_double(void *user) { double_arena_concurrent_from_raw(
 static void pool_as_double(void *user) { double_arena_pool_from_raw(user); }
 
 static void raw_handles_of_the_others(void **state) {
-    (void)state;
     struct int_arena_concurrent *concurrent = int_arena_concurrent_create(3);
     struct int_arena_pool *pool = int_arena_pool_create(3);
     assert_ptr_equal(int_arena_concurrent_from_raw(int_arena_concurrent_raw(concurrent)), concurrent);
@@ -538,7 +513,6 @@ static void raw_handles_of_the_others(void **state) {
 }
 
 static void drop_is_typed(void **state) {
-    (void)state;
     struct point_arena *arena = point_arena_create(4);
     dropped_count = 0;
     for (int i = 1; i <= 3; i++) point_arena_alloc(arena, (struct point){'x', 0.0, i});
@@ -556,7 +530,6 @@ static void drop_is_typed(void **state) {
 /* --- concurrent --------------------------------------------------------------------------------------------------- */
 
 static void concurrent_face(void **state) {
-    (void)state;
     struct arena_options options = {sizeof options, 0, ARENA_GATE_ONLY};
     for (int with = 0; with < 2; with++) {
         struct int_arena_concurrent *arena =
@@ -597,7 +570,6 @@ static void concurrent_slab_with_when_full(void *user) {
 }
 
 static void plain_concurrent_spellings_panic_when_full(void **state) {
-    (void)state;
     struct int_arena_concurrent *arena = int_arena_concurrent_create(1);
     int_arena_concurrent_alloc(arena, 5);
     assert_panics(concurrent_alloc_when_full, arena, "arena_concurrent_alloc");
@@ -640,7 +612,6 @@ static void hold_and_stay(struct worker *self) {
 
 /* The context goes along: it ends each wait. */
 static void concurrent_face_waits_under_its_context(void **state) {
-    (void)state;
     struct int_arena_concurrent *arena = int_arena_concurrent_create(8);
     struct worker holder;
     worker_start(&holder, hold_and_stay, arena, 0);
@@ -670,7 +641,6 @@ static void concurrent_face_waits_under_its_context(void **state) {
 }
 
 static void concurrent_face_under_a_context(void **state) {
-    (void)state;
     struct int_arena_concurrent *arena = int_arena_concurrent_create(8);
     struct arena_context *context = NULL;
     assert_int_equal(arena_context_with_cancel(NULL, &context), ARENA_OK);
@@ -725,7 +695,6 @@ static void sum_three(struct int_arena *arena, void *user) {
 }
 
 static void pool_face(void **state) {
-    (void)state;
     struct arena_pool_options options = {sizeof options, 1, NULL};
     for (int with = 0; with < 2; with++) {
         struct int_arena_pool *pool = with ? int_arena_pool_create_with(4, &options) : int_arena_pool_create(4);
@@ -783,7 +752,6 @@ static void pool_face(void **state) {
 }
 
 static void context_face(void **state) {
-    (void)state;
     struct int_arena *arena = int_arena_create(1);
     struct double_arena *other = double_arena_create(1);
     struct arena_context *context = NULL;
@@ -815,7 +783,6 @@ static void context_face(void **state) {
 /* --- burst (more in test_burst.c) --------------------------------------------------------------------------------- */
 
 static void burst_face(void **state) {
-    (void)state;
     struct int_arena *arena = int_arena_create(1000);
     int *before = int_arena_alloc(arena, -1);
     struct int_arena_burst burst = int_arena_burst_begin(arena);

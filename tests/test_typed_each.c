@@ -132,7 +132,6 @@ DEFINE_DROPPED(dropped_larges, struct large)
 /* --- what one type is enough for ---------------------------------------------------------------------------------- */
 
 static void slabs_are_longer_than_32_bits_count(void **state) {
-    (void)state;
     if (sizeof(size_t) < 8 || support_slow()) skip();
     const size_t count = (size_t)(UINT64_C(1) << 32) + 10;
     struct bytes *arena = bytes_create(2 * count);
@@ -150,13 +149,11 @@ static void slabs_are_longer_than_32_bits_count(void **state) {
 enum { MIB = 1 << 20, TOUCHED = 64 * MIB };
 
 static void touch_all(struct bytes *arena, void *user) {
-    (void)user;
     memset(bytes_alloc_slab(arena, TOUCHED).data, 1, TOUCHED);
 }
 
 /* Of each kind of handle; and a destroy that is refused gives nothing back. */
 static void trims_give_memory_back(void **state) {
-    (void)state;
     if (support_slow()) skip(); /* memory is counted */
     struct bytes *arena = bytes_create(TOUCHED);
     struct bytes_concurrent *concurrent = bytes_concurrent_create(TOUCHED);
@@ -209,7 +206,6 @@ static bool nothing_is_left(const void *memory, size_t size_bytes) { return memc
 
 /* Where memory is cleared as it is handed out, what inline code copies in covers all of an earlier life. */
 static void padding_is_not_of_an_earlier_life(void **state) {
-    (void)state;
     if (!PADDING_IS_CLEARED) skip();
     struct arena_options options = OPTIONS(ARENA_CLEAR_ON_HANDOUT, 0);
     struct gaps *arena = gaps_create_with(5, &options);

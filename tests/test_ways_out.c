@@ -24,7 +24,6 @@ static int log_entries[LOG_SIZE];
 static int log_count; /* atomic */
 
 static void note_drop(void *element, void *user) {
-    (void)user;
     int place = flag_add(&log_count, 1) - 1;
     if (place < LOG_SIZE) log_entries[place] = *(int *)element;
 }
@@ -461,7 +460,6 @@ static void run_late_jumps(struct late_jumps *jumps, unsigned variant, int last)
 
 /* The library has its own destructor run once more where a later one leaves something behind. */
 static void jumped_past_in_a_destructor_and_left_at_thread_exit(void **state) {
-    (void)state;
     if (UNDER_TSAN) skip(); /* in the last round there is code that it instruments */
     for (unsigned variant = 0; variant < 2; variant++) {
         static struct late_jumps jumps;
@@ -480,7 +478,6 @@ static void jumped_past_in_a_destructor_and_left_at_thread_exit(void **state) {
 }
 
 static void lose_in_the_last_round(void *user) {
-    (void)user;
     static struct late_jumps jumps; /* for ever: the pool cannot be destroyed */
     run_late_jumps(&jumps, 1, PTHREAD_DESTRUCTOR_ITERATIONS);
     child_check(jumps.puts == 2 * (2 * PTHREAD_DESTRUCTOR_ITERATIONS + 1));
@@ -491,7 +488,6 @@ static void lose_in_the_last_round(void *user) {
 
 /* After the library's last turn there is nothing at which a scope could still be left. */
 static void jumped_past_in_the_last_round_stays_out(void **state) {
-    (void)state;
     if (UNDER_TSAN) skip(); /* in the last round there is code that it instruments */
     assert_child_succeeds(lose_in_the_last_round, NULL);
 }

@@ -14,8 +14,6 @@ enum { POLL_MS = 10, POOL_THREADS = 4 };
 static struct server *current;
 
 static void drop_cell(void *element, void *user) {
-    (void)user;
-    (void)element;
     if (current == NULL) return;
     flag_add(&current->resets, 1);
     server_note(current, 'R');
@@ -81,7 +79,6 @@ static enum MHD_Result on_request(struct arena_request *request, void *user) {
 }
 
 static void *no_uri_log(void *user, const char *uri, struct MHD_Connection *connection) {
-    (void)user;
     (void)uri;
     (void)connection;
     return NULL;
@@ -183,7 +180,6 @@ char *server_text(struct arena_request *request, const char *text) {
 }
 
 enum MHD_Result server_echo(struct arena_request *request, void *user) {
-    (void)user;
     size_t size;
     const char *body = arena_request_body(request, &size);
     char line[sizeof(struct cell)];

@@ -11,7 +11,6 @@ static void fill_source(void) {
 }
 
 static void an_empty_body_reads_as_an_empty_string(void **state) {
-    (void)state;
     struct body body;
     body_begin(&body, 10);
     assert_int_equal(body.state, BODY_KEPT);
@@ -23,7 +22,6 @@ static void an_empty_body_reads_as_an_empty_string(void **state) {
 }
 
 static void pieces_of_any_size_are_put_together(void **state) {
-    (void)state;
     fill_source();
     static const size_t pieces[] = {1, 2, 3, 7, 4093, 4096, 4097, 65536};
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
@@ -44,7 +42,6 @@ static void pieces_of_any_size_are_put_together(void **state) {
 
 /* Beyond the default limit, too. */
 static void a_long_body_is_put_together(void **state) {
-    (void)state;
     fill_source();
     enum { PIECES = 50 };
     const size_t piece = sizeof source - 1; /* 3 MiB in all, which repeat with no power of two */
@@ -60,7 +57,6 @@ static void a_long_body_is_put_together(void **state) {
 }
 
 static void the_limit_is_exact(void **state) {
-    (void)state;
     fill_source();
     static const size_t limits[] = {1, 2, 4095, 4096, 4097, 10000};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
@@ -83,7 +79,6 @@ static void the_limit_is_exact(void **state) {
 
 /* Or each of the first small pieces would cost an allocation. */
 static void the_first_block_has_room_for_more(void **state) {
-    (void)state;
     static const size_t limits[] = {4096, 4097, 1000000};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         struct body body;
@@ -95,7 +90,6 @@ static void the_first_block_has_room_for_more(void **state) {
 }
 
 static void a_refused_body_is_drained_so_far_and_no_further(void **state) {
-    (void)state;
     struct body body;
     body_begin(&body, 1);
     for (size_t drained = 0; drained < BODY_DRAIN_BYTES; drained += sizeof source) {
@@ -109,7 +103,6 @@ static void a_refused_body_is_drained_so_far_and_no_further(void **state) {
 }
 
 static void what_was_kept_does_not_count_as_drained(void **state) {
-    (void)state;
     struct body body;
     body_begin(&body, 1000);
     assert_true(body_take(&body, source, 1000));
@@ -122,7 +115,6 @@ static void what_was_kept_does_not_count_as_drained(void **state) {
 
 /* Or a body that comes byte by byte would be copied with each.  What is beyond half the limit gets all of it at once. */
 static void the_block_doubles(void **state) {
-    (void)state;
     static const size_t limits[] = {sizeof source, 40 << 10};
     for (size_t limit = 0; limit < sizeof limits / sizeof *limits; limit++) {
         struct body body;
@@ -138,7 +130,6 @@ static void the_block_doubles(void **state) {
 }
 
 static void sizes_at_the_ends_of_the_range_do_not_overflow(void **state) {
-    (void)state;
     struct body body;
     body_begin(&body, SIZE_MAX);
     assert_true(body_take(&body, source, 10));
@@ -159,7 +150,6 @@ static void sizes_at_the_ends_of_the_range_do_not_overflow(void **state) {
 }
 
 static void a_body_is_hopeless_when_it_is_not_worth_draining(void **state) {
-    (void)state;
     assert_false(body_hopeless(0, 1));
     assert_false(body_hopeless(1, 1));
     assert_false(body_hopeless(1 + BODY_DRAIN_BYTES, 1));

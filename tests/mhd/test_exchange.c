@@ -18,7 +18,6 @@ static struct arena_request *suspended;
 static int is_suspended; /* atomic: how many were */
 
 static enum MHD_Result suspend(struct arena_request *request, void *user) {
-    (void)user;
     suspended = arena_request_retain(request);
     MHD_suspend_connection(arena_request_connection(request));
     flag_add(&is_suspended, 1);
@@ -73,7 +72,6 @@ static struct worker quick;
 
 /* The worker may be done before the handler returns. */
 static enum MHD_Result suspend_and_start_worker(struct arena_request *request, void *user) {
-    (void)user;
     MHD_suspend_connection(arena_request_connection(request));
     worker_start(&quick, answer, arena_request_retain(request), 0);
     worker_join(&quick);
@@ -174,7 +172,6 @@ static void a_suspended_request_does_not_block_the_others(void **state) {
 static struct MHD_Connection *waiting; /* written before is_suspended */
 
 static enum MHD_Result suspend_unheld(struct arena_request *request, void *user) {
-    (void)user;
     waiting = arena_request_connection(request);
     arena_context_cancel(arena_request_context(request)); /* which ends no request */
     MHD_suspend_connection(waiting);
@@ -243,7 +240,6 @@ static void the_last_release_resets_the_arena_on_its_own_thread(void **state) {
 }
 
 static enum MHD_Result suspend_and_say_no(struct arena_request *request, void *user) {
-    (void)user;
     (void)server_text(request, "not sent");
     arena_request_release(arena_request_retain(request)); /* nobody holds it any more */
     MHD_suspend_connection(arena_request_connection(request));
@@ -317,7 +313,6 @@ static void shared_free(void *user) {
 
 /* The first request makes the response, in its own arena; the second one queues it once more. */
 static enum MHD_Result respond_shared(struct arena_request *request, void *user) {
-    (void)user;
     if (strcmp(arena_request_url(request), "/make") == 0) {
         size_t cells = SERVER_ARENA_CELLS / 2;
         char *text = arena_try_alloc_slab(server_arena(request), cells);
@@ -376,7 +371,6 @@ static void begin_session(void *user, struct MHD_Connection *connection, void *r
 }
 
 static enum MHD_Result upgrade(struct arena_request *request, void *user) {
-    (void)user;
     session.text = server_text(request, "from the arena of the session");
     struct MHD_Response *response = MHD_create_response_for_upgrade(begin_session, request);
     if (response == NULL) return MHD_NO;

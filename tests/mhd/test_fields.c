@@ -48,7 +48,6 @@ static struct fields *copy_of(const struct listed *items, size_t length) {
 }
 
 static void texts_that_are_missing_are_empty(void **state) {
-    (void)state;
     list_length = 0;
     list_later = NULL;
     struct fields *fields = fields_copy(NULL, NULL, NULL, NULL);
@@ -76,7 +75,6 @@ static void texts_that_are_missing_are_empty(void **state) {
 }
 
 static void sizes_that_overflow_are_refused(void **state) {
-    (void)state;
     static const struct listed long_name[] = {{MHD_HEADER_KIND, "n", SIZE_MAX, "v", 1}};
     static const struct listed long_value[] = {{MHD_HEADER_KIND, "n", 1, "v", SIZE_MAX}};
     static const struct listed halves[] = {{MHD_HEADER_KIND, "n", SIZE_MAX / 2, "v", SIZE_MAX / 2},
@@ -90,7 +88,6 @@ static void sizes_that_overflow_are_refused(void **state) {
 
 /* The block has room for what was measured. */
 static void a_list_that_grows_between_the_passes_is_cut(void **state) {
-    (void)state;
     static const struct listed measured[] = {
         {MHD_HEADER_KIND, "header", 6, "first", 5},
         {MHD_GET_ARGUMENT_KIND, "argument", 8, "first", 5},
@@ -124,7 +121,6 @@ static void a_list_that_grows_between_the_passes_is_cut(void **state) {
 
 /* They lie side by side. */
 static void headers_are_no_arguments(void **state) {
-    (void)state;
     static const struct listed items[] = {
         {MHD_GET_ARGUMENT_KIND, "name", 4, "of the argument", 15},
         {MHD_HEADER_KIND, "Host", 4, "of the header", 13},
@@ -146,7 +142,6 @@ static void headers_are_no_arguments(void **state) {
 
 /* Empty or not. */
 static void the_first_of_several_is_found(void **state) {
-    (void)state;
     const struct field several[] = {{"name", "", 4}, {"name", "1", 4}, {"other", "2", 5}, {"other", "", 5}};
     const struct fields fields = {.headers = several, .header_count = 4, .arguments = several, .argument_count = 4};
     assert_string_equal(fields_header(&fields, "name"), "");
@@ -157,7 +152,6 @@ static void the_first_of_several_is_found(void **state) {
 
 /* By all of its length, a NUL inside included. */
 static void a_longer_name_is_another_one(void **state) {
-    (void)state;
     static char name[65536 + 4 + 1];
     memset(name, 'x', sizeof name - 1);
     memcpy(name, "name", 4);
@@ -181,7 +175,6 @@ static void a_longer_name_is_another_one(void **state) {
 
 /* Each byte of them, whatever its value. */
 static void texts_of_any_length_are_copied_whole(void **state) {
-    (void)state;
     static char texts[5][70001];
     for (size_t i = 0; i < COUNT(texts); i++) {
         for (size_t at = 0; at < sizeof texts[i] - 1; at++) texts[i][at] = (char)(1 + (at + i) % 255);
@@ -205,7 +198,6 @@ static void texts_of_any_length_are_copied_whole(void **state) {
 }
 
 static void however_many_there_are_the_last_is_found(void **state) {
-    (void)state;
     enum { MANY = 70000 };
     static struct listed items[2 * MANY];
     for (size_t i = 0; i < COUNT(items); i++) {
@@ -223,7 +215,6 @@ static void however_many_there_are_the_last_is_found(void **state) {
 }
 
 static void names_of_headers_are_the_same_in_either_case(void **state) {
-    (void)state;
     for (int code = 1; code < 256; code++) { /* ASCII letters alone */
         char name[] = {'x', (char)code, '\0'};
         struct field field = {name, "found", 2};

@@ -134,7 +134,6 @@ static void a_request_without_host_leaves_nothing_behind(void **state) {
 /* --- the handler says no ------------------------------------------------------------------------------------------ */
 
 static enum MHD_Result refuse(struct arena_request *request, void *user) {
-    (void)user;
     (void)server_text(request, "never sent");
     return MHD_NO;
 }
@@ -204,7 +203,6 @@ static void a_client_that_leaves_mid_upload_is_forgotten(void **state) {
 
 /* Answers with all the arena: four mebibytes, far more than the two sockets can hold. */
 static enum MHD_Result download(struct arena_request *request, void *user) {
-    (void)user;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(arena_request_connection(request), MHD_CONNECTION_INFO_CONNECTION_FD);
     if (info == NULL) return MHD_NO;
@@ -250,7 +248,6 @@ static void a_client_that_leaves_mid_download_gets_its_arena_reset(void **state)
 
 /* A header that does not fit the connection's memory. */
 static enum MHD_Result respond_with_huge_header(struct arena_request *request, void *user) {
-    (void)user;
     static char type[16384];
     memset(type, 't', sizeof type - 1);
     char *text = server_text(request, "body");
@@ -349,7 +346,6 @@ static void requests_that_never_complete_are_found_at_the_end(void **state) {
 /* --- the URI-log callback, which puts something of its own into *req_cls ------------------------------------------ */
 
 static void *log_uri(void *user, const char *uri, struct MHD_Connection *connection) {
-    (void)user;
     (void)uri;
     (void)connection;
     static char record[] = "not a request of the binding's";

@@ -14,12 +14,10 @@ static struct reply reply;
 
 static enum MHD_Result unused_handler(struct arena_request *request, void *user) {
     (void)request;
-    (void)user;
     return MHD_NO;
 }
 
 static void creation_fails_cleanly_wherever_memory_runs_out(void **state) {
-    (void)state;
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);
     for (int persistent = 0; persistent <= 1; persistent++) {
@@ -50,7 +48,6 @@ static void creation_fails_cleanly_wherever_memory_runs_out(void **state) {
 static int statuses[3]; /* of inject, respond, and respond again where that failed; atomic */
 
 static enum MHD_Result use_everything(struct arena_request *request, void *user) {
-    (void)user;
     struct arena_request *clone = request;
     for (int i = 0; i < 3; i++) { /* several: all of them end with the request */
         struct arena_request *next = NULL;
@@ -133,7 +130,6 @@ static void requests_fail_cleanly_wherever_memory_runs_out(void **state) {
 
 /* The piece for which there was no memory is thrown away like those that follow it. */
 static void a_piece_without_memory_counts_as_drained(void **state) {
-    (void)state;
     static const char piece[1];
     for (size_t more = 0; more < 2; more++) {
         struct body body;
@@ -149,7 +145,6 @@ static void a_piece_without_memory_counts_as_drained(void **state) {
 
 /* Or the handler would get one with a hole. */
 static void a_body_that_found_no_memory_once_stays_refused(void **state) {
-    (void)state;
     static const char piece[64];
     struct body body;
     body_begin(&body, sizeof piece);
@@ -166,7 +161,6 @@ static void a_body_that_found_no_memory_once_stays_refused(void **state) {
 
 /* What was kept before is freed with it. */
 static void a_body_that_cannot_grow_leaves_nothing(void **state) {
-    (void)state;
     static const char piece[8192];
     struct body body;
     long before = heap_live_blocks();
@@ -259,7 +253,6 @@ static void a_request_ends_in_order(void **state) {
 }
 
 static enum MHD_Result be_watched_and_forget(struct arena_request *request, void *user) {
-    (void)user;
     watched = request;
     return MHD_YES;
 }

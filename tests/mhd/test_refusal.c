@@ -74,7 +74,6 @@ static void a_request_that_is_still_arriving_holds_no_arena(void **state) {
 /* --- 500 ---------------------------------------------------------------------------------------------------------- */
 
 static enum MHD_Result forget(struct arena_request *request, void *user) {
-    (void)user;
     (void)server_text(request, "not sent");
     return MHD_YES;
 }
@@ -120,7 +119,6 @@ static void a_request_that_is_held_and_not_answered_is_answered_500_at_once(void
 static struct arena_pool *scratch;
 
 static enum MHD_Result panic_in_scope(struct arena_request *request, void *user) {
-    (void)user;
     (void)server_text(request, "not sent");
     ARENA_POOL_SCOPE(scratch, arena) {
         (void)arena_alloc(arena, NULL);
@@ -164,7 +162,6 @@ static void a_panic_after_the_answer_closes_the_connection(void **state) {
 }
 
 static enum MHD_Result queue_and_panic(struct arena_request *request, void *user) {
-    (void)user;
     static char text[] = "by hand";
     struct MHD_Response *response =
         MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
@@ -188,7 +185,6 @@ static void a_panic_after_an_answer_of_its_own_closes_the_connection(void **stat
 }
 
 static enum MHD_Result suspend_and_panic(struct arena_request *request, void *user) {
-    (void)user;
     struct arena_request *clone = NULL; /* which holds nothing */
     (void)arena_request_inject(request, NULL, &clone);
     arena_request_release(arena_request_retain(request)); /* and is not held any more */
@@ -230,7 +226,6 @@ static struct arena_request *held;
 static int panicked;
 
 static enum MHD_Result retain_suspend_and_panic(struct arena_request *request, void *user) {
-    (void)user;
     held = arena_request_retain(request);
     MHD_suspend_connection(arena_request_connection(request));
     flag_add(&panicked, 1);
@@ -263,7 +258,6 @@ static void a_panic_of_a_suspended_request_that_somebody_holds_leaves_it_to_them
 }
 
 static enum MHD_Result retain_and_panic(struct arena_request *request, void *user) {
-    (void)user;
     (void)server_text(request, "not sent");
     held = arena_request_retain(request);
     flag_add(&panicked, 1);

@@ -93,7 +93,6 @@ static void complete(void **req_cls) {
 /* --- completion --------------------------------------------------------------------------------------------------- */
 
 static void a_request_calls_the_handler_once_it_is_whole(void **state) {
-    (void)state;
     begin(count);
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
@@ -119,7 +118,6 @@ static enum MHD_Result look_at_the_thread(struct arena_request *request, void *u
 
 /* On the thread that calls, which is one of the daemon's; or, with external polling, the caller's. */
 static void a_handler_runs_on_the_thread_of_its_daemon(void **state) {
-    (void)state;
     begin(look_at_the_thread);
     void *req_cls = NULL;
     memset(&handled_on, 0, sizeof handled_on);
@@ -130,7 +128,6 @@ static void a_handler_runs_on_the_thread_of_its_daemon(void **state) {
 }
 
 static void completion_without_a_request_does_nothing(void **state) {
-    (void)state;
     begin(count);
     void *none = NULL;
     complete(&none);
@@ -141,7 +138,6 @@ static void completion_without_a_request_does_nothing(void **state) {
 }
 
 static void completion_of_something_foreign_does_nothing(void **state) {
-    (void)state;
     begin(count);
     char record[] = "of a URI-log callback";
     void *foreign = record;
@@ -154,7 +150,6 @@ static void completion_of_something_foreign_does_nothing(void **state) {
 }
 
 static void a_first_call_with_something_foreign_begins_a_request(void **state) {
-    (void)state;
     begin(count);
     char record[] = "of a URI-log callback";
     void *req_cls = record;
@@ -168,7 +163,6 @@ static void a_first_call_with_something_foreign_begins_a_request(void **state) {
 }
 
 static void completion_twice_counts_once(void **state) {
-    (void)state;
     begin(retain);
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
@@ -183,7 +177,6 @@ static void completion_twice_counts_once(void **state) {
 }
 
 static void completion_after_the_end_does_nothing(void **state) {
-    (void)state;
     begin(count);
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
@@ -194,7 +187,6 @@ static void completion_after_the_end_does_nothing(void **state) {
 }
 
 static void a_request_of_another_binding_is_foreign(void **state) {
-    (void)state;
     begin(count);
     struct arena_mhd *second = NULL;
     assert_int_equal(arena_mhd_create(pool, count, NULL, &second), ARENA_OK);
@@ -226,7 +218,6 @@ void __wrap___tsan_acquire(void *object) {
 }
 
 static void every_release_is_told_and_the_last_sees_them(void **state) {
-    (void)state;
     begin(retain);
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
@@ -245,7 +236,6 @@ static void every_release_is_told_and_the_last_sees_them(void **state) {
 /* --- ends of every kind ------------------------------------------------------------------------------------------- */
 
 static void the_handler_runs_once_whatever_is_called(void **state) {
-    (void)state;
     begin(count);
     void *req_cls = NULL;
     for (int i = 0; i < 5; i++) (void)call(&req_cls);
@@ -255,7 +245,6 @@ static void the_handler_runs_once_whatever_is_called(void **state) {
 }
 
 static void all_but_yes_of_the_handler_is_no(void **state) {
-    (void)state;
     arena_mhd_handler *const handlers[] = {say_no, say_neither, clone_and_say_no, retain_and_say_no};
     retained = NULL;
     for (int i = 0; i < 4; i++) {
@@ -270,7 +259,6 @@ static void all_but_yes_of_the_handler_is_no(void **state) {
 }
 
 static void a_panic_with_nothing_to_answer_on_says_no(void **state) {
-    (void)state;
     panics_record();
     begin(panic);
     void *req_cls = NULL;
@@ -284,7 +272,6 @@ static void a_panic_with_nothing_to_answer_on_says_no(void **state) {
 }
 
 static void completion_with_any_code_gives_the_arena_back(void **state) {
-    (void)state;
     static const enum MHD_RequestTerminationCode codes[] = {
         MHD_REQUEST_TERMINATED_COMPLETED_OK,    MHD_REQUEST_TERMINATED_WITH_ERROR,
         MHD_REQUEST_TERMINATED_TIMEOUT_REACHED, MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN,
@@ -326,7 +313,6 @@ static void completion_with_any_code_gives_the_arena_back(void **state) {
 
 /* Also where both fall into one bucket. */
 static void completion_of_another_connection_does_nothing(void **state) {
-    (void)state;
     static struct registry any; /* the numbers of buckets are the same in each */
     uintptr_t address = 4096;
     while (registry_bucket(&any, (struct MHD_Connection *)address) != registry_bucket(&any, NULL)) address += 64;
@@ -343,7 +329,6 @@ static void completion_of_another_connection_does_nothing(void **state) {
 }
 
 static enum MHD_Result clone_twice(struct arena_request *request, void *user) {
-    (void)user;
     struct arena *chars;
     struct arena *found = NULL;
     struct arena_request *once = NULL;
@@ -368,7 +353,6 @@ static enum MHD_Result clone_twice(struct arena_request *request, void *user) {
 }
 
 static enum MHD_Result hold_a_clone(struct arena_request *request, void *user) {
-    (void)user;
     struct arena_request *clone = NULL;
     if (arena_request_inject(request, NULL, &clone) != ARENA_OK) return MHD_NO;
     for (int i = 0; i < 2; i++) {
@@ -383,7 +367,6 @@ static enum MHD_Result hold_a_clone(struct arena_request *request, void *user) {
 
 /* To hold a clone is to hold its request: the last release ends neither before its time. */
 static void clones_end_with_their_request(void **state) {
-    (void)state;
     begin(hold_a_clone);
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
@@ -397,7 +380,6 @@ static void clones_end_with_their_request(void **state) {
 }
 
 static void clones_of_clones_carry_what_those_do(void **state) {
-    (void)state;
     begin(clone_twice);
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
@@ -410,7 +392,6 @@ static void clones_of_clones_carry_what_those_do(void **state) {
 enum { MANY = 70000 };
 
 static enum MHD_Result clone_often(struct arena_request *request, void *user) {
-    (void)user;
     struct arena *chars = NULL;
     struct arena *found = NULL;
     struct arena_request *first = NULL;
@@ -425,14 +406,12 @@ static enum MHD_Result clone_often(struct arena_request *request, void *user) {
 }
 
 static enum MHD_Result retain_often(struct arena_request *request, void *user) {
-    (void)user;
     for (int i = 0; i < MANY; i++) retained = arena_request_retain(request);
     return MHD_YES;
 }
 
 /* As often as anybody likes. */
 static void a_request_is_cloned_and_retained_without_limit(void **state) {
-    (void)state;
     begin(clone_often);
     void *req_cls = NULL;
     for (int i = 0; i < 2; i++) assert_int_equal(call(&req_cls), MHD_YES);
@@ -451,7 +430,6 @@ static void a_request_is_cloned_and_retained_without_limit(void **state) {
 
 /* A connection that dies while memory is short ends with no completed call. */
 static void requests_that_never_complete_are_found_at_the_end(void **state) {
-    (void)state;
     begin(count);
     for (int i = 0; i < 500; i++) {
         void *req_cls = NULL;
@@ -465,7 +443,6 @@ static void requests_that_never_complete_are_found_at_the_end(void **state) {
 
 /* With all that was made of them. */
 static void cloned_requests_that_never_complete_are_found_at_the_end(void **state) {
-    (void)state;
     begin(clone_twice);
     for (int i = 0; i < 3; i++) {
         void *req_cls = NULL;
@@ -477,7 +454,6 @@ static void cloned_requests_that_never_complete_are_found_at_the_end(void **stat
 
 /* And are over then. */
 static void requests_that_never_complete_end_with_the_binding(void **state) {
-    (void)state;
     begin(keep_context);
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
@@ -489,7 +465,6 @@ static void requests_that_never_complete_end_with_the_binding(void **state) {
 }
 
 static void many_open_requests_are_told_apart(void **state) {
-    (void)state;
     begin(count);
     void *open[300] = {NULL};
     for (int i = 0; i < 300; i++) assert_int_equal(call(&open[i]), MHD_YES);
@@ -510,7 +485,6 @@ static void many_open_requests_are_told_apart(void **state) {
 
 /* Whatever was in its memory. */
 static void a_registry_begins_empty(void **state) {
-    (void)state;
     static struct registry registry;
     memset(&registry, 0xff, sizeof registry);
     assert_true(registry_init(&registry));
@@ -521,7 +495,6 @@ static void a_registry_begins_empty(void **state) {
 
 /* Or all requests would wait for one lock. */
 static void connections_spread_over_the_buckets(void **state) {
-    (void)state;
     static struct registry registry;
     for (uintptr_t stride = 16; stride <= 65536; stride *= 2) {
         bool used[REGISTRY_BUCKETS] = {false};
@@ -537,7 +510,6 @@ static void connections_spread_over_the_buckets(void **state) {
 }
 
 static void every_open_exchange_is_gone_through_once(void **state) {
-    (void)state;
     static struct registry registry;
     static struct exchange exchanges[2 * REGISTRY_BUCKETS];
     assert_true(registry_init(&registry));
@@ -557,7 +529,6 @@ static void every_open_exchange_is_gone_through_once(void **state) {
 }
 
 static void what_was_taken_out_can_be_put_in_again(void **state) {
-    (void)state;
     static struct registry registry;
     assert_true(registry_init(&registry));
     static struct exchange first;
@@ -580,12 +551,10 @@ static void what_was_taken_out_can_be_put_in_again(void **state) {
 }
 
 static void destroy(void *user) {
-    (void)user;
     arena_mhd_destroy(mhd);
 }
 
 static void destroying_while_a_request_that_never_completed_is_retained_panics(void **state) {
-    (void)state;
     panics_record();
     begin(retain);
     void *req_cls = NULL;
@@ -601,7 +570,6 @@ static void destroying_while_a_request_that_never_completed_is_retained_panics(v
 
 /* It is found among others, before it and behind it. */
 static void destroying_while_one_of_several_is_retained_panics(void **state) {
-    (void)state;
     panics_record();
     begin(retain);
     void *open[3] = {NULL};
@@ -630,7 +598,6 @@ static void destroying_while_one_of_several_is_retained_panics(void **state) {
 /* --- arguments ---------------------------------------------------------------------------------------------------- */
 
 static void access_without_its_arguments_says_no(void **state) {
-    (void)state;
     begin(count);
     size_t size = 0;
     void *req_cls = NULL;
@@ -641,7 +608,6 @@ static void access_without_its_arguments_says_no(void **state) {
 }
 
 static void create_refuses_what_it_does_not_understand(void **state) {
-    (void)state;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);
     mhd = (struct arena_mhd *)&pool;
     assert_int_equal(arena_mhd_create(NULL, count, NULL, &mhd), ARENA_EINVAL);
@@ -713,7 +679,6 @@ static void upload_whole(size_t size) {
 
 /* A caller of a version to come, who asks for nothing that this one does not know. */
 static void a_longer_struct_of_options_is_read_as_far_as_it_is_known(void **state) {
-    (void)state;
     const struct {
         struct arena_mhd_options known;
         size_t later[2];
@@ -729,7 +694,6 @@ static void a_longer_struct_of_options_is_read_as_far_as_it_is_known(void **stat
 }
 
 static void the_limit_is_one_mebibyte_where_no_option_says_so(void **state) {
-    (void)state;
     const size_t limit = 1024 * 1024;
     const struct arena_mhd_options earlier = {sizeof earlier.struct_size, 10}; /* the limit is not part of it */
     const struct arena_mhd_options zero = {sizeof zero, 0};

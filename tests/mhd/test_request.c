@@ -124,7 +124,6 @@ static void any_method_may_bring_a_body(void **state) {
 }
 
 static enum MHD_Result read_binary(struct arena_request *request, void *user) {
-    (void)user;
     size_t size = 0;
     const char *body = arena_request_body(request, &size);
     struct arena *arena = server_arena(request);
@@ -270,7 +269,6 @@ static void bad_answers_are_refused_and_a_good_one_still_goes(void **state) {
 }
 
 static enum MHD_Result respond_empty(struct arena_request *request, void *user) {
-    (void)user;
     return arena_request_respond(request, 204, NULL, NULL, 0) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
@@ -282,7 +280,6 @@ static void an_answer_needs_no_body_and_no_type(void **state) {
 
 /* The path is the status. */
 static enum MHD_Result respond_as_asked(struct arena_request *request, void *user) {
-    (void)user;
     unsigned status = (unsigned)strtoul(arena_request_url(request) + 1, NULL, 10);
     return arena_request_respond(request, status, "text/x-empty", NULL, 0) == ARENA_OK ? MHD_YES : MHD_NO;
 }
@@ -304,7 +301,6 @@ static void any_status_is_sent(void **state) {
 
 /* Whose answers have no body.  The path is the status. */
 static enum MHD_Result respond_too_much(struct arena_request *request, void *user) {
-    (void)user;
     unsigned status = (unsigned)strtoul(arena_request_url(request) + 1, NULL, 10);
     char *text = server_text(request, "not to be sent");
     return arena_request_respond(request, status, NULL, text, strlen(text)) == ARENA_OK ? MHD_YES : MHD_NO;
@@ -325,7 +321,6 @@ static void a_body_is_left_out_where_the_status_has_none(void **state) {
 }
 
 static enum MHD_Result respond_nothing(struct arena_request *request, void *user) {
-    (void)user;
     return arena_request_respond(request, 200, ";x=\"\t, y\"", "", 0) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
@@ -355,7 +350,6 @@ static const size_t huge_bytes = sizeof(size_t) > 4 ? ((size_t)1 << 16 << 16) + 
 static void *huge;
 
 static enum MHD_Result respond_huge(struct arena_request *request, void *user) {
-    (void)user;
     return arena_request_respond(request, 200, "text/x-huge", huge, huge_bytes) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
@@ -376,7 +370,6 @@ static void a_body_may_be_longer_than_four_gibibytes(void **state) {
 }
 
 static enum MHD_Result respond_icy(struct arena_request *request, void *user) {
-    (void)user;
     seen.status[0] = arena_request_respond(request, 199 | MHD_ICY_FLAG, NULL, NULL, 0);
     return arena_request_respond(request, 200 | MHD_ICY_FLAG, NULL, NULL, 0) == ARENA_OK ? MHD_YES : MHD_NO;
 }
@@ -393,7 +386,6 @@ static void an_icy_status_is_sent(void **state) {
 }
 
 static enum MHD_Result respond_static(struct arena_request *request, void *user) {
-    (void)user;
     static const char text[] = "static text";
     return arena_request_respond(request, 404, "text/x-test", text, sizeof text - 1) == ARENA_OK ? MHD_YES : MHD_NO;
 }
@@ -406,7 +398,6 @@ static void static_memory_is_sent_with_its_type_and_status(void **state) {
 
 /* No copy is made: what is written there before it is sent, after respond, is sent.  The path is the size. */
 static enum MHD_Result respond_then_write(struct arena_request *request, void *user) {
-    (void)user;
     static char elsewhere[20000];
     size_t size = (size_t)strtoul(arena_request_url(request) + 2, NULL, 10);
     char *text = arena_request_url(request)[1] == 's'
@@ -435,7 +426,6 @@ static void an_answer_is_sent_from_where_it_lies(void **state) {
 
 /* A type that is long, and not in ASCII. */
 static enum MHD_Result respond_with_long_type(struct arena_request *request, void *user) {
-    (void)user;
     char type[5000] = "text/x-\xc3\xa9; x=";
     memset(type + strlen(type), 'y', sizeof type - 1 - strlen(type));
     type[sizeof type - 1] = '\0';
@@ -451,7 +441,6 @@ static void any_type_in_one_line_is_sent(void **state) {
 
 /* A response of the handler's own, as libmicrohttpd has it. */
 static enum MHD_Result respond_by_hand(struct arena_request *request, void *user) {
-    (void)user;
     static char text[] = "by hand";
     struct MHD_Response *response =
         MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
@@ -471,7 +460,6 @@ static void a_handler_may_queue_its_own_response(void **state) {
 /* libmicrohttpd takes an interim answer and asks for another; the handler is not called a second time. */
 static enum MHD_Result respond_interim(struct arena_request *request, void *user) {
     (void)request;
-    (void)user;
     static char none[1];
     struct MHD_Response *response = MHD_create_response_from_buffer(0, none, MHD_RESPMEM_PERSISTENT);
     if (response == NULL) return MHD_NO;
@@ -544,7 +532,6 @@ static void a_retained_request_reads_the_same_after_it_completed(void **state) {
 /* --- misuse ------------------------------------------------------------------------------------------------------- */
 
 static void null_is_answered_not_followed(void **state) {
-    (void)state;
     struct arena_request *request = (struct arena_request *)&server;
     struct arena *arena = (struct arena *)&server;
     size_t size = 1;
@@ -592,7 +579,6 @@ static void null_names_are_not_there(void **state) {
 static void release(void *user) { arena_request_release(user); }
 
 static enum MHD_Result release_too_often(struct arena_request *request, void *user) {
-    (void)user;
     arena_request_release(arena_request_retain(request));
     for (int i = 0; i < 3; i++) seen.status[i] = arena_protect(release, request);
     arena_request_release(request); /* panics: 500 */
@@ -637,7 +623,6 @@ static void releasing_what_an_answer_holds_panics(void **state) {
 }
 
 static void destroy_while_retained(void *user) {
-    (void)user;
     arena_mhd_destroy(server.mhd);
 }
 

@@ -31,7 +31,6 @@ static bool answer_later(struct arena_request *request) {
 }
 
 static void answer_suspended(struct worker *self) {
-    (void)self;
     pthread_mutex_lock(&later.lock);
     for (;;) {
         while (later.count == 0 && !later.end) pthread_cond_wait(&later.changed, &later.lock);
@@ -161,7 +160,6 @@ static void visit_often(struct worker *self) {
 
 static void ignore_panic(const char *message, void *user) {
     (void)message;
-    (void)user;
 }
 
 /* --- the test ----------------------------------------------------------------------------------------------------- */

@@ -33,7 +33,6 @@ enum { ARENAS = 600, ARENA_BYTES = 256 << 10, LEFT = 100 };
 
 /* Arenas that lie side by side are one mapping; to take one out of the middle makes two, which may be one too many. */
 static void destroy_every_second(void *user) {
-    (void)user;
     static struct arena *arenas[ARENAS];
     leave_mappings(LEFT);
     struct measure before = measure_now();
@@ -56,7 +55,6 @@ static void destroy_every_second(void *user) {
 }
 
 static void memory_goes_back_at_the_limit_of_mappings(void **state) {
-    (void)state;
     size_t most = most_mappings();
     if (most == 0 || most > 200000) skip(); /* there are too many to take */
     assert_child_succeeds(destroy_every_second, NULL);

@@ -11,13 +11,11 @@ static struct arena_pool *make(size_t arena_bytes) {
 static void end(struct arena_pool *pool) { assert_int_equal(arena_pool_destroy(pool), ARENA_OK); }
 
 static void fill(struct arena *arena, void *user) {
-    (void)user;
     size_t size_bytes = arena_cap(arena);
     memset(arena_alloc_slab(arena, size_bytes), 'x', size_bytes);
 }
 
 static void fill_a_little(struct arena *arena, void *user) {
-    (void)user;
     memset(arena_alloc_slab(arena, 1000), 'x', 1000);
 }
 
@@ -43,7 +41,6 @@ static void execute_once(struct worker *self) {
 enum { THREAD_BYTES = 64 << 10 };
 
 static void short_lived_threads_share_what_there_is(void **state) {
-    (void)state;
     enum { THREADS = 64, ROUNDS = 15, BYTES = 256 << 10 };
     static struct worker workers[THREADS];
     struct round round = {make(BYTES), 0, 0};
@@ -79,7 +76,6 @@ static void take_and_return_many(struct worker *self) {
 }
 
 static void threads_that_take_turns_need_what_one_needs(void **state) {
-    (void)state;
     enum { THREADS = 64 };
     static struct worker workers[THREADS];
     struct turns turns = {make(MIB), 0};
@@ -115,7 +111,6 @@ static void serve(struct worker *self) {
 }
 
 static void waves_of_threads_need_what_one_wave_needs(void **state) {
-    (void)state;
     enum { THREADS = 24, WAVES = 6, BYTES = 8 << 20 };
     static struct worker workers[THREADS];
     struct wave wave = {make(BYTES), 0, 0};
@@ -141,7 +136,6 @@ static void keep_one_cached(struct worker *self) {
 
 /* By a supervisor, who has nothing cached itself; the threads sleep elsewhere. */
 static void a_trim_reaches_what_other_threads_have_cached(void **state) {
-    (void)state;
     enum { THREADS = 8, BYTES = 4 << 20 };
     struct worker workers[THREADS];
     struct turns turns = {make(BYTES), 0};
@@ -160,7 +154,6 @@ static void a_trim_reaches_what_other_threads_have_cached(void **state) {
 }
 
 static void one_large_request_does_not_stay_for_ever(void **state) {
-    (void)state;
     enum { BYTES = 100 << 20, SMALL = 1000 };
     struct arena_pool *pool = make(BYTES);
     struct measure before = measure_now();

@@ -39,7 +39,6 @@ static void by_a_return(void *handle) {
     arena_pool_return(handle, arena);
 }
 static void touch_it(struct arena *arena, void *user) {
-    (void)user;
     touch_both_ends(arena_alloc_slab(arena, CAPACITY), CAPACITY);
 }
 static void by_execute(void *handle) { assert_int_equal(arena_pool_execute(handle, touch_it, NULL), ARENA_OK); }
@@ -81,7 +80,6 @@ enum { WAYS = sizeof ways / sizeof ways[0] };
 
 /* Also handed out again, and again: the second time it is not fresh. */
 static void what_was_not_touched_stays_untouched(void **state) {
-    (void)state;
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         for (int i = 0; i < WAYS; i++) {
             const struct arena_options options = {.struct_size = sizeof options, .clear = clear};
@@ -101,7 +99,6 @@ static void what_was_not_touched_stays_untouched(void **state) {
 
 /* Elements from end to end of it, of which one in each 64 KiB was written: a page for each. */
 static void what_was_touched_here_and_there_stays_so(void **state) {
-    (void)state;
     enum { EVERY = 64 << 10, PAGE = 4096 };
     struct measure before = measure_now();
     struct arena *arena;
@@ -119,7 +116,6 @@ static void what_was_touched_here_and_there_stays_so(void **state) {
 }
 
 static void capacity_is_only_reserved(void **state) {
-    (void)state;
     enum { COUNT = 64 };
     struct arena *arenas[COUNT];
     struct measure before = measure_now();
@@ -135,7 +131,6 @@ static void capacity_is_only_reserved(void **state) {
 
 /* A hundred elements of it are used: two pages or three for each arena, whatever the capacity. */
 static void small_arenas_cost_what_they_use(void **state) {
-    (void)state;
     enum { COUNT = 500, USED = 100 };
     static struct arena *arenas[COUNT];
     static const size_t capacities[] = {10000, 20000, 60000, 100000, 200000};
@@ -168,7 +163,6 @@ static struct arena *make_retaining(size_t retain_bytes, uint32_t clear) {
 }
 
 static void a_single_peak_goes_back(void **state) {
-    (void)state;
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
         struct measure before = measure_now();
         struct arena *arena = make_retaining(0, clear);
@@ -183,7 +177,6 @@ static void a_single_peak_goes_back(void **state) {
 }
 
 static void what_is_retained_is_what_was_asked_for(void **state) {
-    (void)state;
     static const struct {
         size_t retain_bytes;
         size_t least;
@@ -207,7 +200,6 @@ static void what_is_retained_is_what_was_asked_for(void **state) {
 
 /* A peak that comes again and again does not cost its page faults each time. */
 static void regular_peaks_stay(void **state) {
-    (void)state;
     enum { EVERY = 3, PEAKS = 20, PAGE = 4096 };
     struct arena *arena = make_retaining(0, ARENA_CLEAR_ON_RESET);
     for (int i = 0; i < PATIENCE; i++) use(arena, i % EVERY == 0 ? PEAK / 4 : USUAL);
@@ -220,7 +212,6 @@ static void regular_peaks_stay(void **state) {
 }
 
 static void a_peak_behind_a_gate_goes_back(void **state) {
-    (void)state;
     struct measure before = measure_now();
     struct arena_concurrent *arena;
     assert_int_equal(arena_concurrent_create(ARENA_TYPE(char), CAPACITY, &arena), ARENA_OK);
@@ -255,12 +246,10 @@ static void use_everything(void) {
 }
 
 static void use_everything_there(struct worker *self) {
-    (void)self;
     use_everything();
 }
 
 static void nothing_is_left_of_handles_and_threads(void **state) {
-    (void)state;
     enum { ROUNDS = 20, THREADS = 4 };
     struct worker workers[THREADS];
     struct measure before = {0};

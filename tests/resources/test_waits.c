@@ -67,7 +67,6 @@ static int (*const calls[])(struct scene *scene, struct arena_context *context) 
 enum { CALLS = sizeof calls / sizeof calls[0] };
 
 static void a_deadline_ends_the_wait_for_a_half_done_allocation(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         for (int i = 0; i < CALLS; i++) {
             struct scene scene;
@@ -96,7 +95,6 @@ static void wait_for_it(struct worker *self) {
 }
 
 static void a_cancellation_ends_the_wait_for_a_half_done_allocation(void **state) {
-    (void)state;
     BOTH_KINDS(flags) {
         for (int i = 0; i < CALLS; i++) {
             struct scene scene;
@@ -118,7 +116,6 @@ static void a_cancellation_ends_the_wait_for_a_half_done_allocation(void **state
 
 /* Without a context, by pthread_cancel: the wait is a cancellation point, and the gate usable afterwards. */
 static void a_thread_that_waits_for_a_half_done_allocation_can_be_cancelled(void **state) {
-    (void)state;
     if (!support_cancellable()) skip();
     BOTH_KINDS(flags) {
         struct scene scene;
@@ -137,7 +134,6 @@ static void a_thread_that_waits_for_a_half_done_allocation_can_be_cancelled(void
 
 /* The thread that waits with a context does not stop the others: they allocate, from chunks and through the gate. */
 static void others_allocate_meanwhile(void **state) {
-    (void)state;
     struct scene scene;
     scene_begin(&scene, 0);
     void *mine = arena_concurrent_try_alloc(scene.arena, NULL);

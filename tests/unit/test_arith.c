@@ -8,7 +8,6 @@
 
 /* tests/proof proves it for all numbers, where its tools are there; here are the small ones, and the ends. */
 static void arithmetic_is_what_it_says(void **state) {
-    (void)state;
     static const size_t ends[] = {0, 1, 2, 3, 7, SIZE_MAX / 2, SIZE_MAX / 2 + 1, SIZE_MAX - 1, SIZE_MAX};
     enum { ENDS = sizeof ends / sizeof ends[0] };
     for (size_t i = 0; i < ENDS; i++) {

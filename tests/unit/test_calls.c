@@ -148,7 +148,6 @@ int __wrap_madvise(void *start, size_t size, int advice) {
 /* --- the tests ------------------------------------------------------------------------------------------------------ */
 
 static void the_heavy_barrier_asks_the_kernel(void **state) {
-    (void)state;
     long supported = __real_syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
     bool wanted = supported > 0 && (supported & MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0;
     assert_int_equal(barrier_available(), wanted);
@@ -166,7 +165,6 @@ static void the_heavy_barrier_asks_the_kernel(void **state) {
 }
 
 static void conditions_go_by_the_clock_of_deadlines(void **state) {
-    (void)state;
     struct condition condition;
     struct mutex mutex;
     assert_true(condition_init(&condition) && mutex_init(&mutex));
@@ -194,7 +192,6 @@ static void conditions_go_by_the_clock_of_deadlines(void **state) {
 }
 
 static void conditions_that_cannot_be_had(void **state) {
-    (void)state;
     struct condition condition;
     no_attributes = true;
     assert_false(condition_init(&condition));
@@ -206,7 +203,6 @@ static void conditions_that_cannot_be_had(void **state) {
 }
 
 static void sleeps_are_as_long_as_asked(void **state) {
-    (void)state;
     sleeps = 0;
     thread_sleep(INT64_C(2000000001));
     assert_true(sleeps == 1 && last_sleep.tv_sec == 2 && last_sleep.tv_nsec == 1);
@@ -215,7 +211,6 @@ static void sleeps_are_as_long_as_asked(void **state) {
 }
 
 static void cancellation_is_as_it_was(void **state) {
-    (void)state;
     int was = -1;
     int outer = thread_hold_cancel();
     assert_int_equal(outer, PTHREAD_CANCEL_ENABLE);
@@ -236,7 +231,6 @@ static void *be_lent(void *shares) { return shares_refill(shares, NULL, 1, false
 
 /* However long a thread is in the middle of an allocation, whoever revokes its chunk waits. */
 static void a_revocation_waits_for_who_is_in_the_middle(void **state) {
-    (void)state;
     struct shares shares;
     struct arena *arena = shares_begin_words(&shares);
     pthread_t thread;
@@ -257,7 +251,6 @@ static void a_revocation_waits_for_who_is_in_the_middle(void **state) {
 }
 
 static void blocks_are_as_large_as_asked(void **state) {
-    (void)state;
     void *block = memory_alloc(1000);
     assert_non_null(block);
     assert_int_equal(last_bytes, 1000);
@@ -266,7 +259,6 @@ static void blocks_are_as_large_as_asked(void **state) {
 
 /* Every page of the range, and none behind it. */
 static void old_kernels_are_given_a_touch_for_each_page(void **state) {
-    (void)state;
     enum { PAGES = 5 };
     const size_t page = pages_size();
     unsigned char in_memory[PAGES + 1];
@@ -285,7 +277,6 @@ static void old_kernels_are_given_a_touch_for_each_page(void **state) {
 
 /* Any other refusal says that there are no such pages: to touch them would end the process. */
 static void pages_that_cannot_be_had_are_not_touched(void **state) {
-    (void)state;
     static const int refusals[] = {ENOMEM, EFAULT, EAGAIN};
     const size_t page = pages_size();
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
@@ -321,7 +312,6 @@ __attribute__((destructor(101))) static void look_at_the_end(void) {
 
 /* As in a plugin that is unloaded: its key is gone if it had one, others' are as they were, and nothing is armed. */
 static void the_key_ends_with_the_library(void **state) {
-    (void)state;
     for (int armed = 0; armed < 2; armed++) {
         pid_t child = fork();
         if (child == 0) {
@@ -337,7 +327,6 @@ static void the_key_ends_with_the_library(void **state) {
 }
 
 static void threads_are_armed_once(void **state) {
-    (void)state;
     specifics = 0;
     no_specifics = true; /* then it is not armed, and the next call tries again */
     assert_false(thread_exit_arm(thread_state()));

@@ -10,7 +10,6 @@
 
 /* A cancellation signals everyone under the node and below it, and nobody else. */
 static void cancelling_wakes_everyone_below(void **state) {
-    (void)state;
     enum { NODES = 4, EACH = 3 };
     static struct cancel_node nodes[NODES]; /* 0 above 1 above 2; 3 beside 1 */
     static struct waiter waiters[NODES][EACH];
@@ -51,7 +50,6 @@ static void cancelling_wakes_everyone_below(void **state) {
 
 /* Whose lock is the tree's, however deep it is. */
 static void every_node_of_a_tree_has_its_root(void **state) {
-    (void)state;
     enum { DEEP = 6 };
     struct cancel_node nodes[DEEP];
     for (int i = 0; i < DEEP; i++) {
@@ -62,7 +60,6 @@ static void every_node_of_a_tree_has_its_root(void **state) {
 }
 
 static void the_first_cause_stays(void **state) {
-    (void)state;
     struct cancel_node node;
     struct cancel_node child;
     int64_t deadline_ns = clock_now() + 50000000;
@@ -90,7 +87,6 @@ static void the_first_cause_stays(void **state) {
 
 /* Several waiters under one context, of which the middle one leaves. */
 static void waiters_leave_in_any_order(void **state) {
-    (void)state;
     struct cancel_node node;
     static struct waiter waiters[4];
     assert_true(cancel_start(&node, NULL, INT64_MAX));

@@ -8,7 +8,6 @@
 
 /* All of it and nothing else, whatever the size, which decides the way, and wherever it begins and ends. */
 static void clears_exactly_what_is_asked(void **state) {
-    (void)state;
     enum { ROOM = 128 };
     static const size_t sizes[] = {0, 1, 63, CLEAR_NEAR_BYTES, CLEAR_NEAR_BYTES + 1, (size_t)1 << 20, (size_t)32 << 20};
     static const size_t odd[] = {0, 1, 8, 24, 56, 63, 64};

@@ -11,7 +11,6 @@ static void destroy_concurrent(void *arena) { arena_concurrent_destroy(arena); }
 
 /* Every permit is free, for one that was woken and has yet to come: it is waited for all the same. */
 static void a_gate_that_is_waited_for_is_not_destroyed(void **state) {
-    (void)state;
     struct arena_concurrent *arena;
     assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &arena), ARENA_OK);
     /* The gate follows the arena inside: see api/concurrent.c. */
@@ -35,7 +34,6 @@ static void a_gate_that_is_waited_for_is_not_destroyed(void **state) {
 
 /* A thread is between what it was lent and the count of that. */
 static void counts_that_lag_behind(void **state) {
-    (void)state;
     struct arena_concurrent *arena;
     assert_int_equal(arena_concurrent_create(ARENA_TYPE(int64_t), 1000, &arena), ARENA_OK);
     assert_non_null(arena_concurrent_try_alloc(arena, NULL));

@@ -12,7 +12,6 @@ static void release(void *context) { arena_context_release(context); }
 
 /* test_saturation.c counts all the way; here the count, which follows the node, is put just below the end. */
 static void references_saturate(void **state) {
-    (void)state;
     struct arena_context *context;
     assert_int_equal(arena_context_with_cancel(NULL, &context), ARENA_OK);
     struct atomic_u32 *references = (struct atomic_u32 *)(void *)(context_node(context) + 1);

@@ -11,7 +11,6 @@
 
 /* Who gives up leaves the mark of another one that is on its way. */
 static void who_gives_up_leaves_others_marks(void **state) {
-    (void)state;
     struct gate gate;
     assert_true(gate_init(&gate, 1));
     assert_true(gate_try_enter(&gate));
@@ -36,7 +35,6 @@ static void who_gives_up_leaves_others_marks(void **state) {
 /* Two that leave at the same time both come to the queue.  The first one wakes its head; the second leaves that alone,
  * however long it has waited: granted a permit on its way, it would never take the mark of who is on the way down. */
 static void who_is_on_the_way_is_granted_nothing(void **state) {
-    (void)state;
     struct gate gate;
     assert_true(gate_init(&gate, 2));
     assert_true(gate_try_enter(&gate) && gate_try_enter(&gate));
@@ -59,7 +57,6 @@ static void *enter_gate(void *gate) { return gate_enter(gate, NULL) == ARENA_OK 
 
 /* Who was woken while more than one permit came free wakes the next one, who would sleep beside a free permit else. */
 static void who_was_woken_wakes_the_next(void **state) {
-    (void)state;
     for (int round = 0; round < 4; round++) {
         int permits = 1 + round % 2;
         static struct waiter last; /* behind the next one, in the later rounds */
@@ -120,7 +117,6 @@ static void *enter_in_time(void *argument) {
 
 /* Who was woken for nothing waits on, and no longer than it was told to. */
 static void who_is_woken_in_vain_keeps_its_deadline(void **state) {
-    (void)state;
     struct timed_entry entry;
     pthread_t thread;
     assert_true(gate_init(&entry.gate, 1));
@@ -145,7 +141,6 @@ static void who_is_woken_in_vain_keeps_its_deadline(void **state) {
 }
 
 static void gates_know_when_they_are_idle(void **state) {
-    (void)state;
     struct gate gate;
     assert_true(gate_init(&gate, GATE_MAX_PERMITS));
     assert_true(gate_idle(&gate) && gate_try_enter(&gate) && !gate_idle(&gate));
@@ -181,7 +176,6 @@ static void gates_know_when_they_are_idle(void **state) {
 
 /* More threads than 16 bits count: none is taken for one that holds a gate, whatever came of it. */
 static void numbers_of_holders_do_not_come_again(void **state) {
-    (void)state;
     struct gate held;
     struct gate other;
     uint32_t mine = thread_state()->number;
@@ -205,7 +199,6 @@ static void *enter_and_leave(void *gate) {
 
 /* A waiter's time begins when it comes, whatever its thread has waited for before. */
 static void waiting_begins_with_the_wait(void **state) {
-    (void)state;
     struct gate gate;
     pthread_t thread;
     assert_true(gate_init(&gate, 1));
@@ -230,7 +223,6 @@ static void waiting_begins_with_the_wait(void **state) {
 }
 
 static void who_comes_first_is_first_in_line(void **state) {
-    (void)state;
     enum { WAITERS = 3 };
     struct gate gate;
     pthread_t threads[WAITERS];
@@ -264,7 +256,6 @@ static void who_comes_first_is_first_in_line(void **state) {
 
 /* A thread past its end has no record and so no place in the queue: it looks again and again, and at its context, too. */
 static void who_polls_beside_a_queue_sees_its_end(void **state) {
-    (void)state;
     struct gate gate;
     pthread_t thread;
     assert_true(gate_init(&gate, 1));
@@ -300,7 +291,6 @@ static void *poll_for_ever(void *gate) {
 
 /* That way, too, the wait is a cancellation point. */
 static void who_polls_can_be_cancelled(void **state) {
-    (void)state;
     if (!support_cancellable()) skip();
     struct gate gate;
     pthread_t thread;
@@ -325,7 +315,6 @@ static void *wait_once(void *argument) {
 
 /* Who has waited long is given the permit itself; who has not is woken to look for it, and once only. */
 static void permits_go_to_who_has_waited_long(void **state) {
-    (void)state;
     struct gate gate;
     struct waiter *waiters[2] = {waiter_mine(thread_state()), NULL};
     pthread_t thread;
@@ -372,7 +361,6 @@ static void permits_go_to_who_has_waited_long(void **state) {
 
 /* How long the last one has waited says nothing. */
 static void permits_go_to_who_has_waited_long_before_newcomers(void **state) {
-    (void)state;
     struct gate gate;
     static struct waiter newcomer;
     struct waiter *head = waiter_mine(thread_state());
@@ -397,7 +385,6 @@ static void permits_go_to_who_has_waited_long_before_newcomers(void **state) {
 
 /* A permit that was granted to who is cancelled meanwhile goes to the next one, who sleeps. */
 static void who_is_cancelled_hands_a_grant_on(void **state) {
-    (void)state;
     if (!support_cancellable()) skip();
     struct gate gate;
     assert_true(gate_init(&gate, 1));
@@ -448,7 +435,6 @@ static void *hammer(void *user) {
 
 /* The word changes all the time under those who wait. */
 static void a_gate_under_the_hammer(void **state) {
-    (void)state;
     pthread_t threads[HAMMERS];
     uint64_t entered[HAMMERS] = {0};
     uint64_t sum = WAITS;

@@ -14,7 +14,6 @@ static void flush_nothing(struct local_owner *owner, struct local *local) {
 
 /* Else the tables of long-lived threads would grow with every pool that comes and goes. */
 static void indices_of_ended_owners_are_used_again(void **state) {
-    (void)state;
     struct local_owner owners[40];
     for (int i = 0; i < 40; i++) assert_true(locals_join(&owners[i], flush_nothing));
     for (int i = 0; i < 40; i++) {
@@ -33,7 +32,6 @@ static void indices_of_ended_owners_are_used_again(void **state) {
 
 /* Owners of a table's entries, as many as there can be. */
 static void indices_run_out(void **state) {
-    (void)state;
     struct local_owner owner;
     uint64_t count = 0;
     while (locals_join(&owner, NULL)) count++;

@@ -18,7 +18,6 @@ static void find_damage_when_cancelled(void *user) {
 
 /* The thread does not get away with it by a cancellation while the handler writes. */
 static void what_is_fatal_ends_the_process_when_cancelled(void **state) {
-    (void)state;
     static char message[] = "damaged";
     assert_aborts(find_damage_when_cancelled, message, message);
 }
@@ -27,7 +26,6 @@ static void find_damage(void *user) { panic_fatal(user); }
 static void protect_what_finds_damage(void *user) { (void)arena_protect(find_damage, user); }
 
 static void what_is_fatal_ends_the_process_when_protected(void **state) {
-    (void)state;
     static char message[] = "damaged";
     assert_aborts(protect_what_finds_damage, message, message);
 }
@@ -47,7 +45,6 @@ static void begin_and_panic(void *user) {
 static void protect_what_ends_by_a_panic(void *user) { (void)arena_protect(begin_and_panic, user); }
 
 static void a_panic_from_the_end_of_a_scope_aborts(void **state) {
-    (void)state;
     static char message[] = "first";
     assert_aborts(protect_what_ends_by_a_panic, message, "from the end of a scope");
 }
@@ -63,7 +60,6 @@ static void protect_what_ends_by_finding_damage(void *user) {
 }
 
 static void what_is_fatal_is_told_while_a_panic_unwinds(void **state) {
-    (void)state;
     static char message[] = "first";
     assert_aborts(protect_what_ends_by_finding_damage, message, "found while another one unwinds");
 }
@@ -82,7 +78,6 @@ static void enter_and_panic(void *user) {
 
 /* However many actions a thread has protected: a panic leaves the scopes begun inside, and no others. */
 static void eras_count_with_all_their_bits(void **state) {
-    (void)state;
     static const unsigned bits[] = {0, 1, 8, 16, 31, 32, 48, 63};
     struct two_scopes scopes;
     uint64_t before = thread_state()->era;
@@ -107,7 +102,6 @@ static void eras_count_with_all_their_bits(void **state) {
 static char said[256];
 
 static void hear(const char *message, void *user) {
-    (void)user;
     (void)snprintf(said, sizeof said, "%s", message);
 }
 
@@ -135,7 +129,6 @@ static void say_what_no_text_holds(void *user) { panic(ARENA_EINVAL, "%ls: not t
 
 /* What cannot be put into the message is left as it stands in the format. */
 static void messages_that_cannot_be_made(void **state) {
-    (void)state;
     static wchar_t none[] = {WCHAR_MAX, 0};
     arena_set_panic_handler(hear, NULL);
     assert_int_equal(arena_protect(say_what_no_text_holds, none), ARENA_EPANIC);
@@ -144,7 +137,6 @@ static void messages_that_cannot_be_made(void **state) {
 }
 
 static void panics_say_what_was_wanted_and_what_is_free(void **state) {
-    (void)state;
     arena_set_panic_handler(hear, NULL);
     struct arena *arena;
     struct arena *mixed;
@@ -186,7 +178,6 @@ static void panics_say_what_was_wanted_and_what_is_free(void **state) {
 
 /* 255 bytes of it. */
 static void panics_tell_a_long_name(void **state) {
-    (void)state;
     char name[400];
     char message[256];
     struct arena *arena;
@@ -205,7 +196,6 @@ static void panics_tell_a_long_name(void **state) {
 static void say(void *text) { panic(ARENA_EINVAL, "%s", (const char *)text); }
 
 static void panics_may_say_nothing(void **state) {
-    (void)state;
     char nothing[] = "";
     arena_set_panic_handler(hear, NULL);
     said[0] = '-';
@@ -217,7 +207,6 @@ static void panics_may_say_nothing(void **state) {
 static void from_another_type(void *type) { arena_panic_type("int", type); }
 
 static void panics_say_whose_arena_it_is(void **state) {
-    (void)state;
     arena_set_panic_handler(hear, NULL);
     struct arena_pool *pool;
     struct arena_concurrent *concurrent;

@@ -15,7 +15,6 @@
 
 /* Every page of the range, and nothing behind it. */
 static void prefault_stays_in_the_range(void **state) {
-    (void)state;
     const size_t page = pages_size();
     char *start = pages_reserve(4 * page);
     assert_non_null(start);
@@ -26,7 +25,6 @@ static void prefault_stays_in_the_range(void **state) {
 }
 
 static void what_is_discarded_reads_zero(void **state) {
-    (void)state;
     const size_t page = pages_size();
     char *start = pages_reserve(4 * page);
     assert_non_null(start);
@@ -40,7 +38,6 @@ static void what_is_discarded_reads_zero(void **state) {
 
 /* What a child writes or gives back is its own. */
 static void pages_are_not_shared_with_a_child(void **state) {
-    (void)state;
     const size_t page = pages_size();
     char *start = pages_reserve(2 * page);
     assert_non_null(start);
@@ -64,7 +61,6 @@ static void pages_are_not_shared_with_a_child(void **state) {
 
 /* Where there is none nobody may ask for it. */
 static void a_barrier_that_is_there_can_be_had(void **state) {
-    (void)state;
     if (barrier_available()) barrier_heavy();
 }
 
@@ -78,7 +74,6 @@ static void *pause_when_cancelled(void *reached) {
 
 /* Whoever pauses holds permits, and waits for others. */
 static void a_pause_is_no_cancellation_point(void **state) {
-    (void)state;
     bool reached = false;
     pthread_t thread;
     void *result = NULL;
@@ -90,7 +85,6 @@ static void a_pause_is_no_cancellation_point(void **state) {
 
 /* An error of the library itself ends the process. */
 static void locks_misused_end_the_process(void **state) {
-    (void)state;
     pid_t child = fork();
     if (child == 0) {
         pthread_mutexattr_t checked;
@@ -109,7 +103,6 @@ static void locks_misused_end_the_process(void **state) {
 }
 
 static void times_become_timespecs(void **state) {
-    (void)state;
     struct timespec time = sync_timespec(-1);
     assert_true(time.tv_sec == 0 && time.tv_nsec == 0);
     time = sync_timespec(0);
@@ -147,7 +140,6 @@ static size_t pages_in_memory(void *start, size_t bytes) {
 
 /* More than the address space, less than what arithmetic refuses. */
 static void sizes_that_only_the_system_refuses(void **state) {
-    (void)state;
     if (sizeof(size_t) == 4) return; /* there the system may have that much */
     size_t bytes = (size_t)PTRDIFF_MAX / 2 + 1;
     struct arena *arena = (struct arena *)(void *)&arena;
@@ -163,7 +155,6 @@ static void sizes_that_only_the_system_refuses(void **state) {
 static bool advice_arrives(void) { return getenv("ARENA_TESTS_EMULATED") == NULL; }
 
 static void prefault_takes_every_page(void **state) {
-    (void)state;
     if (!advice_arrives()) skip();
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t sizes[] = {1, page, page + 1, 10 * page};
@@ -176,7 +167,6 @@ static void prefault_takes_every_page(void **state) {
 }
 
 static void what_trim_gave_back_is_not_cleared_again(void **state) {
-    (void)state;
     for (uint32_t clear = ARENA_CLEAR_ON_HANDOUT; clear <= ARENA_CLEAR_NEVER; clear++) {
         struct arena *arena = make(8 * MIB, clear, 0);
         char *slab = arena_alloc_slab(arena, 8 * MIB);
@@ -194,7 +184,6 @@ static void what_trim_gave_back_is_not_cleared_again(void **state) {
 
 /* Nobody wrote to it, but it was touched, and is not used. */
 static void trim_gives_back_what_was_touched_at_creation(void **state) {
-    (void)state;
     if (!advice_arrives()) skip();
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
@@ -209,7 +198,6 @@ static void trim_gives_back_what_was_touched_at_creation(void **state) {
 
 /* What a thread was lent and has not used is free memory, too. */
 static void trim_gives_back_chunks(void **state) {
-    (void)state;
     if (!advice_arrives()) skip();
     enum { CAPACITY = 1 << 17 };
     struct arena_concurrent *arena;
@@ -249,7 +237,6 @@ static int has_flag(const void *address, const char *flag) {
 
 /* At both ends of more than a 32-bit number of bytes.  Here, as Linux alone reserves what it does not have. */
 static void trim_reaches_to_the_end_of_a_huge_arena(void **state) {
-    (void)state;
     if (sizeof(size_t) < 8 || support_slow()) skip();
     const size_t bytes = (size_t)(UINT64_C(6) << 30);
     struct arena *arena = make(bytes, ARENA_CLEAR_ON_HANDOUT, 0);
@@ -264,7 +251,6 @@ static void trim_reaches_to_the_end_of_a_huge_arena(void **state) {
 }
 
 static void huge_pages_are_asked_for_and_can_be_had(void **state) {
-    (void)state;
     if (!advice_arrives()) skip();
     struct arena *arena = make(16 * MIB, 0, ARENA_HUGE_PAGES);
     struct arena *plain = make(16 * MIB, 0, 0);

@@ -61,7 +61,6 @@ static void look_for_the_end(void *object) {
 
 /* Before anybody can see that a context has ended, it is told what came before the cancellation. */
 static void cancellations_are_told_first(void **state) {
-    (void)state;
     struct arena_context *parent = NULL;
     struct arena_context *child = NULL;
     assert_int_equal(arena_context_with_cancel(NULL, &parent), ARENA_OK);
@@ -79,7 +78,6 @@ static void cancellations_are_told_first(void **state) {
 }
 
 static void every_allocation_is_told(void **state) {
-    (void)state;
     assert_true(race_watched());
     struct arena_concurrent *arena;
     assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 3 * EACH, &arena), ARENA_OK);
@@ -128,7 +126,6 @@ static void look_for_permit(void *object) {
 }
 
 static void hand_overs_are_told_before_they_are_made(void **state) {
-    (void)state;
     for (size_t limit = 1; limit <= 2; limit++) {
         struct arena_pool_options options = {sizeof options, limit, NULL};
         assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &giving.pool), ARENA_OK);
@@ -146,7 +143,6 @@ static void hand_overs_are_told_before_they_are_made(void **state) {
 
 /* And what is taken, after: before, somebody else may still hold it. */
 static void hand_overs_are_told_after_they_are_taken(void **state) {
-    (void)state;
     struct arena_pool_options options = {sizeof options, 1, NULL};
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &giving.pool), ARENA_OK);
     giving.told = giving.early = 0;
@@ -162,7 +158,6 @@ static void hand_overs_are_told_after_they_are_taken(void **state) {
 }
 
 static void half_a_checker_is_none(void **state) {
-    (void)state;
     const int before = poisons;
     struct arena *arena;
     assert_int_equal(arena_create(ARENA_TYPE(int), 10, &arena), ARENA_OK);
@@ -176,7 +171,6 @@ static void half_a_checker_is_none(void **state) {
 
 /* Such an arena is cleared as those of one owner are, and stays behind its gate all the same. */
 static void a_reset_behind_the_gate_opens_nothing(void **state) {
-    (void)state;
     struct arena_concurrent *concurrent;
     struct arena *inside;
     const int value = 5;

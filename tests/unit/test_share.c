@@ -62,7 +62,6 @@ static size_t lent_elsewhere(struct shares *shares, size_t count) {
 
 /* Threads that come one after the other use one share: there are as many as there were threads at one time. */
 static void shares_of_ended_threads_are_used_again(void **state) {
-    (void)state;
     for (int alone = 0; alone < 2; alone++) {
         struct shares shares;
         if (make_shared(&shares, 100000, alone != 0) == NULL) skip();
@@ -78,7 +77,6 @@ static void shares_of_ended_threads_are_used_again(void **state) {
 /* A chunk holds a whole number of what was wanted, as often as it goes into 64 KiB and into the thread's part of a quarter
  * of what is free. */
 static void chunks_hold_what_is_wanted_many_times(void **state) {
-    (void)state;
     struct shares shares;
     for (size_t count = 1; count <= 9; count++) {
         if (make_shared(&shares, 100000, false) == NULL) skip();
@@ -96,7 +94,6 @@ static void chunks_hold_what_is_wanted_many_times(void **state) {
 /* With ARENA_GATE_ONLY threads that take turns are lent nothing.  One that comes many times in a row gets all that is left,
  * until another one comes. */
 static void behind_the_gate_one_thread_is_lent_all_or_nothing(void **state) {
-    (void)state;
     enum { CAPACITY = 40000, TURNS = 700, FEW = 100, MANY = 5000 };
     for (size_t count = 1; count <= 2; count++) {
         struct shares shares;
@@ -126,7 +123,6 @@ static void behind_the_gate_one_thread_is_lent_all_or_nothing(void **state) {
 
 /* Also after revocations, which move the epoch on. */
 static void a_chunk_is_handed_out_to_its_end_without_the_gate(void **state) {
-    (void)state;
     struct shares shares;
     struct arena *arena = make_shared(&shares, 10000, false);
     if (arena == NULL) skip();
@@ -145,7 +141,6 @@ static void a_chunk_is_handed_out_to_its_end_without_the_gate(void **state) {
 
 /* A burst makes an arena quick again, but none that may have free runs. */
 static void a_burst_behind_the_gate_hides_no_runs(void **state) {
-    (void)state;
     enum { CAPACITY = 24 };
     for (int left = 0; left < 2; left++) {
         struct shares shares;
@@ -169,7 +164,6 @@ static void a_burst_behind_the_gate_hides_no_runs(void **state) {
 
 /* A revocation begins just when the owner of a chunk has claimed a slot: the owner lets go of it. */
 static void a_claim_beside_a_revocation_is_given_up(void **state) {
-    (void)state;
     struct shares shares;
     struct arena *arena = shares_begin_words(&shares);
     static const uint64_t value[4] = {7}; /* the compiler does not know that one is read */

@@ -19,14 +19,12 @@
 
 /* This program is built as the library is: with a checker both are, or neither is. */
 static void checkers_watch_where_they_are(void **state) {
-    (void)state;
     assert_false(race_watched());
     assert_int_equal(poison_active(), support_checked());
 }
 
 /* Reset clears under one policy alone: under the others it costs the same however much was used. */
 static void reset_clears_by_policy(void **state) {
-    (void)state;
     if (support_checked()) return; /* then nobody may look */
     static const size_t sizes[] = {16, 200, 1000, 100000, (size_t)40 << 20};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -49,7 +47,6 @@ static void reset_clears_by_policy(void **state) {
 
 /* A value may be the last thing before what must not be touched. */
 static void nothing_behind_a_value_is_read(void **state) {
-    (void)state;
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(pages != MAP_FAILED);
@@ -86,7 +83,6 @@ static void nothing_behind_a_value_is_read(void **state) {
 
 /* A quick reset clears in steps, and the last one may run past the last slot: into the arena's own block. */
 static void the_last_step_of_clearing_stays_in_the_block(void **state) {
-    (void)state;
 #ifdef __GLIBC__
     for (size_t capacity = 0; capacity <= 700; capacity++) {
         struct arena *arena;
@@ -102,7 +98,6 @@ static void the_last_step_of_clearing_stays_in_the_block(void **state) {
 
 /* Small slabs that are cleared as they are handed out fit up to the last byte, and nothing is written behind it. */
 static void small_slabs_fit_up_to_the_end(void **state) {
-    (void)state;
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t pages = ((size_t)128 << 10) / page;
     const struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
@@ -138,7 +133,6 @@ static void small_slabs_fit_up_to_the_end(void **state) {
 /* Three ranges that are returned in each order, into runs that are linked in each order: the cursor goes down to the
  * lowest free slot that nothing live lies above. */
 static void returned_ranges_join_in_any_order(void **state) {
-    (void)state;
     static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
     for (int order = 0; order < 6; order++) {
         for (int links = 0; links < 6; links++) {
@@ -177,7 +171,6 @@ static void returned_ranges_join_in_any_order(void **state) {
 
 /* A run gives what is asked for from its low end, and the rest later; the next one gives what it is too short for. */
 static void runs_are_used_up(void **state) {
-    (void)state;
     struct arena *arena;
     assert_int_equal(arena_create(ARENA_TYPE(int64_t), 30, &arena), ARENA_OK);
     arena->plain = arena->quick = false;
@@ -205,7 +198,6 @@ static void runs_are_used_up(void **state) {
 
 /* What is live on both sides of free slots: nothing of it is in what the next generation is given. */
 static void resets_clear_beyond_runs(void **state) {
-    (void)state;
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         struct arena_options options = {sizeof options, clear, 0};
         struct arena *arena;
@@ -235,7 +227,6 @@ static size_t drops;
 static bool cancelled_inside;
 
 static void note(void *element, void *user) {
-    (void)user;
     int64_t value;
     memcpy(&value, element, sizeof value);
     dropped[drops++ % 16] = value;
@@ -255,7 +246,6 @@ static struct arena *make_noted(void) {
 
 /* Live elements alone, down the addresses, whatever the order of the runs; after that there are none. */
 static void drops_pass_over_runs(void **state) {
-    (void)state;
     static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
     static const int64_t expected[] = {9, 8, 7, 5, 4, 1, 0};
     for (int links = 0; links < 6; links++) {
@@ -291,7 +281,6 @@ static void *cancel_and_reset(void *argument) {
 }
 
 static void drops_are_not_left_by_cancellation(void **state) {
-    (void)state;
     if (!support_cancellable()) return;
     struct arena *arena = make_noted();
     cancelled_inside = true;
@@ -311,8 +300,6 @@ static struct arena *inner;
 static bool was_refused;
 
 static void end_inner(void *element, void *user) {
-    (void)user;
-    (void)element;
     if (inner == NULL) return;
     arena_destroy(inner);
     inner = NULL;
@@ -320,7 +307,6 @@ static void end_inner(void *element, void *user) {
 }
 
 static void drops_may_nest(void **state) {
-    (void)state;
     static const struct arena_type type = {"outer", 1, 1, end_inner};
     struct arena *outer;
     assert_int_equal(arena_create(&type, 2, &outer), ARENA_OK);
@@ -337,7 +323,6 @@ static void drops_may_nest(void **state) {
 
 /* Pages of their own: for what is large, for large alignments, and where the flags want it. */
 static void slots_are_mapped_where_it_pays(void **state) {
-    (void)state;
     static const struct {
         size_t capacity;
         size_t align;
@@ -366,7 +351,6 @@ static void slots_are_mapped_where_it_pays(void **state) {
 
 /* After a burst, ended or left, a reset takes the short way again.  It is right without, and so nothing else would notice. */
 static void resets_are_quick_again_after_a_burst(void **state) {
-    (void)state;
     struct arena *arena;
     assert_int_equal(arena_create(ARENA_TYPE(int), 10, &arena), ARENA_OK);
     assert_int_equal(arena->quick, arena->plain);
@@ -385,7 +369,6 @@ static void resets_are_quick_again_after_a_burst(void **state) {
 
 /* Or an arena that is full would grow with each new type that it is asked for. */
 static void a_full_arena_keeps_no_descriptor_of_what_it_refuses(void **state) {
-    (void)state;
     struct arena *arena;
     assert_int_equal(arena_create(arena_type_any(), 0, &arena), ARENA_OK);
     assert_null(arena_try_alloc_any(arena, ARENA_TYPE(int), NULL));
@@ -394,7 +377,6 @@ static void a_full_arena_keeps_no_descriptor_of_what_it_refuses(void **state) {
 }
 
 static void arenas_that_no_address_space_holds(void **state) {
-    (void)state;
     static const struct arena_type type = {"aligned", 1, SIZE_MAX / 2 + 1, NULL};
     struct arena *arena = (struct arena *)(void *)&arena;
     assert_int_equal(arena_create(&type, 0, &arena), ARENA_ENOMEM);
@@ -413,7 +395,6 @@ static void arenas_that_no_address_space_holds(void **state) {
 
 /* slots_plan lets no such size through: what maps memory does not rely on it. */
 static void sizes_that_no_plan_has(void **state) {
-    (void)state;
     static const struct arena_type byte = {"byte", 1, 1, NULL};
     static const struct arena_type far = {"far", 1, (size_t)1 << 20, NULL};
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -429,7 +410,6 @@ static void sizes_that_no_plan_has(void **state) {
 
 /* What share.h lends goes back in any order; what is free at the end of the used part is not a run. */
 static void lent_ranges_come_back_in_any_order(void **state) {
-    (void)state;
     static const struct arena_type type = {"word", 8, 8, NULL};
     const struct slots_plan plan = {.stride = 8, .bytes = 80};
     struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena);
@@ -496,7 +476,6 @@ static bool found(void (*damage)(struct arena *arena)) {
 }
 
 static void damage_is_found(void **state) {
-    (void)state;
     static void (*const sound[])(struct arena *arena) = {nothing, limit_at_cursor, burst_open};
     static void (*const damages[])(struct arena *arena) = {
         cursor_below,   cursor_above,   cursor_inside_a_slot, limit_elsewhere, no_stride,

@@ -8,7 +8,6 @@
 
 /* As many nodes as a pool may want, each in a place of its own that never moves. */
 static void tables_of_nodes_grow(void **state) {
-    (void)state;
     enum { COUNT = 20000 };
     static struct stack_node *nodes[COUNT + 1];
     struct stack_table *table = calloc(1, sizeof *table);
@@ -41,7 +40,6 @@ static void tables_of_nodes_grow(void **state) {
 
 /* A head that a thread read 2^39 removals ago is no new one: none of the tag's bits is left out, and none spills over. */
 static void tags_of_stacks_count_to_the_end(void **state) {
-    (void)state;
     struct stack_table *table = calloc(1, sizeof *table);
     assert_non_null(table);
     struct stack_node *node = stack_table_add(table);
@@ -62,7 +60,6 @@ static void tags_of_stacks_count_to_the_end(void **state) {
 
 /* The last segment is used to its end, and freed. */
 static void tables_of_nodes_are_full_when_every_segment_is(void **state) {
-    (void)state;
     struct stack_table *table = calloc(1, sizeof *table);
     assert_non_null(table);
     table->count = STACK_FIRST_SEGMENT * ((1u << (STACK_SEGMENTS - 1)) - 1); /* as if the others were full */

@@ -10,7 +10,6 @@
 /* The key of a type is a hash, and a poor one would still be right: but extract would compare names, and the set of
  * mixed types would be a list. */
 static void keys_tell_types_apart(void **state) {
-    (void)state;
     for (size_t length = 1; length <= 20; length++) {
         char name[21] = {0};
         memset(name, 'a', length);
@@ -44,7 +43,6 @@ static void keys_tell_types_apart(void **state) {
 static void drop_nothing(void *element, void *user) { (void)element, (void)user; }
 
 static void copies_of_types_are_whole_in_any_memory(void **state) {
-    (void)state;
     static const struct arena_type type = {"name", 3, 1, drop_nothing};
     char *block = malloc(type_copy_bytes(&type) + 1);
     assert_non_null(block);
@@ -58,7 +56,6 @@ static void copies_of_types_are_whole_in_any_memory(void **state) {
 
 /* The hash of types is for speed: two of the same hash are told apart. */
 static void types_with_the_same_key_are_not_the_same(void **state) {
-    (void)state;
     char names[2][9] = {"aaaaaaaa", "aaaaaaaa"};
     const struct arena_type one = {names[0], 8, 2, NULL};
     const struct arena_type other = {names[1], 8, 1, NULL};

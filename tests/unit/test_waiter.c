@@ -9,7 +9,6 @@
 #include <arena/arena.h>
 
 static void a_signal_ends_one_wait(void **state) {
-    (void)state;
     struct waiter *waiter = waiter_mine(thread_state());
     assert_non_null(waiter);
     assert_ptr_equal(waiter_mine(thread_state()), waiter);
@@ -33,7 +32,6 @@ static void *wait_once(void *argument) {
 
 /* A thread that ends leaves its record to the next one. */
 static void records_are_recycled(void **state) {
-    (void)state;
     struct waiter *first = NULL;
     struct waiter *second = NULL;
     pthread_t thread;
@@ -53,7 +51,6 @@ static void records_are_recycled(void **state) {
 
 /* Each record of a thread that ended serves one that comes, not the one that was given back last alone. */
 static void records_of_several_threads_are_recycled(void **state) {
-    (void)state;
     enum { COUNT = 5 };
     struct waiter *before[COUNT];
     for (int turn = 0; turn < 2; turn++) {
