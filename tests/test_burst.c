@@ -364,8 +364,8 @@ static void bursts_that_are_not_open(void **state) {
     struct bad_burst no_arena = {NULL, &burst};
     struct bad_burst no_burst = {arena, NULL};
     struct bad_burst both = {arena, &burst};
-    assert_panics(begin_burst, &no_arena, "arena_burst_begin: arena or out is NULL");
-    assert_panics(begin_burst, &no_burst, "arena_burst_begin: arena or out is NULL");
+    assert_panics(begin_burst, &no_arena, "arena_burst_begin: arena is NULL");
+    assert_panics(begin_burst, &no_burst, "arena_burst_begin: out is NULL");
     assert_panics(put_into_burst, &no_burst, "arena_burst_put: the burst is not open");
     assert_panics(want_more, &no_arena, "arena_burst_put: the burst is not open");
     assert_panics(want_more, &both, "arena_burst_put: the burst is not open");
