@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Growth doubles, capped by the limit: at most twice what has arrived is in use. */
+/* Growth doubles, capped by the limit and by what was announced: at most twice what has arrived is in use. */
 #include "mhd/body.h"
 
 #include "base/arith.h"
@@ -9,35 +9,68 @@
 
 enum { FIRST_CAPACITY_BYTES = 4096 };
 
-void body_begin(struct body *body, size_t limit_bytes) {
+/* relaxed, both: a count to decide by, which orders nothing. */
+static bool budget_take(struct body_budget *budget, size_t bytes) {
+    if (budget == NULL) return true;
+    uint64_t used = atomic_u64_load(&budget->used, relaxed);
+    do {
+        if (bytes > budget->most - used) return false;
+    } while (!atomic_u64_cas(&budget->used, &used, used + bytes, relaxed));
+    return true;
+}
+
+static void budget_give(struct body_budget *budget, size_t bytes) {
+    if (budget != NULL && bytes > 0) (void)atomic_u64_add(&budget->used, UINT64_MAX - bytes + 1, relaxed);
+}
+
+void body_begin(struct body *body, size_t limit_bytes, struct body_budget *budget) {
     memset(body, 0, sizeof *body);
     body->state = BODY_KEPT;
+    body->announced = SIZE_MAX;
+    body->budget = budget;
+    body_set_limit(body, limit_bytes);
+}
+
+void body_set_limit(struct body *body, size_t limit_bytes) {
     body->limit = limit_bytes < ARITH_MAX_BYTES ? limit_bytes : ARITH_MAX_BYTES - 1; /* there is room for the NUL */
 }
+
+void body_announce(struct body *body, uint64_t bytes) { body->announced = bytes < SIZE_MAX ? (size_t)bytes : SIZE_MAX; }
 
 void body_end(struct body *body) {
     free(body->data);
     body->data = NULL;
-}
-
-/* What was kept so far does not count against the draining. */
-static void refuse(struct body *body, enum body_state state) {
-    body_end(body);
-    body->state = state;
-    body->length = 0;
+    budget_give(body->budget, body->capacity);
     body->capacity = 0;
 }
 
-/* needed is at most the limit. */
-static bool grow(struct body *body, size_t needed) {
-    size_t capacity = body->capacity > body->limit / 2 ? body->limit : body->capacity * 2;
-    if (capacity < needed) capacity = needed;
-    if (capacity < FIRST_CAPACITY_BYTES && FIRST_CAPACITY_BYTES <= body->limit) capacity = FIRST_CAPACITY_BYTES;
+/* What was kept so far does not count against the draining. */
+void body_refuse(struct body *body, enum body_state state) {
+    body_end(body);
+    body->state = state;
+    body->length = 0;
+}
+
+static bool resize(struct body *body, size_t capacity) {
+    size_t more = capacity - body->capacity;
+    if (!budget_take(body->budget, more)) return false;
     char *data = realloc(body->data, capacity + 1);
-    if (data == NULL) return false;
+    if (data == NULL) {
+        budget_give(body->budget, more);
+        return false;
+    }
     body->data = data;
     body->capacity = capacity;
     return true;
+}
+
+/* needed is at most the limit, and more than the capacity. */
+static bool grow(struct body *body, size_t needed) {
+    size_t most = body->limit < body->announced ? body->limit : body->announced;
+    size_t capacity = body->capacity > most / 2 ? most : body->capacity * 2;
+    if (capacity < FIRST_CAPACITY_BYTES && FIRST_CAPACITY_BYTES <= most) capacity = FIRST_CAPACITY_BYTES;
+    if (capacity < needed) capacity = needed;
+    return resize(body, capacity) || (needed < capacity && body->budget != NULL && resize(body, needed));
 }
 
 static bool drain(struct body *body, size_t size_bytes) {
@@ -46,21 +79,37 @@ static bool drain(struct body *body, size_t size_bytes) {
     return true;
 }
 
-bool body_take(struct body *body, const char *data, size_t size_bytes) {
-    if (body->state != BODY_KEPT) return drain(body, size_bytes);
-    if (size_bytes > body->limit - body->length) {
-        size_t beyond = size_bytes - (body->limit - body->length); /* as body_hopeless counts */
-        refuse(body, BODY_TOO_LONG);
-        return drain(body, beyond);
+/* Is there no room for that piece, or none needed any more?  Then *go_on says whether it is worth reading on. */
+static bool refused(struct body *body, size_t size_bytes, bool *go_on) {
+    if (body->state != BODY_KEPT) {
+        *go_on = drain(body, size_bytes);
+        return true;
     }
+    if (size_bytes <= body->limit - body->length) return false;
+    size_t beyond = size_bytes - (body->limit - body->length); /* as body_hopeless counts */
+    body_refuse(body, BODY_TOO_LONG);
+    *go_on = drain(body, beyond);
+    return true;
+}
+
+bool body_take(struct body *body, const char *data, size_t size_bytes) {
+    bool go_on;
+    if (refused(body, size_bytes, &go_on)) return go_on;
     if (size_bytes > body->capacity - body->length && !grow(body, body->length + size_bytes)) {
-        refuse(body, BODY_NO_MEMORY);
+        body_refuse(body, BODY_NO_MEMORY);
         return drain(body, size_bytes);
     }
     if (size_bytes == 0) return true;
     memcpy(body->data + body->length, data, size_bytes);
     body->length += size_bytes;
     body->data[body->length] = '\0';
+    return true;
+}
+
+bool body_count(struct body *body, size_t size_bytes) {
+    bool go_on;
+    if (refused(body, size_bytes, &go_on)) return go_on;
+    body->length += size_bytes;
     return true;
 }
 

@@ -1,48 +1,118 @@
 /* SPDX-License-Identifier: MIT */
 #include "mhd/exchange.h"
 
+#include "base/arith.h"
 #include "base/race.h"
+#include "mhd/callback.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct exchange *exchange_open(struct registry *registry, struct arena_pool *pool, struct MHD_Connection *connection,
-                               struct fields *fields, size_t body_limit_bytes) {
-    struct exchange *exchange = calloc(1, sizeof *exchange);
-    if (exchange == NULL) {
-        fields_free(fields);
+struct exchange *exchange_open(struct arena_mhd *mhd, struct MHD_Connection *connection, const char *target) {
+    size_t target_bytes = target == NULL ? 0 : strlen(target);
+    size_t size_bytes;
+    if (!arith_add(sizeof(struct exchange), target_bytes, &size_bytes) || !arith_add(size_bytes, 1, &size_bytes)) {
         return NULL;
     }
+    struct exchange *exchange = malloc(size_bytes);
+    if (exchange == NULL) return NULL;
+    memset(exchange, 0, sizeof *exchange);
     exchange->original.exchange = exchange;
     atomic_u64_init(&exchange->references, 1);
     atomic_u64_init(&exchange->retains, 0);
     atomic_ptr_init(&exchange->connection, connection);
     atomic_u32_init(&exchange->answered, 0);
-    exchange->fields = fields;
-    body_begin(&exchange->body, body_limit_bytes);
-    exchange->pool = pool;
-    exchange->registry = registry;
-    exchange->bucket = registry_bucket(registry, connection);
+    atomic_u32_init(&exchange->overdue, 0);
+    atomic_ptr_init(&exchange->user, NULL);
+    atomic_ptr_init(&exchange->form, NULL);
+    exchange->stage = STAGE_NEW;
+    exchange->context_deadline_ns = DEADLINE_NEVER;
+    deadline_begin(&exchange->deadline, NULL);
+    exchange->mhd = mhd;
+    exchange->bucket = registry_bucket(&mhd->registry, connection);
     exchange->key = connection;
+    if (target_bytes > 0) memcpy(exchange->target, target, target_bytes);
+    exchange->target[target_bytes] = '\0';
+    exchange->body_limit = mhd->options.body_limit_bytes;
+    body_begin(&exchange->body, mhd->options.body_limit_bytes, &mhd->budget);
     /* relaxed: whoever looks at the count, at the end, has waited for the daemon to stop. */
-    (void)atomic_u64_add(&registry->live, 1, relaxed);
+    (void)atomic_u64_add(&mhd->registry.live, 1, relaxed);
     registry_add(exchange);
     return exchange;
 }
 
-int exchange_equip(struct exchange *exchange) {
-    int status = arena_pool_checkout(exchange->pool, &exchange->arena);
+void exchange_begin(struct exchange *exchange, struct fields *fields) {
+    exchange->fields = fields;
+    exchange->stage = STAGE_BODY;
+    registry_begin(exchange);
+}
+
+/* A context that carries the arena and has the request's deadline, if there is one. */
+static int make_context(struct exchange *exchange) {
+    struct arena_context *background = arena_context_background();
+    if (exchange->context_deadline_ns == DEADLINE_NEVER) {
+        return arena_inject(background, exchange->arena, &exchange->original.context);
+    }
+    struct arena_context *parent;
+    int status = arena_context_with_deadline(background, exchange->context_deadline_ns, &parent);
     if (status != ARENA_OK) return status;
-    status = arena_inject(arena_context_background(), exchange->arena, &exchange->original.context);
+    status = arena_inject(parent, exchange->arena, &exchange->original.context);
+    arena_context_release(parent); /* the child has its own reference */
+    return status;
+}
+
+int exchange_equip(struct exchange *exchange) {
+    struct arena_pool *pool = exchange->mhd->pool;
+    int status = arena_pool_checkout(pool, &exchange->arena);
+    if (status != ARENA_OK) return status;
+    status = make_context(exchange);
     if (status != ARENA_OK) {
-        arena_pool_return(exchange->pool, exchange->arena);
+        arena_pool_return(pool, exchange->arena);
         exchange->arena = NULL;
     }
     return status;
 }
 
-void exchange_complete(struct exchange *exchange) {
+bool exchange_is_answered(struct exchange *exchange, struct MHD_Connection *connection) {
+    if (atomic_u32_load(&exchange->answered, relaxed) != 0) return true;
+    return connection != NULL && MHD_get_connection_info(connection, MHD_CONNECTION_INFO_HTTP_STATUS) != NULL;
+}
+
+struct completed_call {
+    struct exchange *exchange;
+    unsigned status;
+    enum MHD_RequestTerminationCode termination;
+};
+
+static void call_completed(void *user) {
+    struct completed_call *call = user;
+    struct arena_mhd *mhd = call->exchange->mhd;
+    mhd->options.completed(&call->exchange->original, call->status, call->termination, mhd->user);
+}
+
+/* The status of what was queued, by the binding or by MHD's own calls. */
+static unsigned status_of(struct exchange *exchange, const union MHD_ConnectionInfo *own) {
+    if (exchange->status != 0) return exchange->status;
+    return own == NULL ? 0 : own->http_status & ~(unsigned)MHD_ICY_FLAG;
+}
+
+static void tell_completed(struct exchange *exchange, const union MHD_ConnectionInfo *own,
+                           enum MHD_RequestTerminationCode termination) {
+    if (exchange->stage == STAGE_NEW || exchange->mhd->options.completed == NULL) return;
+    struct completed_call call = {exchange, status_of(exchange, own), termination};
+    /* relaxed: written by this thread, or under the lock of the bucket that registry_find took since. */
+    if (atomic_u32_load(&exchange->overdue, relaxed) != 0) call.termination = MHD_REQUEST_TERMINATED_TIMEOUT_REACHED;
+    (void)callback_run(exchange->mhd, call_completed, &call);
+}
+
+void exchange_complete(struct exchange *exchange, struct MHD_Connection *alive,
+                       enum MHD_RequestTerminationCode termination) {
+    /* A connection that was upgraded has no response any more, and no time limit. */
+    const union MHD_ConnectionInfo *own =
+        alive == NULL ? NULL : MHD_get_connection_info(alive, MHD_CONNECTION_INFO_HTTP_STATUS);
+    tell_completed(exchange, own, termination);
     registry_remove(exchange);
+    if (own != NULL && termination == MHD_REQUEST_TERMINATED_COMPLETED_OK) deadline_end(&exchange->deadline, alive);
     if (exchange->original.context != NULL) arena_context_cancel(exchange->original.context);
     /* release: pairs with the acquire of connection_of in request.c. */
     atomic_ptr_store(&exchange->connection, NULL, release);
@@ -52,8 +122,16 @@ void exchange_complete(struct exchange *exchange) {
 /* relaxed: the caller holds a reference, so the count cannot reach 0 meanwhile. */
 void exchange_retain(struct exchange *exchange) { (void)atomic_u64_add(&exchange->references, 1, relaxed); }
 
+static void free_headers(struct header *header) {
+    while (header != NULL) {
+        struct header *next = header->next;
+        free(header);
+        header = next;
+    }
+}
+
 static void exchange_end(struct exchange *exchange) {
-    struct registry *registry = exchange->registry;
+    struct arena_mhd *mhd = exchange->mhd;
     for (struct arena_request *clone = exchange->clones; clone != NULL;) {
         struct arena_request *next = clone->next;
         arena_context_release(clone->context);
@@ -61,13 +139,15 @@ static void exchange_end(struct exchange *exchange) {
         clone = next;
     }
     if (exchange->original.context != NULL) arena_context_release(exchange->original.context);
-    arena_pool_return(exchange->pool, exchange->arena);
+    arena_pool_return(mhd->pool, exchange->arena);
     body_end(&exchange->body);
+    free_headers(exchange->headers);
+    free(atomic_ptr_load(&exchange->form, relaxed)); /* nobody else is left */
     fields_free(exchange->fields);
     free(exchange);
     /* Last of all: arena_mhd_destroy, and then arena_pool_destroy, may run as soon as this is seen.  release: pairs
      * with the acquire in arena_mhd_destroy; without it the pool could seem to miss the arena. */
-    (void)atomic_u64_add(&registry->live, UINT64_MAX, release);
+    (void)atomic_u64_add(&mhd->registry.live, UINT64_MAX, release);
 }
 
 void exchange_release(struct exchange *exchange) {

@@ -21,19 +21,19 @@ static void measure_text(struct measure *measure, size_t length) {
     }
 }
 
-static enum MHD_Result measure_field(void *user, enum MHD_ValueKind kind, const char *name, size_t name_length,
-                                     const char *value, size_t value_length) {
+static enum MHD_Result measure_field(void *user, enum MHD_ValueKind kind, const char *name, size_t name_bytes,
+                                     const char *value, size_t value_bytes) {
     struct measure *measure = user;
-    (void)kind;
     measure->count++;
-    measure_text(measure, name == NULL ? 0 : name_length);
-    measure_text(measure, value == NULL ? 0 : value_length);
+    measure_text(measure, name == NULL ? 0 : name_bytes);
+    (void)kind;
+    if (value != NULL) measure_text(measure, value_bytes);
     return MHD_YES;
 }
 
 struct copy {
-    struct field *next;
-    struct field *end;
+    struct arena_field *next;
+    struct arena_field *end;
     char *text;
 };
 
@@ -45,17 +45,31 @@ static const char *copy_text(struct copy *copy, const char *text, size_t length)
     return result;
 }
 
-static enum MHD_Result copy_field(void *user, enum MHD_ValueKind kind, const char *name, size_t name_length,
-                                  const char *value, size_t value_length) {
+/* The blanks at its end belong to no value of a header. */
+static size_t value_length(enum MHD_ValueKind kind, const char *value, size_t length) {
+    if (value == NULL) return 0;
+    if (kind != MHD_HEADER_KIND) return length;
+    while (length > 0 && (value[length - 1] == ' ' || value[length - 1] == '\t')) length--;
+    return length;
+}
+
+static enum MHD_Result copy_field(void *user, enum MHD_ValueKind kind, const char *name, size_t name_bytes,
+                                  const char *value, size_t value_bytes) {
     struct copy *copy = user;
-    (void)kind;
     if (copy->next == copy->end) return MHD_NO;
-    struct field *field = copy->next++;
-    field->name_length = name == NULL ? 0 : name_length;
-    field->name = copy_text(copy, name, field->name_length);
-    field->value = copy_text(copy, value, value == NULL ? 0 : value_length);
+    struct arena_field *field = copy->next++;
+    field->name_bytes = name == NULL ? 0 : name_bytes;
+    field->name = copy_text(copy, name, field->name_bytes);
+    field->value_bytes = value_length(kind, value, value_bytes);
+    field->value = value == NULL ? NULL : copy_text(copy, value, field->value_bytes);
     return MHD_YES;
 }
+
+static const enum MHD_ValueKind kinds[FIELDS_KINDS] = {
+    [ARENA_FIELD_HEADER] = MHD_HEADER_KIND,
+    [ARENA_FIELD_ARGUMENT] = MHD_GET_ARGUMENT_KIND,
+    [ARENA_FIELD_COOKIE] = MHD_COOKIE_KIND,
+};
 
 struct fields *fields_copy(struct MHD_Connection *connection, const char *method, const char *url,
                            const char *version) {
@@ -67,13 +81,15 @@ struct fields *fields_copy(struct MHD_Connection *connection, const char *method
     measure_text(&measure, method_length);
     measure_text(&measure, url_length);
     measure_text(&measure, version_length);
-    (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, measure_field, &measure);
-    size_t header_count = measure.count;
-    (void)MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, measure_field, &measure);
+    size_t end[FIELDS_KINDS];
+    for (size_t i = 0; i < FIELDS_KINDS; i++) {
+        (void)MHD_get_connection_values_n(connection, kinds[i], measure_field, &measure);
+        end[i] = measure.count;
+    }
 
     size_t array_bytes;
     size_t size_bytes;
-    if (measure.overflow || !arith_mul(measure.count, sizeof(struct field), &array_bytes) ||
+    if (measure.overflow || !arith_mul(measure.count, sizeof(struct arena_field), &array_bytes) ||
         !arith_add(sizeof(struct fields), array_bytes, &size_bytes) ||
         !arith_add(size_bytes, measure.text_bytes, &size_bytes)) {
         return NULL;
@@ -81,18 +97,18 @@ struct fields *fields_copy(struct MHD_Connection *connection, const char *method
     struct fields *fields = malloc(size_bytes);
     if (fields == NULL) return NULL;
 
-    struct field *array = (struct field *)(void *)(fields + 1);
-    struct copy copy = {array, array + header_count, (char *)(array + measure.count)};
+    struct arena_field *array = (struct arena_field *)(void *)(fields + 1);
+    struct copy copy = {array, array, (char *)(array + measure.count)};
     fields->method = copy_text(&copy, method, method_length);
     fields->url = copy_text(&copy, url, url_length);
     fields->version = copy_text(&copy, version, version_length);
-    (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, copy_field, &copy);
-    fields->headers = array;
-    fields->header_count = header_count;
-    copy.end = array + measure.count;
-    (void)MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, copy_field, &copy);
-    fields->arguments = array + header_count;
-    fields->argument_count = measure.count - header_count;
+    for (size_t i = 0; i < FIELDS_KINDS; i++) {
+        const struct arena_field *first = copy.next;
+        copy.end = array + end[i];
+        (void)MHD_get_connection_values_n(connection, kinds[i], copy_field, &copy);
+        fields->of[i] = first;
+        fields->count[i] = (size_t)(copy.next - first);
+    }
     return fields;
 }
 
@@ -111,20 +127,32 @@ static bool equal_caseless(const char *left, const char *right, size_t length) {
     return true;
 }
 
-const char *fields_header(const struct fields *fields, const char *name) {
+bool fields_equal_caseless(const char *text, size_t length, const char *word) {
+    return strlen(word) == length && equal_caseless(text, word, length);
+}
+
+const struct arena_field *fields_find(const struct fields *fields, enum arena_field_kind kind, const char *name) {
     size_t length = strlen(name);
-    for (size_t i = 0; i < fields->header_count; i++) {
-        const struct field *field = &fields->headers[i];
-        if (field->name_length == length && equal_caseless(field->name, name, length)) return field->value;
+    for (size_t i = 0; i < fields->count[kind]; i++) {
+        const struct arena_field *field = &fields->of[kind][i];
+        if (field->name_bytes != length) continue;
+        if (kind == ARENA_FIELD_HEADER ? equal_caseless(field->name, name, length)
+                                       : memcmp(field->name, name, length) == 0) {
+            return field;
+        }
     }
     return NULL;
 }
 
+static const char *value_of(const struct arena_field *field) {
+    if (field == NULL) return NULL;
+    return field->value == NULL ? "" : field->value;
+}
+
+const char *fields_header(const struct fields *fields, const char *name) {
+    return value_of(fields_find(fields, ARENA_FIELD_HEADER, name));
+}
+
 const char *fields_argument(const struct fields *fields, const char *name) {
-    size_t length = strlen(name);
-    for (size_t i = 0; i < fields->argument_count; i++) {
-        const struct field *field = &fields->arguments[i];
-        if (field->name_length == length && memcmp(field->name, name, length) == 0) return field->value;
-    }
-    return NULL;
+    return value_of(fields_find(fields, ARENA_FIELD_ARGUMENT, name));
 }

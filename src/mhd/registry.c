@@ -3,9 +3,10 @@
 
 #include "mhd/exchange.h"
 
-#include <stdint.h>
+#include <sys/socket.h>
 
 bool registry_init(struct registry *registry) {
+    atomic_u32_init(&registry->watched, 0);
     atomic_u64_init(&registry->live, 0);
     for (size_t i = 0; i < REGISTRY_BUCKETS; i++) {
         registry->buckets[i].first = NULL;
@@ -46,7 +47,9 @@ void registry_remove(struct exchange *exchange) {
     } else {
         bucket->first = exchange->next;
     }
+    bool watched = exchange->sweep.at_ns != 0;
     lock_leave(&bucket->lock);
+    if (watched) (void)atomic_u32_sub(&exchange->mhd->registry.watched, 1, relaxed);
 }
 
 struct exchange *registry_find(struct registry *registry, const struct MHD_Connection *connection,
@@ -67,6 +70,74 @@ struct exchange *registry_left_over(struct registry *registry, const struct MHD_
     while (exchange != NULL && exchange->key != connection) exchange = exchange->next;
     lock_leave(&bucket->lock);
     return exchange;
+}
+
+void registry_begin(struct exchange *exchange) {
+    lock_enter(&exchange->bucket->lock);
+    exchange->begun = true;
+    lock_leave(&exchange->bucket->lock);
+}
+
+bool registry_busy(struct registry *registry) {
+    for (size_t i = 0; i < REGISTRY_BUCKETS; i++) {
+        struct registry_bucket *bucket = &registry->buckets[i];
+        lock_enter(&bucket->lock);
+        const struct exchange *exchange = bucket->first;
+        while (exchange != NULL && !exchange->begun) exchange = exchange->next;
+        lock_leave(&bucket->lock);
+        if (exchange != NULL) return true;
+    }
+    return false;
+}
+
+/* relaxed, in all of these: a hint whether to look at all. */
+void registry_watch(struct exchange *exchange, const struct overdue *overdue) {
+    lock_enter(&exchange->bucket->lock);
+    exchange->sweep = *overdue;
+    lock_leave(&exchange->bucket->lock);
+    (void)atomic_u32_add(&exchange->mhd->registry.watched, 1, relaxed);
+}
+
+void registry_unwatch(struct exchange *exchange) {
+    lock_enter(&exchange->bucket->lock);
+    bool watched = exchange->sweep.at_ns != 0;
+    exchange->sweep.at_ns = 0;
+    lock_leave(&exchange->bucket->lock);
+    if (watched) (void)atomic_u32_sub(&exchange->mhd->registry.watched, 1, relaxed);
+}
+
+/* Is it still the socket it was?  A connection that died while memory was short leaves an exchange whose descriptor may
+ * be somebody else's by now. */
+static bool is_same_socket(const struct overdue *overdue) {
+    return overdue->cookie != 0 && registry_socket_cookie(overdue->fd) == overdue->cookie;
+}
+
+uint64_t registry_socket_cookie(int fd) {
+#ifdef SO_COOKIE
+    uint64_t cookie = 0;
+    socklen_t size = sizeof cookie;
+    return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
+#else
+    (void)fd;
+    return 0;
+#endif
+}
+
+/* While the lock is held the exchange is open, so libmicrohttpd has not closed its socket: it does so after the request
+ * was told to be complete. */
+static void sweep_bucket(struct registry_bucket *bucket, int64_t now_ns) {
+    lock_enter(&bucket->lock);
+    for (struct exchange *exchange = bucket->first; exchange != NULL; exchange = exchange->next) {
+        if (exchange->sweep.at_ns == 0 || now_ns < exchange->sweep.at_ns || !is_same_socket(&exchange->sweep)) continue;
+        atomic_u32_store(&exchange->overdue, 1, relaxed); /* read by who takes this lock later */
+        (void)shutdown(exchange->sweep.fd, SHUT_RDWR);
+    }
+    lock_leave(&bucket->lock);
+}
+
+void registry_sweep(struct registry *registry, int64_t now_ns) {
+    if (atomic_u32_load(&registry->watched, relaxed) == 0) return;
+    for (size_t i = 0; i < REGISTRY_BUCKETS; i++) sweep_bucket(&registry->buckets[i], now_ns);
 }
 
 struct exchange *registry_next(struct registry *registry, const struct exchange *previous) {

@@ -6,9 +6,9 @@
  * open exchange stands in a table, by its connection.  A connection has one open exchange at a time; one more is left
  * over from a dead connection whose memory came back as a new one.
  *
- * Locking: `first` of a bucket, and next and previous of the exchanges in it, are guarded by the bucket's lock, as is
- * the list of clones of an exchange with that bucket.  No lock is held while anything else is called, so there is no
- * order among them. */
+ * Locking: `first` of a bucket, and next, previous, begun and sweep of the exchanges in it, are guarded by the bucket's
+ * lock, as is the list of clones of an exchange with that bucket.  No lock is held while anything else is called, so
+ * there is no order among them. */
 #ifndef MHD_REGISTRY_H
 #define MHD_REGISTRY_H
 
@@ -18,8 +18,17 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct exchange;
+
+/* A request whose body may go on arriving past its deadline, because libmicrohttpd reads on without calling the
+ * binding: the lines between chunks, and trailers. */
+struct overdue {
+    int64_t at_ns;   /* 0: not such a request */
+    int fd;          /* the connection's socket */
+    uint64_t cookie; /* what the system calls that socket; 0: not known */
+};
 
 enum { REGISTRY_BUCKETS = 64 };
 
@@ -30,7 +39,8 @@ struct registry_bucket {
 
 struct registry {
     struct registry_bucket buckets[REGISTRY_BUCKETS];
-    struct atomic_u64 live; /* exchanges that exist: the open ones, and those completed that somebody still needs */
+    struct atomic_u32 watched; /* how many of the open ones registry_sweep looks for */
+    struct atomic_u64 live;    /* exchanges that exist: the open ones, and those completed that somebody still needs */
 };
 
 bool registry_init(struct registry *registry); /* false: no resources */
@@ -47,6 +57,20 @@ struct exchange *registry_find(struct registry *registry, const struct MHD_Conne
                                const void *candidate);
 /* An open exchange of the connection, or NULL. */
 struct exchange *registry_left_over(struct registry *registry, const struct MHD_Connection *connection);
+/* The exchange's headers are there.  Whoever asks registry_busy before sees the exchange not; then this thread sees,
+ * after it, what that one did before it asked. */
+void registry_begin(struct exchange *exchange);
+/* Is one open whose headers are there? */
+bool registry_busy(struct registry *registry);
+
+/* From now on registry_sweep looks for it, with those values; and not any more. */
+void registry_watch(struct exchange *exchange, const struct overdue *overdue);
+void registry_unwatch(struct exchange *exchange);
+/* What the system calls a socket, for ever; 0: it does not say. */
+uint64_t registry_socket_cookie(int fd);
+/* Shuts the sockets of those that are overdue; their own threads then end them. */
+void registry_sweep(struct registry *registry, int64_t now_ns);
+
 /* Any open exchange after `previous` (NULL: the first), in no order.  For when nothing else happens. */
 struct exchange *registry_next(struct registry *registry, const struct exchange *previous);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The functions on struct arena_request: what a handler reads, clones, retains and answers. */
+/* The functions on struct arena_request: what a handler reads, clones, retains and sets. */
 #include "mhd/exchange.h"
 
 #include <stdlib.h>
@@ -54,6 +54,10 @@ const char *arena_request_version(struct arena_request *request) {
     return request == NULL ? NULL : request->exchange->fields->version;
 }
 
+const char *arena_request_target(struct arena_request *request) {
+    return request == NULL || request->exchange->target[0] == '\0' ? NULL : request->exchange->target;
+}
+
 const char *arena_request_header(struct arena_request *request, const char *name) {
     return request == NULL || name == NULL ? NULL : fields_header(request->exchange->fields, name);
 }
@@ -78,80 +82,94 @@ struct arena_request *arena_request_retain(struct arena_request *request) {
     return request;
 }
 
-void arena_request_release(struct arena_request *request) {
-    if (request == NULL) return;
+static int release(struct arena_request *request) {
+    if (request == NULL) return ARENA_OK;
     struct exchange *exchange = request->exchange;
     if (atomic_u64_add(&exchange->retains, UINT64_MAX, relaxed) == 0) {
         (void)atomic_u64_add(&exchange->retains, 1, relaxed);
-        arena_panic("arena_request_release: released more often than retained");
-    }
-    exchange_release(exchange);
-}
-
-/* --- the answer --------------------------------------------------------------------------------------------------- */
-
-/* 1xx is not an answer: after 100 and 102 libmicrohttpd waits for another response, and 101 needs one made for an
- * upgrade. */
-static bool status_valid(unsigned status) {
-    unsigned code = status & ~(unsigned)MHD_ICY_FLAG;
-    return code >= 200 && code <= 999;
-}
-
-/* What MHD_add_response_header refuses; checked here so that its failure can only mean that memory ran out. */
-static bool header_value_valid(const char *value) { return value[0] != '\0' && strpbrk(value, "\r\n") == NULL; }
-
-/* libmicrohttpd takes a pointer to non-const and does not write through it. */
-static void *writable(const void *body) {
-    union {
-        const void *given;
-        void *taken;
-    } pointer = {body};
-    return pointer.taken;
-}
-
-static void response_free(void *user) { exchange_release(user); }
-
-/* A response that holds a reference; NULL: no memory. */
-static struct MHD_Response *response_make(struct exchange *exchange, const char *content_type, const void *body,
-                                          size_t size_bytes) {
-    exchange_retain(exchange);
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer_with_free_callback_cls(size_bytes, writable(body), response_free, exchange);
-    if (response == NULL) {
-        exchange_release(exchange); /* the callback of a response that was not made does not run */
-        return NULL;
-    }
-    if (content_type != NULL &&
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type) != MHD_YES) {
-        MHD_destroy_response(response);
-        return NULL;
-    }
-    return response;
-}
-
-/* answered is 1, and the caller's to set back. */
-static int respond(struct exchange *exchange, struct MHD_Connection *connection, unsigned status,
-                   const char *content_type, const void *body, size_t size_bytes) {
-    struct MHD_Response *response = response_make(exchange, content_type, body, size_bytes);
-    if (response == NULL) return ARENA_ENOMEM;
-    enum MHD_Result queued = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response); /* the daemon has its own reference */
-    return queued == MHD_YES ? ARENA_OK : ARENA_EBUSY;
-}
-
-int arena_request_respond(struct arena_request *request, unsigned status, const char *content_type, const void *body,
-                          size_t size_bytes) {
-    if (request == NULL || !status_valid(status) || (body == NULL && size_bytes > 0) ||
-        (content_type != NULL && !header_value_valid(content_type))) {
         return ARENA_EINVAL;
     }
-    struct exchange *exchange = request->exchange;
-    struct MHD_Connection *connection = connection_of(exchange);
-    if (connection == NULL) return ARENA_ECANCELED;
-    /* relaxed: the flag says who queues; what the answer consists of is handed over by libmicrohttpd's locks. */
-    uint32_t unanswered = 0;
-    if (!atomic_u32_cas(&exchange->answered, &unanswered, 1, relaxed)) return ARENA_EBUSY;
-    int result = respond(exchange, connection, status, content_type, body == NULL ? "" : body, size_bytes);
-    if (result != ARENA_OK) atomic_u32_store(&exchange->answered, 0, relaxed);
-    return result;
+    exchange_release(exchange);
+    return ARENA_OK;
+}
+
+int arena_request_release_checked(struct arena_request *request) { return release(request); }
+
+void arena_request_release(struct arena_request *request) {
+    if (release(request) != ARENA_OK) {
+        arena_panic("arena_request_release: released more often than retained");
+    }
+}
+
+/* --- fields ------------------------------------------------------------------------------------------------------- */
+
+static bool has_form(const struct fields *fields) {
+    static const char form[] = MHD_HTTP_POST_ENCODING_FORM_URLENCODED;
+    const char *type = fields_header(fields, MHD_HTTP_HEADER_CONTENT_TYPE);
+    return type != NULL && fields_equal_caseless(type, strcspn(type, "; \t"), form);
+}
+
+size_t arena_field_size(void) { return sizeof(struct arena_field); }
+
+/* Decoded by whoever asks first; several may, and the first to be done wins.  NULL: no form, or no memory. */
+static const struct form *form_of(struct exchange *exchange) {
+    struct form *form = atomic_ptr_load(&exchange->form, acquire); /* pairs with the release below */
+    if (form != NULL || !has_form(exchange->fields)) return form;
+    struct form *mine = form_decode(body_data(&exchange->body), exchange->body.length);
+    if (mine == NULL) return NULL;
+    lock_enter(&exchange->bucket->lock);
+    form = atomic_ptr_load(&exchange->form, relaxed);
+    if (form == NULL) atomic_ptr_store(&exchange->form, mine, release);
+    lock_leave(&exchange->bucket->lock);
+    if (form == NULL) return mine;
+    free(mine);
+    return form;
+}
+
+bool arena_request_next_field(struct arena_request *request, int kind, size_t *cursor, struct arena_field *out) {
+    if (request == NULL || cursor == NULL || out == NULL) return false;
+    const struct arena_field *fields = NULL;
+    size_t count = 0;
+    if (kind == ARENA_FIELD_FORM) {
+        if (request->exchange->stage != STAGE_HANDLED) return false;
+        const struct form *form = form_of(request->exchange);
+        if (form != NULL) {
+            fields = form->fields;
+            count = form->count;
+        }
+    } else if (kind >= 0 && kind < FIELDS_KINDS) {
+        fields = request->exchange->fields->of[kind];
+        count = request->exchange->fields->count[kind];
+    }
+    if (*cursor >= count) return false;
+    *out = fields[(*cursor)++];
+    return true;
+}
+
+/* --- what the program adds ---------------------------------------------------------------------------------------- */
+
+/* release and acquire: what a thread put behind the pointer is there for who gets it. */
+void arena_request_set_user(struct arena_request *request, void *user) {
+    if (request != NULL) atomic_ptr_store(&request->exchange->user, user, release);
+}
+
+void *arena_request_user(struct arena_request *request) {
+    return request == NULL ? NULL : atomic_ptr_load(&request->exchange->user, acquire);
+}
+
+int arena_request_set_body_limit(struct arena_request *request, size_t bytes) {
+    if (request == NULL || request->exchange->stage != STAGE_BEGINNING) return ARENA_EINVAL;
+    request->exchange->body_limit = bytes;
+    body_set_limit(&request->exchange->body, bytes);
+    return ARENA_OK;
+}
+
+int arena_request_stream_body(struct arena_request *request,
+                              int (*piece)(struct arena_request *request, const void *data, size_t size_bytes,
+                                           void *user),
+                              void *user) {
+    if (request == NULL || piece == NULL || request->exchange->stage != STAGE_BEGINNING) return ARENA_EINVAL;
+    request->exchange->piece = piece;
+    request->exchange->piece_user = user;
+    return ARENA_OK;
 }

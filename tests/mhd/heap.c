@@ -56,6 +56,9 @@ struct MHD_Response *__real_MHD_create_response_from_buffer(size_t size, void *b
 struct MHD_Response *__real_MHD_create_response_from_buffer_with_free_callback_cls(size_t size, void *buffer,
                                                                                    MHD_ContentReaderFreeCallback free,
                                                                                    void *user);
+struct MHD_Response *__real_MHD_create_response_from_callback(uint64_t size, size_t block_size,
+                                                              MHD_ContentReaderCallback reader, void *user,
+                                                              MHD_ContentReaderFreeCallback free);
 void __real_MHD_destroy_response(struct MHD_Response *response);
 enum MHD_Result __real_MHD_add_response_header(struct MHD_Response *response, const char *name, const char *value);
 enum MHD_Result __real_MHD_queue_response(struct MHD_Connection *connection, unsigned status,
@@ -73,6 +76,9 @@ struct MHD_Response *__wrap_MHD_create_response_from_buffer(size_t size, void *b
 struct MHD_Response *__wrap_MHD_create_response_from_buffer_with_free_callback_cls(size_t size, void *buffer,
                                                                                    MHD_ContentReaderFreeCallback free,
                                                                                    void *user);
+struct MHD_Response *__wrap_MHD_create_response_from_callback(uint64_t size, size_t block_size,
+                                                              MHD_ContentReaderCallback reader, void *user,
+                                                              MHD_ContentReaderFreeCallback free);
 void __wrap_MHD_destroy_response(struct MHD_Response *response);
 enum MHD_Result __wrap_MHD_add_response_header(struct MHD_Response *response, const char *name, const char *value);
 enum MHD_Result __wrap_MHD_queue_response(struct MHD_Connection *connection, unsigned status,
@@ -118,6 +124,13 @@ struct MHD_Response *__wrap_MHD_create_response_from_buffer_with_free_callback_c
                                                                                    void *user) {
     if (fails()) return NULL;
     return counted(__real_MHD_create_response_from_buffer_with_free_callback_cls(size, buffer, free, user));
+}
+
+struct MHD_Response *__wrap_MHD_create_response_from_callback(uint64_t size, size_t block_size,
+                                                              MHD_ContentReaderCallback reader, void *user,
+                                                              MHD_ContentReaderFreeCallback free) {
+    if (fails()) return NULL;
+    return counted(__real_MHD_create_response_from_callback(size, block_size, reader, user, free));
 }
 
 void __wrap_MHD_destroy_response(struct MHD_Response *response) {

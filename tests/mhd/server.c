@@ -84,6 +84,11 @@ static void *no_uri_log(void *user, const char *uri, struct MHD_Connection *conn
     return NULL;
 }
 
+static void *bound_uri_log(void *user, const char *uri, struct MHD_Connection *connection) {
+    struct server *server = user;
+    return arena_mhd_uri(server->mhd, uri, connection);
+}
+
 static void poll_daemon(struct worker *self) {
     struct server *server = self->user;
     while (flag_get(&self->go) == 0) (void)MHD_run_wait(server->daemon, POLL_MS);
@@ -112,9 +117,11 @@ static struct MHD_Daemon *start_daemon(struct server *server) {
                                                  (intptr_t)server->options.connection_memory_bytes, NULL};
     }
     items[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+    void *(*uri_log)(void *user, const char *uri, struct MHD_Connection *) =
+        server->options.knows_targets ? bound_uri_log : no_uri_log;
+    if (server->options.uri_log != NULL) uri_log = server->options.uri_log;
     return MHD_start_daemon(flags, 0, NULL, NULL, on_access, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-                            MHD_OPTION_SOCK_ADDR, (struct sockaddr *)(void *)&address, MHD_OPTION_URI_LOG_CALLBACK,
-                            server->options.uri_log == NULL ? no_uri_log : server->options.uri_log, server,
+                            MHD_OPTION_SOCK_ADDR, (struct sockaddr *)(void *)&address, MHD_OPTION_URI_LOG_CALLBACK, uri_log, server,
                             MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 }
 
@@ -130,7 +137,10 @@ void server_start(struct server *server, enum mode mode, arena_mhd_handler *hand
     const struct arena_pool_options pool_options = {sizeof pool_options, server->options.max_arenas, NULL};
     assert_int_equal(
         arena_pool_create_with(&server_cell_type, SERVER_ARENA_CELLS, &pool_options, &server->pool), ARENA_OK);
-    const struct arena_mhd_options mhd_options = {sizeof mhd_options, server->options.body_limit_bytes};
+    struct arena_mhd_options mhd_options = {0};
+    if (server->options.hooks != NULL) mhd_options = *server->options.hooks;
+    mhd_options.struct_size = sizeof mhd_options;
+    if (mhd_options.body_limit_bytes == 0) mhd_options.body_limit_bytes = server->options.body_limit_bytes;
     assert_int_equal(arena_mhd_create_with(server->pool, on_request, server, &mhd_options, &server->mhd), ARENA_OK);
     server->daemon = start_daemon(server);
     assert_non_null(server->daemon);

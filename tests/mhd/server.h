@@ -32,6 +32,8 @@ struct server_options {
     size_t body_limit_bytes;
     size_t connection_memory_bytes;                                         /* 0: libmicrohttpd's default */
     void *(*uri_log)(void *user, const char *uri, struct MHD_Connection *); /* NULL: none */
+    bool knows_targets;                     /* its URI-log callback is arena_mhd_uri */
+    const struct arena_mhd_options *hooks;  /* the rest of the binding's options; its body limit counts where this has none */
     bool loses_completion; /* the completed callback is not passed on, as if libmicrohttpd had not called it */
 };
 

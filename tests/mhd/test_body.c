@@ -12,7 +12,7 @@ static void fill_source(void) {
 
 static void an_empty_body_reads_as_an_empty_string(void **state) {
     struct body body;
-    body_begin(&body, 10);
+    body_begin(&body, 10, NULL);
     assert_int_equal(body.state, BODY_KEPT);
     assert_int_equal(body.length, 0);
     assert_string_equal(body_data(&body), "");
@@ -26,7 +26,7 @@ static void pieces_of_any_size_are_put_together(void **state) {
     static const size_t pieces[] = {1, 2, 3, 7, 4093, 4096, 4097, 65536};
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         struct body body;
-        body_begin(&body, sizeof source);
+        body_begin(&body, sizeof source, NULL);
         for (size_t at = 0; at < sizeof source; at += pieces[i]) {
             size_t size = pieces[i] < sizeof source - at ? pieces[i] : sizeof source - at;
             assert_true(body_take(&body, source + at, size));
@@ -46,7 +46,7 @@ static void a_long_body_is_put_together(void **state) {
     enum { PIECES = 50 };
     const size_t piece = sizeof source - 1; /* 3 MiB in all, which repeat with no power of two */
     struct body body;
-    body_begin(&body, PIECES * piece);
+    body_begin(&body, PIECES * piece, NULL);
     for (size_t i = 0; i < PIECES; i++) assert_true(body_take(&body, source, piece));
     assert_int_equal(body.state, BODY_KEPT);
     assert_int_equal(body.length, PIECES * piece);
@@ -61,7 +61,7 @@ static void the_limit_is_exact(void **state) {
     static const size_t limits[] = {1, 2, 4095, 4096, 4097, 10000};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         struct body body;
-        body_begin(&body, limits[i]);
+        body_begin(&body, limits[i], NULL);
         assert_true(body_take(&body, source, limits[i] - 1));
         assert_true(body_take(&body, source + limits[i] - 1, 1));
         assert_int_equal(body.state, BODY_KEPT);
@@ -82,7 +82,7 @@ static void the_first_block_has_room_for_more(void **state) {
     static const size_t limits[] = {4096, 4097, 1000000};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         struct body body;
-        body_begin(&body, limits[i]);
+        body_begin(&body, limits[i], NULL);
         assert_true(body_take(&body, source, 1));
         assert_int_equal(body.capacity, 4096);
         body_end(&body);
@@ -91,7 +91,7 @@ static void the_first_block_has_room_for_more(void **state) {
 
 static void a_refused_body_is_drained_so_far_and_no_further(void **state) {
     struct body body;
-    body_begin(&body, 1);
+    body_begin(&body, 1, NULL);
     for (size_t drained = 0; drained < BODY_DRAIN_BYTES; drained += sizeof source) {
         assert_true(body_take(&body, source, sizeof source));
         assert_int_equal(body.state, BODY_TOO_LONG);
@@ -104,7 +104,7 @@ static void a_refused_body_is_drained_so_far_and_no_further(void **state) {
 
 static void what_was_kept_does_not_count_as_drained(void **state) {
     struct body body;
-    body_begin(&body, 1000);
+    body_begin(&body, 1000, NULL);
     assert_true(body_take(&body, source, 1000));
     for (size_t drained = 0; drained < BODY_DRAIN_BYTES; drained += sizeof source) {
         assert_true(body_take(&body, source, sizeof source));
@@ -119,7 +119,7 @@ static void the_block_doubles(void **state) {
     for (size_t limit = 0; limit < sizeof limits / sizeof *limits; limit++) {
         struct body body;
         int moves = 0;
-        body_begin(&body, limits[limit]);
+        body_begin(&body, limits[limit], NULL);
         for (size_t i = 0, before = 0; i < limits[limit]; i++, before = body.capacity) {
             assert_true(body_take(&body, source + i, 1));
             moves += body.capacity != before;
@@ -131,18 +131,18 @@ static void the_block_doubles(void **state) {
 
 static void sizes_at_the_ends_of_the_range_do_not_overflow(void **state) {
     struct body body;
-    body_begin(&body, SIZE_MAX);
+    body_begin(&body, SIZE_MAX, NULL);
     assert_true(body_take(&body, source, 10));
     assert_int_equal(body.length, 10);
     body_end(&body);
     /* The longest body and its NUL are the largest block there can be. */
     static const size_t limits[] = {SIZE_MAX, (size_t)PTRDIFF_MAX + 1, PTRDIFF_MAX, PTRDIFF_MAX - 1};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-        body_begin(&body, limits[i]);
+        body_begin(&body, limits[i], NULL);
         assert_int_equal(body.limit, PTRDIFF_MAX - 1);
         body_end(&body);
     }
-    body_begin(&body, 5);
+    body_begin(&body, 5, NULL);
     assert_false(body_take(&body, source, SIZE_MAX));
     assert_int_equal(body.state, BODY_TOO_LONG);
     assert_false(body_take(&body, source, SIZE_MAX));

@@ -17,7 +17,7 @@ struct listed {
 
 static const struct listed *list;
 static size_t list_length;
-static const struct listed *list_later; /* from the third look on: NULL: the same */
+static const struct listed *list_later; /* once they were measured: NULL: the same */
 static size_t list_later_length;
 static int looks;
 
@@ -26,7 +26,7 @@ int __wrap_MHD_get_connection_values_n(struct MHD_Connection *connection, enum M
 int __wrap_MHD_get_connection_values_n(struct MHD_Connection *connection, enum MHD_ValueKind kind,
                                        MHD_KeyValueIteratorN iterator, void *user) {
     (void)connection;
-    bool later = ++looks > 2 && list_later != NULL; /* the first two measure */
+    bool later = ++looks > FIELDS_KINDS && list_later != NULL; /* the first ones measure */
     const struct listed *items = later ? list_later : list;
     size_t length = later ? list_later_length : list_length;
     int told = 0;
@@ -64,13 +64,13 @@ static void texts_that_are_missing_are_empty(void **state) {
     };
     fields = copy_of(items, COUNT(items));
     assert_non_null(fields);
-    assert_int_equal(fields->header_count, 2);
-    assert_int_equal(fields->argument_count, 1);
+    assert_int_equal(fields->count[ARENA_FIELD_HEADER], 2);
+    assert_int_equal(fields->count[ARENA_FIELD_ARGUMENT], 1);
     assert_string_equal(fields_header(fields, ""), "value");
     assert_string_equal(fields_header(fields, "name"), "");
     assert_string_equal(fields_argument(fields, ""), "");
-    assert_int_equal(fields->headers[0].name_length, 0);
-    assert_int_equal(fields->arguments[0].name_length, 0);
+    assert_int_equal(fields->of[ARENA_FIELD_HEADER][0].name_bytes, 0);
+    assert_int_equal(fields->of[ARENA_FIELD_ARGUMENT][0].name_bytes, 0);
     fields_free(fields);
 }
 
@@ -107,9 +107,9 @@ static void a_list_that_grows_between_the_passes_is_cut(void **state) {
     looks = 0;
     struct fields *fields = fields_copy(NULL, "GET", "/url", "HTTP/1.1");
     assert_non_null(fields);
-    assert_int_equal(looks, 4);
-    assert_int_equal(fields->header_count, 1);
-    assert_int_equal(fields->argument_count, 1);
+    assert_int_equal(looks, 2 * FIELDS_KINDS);
+    assert_int_equal(fields->count[ARENA_FIELD_HEADER], 1);
+    assert_int_equal(fields->count[ARENA_FIELD_ARGUMENT], 1);
     assert_string_equal(fields_header(fields, "header"), "first");
     assert_null(fields_header(fields, "second"));
     assert_string_equal(fields_argument(fields, "argument"), "first");
@@ -132,8 +132,8 @@ static void headers_are_no_arguments(void **state) {
     assert_string_equal(fields_argument(fields, "name"), "of the argument");
     assert_null(fields_argument(fields, "Host"));
     fields_free(fields);
-    const struct field both[] = {{"one", "1", 3}, {"two", "2", 3}};
-    const struct fields first = {.headers = both, .header_count = 1, .arguments = both, .argument_count = 1};
+    const struct arena_field both[] = {{"one", 3, "1", 1}, {"two", 3, "2", 1}};
+    const struct fields first = {.of = {both, both}, .count = {1, 1}};
     assert_string_equal(fields_header(&first, "one"), "1");
     assert_null(fields_header(&first, "two"));
     assert_string_equal(fields_argument(&first, "one"), "1");
@@ -142,8 +142,9 @@ static void headers_are_no_arguments(void **state) {
 
 /* Empty or not. */
 static void the_first_of_several_is_found(void **state) {
-    const struct field several[] = {{"name", "", 4}, {"name", "1", 4}, {"other", "2", 5}, {"other", "", 5}};
-    const struct fields fields = {.headers = several, .header_count = 4, .arguments = several, .argument_count = 4};
+    const struct arena_field several[] = {
+        {"name", 4, "", 0}, {"name", 4, "1", 1}, {"other", 5, "2", 1}, {"other", 5, "", 0}};
+    const struct fields fields = {.of = {several, several}, .count = {4, 4}};
     assert_string_equal(fields_header(&fields, "name"), "");
     assert_string_equal(fields_argument(&fields, "name"), "");
     assert_string_equal(fields_header(&fields, "other"), "2");
@@ -165,7 +166,7 @@ static void a_longer_name_is_another_one(void **state) {
             };
             struct fields *fields = copy_of(items, COUNT(items));
             assert_non_null(fields);
-            assert_int_equal(fields->headers[0].name_length, lengths[i]);
+            assert_int_equal(fields->of[ARENA_FIELD_HEADER][0].name_bytes, lengths[i]);
             assert_null(fields_header(fields, "name"));
             assert_null(fields_argument(fields, "name"));
             fields_free(fields);
@@ -207,8 +208,8 @@ static void however_many_there_are_the_last_is_found(void **state) {
     items[MANY - 1].name = items[2 * MANY - 1].name = "final";
     struct fields *fields = copy_of(items, COUNT(items));
     assert_non_null(fields);
-    assert_int_equal(fields->header_count, MANY);
-    assert_int_equal(fields->argument_count, MANY);
+    assert_int_equal(fields->count[ARENA_FIELD_HEADER], MANY);
+    assert_int_equal(fields->count[ARENA_FIELD_ARGUMENT], MANY);
     assert_string_equal(fields_header(fields, "final"), "1");
     assert_string_equal(fields_argument(fields, "final"), "1");
     fields_free(fields);
@@ -217,8 +218,8 @@ static void however_many_there_are_the_last_is_found(void **state) {
 static void names_of_headers_are_the_same_in_either_case(void **state) {
     for (int code = 1; code < 256; code++) { /* ASCII letters alone */
         char name[] = {'x', (char)code, '\0'};
-        struct field field = {name, "found", 2};
-        struct fields fields = {.headers = &field, .header_count = 1, .arguments = &field, .argument_count = 1};
+        const struct arena_field field = {name, 2, "found", 5};
+        const struct fields fields = {.of = {&field, &field}, .count = {1, 1}};
         for (int other = 1; other < 256; other++) {
             char asked[] = {'x', (char)other, '\0'};
             bool letter = (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z');

@@ -397,7 +397,6 @@ static void a_body_announced_far_too_long_is_refused_unread(void **state) {
         "PUT /p HTTP/1.1\r\nHost: test\r\nContent-Length: 10001\r\nExpect: 100-continue\r\n\r\n",
         "PATCH /p HTTP/1.1\r\nHost: test\r\nContent-Length: 10001\r\nExpect: 100-continue\r\n\r\n",
         "GET /p HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000000000\r\n\r\n",
-        POST("Transfer-Encoding: chunked\r\nContent-Length: 18446744073709551617\r\n"), /* 2^64 + 1 */
     };
     start_limited(SERVER_MODE(state));
     client_close(&client);
@@ -442,12 +441,6 @@ static void a_limit_near_the_largest_number_is_exact(void **state) {
     client_close(&client);
     client_connect(&client, server.port);
     client_exchange(&client, POST("Content-Length: 18446744073709551612\r\nExpect: 100-continue\r\n"), 413, &reply);
-    client_close(&client);
-    client_connect(&client, server.port);
-    client_exchange(&client,
-                    POST("Transfer-Encoding: chunked\r\nContent-Length: 18446744073709551617\r\n"
-                         "Expect: 100-continue\r\n"),
-                    413, &reply);
     client_close(&client);
     server_stop(&server);
 }

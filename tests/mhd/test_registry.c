@@ -620,7 +620,7 @@ static void create_refuses_what_it_does_not_understand(void **state) {
     struct {
         struct arena_mhd_options known;
         size_t later[512]; /* fields of a version to come */
-    } options = {{0, 0}, {0}};
+    } options = {{.struct_size = 0}, {0}};
     for (; options.known.struct_size < sizeof(size_t); options.known.struct_size++) { /* not even the size */
         mhd = (struct arena_mhd *)&pool;
         assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, &mhd), ARENA_EINVAL);
@@ -642,6 +642,22 @@ static void create_refuses_what_it_does_not_understand(void **state) {
         options.known.struct_size = sizeof options.known + more;
         assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, &mhd), ARENA_OK);
         arena_mhd_destroy(mhd);
+    }
+    /* Nor what no version's struct can be. */
+    static const size_t sizes[] = {65537, 1 << 20, SIZE_MAX / 2, SIZE_MAX};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        options.known.struct_size = sizes[i];
+        assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, &mhd), ARENA_EINVAL);
+    }
+    const struct arena_mhd_options unknown[] = {
+        {.struct_size = sizeof *unknown, .flags = 2},
+        {.struct_size = sizeof *unknown, .flags = UINT32_C(1) << 31},
+        {.struct_size = sizeof *unknown, .read_timeout_ns = -1},
+        {.struct_size = sizeof *unknown, .write_timeout_ns = -1},
+        {.struct_size = sizeof *unknown, .context_timeout_ns = INT64_MIN},
+    };
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        assert_int_equal(arena_mhd_create_with(pool, count, NULL, &unknown[i], &mhd), ARENA_EINVAL);
     }
     /* Of an earlier version's struct, no more is read than there is. */
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -682,7 +698,7 @@ static void a_longer_struct_of_options_is_read_as_far_as_it_is_known(void **stat
     const struct {
         struct arena_mhd_options known;
         size_t later[2];
-    } options = {{sizeof options, 3}, {0, 0}};
+    } options = {{.struct_size = sizeof options, .body_limit_bytes = 3}, {0, 0}};
     begin(count);
     arena_mhd_destroy(mhd);
     assert_int_equal(arena_mhd_create_with(pool, count, NULL, &options.known, &mhd), ARENA_OK);
@@ -695,8 +711,8 @@ static void a_longer_struct_of_options_is_read_as_far_as_it_is_known(void **stat
 
 static void the_limit_is_one_mebibyte_where_no_option_says_so(void **state) {
     const size_t limit = 1024 * 1024;
-    const struct arena_mhd_options earlier = {sizeof earlier.struct_size, 10}; /* the limit is not part of it */
-    const struct arena_mhd_options zero = {sizeof zero, 0};
+    const struct arena_mhd_options earlier = {.struct_size = sizeof earlier.struct_size, .body_limit_bytes = 10}; /* the limit is not part of it */
+    const struct arena_mhd_options zero = {.struct_size = sizeof zero};
     const struct arena_mhd_options *const options[] = {NULL, &earlier, &zero};
     const size_t kinds = sizeof options / sizeof *options;
     for (size_t i = 0; i <= kinds; i++) { /* the last: as arena_mhd_create makes it */

@@ -56,14 +56,14 @@ static enum MHD_Result read_all(struct arena_request *request, void *user) {
     seen.pointer[0] = arena_request_connection(request);
     seen.pointer[1] = arena_request_context(request);
     seen.status[1] = arena_context_status(arena_request_context(request));
-    seen.status[2] = (int)request->exchange->fields->header_count;
-    seen.status[3] = (int)request->exchange->fields->argument_count;
+    seen.status[2] = (int)request->exchange->fields->count[ARENA_FIELD_HEADER];
+    seen.status[3] = (int)request->exchange->fields->count[ARENA_FIELD_ARGUMENT];
     return server_echo(request, user);
 }
 
 static void method_url_headers_and_arguments_read_as_sent(void **state) {
     serve_once(SERVER_MODE(state), read_all,
-               "gEt /a%20b%3Fc?n=10&n=20&empty=&flag&sp%20ace=x%26y&cut=a%00b&nul%00x=1&blank=%20a%20 HTTP/1.1\r\n"
+               "gEt /a%20b%3Fc?n=10&n=20&empty=&flag&sp%20ace=x%26y&cut=a&blank=%20a%20 HTTP/1.1\r\n"
                "Host: test\r\n"
                "Content-Type: text/x\r\nX-Twice-More: no\r\nX-Twi: no\r\nX-Twice: first\r\n"
                "X-Twice: second\r\nX-Empty:\r\n\r\n",
@@ -76,7 +76,7 @@ static void method_url_headers_and_arguments_read_as_sent(void **state) {
     assert_non_null(seen.pointer[1]);
     assert_int_equal(seen.status[1], ARENA_OK);
     assert_int_equal(seen.status[2], 7);
-    assert_int_equal(seen.status[3], 8);
+    assert_int_equal(seen.status[3], 7);
 }
 
 static enum MHD_Result read_lines(struct arena_request *request, void *user) {
@@ -369,20 +369,16 @@ static void a_body_may_be_longer_than_four_gibibytes(void **state) {
     assert_int_equal(munmap(huge, huge_bytes), 0);
 }
 
+/* Nor any other flag of libmicrohttpd's. */
 static enum MHD_Result respond_icy(struct arena_request *request, void *user) {
-    seen.status[0] = arena_request_respond(request, 199 | MHD_ICY_FLAG, NULL, NULL, 0);
-    return arena_request_respond(request, 200 | MHD_ICY_FLAG, NULL, NULL, 0) == ARENA_OK ? MHD_YES : MHD_NO;
+    seen.status[0] = arena_request_respond(request, 200 | MHD_ICY_FLAG, NULL, NULL, 0);
+    seen.status[1] = arena_request_respond(request, 200 | UINT32_C(0x40000000), NULL, NULL, 0);
+    return arena_request_respond(request, 200, NULL, NULL, 0) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
-static void an_icy_status_is_sent(void **state) {
-    server_start(&server, SERVER_MODE(state), respond_icy, NULL);
-    client_connect(&client, server.port);
-    client_send(&client, GET("/x"));
-    assert_false(client_try_receive(&client, &reply)); /* it is not HTTP */
-    client_close(&client);
-    server_stop(&server);
-    assert_int_equal(seen.status[0], ARENA_EINVAL);
-    assert_int_equal(strncmp(reply.head, "ICY 200 ", 8), 0);
+static void an_icy_status_is_none(void **state) {
+    serve_once(SERVER_MODE(state), respond_icy, GET("/x"), 200);
+    for (size_t i = 0; i < 2; i++) assert_int_equal(seen.status[i], ARENA_EINVAL);
 }
 
 static enum MHD_Result respond_static(struct arena_request *request, void *user) {
@@ -655,7 +651,7 @@ int main(void) {
         SERVER_TEST(a_body_of_nothing_may_have_an_address),
         SERVER_TEST(answers_keep_the_connection),
         SERVER_TEST(a_body_may_be_longer_than_four_gibibytes),
-        SERVER_TEST(an_icy_status_is_sent),
+        SERVER_TEST(an_icy_status_is_none),
         SERVER_TEST(static_memory_is_sent_with_its_type_and_status),
         SERVER_TEST(an_answer_is_sent_from_where_it_lies),
         SERVER_TEST(any_type_in_one_line_is_sent),

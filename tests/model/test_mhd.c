@@ -58,6 +58,12 @@ int arena_extract(struct arena_context *context, const struct arena_type *type, 
     *out = NULL;
     return ARENA_ENOARENA;
 }
+int arena_context_with_deadline(struct arena_context *parent, int64_t deadline_ns, struct arena_context **out) {
+    (void)deadline_ns;
+    return arena_inject(parent, NULL, out);
+}
+int arena_context_status(struct arena_context *context) { return context->ended ? ARENA_ECANCELED : ARENA_OK; }
+int64_t arena_clock_now(void) { return 0; }
 void arena_context_cancel(struct arena_context *context) { context->ended = true; }
 void arena_context_release(struct arena_context *context) { free(context); }
 void arena_panic(const char *message) {
@@ -81,26 +87,25 @@ static struct MHD_Response *queued;
 static bool queue_full;
 static union MHD_ConnectionInfo suspension;
 
-const char *MHD_lookup_connection_value(struct MHD_Connection *connection, enum MHD_ValueKind kind, const char *key) {
-    (void)connection;
-    (void)kind;
-    (void)key;
-    return NULL;
-}
 int MHD_get_connection_values_n(struct MHD_Connection *connection, enum MHD_ValueKind kind,
                                 MHD_KeyValueIteratorN iterator, void *user) {
     (void)connection;
-    (void)kind;
-    (void)iterator;
-    (void)user;
-    return 0;
+    if (kind != MHD_HEADER_KIND)
+        return 0;
+    (void)iterator(user, kind, MHD_HTTP_HEADER_HOST, 4, "model", 5);
+    return 1;
 }
 const union MHD_ConnectionInfo *MHD_get_connection_info(struct MHD_Connection *connection,
                                                         enum MHD_ConnectionInfoType type, ...) {
     (void)connection;
-    (void)type;
-    return &suspension;
+    return type == MHD_CONNECTION_INFO_CONNECTION_SUSPENDED ? &suspension : NULL;
 }
+enum MHD_Result MHD_set_connection_option(struct MHD_Connection *connection, enum MHD_CONNECTION_OPTION option, ...) {
+    (void)connection;
+    (void)option;
+    return MHD_YES;
+}
+const char *MHD_get_version(void) { return "1.0.1"; }
 void MHD_resume_connection(struct MHD_Connection *connection) { (void)connection; }
 struct MHD_Response *MHD_create_response_from_buffer(size_t size, void *buffer, enum MHD_ResponseMemoryMode mode) {
     (void)size;
@@ -115,6 +120,13 @@ struct MHD_Response *MHD_create_response_from_buffer_with_free_callback_cls(size
     response->let_go = let_go;
     response->user = user;
     return response;
+}
+struct MHD_Response *MHD_create_response_from_callback(uint64_t size, size_t block_size,
+                                                       MHD_ContentReaderCallback reader, void *user,
+                                                       MHD_ContentReaderFreeCallback let_go) {
+    (void)block_size;
+    (void)reader;
+    return MHD_create_response_from_buffer_with_free_callback_cls((size_t)size, NULL, let_go, user);
 }
 enum MHD_Result MHD_add_response_header(struct MHD_Response *response, const char *header, const char *content) {
     (void)response;
@@ -317,7 +329,7 @@ static void lose_and_begin(void) {
         req_cls[0] = NULL;
         call(0);
         struct exchange *exchange = req_cls[0];
-        model_check(atomic_u64_load(&exchange->registry->live, relaxed) == 1);
+        model_check(atomic_u64_load(&exchange->mhd->registry.live, relaxed) == 1);
         complete(0);
     }
 }
