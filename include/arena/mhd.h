@@ -140,10 +140,13 @@ ARENA_API int arena_mhd_destroy_checked(struct arena_mhd *mhd);
  */
 ARENA_API int arena_mhd_drain(struct arena_mhd *mhd, struct arena_context *context);
 
-/* For MHD_start_daemon and MHD_OPTION_NOTIFY_COMPLETED, with the struct arena_mhd as closure of each. */
+/* The access handler for MHD_start_daemon, with the struct arena_mhd as its closure: libmicrohttpd calls it, not the
+ * program. */
 ARENA_API enum MHD_Result arena_mhd_access(void *mhd, struct MHD_Connection *connection, const char *url,
                                            const char *method, const char *version, const char *upload_data,
                                            size_t *upload_data_size, void **req_cls);
+/* The callback for MHD_OPTION_NOTIFY_COMPLETED, with the struct arena_mhd as its closure: libmicrohttpd calls it, not
+ * the program. */
 ARENA_API void arena_mhd_completed(void *mhd, struct MHD_Connection *connection, void **req_cls,
                                    enum MHD_RequestTerminationCode termination);
 /* For MHD_OPTION_URI_LOG_CALLBACK, with the struct arena_mhd as closure: remembers the target as it was sent. */
@@ -207,6 +210,7 @@ ARENA_API bool arena_request_next_field(struct arena_request *request, int kind,
 
 /* A pointer of the program's own, NULL at first; the clones of a request share it. */
 ARENA_API void arena_request_set_user(struct arena_request *request, void *user);
+/* The pointer that arena_request_set_user set last; NULL where it was never called. */
 ARENA_API void *arena_request_user(struct arena_request *request);
 
 /* In `begin` only, elsewhere ARENA_EINVAL (and when request is NULL): the limit for this request's body, also for one
@@ -221,9 +225,10 @@ ARENA_API int arena_request_stream_body(struct arena_request *request,
                                         void *user);
 
 /* For upgraded and suspended requests, and for responses of the handler's own that point into the arena (release in
- * their free callback): what the request holds, its arena and clones included, stays until release.  NULL is legal for
- * both.  Release panics when nothing is retained. */
+ * their free callback): what the request holds, its arena and clones included, stays until arena_request_release.
+ * Returns its argument.  NULL is legal. */
 ARENA_API struct arena_request *arena_request_retain(struct arena_request *request);
+/* Takes one arena_request_retain back; from any thread.  NULL is legal.  Panics when nothing is retained. */
 ARENA_API void arena_request_release(struct arena_request *request);
 /* The same for who must not panic: ARENA_EINVAL when nothing is retained. */
 ARENA_API int arena_request_release_checked(struct arena_request *request);

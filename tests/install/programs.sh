@@ -81,7 +81,7 @@ if [ "$mhd" = true ]; then
 elif [ -e "$(pkg-config --variable=includedir arena)/arena/mhd.h" ]; then
     fail 'arena/mhd.h is installed without the binding'
 fi
-for page in arena arena_concurrent arena_context arena_pool arena_typed; do
+for page in arena arena_pool arena_alloc arena_pool_checkout ARENA_TYPE; do
     [ -n "$(find "$stage" -path "*/man3/$page.3*")" ] || fail "the manual page $page(3) is not installed"
 done
 
