@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Compares the binary interface of libarena (and libarena-mhd) with the baseline in this directory: symbols with their
-# versions, parameters, and the public types that they reach.  (The two frozen words of struct arena, which no function
-# names, are tests/test_head.c's.)  Fails on any difference; with --update, writes the baseline anew, which is to be a
-# decision.
+# versions, parameters, and the layout of the public types that they reach; describe.py writes them as text.  (The two
+# frozen words of struct arena, which no function names, are tests/test_head.c's.)  Fails on any difference; with
+# --update, writes the baseline anew, which is to be a decision.
 #
 # usage: tests/abi/run.sh [--update]
-# packages: abigail-tools, and those of the build
+# packages: abigail-tools, python3, and those of the build
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -36,13 +36,16 @@ for name in arena arena-mhd; do
     # What the public headers do not say is no part of the interface; places in the source tree are none either.
     abidw --no-show-locs --no-corpus-path --no-comp-dir-path --headers-dir "$root/include" --drop-private-types \
         --out-file "$work/$name.abi" "$library"
+    python3 "$here/describe.py" "$work/$name.abi" >"$work/$name.txt"
     if [ "${1:-}" = --update ]; then
-        cp "$work/$name.abi" "$here/$name.abi"
+        cp "$work/$name.txt" "$here/$name.txt"
     fi
-    if abidiff --no-show-locs "$here/$name.abi" "$work/$name.abi" >"$work/$name.diff"; then
-        echo "lib$name: as in the baseline, $(grep -c '<elf-symbol ' "$here/$name.abi") symbols"
+    if diff -U 0 "$here/$name.txt" "$work/$name.txt" >"$work/$name.diff"; then
+        echo "lib$name: as in the baseline, $(grep -c '  LIBARENA' "$here/$name.txt") symbols"
     else
         cat "$work/$name.diff"
+        gone=$(grep -c '^-[^-]' "$work/$name.diff" || true)
+        echo "lib$name: not as in the baseline; $gone lines gone or changed (0: it has only grown)"
         status=1
     fi
 done
