@@ -893,34 +893,6 @@ static void drops_go_stride_by_stride(void **state) {
     }
 }
 
-static void drop_at_a_cancellation_point(void *element, void *user) {
-    pthread_testcancel();
-    dropped_count++;
-}
-
-static void reset_while_cancelled(struct worker *self) {
-    (void)pthread_cancel(pthread_self());
-    arena_reset(self->user);
-    flag_set(&self->reached, 1);
-    pthread_testcancel();
-}
-
-static void drops_are_not_left_by_cancellation(void **state) {
-    if (!support_cancellable()) skip();
-    const struct arena_type type = {"cancelled", sizeof(int), _Alignof(int), drop_at_a_cancellation_point};
-    struct arena *arena = make(&type, 3);
-    (void)arena_alloc_slab(arena, 3);
-    dropped_count = 0;
-    struct worker worker;
-    worker_start(&worker, reset_while_cancelled, arena, 0);
-    worker_join(&worker);
-    assert_true(worker.cancelled);
-    assert_int_equal(worker.reached, 1);
-    assert_int_equal(dropped_count, 3);
-    assert_int_equal(arena_used(arena), 0);
-    arena_destroy(arena);
-}
-
 /* --- options ------------------------------------------------------------------------------------------------------ */
 
 struct longer_options {
@@ -1349,7 +1321,6 @@ int main(void) {
         cmocka_unit_test(destroy_of_an_empty_arena_drops_nothing),
         cmocka_unit_test(failed_allocation_is_not_dropped),
         cmocka_unit_test(drops_go_stride_by_stride),
-        cmocka_unit_test(drops_are_not_left_by_cancellation),
         cmocka_unit_test(zero_options_are_the_defaults),
         cmocka_unit_test(options_of_other_versions),
         cmocka_unit_test(options_without_size_are_invalid),

@@ -367,40 +367,6 @@ static void burst_takes_nothing_after_its_end(void **state) {
     int_arena_destroy(arena);
 }
 
-struct ended {
-    struct arena *arena;
-    struct arena_burst burst;
-};
-static void end_it(void *user) {
-    struct ended *ended = user;
-    arena_burst_end(ended->arena, &ended->burst);
-}
-
-/* Neither again, by what was a copy of it, nor in another arena. */
-static void burst_ends_once(void **state) {
-    int value = 7;
-    struct ended ended = {NULL, {NULL, NULL, NULL}};
-    struct arena *other = NULL;
-    assert_int_equal(arena_create(ARENA_TYPE(int), 8, &ended.arena), ARENA_OK);
-    assert_int_equal(arena_create(ARENA_TYPE(int), 8, &other), ARENA_OK);
-    struct arena_burst burst;
-    arena_burst_begin(ended.arena, &burst);
-    assert_non_null(arena_burst_put(&burst, &value));
-    ended.burst = burst;
-    struct ended elsewhere = {other, burst};
-    assert_panics(end_it, &elsewhere, "arena_burst_end");
-    arena_burst_end(ended.arena, &burst);
-    assert_non_null(arena_try_alloc(ended.arena, &value));
-    struct ended copy = ended;
-    assert_panics(end_it, &copy, "arena_burst_end");
-    arena_burst_begin(ended.arena, &burst);
-    assert_panics(end_it, &copy, "arena_burst_end");
-    arena_burst_end(ended.arena, &burst);
-    assert_int_equal(arena_used(ended.arena), 2);
-    arena_destroy(ended.arena);
-    arena_destroy(other);
-}
-
 /* --- a thread that ends while it holds a gate ---------------------------------------------------------------------- */
 
 static void acquire_and_end(struct worker *self) {
@@ -465,7 +431,6 @@ int main(void) {
         cmocka_unit_test(drops_inside_drops_leave_the_outer_ones_unleavable),
         cmocka_unit_test(gate_is_taken_while_its_arena_drops),
         cmocka_unit_test(burst_takes_nothing_after_its_end),
-        cmocka_unit_test(burst_ends_once),
         cmocka_unit_test(gate_of_an_ended_thread_stays_taken),
     };
     return support_run("misuse", tests);

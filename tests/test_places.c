@@ -399,21 +399,6 @@ static void panic_in_a_destructor_aborts(void **state) {
 
 /* --- scopes and gates in between ------------------------------------------------------------------------------------ */
 
-static void scopes_may_be_left_in_any_order(void **state) {
-    share_begin();
-    struct arena_pool_scope scopes[3];
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(arena_pool_scope_enter(shared_pool, &scopes[i]), ARENA_OK);
-        arena_alloc(scopes[i].arena, NULL);
-    }
-    arena_pool_scope_leave(&scopes[0]);
-    arena_pool_scope_leave(&scopes[1]);
-    assert_int_equal(arena_used(scopes[2].arena), 1);
-    assert_int_equal(arena_pool_destroy(shared_pool), ARENA_EBUSY);
-    arena_pool_scope_leave(&scopes[2]);
-    share_end();
-}
-
 static void return_acquired(void *user) { arena_pool_return(shared_pool, user); }
 
 static void alloc_for_another(struct worker *self) {
@@ -511,7 +496,6 @@ int main(void) {
         cmocka_unit_test(destructors_may_use_every_handle),
         cmocka_unit_test(destructors_may_wait_for_a_gate),
         cmocka_unit_test(panic_in_a_destructor_aborts),
-        cmocka_unit_test(scopes_may_be_left_in_any_order),
         cmocka_unit_test(acquired_arenas_are_single_owner_arenas),
     };
     return support_run("places", tests);

@@ -224,7 +224,6 @@ static void resets_clear_beyond_runs(void **state) {
 
 static int64_t dropped[16];
 static size_t drops;
-static bool cancelled_inside;
 
 static void note(void *element, void *user) {
     int64_t value;
@@ -269,30 +268,6 @@ static void drops_pass_over_runs(void **state) {
         arena_destroy(arena);
         assert_int_equal(drops, 10);
     }
-}
-
-static void *cancel_and_reset(void *argument) {
-    struct arena *arena = argument;
-    (void)pthread_cancel(pthread_self());
-    arena_reset(arena);
-    cancelled_inside = false;
-    pthread_testcancel();
-    return argument;
-}
-
-static void drops_are_not_left_by_cancellation(void **state) {
-    if (!support_cancellable()) return;
-    struct arena *arena = make_noted();
-    cancelled_inside = true;
-    pthread_t thread;
-    void *result;
-    assert_int_equal(pthread_create(&thread, NULL, cancel_and_reset, arena), 0);
-    assert_int_equal(pthread_join(thread, &result), 0);
-    assert_false(cancelled_inside);
-    assert_ptr_equal(result, PTHREAD_CANCELED); /* but put off */
-    assert_int_equal(drops, 10);
-    assert_int_equal(arena_used(arena), 0);
-    arena_destroy(arena);
 }
 
 /* A drop that ends another arena: what holds during drops holds on after it. */
@@ -500,7 +475,6 @@ int main(void) {
         cmocka_unit_test(runs_are_used_up),
         cmocka_unit_test(resets_clear_beyond_runs),
         cmocka_unit_test(drops_pass_over_runs),
-        cmocka_unit_test(drops_are_not_left_by_cancellation),
         cmocka_unit_test(drops_may_nest),
         cmocka_unit_test(slots_are_mapped_where_it_pays),
         cmocka_unit_test(resets_are_quick_again_after_a_burst),

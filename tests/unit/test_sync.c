@@ -10,7 +10,6 @@
 #include "platform/sync.h"
 #include "sync/gate.h"
 
-#include "../shares.h"
 
 #include <arena/arena.h>
 
@@ -42,8 +41,6 @@ int __real_pthread_once(pthread_once_t *once, void (*routine)(void));
 int __wrap_pthread_once(pthread_once_t *once, void (*routine)(void));
 int __real_clock_gettime(clockid_t clock, struct timespec *time);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
-int __real_nanosleep(const struct timespec *duration, struct timespec *rest);
-int __wrap_nanosleep(const struct timespec *duration, struct timespec *rest);
 int __real_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
 int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
 
@@ -97,15 +94,6 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *time) {
     if (stopped_s == 0) return __real_clock_gettime(clock, time);
     *time = (struct timespec){(time_t)stopped_s, 0};
     return 0;
-}
-
-static _Thread_local void (*at_pause)(void); /* called once, at this thread's next pause */
-
-int __wrap_nanosleep(const struct timespec *duration, struct timespec *rest) {
-    void (*step)(void) = at_pause;
-    at_pause = NULL;
-    if (step != NULL) step();
-    return __real_nanosleep(duration, rest);
 }
 
 static _Thread_local void (*asleep)(void); /* once */
@@ -381,38 +369,6 @@ static void woken_at_the_deadline(void **state) {
     finish();
 }
 
-static struct shares shares;
-static struct share *caught;
-static char *claimed;
-
-/* A thread that gets no further than half an allocation. */
-static void *begin_an_allocation(void *user) {
-    (void)user;
-    char *slot;
-    CHECK(shares_refill(&shares, NULL, 1, false) != NULL);
-    caught = shares_mine(&shares);
-    CHECK(caught != NULL && share_claim(&shares, caught, 8, &slot, &claimed));
-    return NULL;
-}
-
-static void finish_the_allocation(void) { share_commit(caught, claimed); }
-
-/* Who revokes waits for an allocation that takes long, and the slot counts. */
-static void a_revocation_waits_for_the_slot(void **state) {
-    (void)state;
-    struct arena *arena = shares_begin_words(&shares);
-    pthread_t thread;
-    assert_true(pthread_create(&thread, NULL, begin_an_allocation, NULL) == 0 && pthread_join(thread, NULL) == 0);
-    at_pause = finish_the_allocation;
-    (void)alarm(GIVES_UP_S);
-    assert_true(shares_revoke(&shares));
-    (void)alarm(0);
-    assert_null(at_pause);
-    assert_int_equal(slots_used(arena), 2);
-    assert_int_equal(shares_unused_bytes(&shares), 0);
-    shares_end_words(&shares);
-}
-
 /* Pages of 16 and 64 KiB are common on other processors: what is given back there are whole ones of those. */
 static void larger_pages(void **state) {
     (void)state;
@@ -452,7 +408,6 @@ int main(void) {
         cmocka_unit_test(woken_with_one_permit),
         cmocka_unit_test(woken_with_two_permits),
         cmocka_unit_test(woken_at_the_deadline),
-        cmocka_unit_test(a_revocation_waits_for_the_slot),
     };
     return cmocka_run_group_tests_name("sync", tests, NULL, NULL);
 }
