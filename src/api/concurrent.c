@@ -8,7 +8,7 @@
  * Invariants
  *   the arena inside is sealed, but while an operation works on it or the gate is acquired
  *   used_bytes is what the arena inside used (chunks count whole) when the last operation ended, or, in one that ends
- * all chunks (acquire, reset, trim), when they had ended
+ *   all chunks (acquire, reset, trim), when they had ended
  *
  * Who locks what: the gate's permit guards `slots` and what share.h says.  used_bytes is written by who holds the
  * permit, read by anyone.

@@ -3,25 +3,27 @@
  *
  * Shape
  *   Every arena of a pool hangs on a numbered node (sync/stack.h) for life.  Idle arenas are either in a thread's
- * cache, its entry for this pool (runtime/locals.h), or in the shared store, a lock-free stack of nodes.  Nodes that
- * lost their arena to trim wait in `spare`. A cache is a list through `next`, and one arena apart from it, the hot one,
- * for scopes alone: the thread's outermost scope of this pool takes it, and it stays where it is meanwhile.  Whether it
- * is idle is said by a flag. checkout takes from the list; else a batch from the store; else makes a new arena.  return
- * resets and puts into the list; what is too much there goes to the store in a batch.  So in the steady state a thread
- * touches its own memory alone, and arenas that one thread checks out and another returns flow back through the store.
+ *   cache, its entry for this pool (runtime/locals.h), or in the shared store, a lock-free stack of nodes.  Nodes that
+ *   lost their arena to trim wait in `spare`.
+ *   A cache is a list through `next`, and one arena apart from it, the hot one, for scopes alone: the thread's
+ *   outermost scope of this pool takes it, and it stays where it is meanwhile.  Whether it is idle is said by a flag.
+ *   checkout takes from the list; else a batch from the store; else makes a new arena.  return resets and puts into
+ *   the list; what is too much there goes to the store in a batch.  So in the steady state a thread touches its own
+ *   memory alone, and arenas that one thread checks out and another returns flow back through the store.
  *
  *   The hot arena is there because a list is slow: to take from it and put back is a chain of loads, each waiting for
- * the store of the scope before.  The hot arena's address never changes, and the flag is only looked at by branches,
- * which the processor foresees: scopes overlap.  Measured: 15 % of a scope.
+ *   the store of the scope before.  The hot arena's address never changes, and the flag is only looked at by branches,
+ *   which the processor foresees: scopes overlap.  Measured: 15 % of a scope.
  *
  * Invariants
  *   an arena is in exactly one of: a cache, the store, out; a hot one that is not idle is out
  *   nodes in the table = nodes in spare + nodes in the store + arenas in caches + arenas out, the hot ones counted with
  *   the caches; so nobody has to count what is out, and destroy finds it by taking away, and by looking at the hot ones
  *   idle arenas are empty, cleared and sealed.  (Not the other way: an arena that drops its elements is sealed and not
- * idle, and a drop may use the pool that its arena goes back to.)  `idle` is written by calls on the pool alone, so
- * that destroy may look at it beside whoever works with an arena that is out. with a limit: free permits of the gate +
- * arenas out = the limit, but for calls under way; no thread has a cache, so that what one returns is there for all
+ *   idle, and a drop may use the pool that its arena goes back to.)  `idle` is written by calls on the pool alone, so
+ *   that destroy may look at it beside whoever works with an arena that is out.
+ *   with a limit: free permits of the gate + arenas out = the limit, but for calls under way; no thread has a cache,
+ *   so that what one returns is there for all
  *
  * Who locks what
  *   make_mutex   guards the growth of the node table

@@ -4,9 +4,10 @@
  *   up to a few KiB    memset: it fits the first-level cache.
  *   up to FAR_BYTES    memset in pieces from the far end: what was touched last is still in the cache, and what is
  *                      cleared last is what the next generation uses first.  Small pieces up to the size of a
- * second-level cache; above, larger ones, because going down in small steps defeats the prefetchers. above non-temporal
- * stores, where there are any: the block is larger than the last-level cache, so to read the lines in only to overwrite
- * them would be wasted.
+ *                      second-level cache; above, larger ones, because going down in small steps defeats the
+ *                      prefetchers.
+ *   above              non-temporal stores, where there are any: the block is larger than the last-level cache, so to
+ *                      read the lines in only to overwrite them would be wasted.
  */
 #include "core/clear.h"
 

@@ -11,12 +11,15 @@
  *                              Else it reaches to end.
  *   [head.cursor, end)         zero, with ARENA_CLEAR_ON_RESET and no burst open
  *   [dirty, end)               zero, with the other policies and no burst open; dirty >= what earlier generations used
- *   [head.cursor, ready)       handed out in slabs as it is: it is zero, or (ARENA_CLEAR_NEVER) may be anything.  ready
- * is end with the other policies; with ARENA_CLEAR_ON_HANDOUT it may be below the cursor, where nothing is known.  In
- * the arenas behind a gate it is base from the first reset on. runs                       free slots below the cursor:
- * each a range [from, to), disjoint, none ending at the cursor. They read as free slots above it do.  gap_bytes is
- * their sum.  Only the arenas behind a gate have any. burst_limit                end of the open burst's window, NULL
- * when none is open.  Any other call ends the burst: what it wrote is not live and is cleared.
+ *   [head.cursor, ready)       handed out in slabs as it is: it is zero, or (ARENA_CLEAR_NEVER) may be anything.
+ *                              ready is end with the other policies; with ARENA_CLEAR_ON_HANDOUT it may be below the
+ *                              cursor, where nothing is known.  In the arenas behind a gate it is base from the first
+ *                              reset on.
+ *   runs                       free slots below the cursor: each a range [from, to), disjoint, none ending at the
+ *                              cursor. They read as free slots above it do.  gap_bytes is their sum.  Only the arenas
+ *                              behind a gate have any.
+ *   burst_limit                end of the open burst's window, NULL when none is open.  Any other call ends the burst:
+ *                              what it wrote is not live and is cleared.
  *
  * Who locks what: nothing here locks.  One owner at a time.
  */

@@ -5,12 +5,13 @@
  *
  *   the first           The headers are known.  What must last is copied, the exchange is opened, or found where the
  *                       URI callback opened it.  A response queued here costs the connection, so there is one only
- * where that is meant: for a request that can be mistaken; while the server drains; for a body that is announced so
- * long that it is not worth reading, or that the program's `begin` does not want; and when there is no memory to
- * remember the request by. with upload data    The piece is taken or thrown away, always as a whole.  Nothing can be
- * queued. the one after that  The request is whole.  `begin` runs here where no body was announced, so that its answer
- * does not cost the connection.  An arena is checked out, the handler runs, once. any after that      The request was
- * suspended, and resumed with no response: 500.
+ *                       where that is meant: for a request that can be mistaken; while the server drains; for a body
+ *                       that is announced so long that it is not worth reading, or that the program's `begin` does not
+ *                       want; and when there is no memory to remember the request by.
+ *   with upload data    The piece is taken or thrown away, always as a whole.  Nothing can be queued.
+ *   the one after that  The request is whole.  `begin` runs here where no body was announced, so that its answer does
+ *                       not cost the connection.  An arena is checked out, the handler runs, once.
+ *   any after that      The request was suspended, and resumed with no response: 500.
  *
  * The arena is checked out as late as that so that slow clients cannot exhaust the pool by sending slowly.
  *

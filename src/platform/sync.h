@@ -15,9 +15,9 @@
  *               again when its clean-up runs.
  *   clock       Monotonic nanoseconds since some start, >= 0.  INT64_MAX as a deadline: never.
  *   barriers    What the owner of some data does around barrier_light() and what the revoker does around
- *               barrier_heavy() are ordered as if both were sequentially consistent fences.  light costs nothing, heavy
- *               microseconds.  Only where barrier_available(): false where the kernel lacks membarrier(2).  The
- * technique is that of userspace-rcu's sys-membarrier flavour.
+ *               barrier_heavy() are ordered as if both were sequentially consistent fences.  light costs nothing,
+ *               heavy microseconds.  Only where barrier_available(): false where the kernel lacks membarrier(2).  The
+ *               technique is that of userspace-rcu's sys-membarrier flavour.
  */
 #ifndef PLATFORM_SYNC_H
 #define PLATFORM_SYNC_H

@@ -9,8 +9,9 @@
  *   cause is written once, by compare and swap, and read without the lock.
  *   deadline_ns, parent and root never change.
  *   Order: tree, then gate, then waiter.  No waiter is signalled while a tree is locked.
- *   A node stays valid until cancel_finish has unlinked it under the lock; its parent outlives it, by the caller's
- * care. Everything is iterative: a tree may be a million deep.
+ *   A node stays valid until cancel_finish has unlinked it under the lock; its parent outlives it, by its owner's care.
+ *
+ * Everything is iterative: a tree may be a million deep.
  */
 #ifndef SYNC_CANCEL_H
 #define SYNC_CANCEL_H
