@@ -6,9 +6,9 @@
 
 _Thread_local struct thread_state thread_state_tls THREAD_TLS_MODEL;
 
-void exit_hook(void *state) { thread_exit_hook(state); }
+static void end(void *state) { thread_exit_hook(state); }
 
 bool thread_exit_arm(struct thread_state *state) {
-    if (!state->armed) state->armed = exit_arm(state);
+    if (!state->armed) state->armed = exit_arm(state, end);
     return state->armed;
 }
