@@ -148,7 +148,7 @@ PLANTS = [
      "(size_t)(head->limit - head->cursor) >= count * sizeof", "(size_t)(head->limit - head->cursor) >= (count - 1) * sizeof",
      ["typed"]),
     ("off by one: the body of a request may be one byte too long", "src/mhd/body.c",
-     "if (size_bytes > body->limit - body->length) {", "if (size_bytes > body->limit - body->length + 1) {", ["mhd body"]),
+     "if (size_bytes <= body->limit - body->length) return false;", "if (size_bytes <= body->limit - body->length + 1) return false;", ["mhd body"]),
     ("skipped clear: the padding of a typed value", "include/arena/typed.h",
      "(*(T *)(void *)(slot) = (value), __builtin_clear_padding((T *)(void *)(slot)))",
      "((void)(*(T *)(void *)(slot) = (value)))", ["typed"]),
@@ -230,9 +230,9 @@ PLANTS = [
     ("lost values: a slab of a few where the window is closed", "include/arena/typed.h",
      "            if (few == NULL) return NULL; ", "            return few; ", ["typed"]),
     ("too early: a request is counted as gone before its arena is back", "src/mhd/exchange.c",
-     "    arena_pool_return(exchange->pool, exchange->arena);\n    body_end(",
-     "    (void)atomic_u64_add(&registry->live, UINT64_MAX, release);\n"
-     "    arena_pool_return(exchange->pool, exchange->arena);\n    (void)atomic_u64_add(&registry->live, 1, relaxed);\n    body_end(",
+     "    arena_pool_return(mhd->pool, exchange->arena);\n    body_end(",
+     "    (void)atomic_u64_add(&mhd->registry.live, UINT64_MAX, release);\n"
+     "    arena_pool_return(mhd->pool, exchange->arena);\n    (void)atomic_u64_add(&mhd->registry.live, 1, relaxed);\n    body_end(",
      ["mhd memory"]),
     ("released too often: an answer's reference is taken for the handler's", "src/mhd/request.c",
      "    if (atomic_u64_add(&exchange->retains, UINT64_MAX, relaxed) == 0) {\n",
@@ -277,41 +277,33 @@ PLANTS = [
      "    node->item = NULL;\n    slots_destroy(&arena->slots);\n    stack_push(&pool->spare, node);",
      "    slots_destroy(&arena->slots);\n    stack_push(&pool->spare, node);\n    node->item = NULL;", ["model pool"]),
     ("leak on failure: a body that cannot grow", "src/mhd/body.c",
-     "    char *data = realloc(body->data, capacity + 1);\n    if (data == NULL) return false;\n"
-     "    body->data = data;",
-     "    body->data = realloc(body->data, capacity + 1);\n    if (body->data == NULL) return false;", ["mhd memory"]),
-    ("wrong answer: 500 where memory is short", "src/mhd/mhd.c",
-     "    if (exchange_equip(exchange) != ARENA_OK) return refuse(mhd, exchange, REFUSAL_UNAVAILABLE);",
-     "    int status = exchange_equip(exchange);\n"
-     "    if (status != ARENA_OK) return refuse(mhd, exchange, status == ARENA_EFULL ? REFUSAL_UNAVAILABLE : REFUSAL_INTERNAL);", ["mhd memory"]),
-    ("wrong answer: 503 for a body that is too long, where no arena is left", "src/mhd/mhd.c",
-     "    exchange->handled = true;\n    switch (exchange->body.state) {\n"
-     "    case BODY_TOO_LONG: return refuse(mhd, exchange, REFUSAL_TOO_LARGE);\n"
-     "    case BODY_NO_MEMORY: return refuse(mhd, exchange, REFUSAL_UNAVAILABLE);\n    case BODY_KEPT: break;\n"
-     "    }\n    if (exchange_equip(exchange) != ARENA_OK) return refuse(mhd, exchange, REFUSAL_UNAVAILABLE);\n",
-     "    exchange->handled = true;\n"
-     "    if (exchange_equip(exchange) != ARENA_OK) return refuse(mhd, exchange, REFUSAL_UNAVAILABLE);\n"
-     "    switch (exchange->body.state) {\n"
-     "    case BODY_TOO_LONG: return refuse(mhd, exchange, REFUSAL_TOO_LARGE);\n"
-     "    case BODY_NO_MEMORY: return refuse(mhd, exchange, REFUSAL_UNAVAILABLE);\n    case BODY_KEPT: break;\n"
-     "    }\n", ["mhd refusal"]),
-    ("missed: a client that asks first, in other letters", "src/mhd/mhd.c",
-     "    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT) != NULL;",
-     "    const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT);\n"
+     "    char *data = realloc(body->data, capacity + 1);",
+     "    char *data = body->data = realloc(body->data, capacity + 1);", ["mhd memory"]),
+    ("wrong answer: 500 where memory is short", "src/mhd/access.c",
+     "    if (exchange_equip(exchange) != ARENA_OK) return refusal_answer(exchange, REFUSAL_UNAVAILABLE, connection);",
+     "    int status = exchange_equip(exchange);\n    if (status != ARENA_OK) return\n"
+     "        refusal_answer(exchange, status == ARENA_EFULL ? REFUSAL_UNAVAILABLE : REFUSAL_INTERNAL, connection);", ["mhd memory"]),
+    ("wrong answer: 503 for a body that is too long, where no arena is left", "src/mhd/access.c",
+     "    exchange->stage = STAGE_HANDLED;\n    switch (exchange->body.state) {\n",
+     "    exchange->stage = STAGE_HANDLED;\n    if (exchange->body.state == BODY_TOO_LONG && exchange_equip(exchange) != ARENA_OK)\n"
+     "        return refusal_answer(exchange, REFUSAL_UNAVAILABLE, connection);\n    switch (exchange->body.state) {\n", ["mhd refusal"]),
+    ("missed: a client that asks first, in other letters", "src/mhd/access.c",
+     "    return fields_header(fields, MHD_HTTP_HEADER_EXPECT) != NULL;",
+     "    const char *value = fields_header(fields, MHD_HTTP_HEADER_EXPECT);\n"
      "    return value != NULL && strcmp(value, \"100-continue\") == 0;", ["mhd refusal"]),
-    ("arena kept: a lost request is hidden by what lies in *req_cls", "src/mhd/mhd.c",
-     "    while (connection != NULL && (left_over = registry_left_over(&mhd->registry, connection)) != NULL) {\n"
-     "        exchange_complete(left_over);\n    }\n",
-     "    while (*req_cls == NULL && connection != NULL && (left_over = registry_left_over(&mhd->registry, connection)) != NULL) {\n"
-     "        exchange_complete(left_over);\n    }\n", ["mhd lifecycle"]),
+    ("arena kept: a lost request is hidden by what lies in *req_cls", "src/mhd/access.c",
+     "    struct exchange *exchange = open_exchange(mhd, connection);",
+     "    struct exchange *exchange = *req_cls == NULL ? open_exchange(mhd, connection) : exchange_open(mhd, connection, NULL);",
+     ["mhd lifecycle"]),
     ("failure half done: a binding that panics has ended a request", "src/mhd/mhd.c",
-     "    if (in_use(&mhd->registry)) {",
-     "    struct exchange *early = registry_next(&mhd->registry, NULL);\n"
-     "    if (early != NULL && in_use(&mhd->registry)) exchange_complete(early);\n    if (in_use(&mhd->registry)) {", ["mhd registry"]),
+     "    if (in_use(&mhd->registry)) return ARENA_EBUSY;",
+     "    struct exchange *early = registry_next(&mhd->registry, NULL);\n    if (early != NULL && in_use(&mhd->registry))\n"
+     "        exchange_complete(early, NULL, MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN);\n"
+     "    if (in_use(&mhd->registry)) return ARENA_EBUSY;", ["mhd registry"]),
     ("too early: a clone's context ends with its last retain", "src/mhd/request.c",
-     "    exchange_release(exchange);\n}\n\n/* --- the answer",
+     "    exchange_release(exchange);\n    return ARENA_OK;\n",
      "    if (request != &exchange->original && atomic_u64_load(&exchange->retains, relaxed) == 0) arena_context_cancel(request->context);\n"
-     "    exchange_release(exchange);\n}\n\n/* --- the answer", ["mhd registry"]),
+     "    exchange_release(exchange);\n    return ARENA_OK;\n", ["mhd registry"]),
     ("lost records: all but the first of those that are idle", "src/runtime/waiter.c",
      "    if (waiter != NULL) idle = waiter->idle_next;",
      "    if (waiter != NULL) idle = NULL;", ["unit waiter"]),
