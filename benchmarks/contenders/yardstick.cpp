@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Y and Yz, and the two floors below them: stores with no allocator, and the window held in registers. */
+#include "../harness/yardstick.hpp"
 #include "../harness/contend.hpp"
 #include "../harness/scope.hpp"
 #include "../harness/single.hpp"
-#include "../harness/yardstick.hpp"
 
 #include <pthread.h>
 #include <semaphore.h>

@@ -67,16 +67,17 @@ template <class A> void run_contended(benchmark::State &state, unsigned threads,
             });
             for (unsigned id = 0; id < threads; id++)
                 right = right && contend_read(at[id], count, static_cast<int64_t>(id) << 40);
-            if (A::own_reset)
-                workers.round([&](unsigned id) { A::reset_own(locals[id], each); });
+            if (A::own_reset) workers.round([&](unsigned id) { A::reset_own(locals[id], each); });
             reset();
         };
         workers.round([&](unsigned id) { locals[id] = A::begin(shared, id, each); });
         check();
         auto round = [&] {
             int64_t ns = workers.round([&](unsigned id) {
-                if (count == 0) contend_epoch<A>(locals[id], each, 1);
-                else contend_slab_epoch<A>(locals[id], each, count, 1);
+                if (count == 0)
+                    contend_epoch<A>(locals[id], each, 1);
+                else
+                    contend_slab_epoch<A>(locals[id], each, count, 1);
                 if (what == contend_time::with_reset && A::own_reset) A::reset_own(locals[id], each);
             });
             if (what != contend_time::with_reset && A::own_reset)
@@ -88,9 +89,7 @@ template <class A> void run_contended(benchmark::State &state, unsigned threads,
         };
         for (auto _ : state) state.SetIterationTime(static_cast<double>(typical_round(round)) * 1e-9);
         check();
-        workers.round([&](unsigned id) {
-            A::end(locals[id]);
-        });
+        workers.round([&](unsigned id) { A::end(locals[id]); });
     }
     state.SetItemsProcessed(static_cast<int64_t>(state.iterations()) * static_cast<int64_t>(each * threads));
     bench_verify(state, right);

@@ -96,8 +96,8 @@ int main(int argc, char **argv) {
         daemon = MHD_start_daemon(flags, 0, NULL, NULL, arena_mhd_access, mhd, MHD_OPTION_SOCK_ADDR, &loopback,
                                   MHD_OPTION_NOTIFY_COMPLETED, arena_mhd_completed, mhd, MHD_OPTION_END);
     } else {
-        daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle_bare, NULL, MHD_OPTION_SOCK_ADDR, &loopback,
-                                  MHD_OPTION_END);
+        daemon =
+            MHD_start_daemon(flags, 0, NULL, NULL, handle_bare, NULL, MHD_OPTION_SOCK_ADDR, &loopback, MHD_OPTION_END);
     }
     if (daemon == NULL) return 1;
     printf("%u\n", (unsigned)MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);

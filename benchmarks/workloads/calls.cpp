@@ -87,8 +87,7 @@ void add() {
     }
     bench_add("extract/libarena/1", run_extract_near);
     for (size_t depth : {size_t{4}, size_t{16}, size_t{64}, size_t{256}})
-        bench_add("extract/libarena/" + std::to_string(depth),
-                  [depth](benchmark::State &s) { run_extract(s, depth); });
+        bench_add("extract/libarena/" + std::to_string(depth), [depth](benchmark::State &s) { run_extract(s, depth); });
 }
 BENCH_REGISTER(add);
 

@@ -35,8 +35,8 @@ template <class Put, class Reset> int measure(const char *name, Put put, Reset r
     getrusage(RUSAGE_SELF, &after);
     std::printf("{\"name\": \"%s\", \"right\": %s, \"minor_faults\": %ld, \"major_faults\": %ld, "
                 "\"peak_bytes\": %ld, \"ns_per_value\": %.3f}\n",
-                name, right ? "true" : "false", after.ru_minflt - before.ru_minflt,
-                after.ru_majflt - before.ru_majflt, (after.ru_maxrss - before.ru_maxrss) * 1024,
+                name, right ? "true" : "false", after.ru_minflt - before.ru_minflt, after.ru_majflt - before.ru_majflt,
+                (after.ru_maxrss - before.ru_maxrss) * 1024,
                 static_cast<double>(ns) / static_cast<double>(rounds * values));
     return right ? 0 : 1;
 }

@@ -94,8 +94,10 @@ struct way_stream : way_memset {
 /* As Go's runtime clears: with non-temporal stores from 32 MiB. */
 struct way_go : way_memset {
     static void clear(char *base, size_t size_bytes) {
-        if (size_bytes < (size_t{32} << 20)) memset(base, 0, size_bytes);
-        else stream_zero(base, size_bytes);
+        if (size_bytes < (size_t{32} << 20))
+            memset(base, 0, size_bytes);
+        else
+            stream_zero(base, size_bytes);
     }
 };
 struct way_dontneed {

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Static analysis of the library, the binding and the example: gcc -fanalyzer, Clang's analyser (what scan-build runs),
-# Clang's thread-safety analysis, clang-tidy (.clang-tidy) and cppcheck.  Every finding is a failure: it is mended, or explained beside the code.
+# Clang's thread-safety analysis, clang-tidy (.clang-tidy) and cppcheck.  Every finding is a failure: it is mended, or
+# explained beside the code.  And format: all of the tree is as clang-format 14 has it (.clang-format).
 #
-#   tests/analyse/run.sh [gcc|clang|locks|tidy|cppcheck]...
+#   tests/analyse/run.sh [gcc|clang|locks|tidy|cppcheck|format]...
 #
 # A tool that is not installed is a failure too, but for one that is not asked for by name: that is skipped, and said so.
 #
@@ -65,6 +66,11 @@ done
         clang-tidy-19 --quiet $sources -- $flags 2>"$work/messages" || true
         grep -v "^\[.*Processing file\|warnings\? generated\|warnings treated as errors\|^Suppressed\|^Use -" "$work/messages" || true
     }
+    run_format() { # other versions lay out a few things otherwise
+        (cd "$root" && find $formatted -name '*.[ch]' -o -name '*.cpp' -o -name '*.hpp') | while read -r file; do
+            (cd "$root" && clang-format-14 --dry-run "$file" 2>&1 | sed -n '/ warning: /p')
+        done
+    }
     run_cppcheck() {
         # ctu: its pass over several files knows neither what does not return nor what is written through a pointer.
         cppcheck --quiet --enable=warning,performance,portability --inline-suppr --std=c11 \
@@ -72,6 +78,8 @@ done
             -I"$root/include" -I"$root/src" -I"$work/include" $sources 2>&1 || true
     }
 }
+
+formatted='benchmarks include src'
 
 failed=0
 analyse() {
@@ -98,6 +106,7 @@ if [ $# -eq 0 ]; then
     analyse locks clang-19 all
     analyse tidy clang-tidy-19 all
     analyse cppcheck cppcheck all
+    analyse format clang-format-14 all
 fi
 for name in "$@"; do
     case $name in
@@ -106,8 +115,9 @@ for name in "$@"; do
     locks) analyse locks clang-19 named ;;
     tidy) analyse tidy clang-tidy-19 named ;;
     cppcheck) analyse cppcheck cppcheck named ;;
+    format) analyse format clang-format-14 named ;;
     *)
-        echo "analyse: $name is not gcc, clang, locks, tidy or cppcheck" >&2
+        echo "analyse: $name is not gcc, clang, locks, tidy, cppcheck or format" >&2
         exit 2
         ;;
     esac
