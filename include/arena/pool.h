@@ -43,7 +43,9 @@ ARENA_API int arena_pool_destroy(struct arena_pool *pool);
  * the action ends by panic, pthread_exit, cancellation or a C++ exception, which then goes on to the caller.  Nesting
  * on the same pool gets another arena.  ARENA_OK, or why the action was not run: ARENA_EINVAL, ARENA_ENOMEM,
  * ARENA_EFULL.  After a longjmp past it the arena stays out until the thread ends.  So it does after pthread_exit and
- * cancellation with a C library that unwinds no frames for them (musl). */
+ * cancellation with a C library that unwinds no frames for them (musl).
+ * Bindings for other languages check out and return instead, in the language's own `finally`: what leaves a callback of
+ * another language (an exception, a throw, a goroutine's panic) leaves the arena out here, or ends the process. */
 ARENA_API ARENA_HOT int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user),
                                            void *user);
 

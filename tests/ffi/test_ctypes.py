@@ -2,16 +2,28 @@
 """libarena from Python's ctypes, with no C compiler and no header: the quick start of the Go package's README first, then
 each handle.
 
-    test_ctypes.py LIBARENA
+    test_ctypes.py LIBARENA API
+
+What waits lets go of the interpreter's lock, the rest keeps it: arena.api.json says which.
 """
 import ctypes
+import json
 import sys
 import threading
 import unittest
 from ctypes import POINTER, byref, c_bool, c_char_p, c_double, c_int, c_int64, c_size_t, c_uint32, c_void_p, sizeof
 
 LIBRARY = sys.argv.pop(1)
-lib = ctypes.CDLL(LIBRARY)
+with open(sys.argv.pop(1), encoding="utf-8") as api_file:
+    API = json.load(api_file)["functions"]
+keeps_lock, lets_go = ctypes.PyDLL(LIBRARY), ctypes.CDLL(LIBRARY)
+
+
+class Functions:
+    """The library's functions, once they are declared."""
+
+
+lib = Functions()
 
 OK, EINVAL, ENOMEM, EFULL, ECANCELED, ETIMEDOUT, ENOARENA, EBUSY, EPANIC = range(0, -9, -1)
 
@@ -47,9 +59,10 @@ OUT = POINTER(c_void_p)
 
 def declare(result, names, *arguments):
     for name in names.split():
-        function = getattr(lib, name)
+        function = (lets_go if API[name]["blocks"] else keeps_lock)[name]
         function.restype = result
         function.argtypes = arguments
+        setattr(lib, name, function)
 
 
 declare(c_uint32, "arena_version")
@@ -289,6 +302,52 @@ class Single(unittest.TestCase):
         put(arena, 4)
         lib.arena_destroy(arena)
         self.assertEqual(dropped, [3, 2, 1, 4])
+
+
+class Threads(unittest.TestCase):
+    """Two threads of Python's on one single-owner arena: the interpreter's lock guards it, if calls keep that."""
+
+    def together(self, *bodies):
+        threads = [threading.Thread(target=body) for body in bodies]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def test_no_slot_is_handed_out_twice(self):
+        arena = made(lib.arena_create, byref(INT), 40_000)
+        self.addCleanup(lib.arena_destroy, arena)
+        addresses = []
+
+        def work():
+            for _ in range(20_000):
+                addresses.append(put(arena, 1))
+
+        self.together(work, work)
+        self.assertEqual(len(set(addresses)), 40_000)
+        self.assertEqual(lib.arena_remaining(arena), 0)
+
+    def test_a_reset_is_done_before_the_next_allocation(self):
+        size = 64 << 20
+        arena = made(lib.arena_create, byref(Type(b"char", 1, 1, None)), size + (1 << 20))
+        self.addCleanup(lib.arena_destroy, arena)
+        ctypes.memset(lib.arena_try_alloc_slab(arena, size), 1, size)
+        begun, done = threading.Event(), threading.Event()
+
+        def allocate():
+            while not done.is_set():
+                lib.arena_try_alloc(arena, b"x")
+                begun.set()
+
+        def reset():
+            begun.wait()
+            lib.arena_reset(arena)
+            done.set()
+
+        self.together(allocate, reset)
+        lib.arena_reset(arena)  # clears what the arena knows of
+        slab = lib.arena_try_alloc_slab(arena, size + (1 << 20))
+        self.assertEqual(ctypes.string_at(slab, size + (1 << 20)).find(b"x"), -1)
 
 
 class Concurrent(unittest.TestCase):

@@ -4,7 +4,7 @@
     readme.py README MHD      (MHD: true where the HTTP binding is installed)
 
 The first C block is a program; the text block after it is what it prints.  `c file` is a piece of a file, `c fragment` of
-a function, both after the declarations of the program; `mhd` behind it: needs the binding.  Python and Lua blocks run.
+a function, both after the declarations of the program; `mhd` behind it: needs the binding.
 """
 import re
 import shutil
@@ -60,7 +60,7 @@ def main():
 
     for kind, text in found:
         words = kind.split()
-        if not words or words == ["c"] or words[0] not in ("c", "python", "lua"):
+        if not words or words == ["c"] or words[0] != "c":
             continue
         if "mhd" in words and not mhd:
             continue
@@ -69,21 +69,12 @@ def main():
         elif words[0] == "c" and "fragment" in words:
             body = f"static int fragment(void) {{\n{text}\nreturn 0;\n}}\nint main(void) {{ return fragment(); }}\n"
             build(["cc", "-std=c11"], "fragment.c", BEFORE + body, "arena", True)
-        elif words[0] == "python":
-            if "from cffi" in text and subprocess.run([sys.executable, "-c", "import cffi"], check=False).returncode:
-                continue
-            subprocess.run([sys.executable, "-c", text], check=True)
-        elif words[0] == "lua":
-            if not shutil.which("luajit"):
-                continue
-            path = pkg_config("--variable=cdef", "arena")[0]
-            subprocess.run(["luajit", "-e", f"cdef_path = {path!r}\n{text}"], check=True)
         else:
             sys.exit(f"README.md: a block of kind '{kind}'")
         ran[kind] = ran.get(kind, 0) + 1
 
     print(", ".join(f"{count} {kind}" for kind, count in ran.items()))
-    if ran.get("c fragment", 0) < 2 or ran.get("python", 0) < 1:
+    if ran.get("c fragment", 0) < 2:
         sys.exit("README.md: blocks are missing")
 
 
