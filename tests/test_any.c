@@ -133,12 +133,16 @@ static void do_alloc(void *user) {
     arena_alloc_any(request->arena, request->type, zeros);
 }
 
-static void refused(struct arena *arena, const struct arena_type *type) {
+static void refused(struct arena *arena, const struct arena_type *type, int status) {
     struct request request = {arena, type};
     size_t used = arena_used(arena);
     assert_null(arena_try_alloc_any(arena, type, zeros));
     assert_null(arena_try_alloc_any(arena, type, NULL));
     assert_panics(do_alloc, &request, "arena_alloc_any");
+    struct arena_any *out = (struct arena_any *)&request;
+    assert_int_equal(arena_alloc_any_checked(arena, type, NULL, &out), status);
+    assert_null(out);
+    assert_int_equal(arena_alloc_any_checked(arena, type, NULL, NULL), ARENA_EINVAL);
     assert_int_equal(arena_used(arena), used);
 }
 
@@ -152,19 +156,19 @@ static void values_that_do_not_fit_are_refused(void **state) {
     const struct arena_type odd_align = {"odd align", 3, 3, NULL};
     const struct arena_type no_name = {NULL, 1, 1, NULL};
     const struct arena_type giant = {"giant", SIZE_MAX, 1, NULL};
-    refused(arena, ARENA_TYPE(struct too_large));
-    refused(arena, &giant);
-    refused(arena, &over_aligned);
-    refused(arena, &no_size);
-    refused(arena, &no_align);
-    refused(arena, &odd_align);
-    refused(arena, &no_name);
-    refused(arena, NULL);
+    refused(arena, ARENA_TYPE(struct too_large), ARENA_EINVAL);
+    refused(arena, &giant, ARENA_EINVAL);
+    refused(arena, &over_aligned, ARENA_EINVAL);
+    refused(arena, &no_size, ARENA_EINVAL);
+    refused(arena, &no_align, ARENA_EINVAL);
+    refused(arena, &odd_align, ARENA_EINVAL);
+    refused(arena, &no_name, ARENA_EINVAL);
+    refused(arena, NULL, ARENA_EINVAL);
     assert_int_equal(*ARENA_ANY_GET(kept, int), 5);
     ARENA_ANY_ALLOC(arena, int, 6);
     ARENA_ANY_ALLOC(arena, int, 7);
-    refused(arena, ARENA_TYPE(int)); /* full */
-    refused(arena, ARENA_TYPE(long));
+    refused(arena, ARENA_TYPE(int), ARENA_EFULL);
+    refused(arena, ARENA_TYPE(long), ARENA_EFULL);
     arena_destroy(arena);
 }
 
@@ -172,7 +176,7 @@ static void arenas_of_other_types_are_refused(void **state) {
     struct arena *arena = NULL;
     const struct arena_type same_size = {"int", arena_any_slot_size(), arena_type_any()->align, NULL};
     assert_int_equal(arena_create(&same_size, 3, &arena), ARENA_OK);
-    refused(arena, ARENA_TYPE(int));
+    refused(arena, ARENA_TYPE(int), ARENA_EINVAL);
     arena_destroy(arena);
     struct request request = {NULL, ARENA_TYPE(int)};
     assert_panics(do_alloc, &request, "arena_alloc_any");

@@ -108,22 +108,38 @@ struct arena_any *any_take(struct arena *arena, const struct arena_type *type, c
     return slot;
 }
 
+int any_none_status(const struct arena *arena, const struct arena_type *type) {
+    if (any_refusal(arena, type) != NULL) return ARENA_EINVAL;
+    return !arena->sealed && slots_remaining(arena) != 0 ? ARENA_ENOMEM : slots_none_status(arena);
+}
+
 _Noreturn void any_panic(const struct arena *arena, const struct arena_type *type, const char *function) {
     const char *refusal = any_refusal(arena, type);
     if (refusal != NULL) panic(ARENA_EINVAL, "%s: %s", function, refusal);
-    if (!arena->sealed && slots_remaining(arena) != 0)
+    if (any_none_status(arena, type) == ARENA_ENOMEM)
         panic(ARENA_ENOMEM, "%s: no memory for the descriptor of %s", function, type->name);
     slots_panic_full(arena, function, 1);
 }
 
-struct arena_any *arena_try_alloc_any(struct arena *arena, const struct arena_type *type, const void *value) {
+static struct arena_any *try_alloc(struct arena *arena, const struct arena_type *type, const void *value) {
     return any_refusal(arena, type) != NULL ? NULL : any_take(arena, type, value);
 }
 
+struct arena_any *arena_try_alloc_any(struct arena *arena, const struct arena_type *type, const void *value) {
+    return try_alloc(arena, type, value);
+}
+
 struct arena_any *arena_alloc_any(struct arena *arena, const struct arena_type *type, const void *value) {
-    struct arena_any *slot = any_refusal(arena, type) != NULL ? NULL : any_take(arena, type, value);
+    struct arena_any *slot = try_alloc(arena, type, value);
     if (slot == NULL) any_panic(arena, type, "arena_alloc_any");
     return slot;
+}
+
+int arena_alloc_any_checked(struct arena *arena, const struct arena_type *type, const void *value,
+                            struct arena_any **out) {
+    if (out == NULL) return ARENA_EINVAL;
+    *out = try_alloc(arena, type, value);
+    return *out != NULL ? ARENA_OK : any_none_status(arena, type);
 }
 
 void *arena_any_get(struct arena_any *slot, const struct arena_type *type) {

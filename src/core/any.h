@@ -13,7 +13,8 @@ const char *any_refusal(const struct arena *arena, const struct arena_type *type
 /* One value, where any_refusal had nothing against it; NULL: no room, or no memory for the descriptor. */
 struct arena_any *any_take(struct arena *arena, const struct arena_type *type, const void *value);
 
-/* Says why there was no slot. */
+/* Why there was no slot: as a status, and as a panic, which ends the caller. */
+int any_none_status(const struct arena *arena, const struct arena_type *type) COLD;
 _Noreturn void any_panic(const struct arena *arena, const struct arena_type *type, const char *function) COLD;
 
 /* Frees the descriptors an arena keeps. */
