@@ -31,6 +31,8 @@ static void type_macro_describes_the_type(void **state) {
 
 static void name_is_the_text_as_written(void **state) {
     assert_string_equal(ARENA_TYPE(bool)->name, "bool"); /* a macro for _Bool in C11 */
+    assert_string_equal(ARENA_TYPE(_Bool)->name, "bool"); /* what a program's own macro makes of it */
+    assert_string_equal(ARENA_TYPE_NAMED(_Bool, "flag")->name, "flag");
     assert_string_equal(ARENA_TYPE(ALIAS)->name, "ALIAS");
     assert_int_equal(ARENA_TYPE(ALIAS)->size, sizeof(int));
     assert_string_equal(ARENA_TYPE(int32_t)->name, "int32_t");

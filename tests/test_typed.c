@@ -38,6 +38,33 @@ ARENA_DEFINE(number_arena, number)
 typedef int type; /* as the macro calls something of its own */
 ARENA_DEFINE(type_arena, type)
 
+/* A program's own macro in between: what is a macro itself arrives expanded. */
+#define DEFINE_THROUGH(prefix, T) ARENA_DEFINE(prefix, T)
+#define ALIAS int
+DEFINE_THROUGH(wrapped_flag_arena, bool)
+DEFINE_THROUGH(wrapped_alias_arena, ALIAS)
+ARENA_DEFINE_NAMED(named_arena, ALIAS, "ALIAS")
+
+static void drop_into(int *element, void *user) { *(int *)user += *element; }
+ARENA_DEFINE_DROP_WITH(summed_arena, int, drop_into)
+
+/* Parts: what a header that wants less asks for, and what is added later. */
+ARENA_DEFINE_ARENA(part_arena, int)
+ARENA_DEFINE_ARENA_NAMED(named_part_arena, ALIAS, "ALIAS")
+ARENA_DEFINE_ARENA_DROP(dropped_part_arena, bool, drop_flag)
+ARENA_DEFINE_ARENA_DROP_WITH(summed_part_arena, int, drop_into)
+ARENA_DEFINE_CONCURRENT(part_arena)
+ARENA_DEFINE_POOL(summed_part_arena)
+
+/* The template, with all that it takes. */
+#define ARENA_PREFIX template_arena
+#define ARENA_T int
+#define ARENA_NAME "a number"
+#define ARENA_DROP_WITH drop_into
+#define ARENA_WITHOUT_CONCURRENT
+#define ARENA_WITHOUT_POOL
+#include <arena/template.h>
+
 /* --- single-owner ------------------------------------------------------------------------------------------------- */
 
 static void quick_start(void **state) {
@@ -458,6 +485,11 @@ static void type_is_named_as_written(void **state) {
     assert_string_equal(int_arena_type()->name, "int");
     assert_string_equal(flag_arena_type()->name, "bool");
     assert_string_equal(dropped_flag_arena_type()->name, "bool");
+    assert_string_equal(wrapped_flag_arena_type()->name, "bool");
+    assert_string_equal(wrapped_alias_arena_type()->name, "int");
+    assert_string_equal(named_arena_type()->name, "ALIAS");
+    assert_string_equal(named_part_arena_type()->name, "ALIAS");
+    assert_string_equal(template_arena_type()->name, "a number");
     assert_string_equal(text_arena_type()->name, "const char *");
     assert_string_equal(number_arena_type()->name, "number");
     assert_string_equal(type_arena_type()->name, "type");
@@ -525,6 +557,45 @@ static void drop_is_typed(void **state) {
     point_arena_destroy(arena);
     assert_int_equal(dropped_count, 5);
     assert_int_equal(dropped[4], 9);
+}
+
+static void drop_is_given_the_arenas_user(void **state) {
+    (void)state;
+    int sum = 0;
+    struct arena_options options = {.struct_size = sizeof options, .drop_user = &sum};
+    struct summed_arena *arena = summed_arena_create_with(4, &options);
+    summed_arena_alloc(arena, 1);
+    summed_arena_alloc(arena, 10);
+    summed_arena_reset(arena);
+    assert_int_equal(sum, 11);
+    summed_arena_alloc(arena, 100);
+    summed_arena_destroy(arena);
+    assert_int_equal(sum, 111);
+    struct template_arena *other = template_arena_create_with(1, &options);
+    template_arena_alloc(other, 1000);
+    template_arena_destroy(other);
+    assert_int_equal(sum, 1111);
+}
+
+/* Parts of one prefix, made one after the other, are one face. */
+static void parts_make_a_whole(void **state) {
+    (void)state;
+    struct part_arena_concurrent *shared = part_arena_concurrent_create(2);
+    struct part_arena *held = NULL;
+    assert_int_equal(part_arena_concurrent_acquire(shared, NULL, &held), ARENA_OK);
+    assert_int_equal(*part_arena_alloc(held, 5), 5);
+    part_arena_concurrent_release(shared);
+    assert_int_equal(part_arena_concurrent_used(shared), 1);
+    part_arena_concurrent_destroy(shared);
+
+    int sum = 0;
+    struct arena_options slots = {.struct_size = sizeof slots, .drop_user = &sum};
+    struct arena_pool_options options = {.struct_size = sizeof options, .arena_options = &slots};
+    struct summed_part_arena_pool *pool = summed_part_arena_pool_create_with(2, &options);
+    ARENA_POOL_SCOPE_OF(summed_part_arena, pool, scratch) assert_int_equal(*summed_part_arena_alloc(scratch, 7), 7);
+    assert_int_equal(sum, 7);
+    assert_int_equal(summed_part_arena_pool_destroy(pool), ARENA_OK);
+    assert_true(dropped_part_arena_type()->drop != NULL);
 }
 
 /* --- concurrent --------------------------------------------------------------------------------------------------- */
@@ -826,6 +897,8 @@ int main(void) {
         cmocka_unit_test(from_raw_of_another_type_panics),
         cmocka_unit_test(raw_handles_of_the_others),
         cmocka_unit_test(drop_is_typed),
+        cmocka_unit_test(drop_is_given_the_arenas_user),
+        cmocka_unit_test(parts_make_a_whole),
         cmocka_unit_test(concurrent_face),
         cmocka_unit_test(plain_concurrent_spellings_panic_when_full),
         cmocka_unit_test(concurrent_face_under_a_context),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every function of the typed face for elements of many sizes and alignments, with a destructor and without, in C and in
- * C++: each is code of its own in the program.  typed_each.h has what holds for all of them. */
+ * C++: each is code of its own in the program.  typed_each.h has what holds for all of them.  EACH_TEMPLATE: made by
+ * arena/template.h instead of ARENA_DEFINE. */
 #include "support.h"
 
 #include <arena/arena.h>
@@ -42,33 +43,9 @@ struct other {
 };
 ARENA_DEFINE(others, struct other)
 
-#define DEFINE_PLAIN(prefix, T)                                                                                        \
-    enum { prefix##_drops = false };                                                                                   \
-    ARENA_DEFINE(prefix, T)
-#define DEFINE_DROPPED(prefix, T)                                                                                      \
-    enum { prefix##_drops = true };                                                                                    \
-    static void prefix##_note(T *element) {                                                                            \
-        each_dropped++;                                                                                                \
-        each_dropped_last = element;                                                                                   \
-    }                                                                                                                  \
-    ARENA_DEFINE_DROP(prefix, T, prefix##_note)
-
-DEFINE_PLAIN(bytes, unsigned char)
-DEFINE_PLAIN(threes, struct three)
-DEFINE_PLAIN(ints, int)
-DEFINE_PLAIN(twelves, struct twelve)
-DEFINE_PLAIN(pairs, struct pair)
-DEFINE_PLAIN(triples, struct triple)
-DEFINE_PLAIN(lines, struct line)
-DEFINE_PLAIN(larges, struct large)
-DEFINE_PLAIN(pages, struct page)
-DEFINE_DROPPED(dropped_bytes, unsigned char)
-DEFINE_DROPPED(dropped_fives, struct five)
-DEFINE_DROPPED(dropped_pairs, struct pair)
-DEFINE_DROPPED(dropped_lines, struct line)
-DEFINE_DROPPED(dropped_larges, struct large)
-
 /* The macros paste their first argument: here it is looked up before. */
+#define EACH_DEFINE(...) ARENA_DEFINE(__VA_ARGS__)
+#define EACH_DEFINE_DROP(...) ARENA_DEFINE_DROP(__VA_ARGS__)
 #define EACH_SLAB_WITH(...) ARENA_SLAB_WITH(__VA_ARGS__)
 #define EACH_TRY_SLAB_WITH(...) ARENA_TRY_SLAB_WITH(__VA_ARGS__)
 #define EACH_SLAB_WITH_CONTEXT(...) ARENA_SLAB_WITH_CONTEXT(__VA_ARGS__)
@@ -110,22 +87,27 @@ DEFINE_DROPPED(dropped_larges, struct large)
 #include "typed_each.h"
 
 #define PREFIX dropped_bytes
+#define DROPS
 #define ELEMENT unsigned char
 #include "typed_each.h"
 
 #define PREFIX dropped_fives
+#define DROPS
 #define ELEMENT struct five
 #include "typed_each.h"
 
 #define PREFIX dropped_pairs
+#define DROPS
 #define ELEMENT struct pair
 #include "typed_each.h"
 
 #define PREFIX dropped_lines
+#define DROPS
 #define ELEMENT struct line
 #include "typed_each.h"
 
 #define PREFIX dropped_larges
+#define DROPS
 #define ELEMENT struct large
 #include "typed_each.h"
 

@@ -1,10 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /* What ARENA_DEFINE promises of every element type, for the one that PREFIX and ELEMENT name: test_typed_each.c includes
- * this once for each.  An element has no padding, so that it is compared byte by byte. */
+ * this once for each, with DROPS for those that have a destructor.  An element has no padding, so that it is compared byte by byte. */
 
 #define P(name) EACH_JOIN(PREFIX, name)
 #define EACH_JOIN(prefix, name) EACH_JOIN_(prefix, name)
 #define EACH_JOIN_(prefix, name) prefix##_##name
+
+#ifdef DROPS
+enum { P(drops) = true };
+static void P(note)(ELEMENT *element) {
+    each_dropped++;
+    each_dropped_last = element;
+}
+#else
+enum { P(drops) = false };
+#endif
+
+#if defined(EACH_TEMPLATE)
+#define ARENA_PREFIX PREFIX
+#define ARENA_T ELEMENT
+#ifdef DROPS
+#define ARENA_DROP P(note)
+#endif
+#include <arena/template.h>
+#elif defined(DROPS)
+EACH_DEFINE_DROP(PREFIX, ELEMENT, P(note))
+#else
+EACH_DEFINE(PREFIX, ELEMENT)
+#endif
 
 static ELEMENT P(value)(unsigned char number) {
     ELEMENT value;
@@ -34,6 +57,10 @@ static void P(overfill_slab)(void *arena) { P(alloc_slab)((struct PREFIX *)arena
 static void P(overfill_with)(void *arena) {
     ELEMENT value = P(value)(1);
     P(alloc_slab_with)((struct PREFIX *)arena, &value, 1);
+}
+static void P(overfill_from)(void *arena) {
+    ELEMENT value = P(value)(1);
+    P(alloc_from)((struct PREFIX *)arena, &value);
 }
 
 /* A burst that is left closes the window: the next inline function finds no room, and asks the library. */
@@ -251,6 +278,51 @@ static void P(each_raw)(void) {
     assert_int_equal(others_pool_destroy(pool), ARENA_OK);
     others_concurrent_destroy(concurrent);
     others_destroy(arena);
+}
+
+/* The spellings that copy from where a value lies, and those that return a status. */
+static void P(each_other_spelling)(void) {
+    ELEMENT value = P(value)(5);
+    ELEMENT *slot = NULL;
+    struct P(slab) slab;
+    struct PREFIX *arena = P(create)(8);
+    ELEMENT *base = P(alloc_from)(arena, &value);
+    assert_true(P(is)(base, 5));
+    P(close_window)(arena, true);
+    assert_true(P(alloc_from)(arena, &value) == base + 1 && P(is)(base + 1, 5));
+    assert_true(P(alloc_from)(arena, NULL) == base + 2 && P(is)(base + 2, 0));
+    assert_true(P(try_alloc_from)(arena, &value) == base + 3 && P(is)(base + 3, 5));
+    assert_true(P(try_alloc_from)(arena, NULL) == base + 4 && P(is)(base + 4, 0));
+    assert_int_equal(P(alloc_checked)(arena, P(value)(6), &slot), ARENA_OK);
+    assert_true(slot == base + 5 && P(is)(slot, 6));
+    assert_int_equal(P(alloc_slab_checked)(arena, 1, &slab), ARENA_OK);
+    assert_true(P(are)(slab, base + 6, 1, 0));
+    assert_int_equal(P(alloc_slab_with_checked)(arena, &value, 1, &slab), ARENA_OK);
+    assert_true(P(are)(slab, base + 7, 1, 5));
+    assert_null(P(try_alloc_from)(arena, &value));
+    assert_null(P(try_alloc_from)(arena, NULL));
+    assert_panics(P(overfill_from), arena, "arena_alloc: arena of");
+    assert_int_equal(P(alloc_checked)(arena, value, &slot), ARENA_EFULL);
+    assert_null(slot);
+    assert_int_equal(P(alloc_slab_checked)(arena, 1, &slab), ARENA_EFULL);
+    assert_true(slab.data == NULL && slab.len == 0);
+    slab.len = 5;
+    assert_int_equal(P(alloc_slab_with_checked)(arena, &value, 1, &slab), ARENA_EFULL);
+    assert_true(slab.data == NULL && slab.len == 0);
+    assert_int_equal(P(alloc_checked)(arena, value, NULL), ARENA_EINVAL);
+    assert_int_equal(P(trim_checked)(arena), ARENA_OK);
+    each_dropped = 0;
+    assert_int_equal(P(reset_checked)(arena), ARENA_OK);
+    assert_int_equal(each_dropped, P(drops) ? 8 : 0);
+    assert_int_equal(P(destroy_checked)(arena), ARENA_OK);
+    assert_int_equal(P(destroy_checked)(NULL), ARENA_OK);
+
+    struct P(concurrent) *shared = P(concurrent_create)(2);
+    slot = P(concurrent_alloc_from)(shared, &value);
+    assert_true(P(is)(slot, 5));
+    assert_true(P(concurrent_try_alloc_from)(shared, NULL) == slot + 1 && P(is)(slot + 1, 0));
+    assert_null(P(concurrent_try_alloc_from)(shared, &value));
+    P(concurrent_destroy)(shared);
 }
 
 static void P(each_single)(void) {
@@ -516,6 +588,7 @@ static void P(each_context)(void) {
 static void P(each)(void **state) {
     (void)state;
     P(each_single)();
+    P(each_other_spelling)();
     P(each_many)();
     P(each_list)();
     P(each_raw)();
@@ -524,6 +597,7 @@ static void P(each)(void **state) {
     P(each_context)();
 }
 
+#undef DROPS
 #undef ELEMENT
 #undef PREFIX
 #undef EACH_JOIN_

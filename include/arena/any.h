@@ -57,11 +57,13 @@ static inline struct arena_any *arena_any_alloc_value_(struct arena *arena, cons
     return arena_alloc_any(arena, type, &value);
 }
 }
-#define ARENA_ANY_ALLOC(arena, T, ...) (arena_any_alloc_value_<T>((arena), ARENA_TYPE_NAMED_(T, #T), (__VA_ARGS__)))
-#define ARENA_ANY_GET(slot, T) (static_cast<T *>(arena_any_get((slot), ARENA_TYPE_NAMED_(T, #T))))
+#define ARENA_ANY_ALLOC(arena, T, ...)                                                                                 \
+    (arena_any_alloc_value_<T>((arena), ARENA_TYPE_NAMED(T, ARENA_NAME_OF_(#T)), (__VA_ARGS__)))
+#define ARENA_ANY_GET(slot, T) (static_cast<T *>(arena_any_get((slot), ARENA_TYPE_NAMED(T, ARENA_NAME_OF_(#T)))))
 #else
-#define ARENA_ANY_ALLOC(arena, T, ...) (arena_alloc_any((arena), ARENA_TYPE_NAMED_(T, #T), &(T[1]){(__VA_ARGS__)}))
-#define ARENA_ANY_GET(slot, T) ((T *)arena_any_get((slot), ARENA_TYPE_NAMED_(T, #T)))
+#define ARENA_ANY_ALLOC(arena, T, ...)                                                                                 \
+    (arena_alloc_any((arena), ARENA_TYPE_NAMED(T, ARENA_NAME_OF_(#T)), &(T[1]){(__VA_ARGS__)}))
+#define ARENA_ANY_GET(slot, T) ((T *)arena_any_get((slot), ARENA_TYPE_NAMED(T, ARENA_NAME_OF_(#T))))
 #endif
 
 #endif

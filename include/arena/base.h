@@ -29,10 +29,8 @@
 #if defined(__GNUC__)
 #define ARENA_COLD __attribute__((cold))
 #define ARENA_IS_CONSTANT(value) __builtin_constant_p(value)
-#define ARENA_OUT_OF_LINE static __attribute__((cold, noinline, unused))
 #else
 #define ARENA_COLD
-#define ARENA_OUT_OF_LINE static inline
 #define ARENA_IS_CONSTANT(value) 0
 #endif
 
@@ -46,11 +44,31 @@
 #define ARENA_HOT
 #endif
 
-/* Inline functions of the headers.  `unused` keeps -Wunused-function quiet about the ones a program does not call. */
-#if defined(__GNUC__)
+/* Inline functions of the headers, and those that are called seldom and stay out of line.
+ *
+ * They have external linkage, so that inline functions of a program that have it too may call them, and C++ modules
+ * export what does.  In C++ that is what `inline` means.  In C it means that no file emits them: gcc and clang put them
+ * into every caller, and they have no address.  A program that wants their addresses defines ARENA_STATIC_INLINE before
+ * it includes any of these headers: then they are static, as they are for other compilers. */
+#if defined(__cplusplus)
+#if __cplusplus >= 201703L
+#define ARENA_INLINE [[maybe_unused]] inline
+#else
+#define ARENA_INLINE inline
+#endif
+#elif defined(__GNUC__) && !defined(ARENA_STATIC_INLINE)
+#define ARENA_INLINE extern inline __attribute__((always_inline, gnu_inline))
+#elif defined(__GNUC__)
 #define ARENA_INLINE static inline __attribute__((unused))
 #else
 #define ARENA_INLINE static inline
+#endif
+#if defined(__cplusplus) && defined(__GNUC__)
+#define ARENA_OUT_OF_LINE ARENA_INLINE __attribute__((cold, noinline))
+#elif defined(__GNUC__)
+#define ARENA_OUT_OF_LINE static __attribute__((cold, noinline, unused))
+#else
+#define ARENA_OUT_OF_LINE ARENA_INLINE
 #endif
 
 #ifdef __cplusplus
@@ -65,8 +83,8 @@
 
 ARENA_BEGIN_DECLS
 
-/* What a function that can fail in several ways returns: 0, or one of the negative values.  errno has no part in it, and
- * any function may change it. */
+/* What a function that can fail in several ways returns: 0, or one of the negative values.  errno has no part in it,
+ * and any function may change it. */
 enum arena_status {
     ARENA_OK = 0,
     ARENA_EINVAL = -1,    /* a NULL argument, size 0, an alignment that is no power of two, an unknown option */
@@ -79,7 +97,8 @@ enum arena_status {
     ARENA_EPANIC = -8     /* a panic ended the protected action */
 };
 
-/* The version of the library that runs: major << 16 | minor << 8 | patch.  ARENA_VERSION is the one compiled against. */
+/* The version of the library that runs: major << 16 | minor << 8 | patch.  ARENA_VERSION is the one compiled against.
+ */
 ARENA_API uint32_t arena_version(void);
 
 /* What a status means, in English, without a full stop.  Never NULL, also for a number that is no status.  Static. */

@@ -33,18 +33,23 @@ ARENA_API bool arena_type_equal(const struct arena_type *left, const struct aren
 
 ARENA_END_DECLS
 
-/* ARENA_TYPE(T): a const struct arena_type * for T, named as written.  Valid to the end of the enclosing block; in
- * C++ and at file scope always.  T: a complete, assignable object type (trivially copyable in C++). */
+/* ARENA_TYPE(T): a const struct arena_type * for T, named as written (_Bool, which is what other macros make of bool,
+ * is named "bool").  Valid to the end of the enclosing block; in C++ and at file scope always.  T: a complete,
+ * assignable object type (trivially copyable in C++).  ARENA_TYPE_NAMED(T, "name"): with a name that is given. */
+#define ARENA_TYPE(T) ARENA_TYPE_NAMED(T, ARENA_NAME_OF_(#T))
 #ifdef __cplusplus
-#define ARENA_TYPE(T) ARENA_TYPE_NAMED_(T, #T)
-#define ARENA_TYPE_NAMED_(T, text)                                                                                     \
+#define ARENA_TYPE_NAMED(T, name)                                                                                      \
     ([]() noexcept -> const struct arena_type * {                                                                      \
-        static constexpr struct arena_type arena_type_of_ = {text, sizeof(T), alignof(T), nullptr, 0, 0};              \
+        static constexpr struct arena_type arena_type_of_ = {name, sizeof(T), alignof(T), nullptr, 0, 0};              \
         return &arena_type_of_;                                                                                        \
     }())
 #else
-#define ARENA_TYPE(T) ARENA_TYPE_NAMED_(T, #T)
-#define ARENA_TYPE_NAMED_(T, text) (&(const struct arena_type){text, sizeof(T), _Alignof(T), NULL, 0, 0})
+#define ARENA_TYPE_NAMED(T, name) (&(const struct arena_type){name, sizeof(T), _Alignof(T), NULL, 0, 0})
+#endif
+#if defined(__GNUC__) && !defined(__cplusplus)
+#define ARENA_NAME_OF_(text) (__builtin_strcmp(text, "_Bool") == 0 ? "bool" : (text))
+#else
+#define ARENA_NAME_OF_(text) text
 #endif
 
 #endif

@@ -3,6 +3,9 @@
  * single.h, concurrent.h and pool.h as prefix_..., checked by the compiler, values passed by value, nothing to cast.
  * (For ..._type_of there is prefix_type, for the scopes of a pool ARENA_POOL_SCOPE_OF; mixed values have no one type.)
  *
+ * To read what it makes, look into arena/typed/: single.h, concurrent.h, pool.h.  To step through it in a debugger,
+ * include arena/template.h instead.  Both are made from these files.
+ *
  * Thread safety, ownership and failures are those of the functions behind it.  A create returns NULL where the
  * function behind it fails (no memory, or too large).  The inline functions do not look for a NULL arena: undefined.
  *
@@ -10,6 +13,7 @@
  *
  *   prefix_type                        a struct arena_type of the binding's own
  *   prefix_alloc, try_alloc            arena_alloc, arena_try_alloc
+ *   prefix_alloc_from, try_alloc_from  the same
  *   prefix_alloc_zero, try_alloc_zero  the same with value NULL
  *   prefix_alloc_slab...               arena_alloc_slab, arena_try_alloc_slab and their _with forms
  *   prefix_slab_at                     a bounds check, then base + index x stride
@@ -27,6 +31,7 @@
 
 #include <arena/concurrent.h>
 #include <arena/pool.h>
+#include <arena/typed/macros.h>
 
 #ifdef __cplusplus
 extern "C++" { /* also where a program includes this inside extern "C" */
@@ -35,35 +40,46 @@ extern "C++" { /* also where a program includes this inside extern "C" */
 #endif
 
 /* ARENA_DEFINE(prefix, T): at file scope, no semicolon.  T: a complete, assignable object type (trivially copyable in
- * C++), named as written; not _Atomic and without a flexible array member, which gcc refuses to clear the padding of.
- * ARENA_DEFINE_DROP: with a destructor, drop(T *element). */
-#define ARENA_DEFINE(prefix, T)                                                                                        \
-    ARENA_QUIET_BEGIN_                                                                                                 \
-    ARENA_DEFINE_TYPE_(prefix, T, #T, NULL)                                                                            \
-    ARENA_DEFINE_ALL_(prefix)                                                                                          \
-    ARENA_QUIET_END_
-#define ARENA_DEFINE_DROP(prefix, T, drop)                                                                             \
-    ARENA_QUIET_BEGIN_                                                                                                 \
-    ARENA_INLINE void prefix##_drop_(void *arena_element_, void *arena_user_) {                                        \
-        (void)arena_user_;                                                                                             \
-        drop((T *)arena_element_);                                                                                     \
-    }                                                                                                                  \
-    ARENA_DEFINE_TYPE_(prefix, T, #T, prefix##_drop_)                                                                  \
-    ARENA_DEFINE_ALL_(prefix)                                                                                          \
-    ARENA_QUIET_END_
+ * C++); not _Atomic, without a flexible array member, and not `struct prefix` itself, which is the arena.  Its name is
+ * T as it is written (_Bool, which is what other macros make of bool, is named "bool"). ARENA_DEFINE_NAMED: with a name
+ * that is given, where a program's own macro comes between and T arrives expanded. ARENA_DEFINE_DROP: with a
+ * destructor, drop(T *element). ARENA_DEFINE_DROP_WITH: with a destructor, drop(T *element, void *user); user is the
+ * arena's drop_user. */
+#define ARENA_DEFINE(prefix, T) ARENA_DEFINE_ALL_(prefix, T, ARENA_NAME_OF_(#T), NULL)
+#define ARENA_DEFINE_NAMED(prefix, T, name) ARENA_DEFINE_ALL_(prefix, T, name, NULL)
+#define ARENA_DEFINE_DROP(prefix, T, drop_function)                                                                    \
+    ARENA_DROP_CALLER_(prefix, T, drop_function)                                                                       \
+    ARENA_DEFINE_ALL_(prefix, T, ARENA_NAME_OF_(#T), ARENA_PRIVATE(prefix, drop))
+#define ARENA_DEFINE_DROP_WITH(prefix, T, drop_function)                                                               \
+    ARENA_DROP_WITH_CALLER_(prefix, T, drop_function)                                                                  \
+    ARENA_DEFINE_ALL_(prefix, T, ARENA_NAME_OF_(#T), ARENA_PRIVATE(prefix, drop))
+
+/* For headers that want less: ARENA_DEFINE_ARENA(prefix, T) and its like make the single-owner arena alone;
+ * ARENA_DEFINE_CONCURRENT(prefix) and ARENA_DEFINE_POOL(prefix) (in typed/macros.h) add the others to it, in the same
+ * file or another. */
+#define ARENA_DEFINE_ARENA(prefix, T) ARENA_DEFINE_ARENA_(prefix, T, ARENA_NAME_OF_(#T), NULL)
+#define ARENA_DEFINE_ARENA_NAMED(prefix, T, name) ARENA_DEFINE_ARENA_(prefix, T, name, NULL)
+#define ARENA_DEFINE_ARENA_DROP(prefix, T, drop_function)                                                              \
+    ARENA_DROP_CALLER_(prefix, T, drop_function)                                                                       \
+    ARENA_DEFINE_ARENA_(prefix, T, ARENA_NAME_OF_(#T), ARENA_PRIVATE(prefix, drop))
+#define ARENA_DEFINE_ARENA_DROP_WITH(prefix, T, drop_function)                                                         \
+    ARENA_DROP_WITH_CALLER_(prefix, T, drop_function)                                                                  \
+    ARENA_DEFINE_ARENA_(prefix, T, ARENA_NAME_OF_(#T), ARENA_PRIVATE(prefix, drop))
 
 /* ARENA_SLAB_WITH(prefix, arena, values...): a slab of these values, each evaluated once.
  * ARENA_TRY_SLAB_WITH(prefix, arena, &slab, values...): false, and slab {NULL, 0}, when they do not fit.
  * ARENA_SLAB_WITH_CONTEXT(prefix, arena, context, &slab, values...): for prefix_concurrent handles; a status.
  * The first two take prefix_concurrent as a prefix too. */
 #ifdef __cplusplus
+#define ARENA_LIST_(prefix, ...)                                                                                       \
+    std::initializer_list<prefix##_element> { __VA_ARGS__ }
 #define ARENA_SLAB_WITH(prefix, arena, ...)                                                                            \
-    prefix##_alloc_slab_list_((arena), std::initializer_list<prefix##_element>{__VA_ARGS__})
+    arena_slab_with_list_(prefix##_alloc_slab_with, (arena), ARENA_LIST_(prefix, __VA_ARGS__))
 #define ARENA_TRY_SLAB_WITH(prefix, arena, slab, ...)                                                                  \
-    prefix##_try_alloc_slab_list_((arena), (slab), std::initializer_list<prefix##_element>{__VA_ARGS__})
+    arena_try_slab_with_list_(prefix##_try_alloc_slab_with, (arena), (slab), ARENA_LIST_(prefix, __VA_ARGS__))
 #define ARENA_SLAB_WITH_CONTEXT(prefix, arena, context, slab, ...)                                                     \
-    prefix##_concurrent_alloc_slab_list_context_((arena), (context), (slab),                                           \
-                                                 std::initializer_list<prefix##_element>{__VA_ARGS__})
+    arena_slab_with_list_context_(prefix##_concurrent_alloc_slab_with_context, (arena), (context), (slab),             \
+                                  ARENA_LIST_(prefix, __VA_ARGS__))
 #else
 /* `&`: an array that decays is what -Wc++-compat warns about. */
 #define ARENA_VALUES_(prefix, ...) ((const prefix##_element *)&(prefix##_element[]){__VA_ARGS__})
@@ -85,11 +101,60 @@ extern "C++" { /* also where a program includes this inside extern "C" */
 
 /* --- What follows is how it is made ------------------------------------------------------------------------------ */
 
+/* In C++ all of it is C++'s own, also inside extern "C", and belongs to no module: then it may speak of struct arena.
+ */
+#ifdef __cplusplus
+#define ARENA_FACE_BEGIN_ extern "C++" {
+#define ARENA_FACE_END_ }
+#else
+#define ARENA_FACE_BEGIN_
+#define ARENA_FACE_END_
+#endif
+
+#define ARENA_JOIN_(first, second) ARENA_JOIN_EXPANDED_(first, second)
+#define ARENA_JOIN_EXPANDED_(first, second) first##second
+#define ARENA_TEXT_(T) ARENA_TEXT_EXPANDED_(T)
+#define ARENA_TEXT_EXPANDED_(T) #T
+
+/* A function whose address is taken. */
+#if defined(__cplusplus)
+#define ARENA_CALLBACK_ ARENA_INLINE
+#elif defined(__GNUC__)
+#define ARENA_CALLBACK_ static __attribute__((unused))
+#else
+#define ARENA_CALLBACK_ static
+#endif
+
+/* The descriptor: an object of the function that hands it out; in C++ one beside it, because gcc emits none for an
+ * inline function of a module. */
+#ifdef __cplusplus
+#define ARENA_DESCRIPTOR_OUTSIDE_(object, ...) inline constexpr struct arena_type object = {__VA_ARGS__};
+#define ARENA_DESCRIPTOR_INSIDE_(object, ...)
+#else
+#define ARENA_DESCRIPTOR_OUTSIDE_(object, ...)
+#define ARENA_DESCRIPTOR_INSIDE_(object, ...) static const struct arena_type object = {__VA_ARGS__};
+#endif
+
+/* What the arena calls, and what calls the program's destructor: that one has another type. */
+#define ARENA_DROP_CALLER_(prefix, T, drop_function)                                                                   \
+    ARENA_FACE_BEGIN_ ARENA_QUIET_CASTS_BEGIN_ ARENA_CALLBACK_ void ARENA_PRIVATE(prefix, drop)(void *arena_element_,  \
+                                                                                                void *arena_user_) {   \
+        (void)arena_user_;                                                                                             \
+        drop_function((T *)arena_element_);                                                                            \
+    }                                                                                                                  \
+    ARENA_QUIET_END_ ARENA_FACE_END_
+#define ARENA_DROP_WITH_CALLER_(prefix, T, drop_function)                                                              \
+    ARENA_FACE_BEGIN_ ARENA_QUIET_CASTS_BEGIN_ ARENA_CALLBACK_ void ARENA_PRIVATE(prefix, drop)(void *arena_element_,  \
+                                                                                                void *arena_user_) {   \
+        drop_function((T *)arena_element_, arena_user_);                                                               \
+    }                                                                                                                  \
+    ARENA_QUIET_END_ ARENA_FACE_END_
+
 /* Stores a value into a slot, and zero into its padding, which an assignment may leave as it was: with
- * ARENA_CLEAR_ON_HANDOUT that is what the slot held in an earlier life.  gcc can clear the padding itself.  Others take the
- * assignment for a write of the whole and may drop a memset before it; clang keeps most of what no field covers where the
- * value is in registers by then, so it inlines these functions first.  To make sure of all of it would cost it, for every
- * struct, four times what the allocation does. */
+ * ARENA_CLEAR_ON_HANDOUT that is what the slot held in an earlier life.  gcc can clear the padding itself.  Others take
+ * the assignment for a write of the whole and may drop a memset before it; clang keeps most of what no field covers
+ * where the value is in registers by then, so it inlines these functions first.  To make sure of all of it would cost
+ * it, for every struct, four times what the allocation does. */
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_clear_padding)
 #define ARENA_STORE_(T, slot, value) (*(T *)(void *)(slot) = (value), __builtin_clear_padding((T *)(void *)(slot)))
@@ -99,437 +164,150 @@ extern "C++" { /* also where a program includes this inside extern "C" */
 #define ARENA_STORE_(T, slot, value) (memset((void *)(slot), 0, sizeof(T)), (void)(*(T *)(void *)(slot) = (value)))
 #endif
 #if defined(__clang__)
-#define ARENA_STORING static inline __attribute__((always_inline, unused))
+#define ARENA_STORING_ ARENA_INLINE __attribute__((always_inline))
 #else
-#define ARENA_STORING ARENA_INLINE
+#define ARENA_STORING_ ARENA_INLINE
 #endif
 
-ARENA_BEGIN_DECLS
-/* The panic of inline code that is given an index past the end of a slab of `len` elements. */
-ARENA_API ARENA_NORETURN void arena_panic_slab_bounds(size_t index, size_t len);
-/* The panic of inline code that is given a raw handle of another type. */
-ARENA_API ARENA_NORETURN void arena_panic_type(const char *expected, const struct arena_type *found);
-ARENA_END_DECLS
-
-/* A program's variables may be called `arena`, or as any other parameter below, also at file scope and with -Wshadow;
- * and a C++ program may frown on the casts of C, which these macros are made of. */
-#if defined(__GNUC__)
-#if !defined(__cplusplus)
-#define ARENA_QUIET_CASTS_
-#elif defined(__clang__)
-#define ARENA_QUIET_CASTS_ _Pragma("GCC diagnostic ignored \"-Wold-style-cast\"")
-#else
-#define ARENA_QUIET_CASTS_                                                                                             \
-    _Pragma("GCC diagnostic ignored \"-Wold-style-cast\"") _Pragma("GCC diagnostic ignored \"-Wuseless-cast\"")
-#endif
-#define ARENA_QUIET_BEGIN_                                                                                             \
-    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"") ARENA_QUIET_CASTS_
-#define ARENA_QUIET_END_ _Pragma("GCC diagnostic pop")
-#else
-#define ARENA_QUIET_BEGIN_
-#define ARENA_QUIET_END_
-#endif
-
-/* T may be called anything, also `type`: no name of these functions may come between it and its meaning. */
-#define ARENA_DEFINE_TYPE_(prefix, T, name_text, drop_function)                                                        \
-    typedef T prefix##_element;                                                                                        \
-    ARENA_CHECK_ELEMENT_(prefix##_element)                                                                             \
-    ARENA_INLINE const struct arena_type *prefix##_type(void) {                                                        \
-        static const struct arena_type type = {name_text, sizeof(prefix##_element), ARENA_ALIGNOF(prefix##_element),   \
-                                               drop_function, 0, 0};                                                         \
-        return &type;                                                                                                  \
-    }
-/* A typedef may ask for a wider alignment than its size (gcc, clang).  The stride would be wider than sizeof then, and no
- * pointer to such elements steps by it. */
-#ifdef __cplusplus
-#define ARENA_CHECK_STRIDE_(T) static_assert(sizeof(T) % alignof(T) == 0, "elements lie one behind the other");
-#else
-#define ARENA_CHECK_STRIDE_(T) _Static_assert(sizeof(T) % _Alignof(T) == 0, "elements lie one behind the other");
-#endif
-#if defined(__cplusplus) && defined(__GNUC__)
-#define ARENA_CHECK_ELEMENT_(T)                                                                                        \
-    ARENA_CHECK_STRIDE_(T)                                                                                             \
-    static_assert(__is_trivially_copyable(T), "elements are copied as bytes");
-#else
-#define ARENA_CHECK_ELEMENT_(T) ARENA_CHECK_STRIDE_(T)
-#endif
-
-#define ARENA_DEFINE_ALL_(prefix)                                                                                      \
-    struct prefix;                                                                                                     \
-    struct prefix##_concurrent;                                                                                        \
-    struct prefix##_pool;                                                                                              \
-    struct prefix##_slab {                                                                                             \
-        prefix##_element *data;                                                                                        \
-        size_t len;                                                                                                    \
-    };                                                                                                                 \
-    ARENA_DEFINE_HANDLE_(prefix, prefix, arena)                                                                        \
-    ARENA_DEFINE_HANDLE_(prefix, prefix##_concurrent, arena_concurrent)                                                \
-    ARENA_DEFINE_HANDLE_(prefix, prefix##_pool, arena_pool)                                                            \
-    ARENA_DEFINE_CREATE_(prefix, prefix, arena, struct arena_options)                                                  \
-    ARENA_DEFINE_CREATE_(prefix, prefix##_concurrent, arena_concurrent, struct arena_options)                          \
-    ARENA_DEFINE_CREATE_(prefix, prefix##_pool, arena_pool, struct arena_pool_options)                                 \
-    ARENA_DEFINE_SLOTS_(prefix)                                                                                        \
-    ARENA_DEFINE_BURST_(prefix)                                                                                        \
-    ARENA_DEFINE_SMALL_SLABS_(prefix)                                                                                  \
-    ARENA_DEFINE_NO_SMALL_SLABS_(prefix, prefix##_concurrent)                                                          \
-    ARENA_DEFINE_SLABS_(prefix, prefix, arena)                                                                         \
-    ARENA_DEFINE_SLAB_LISTS_(prefix, prefix)                                                                           \
-    ARENA_DEFINE_CONCURRENT_SLOTS_(prefix)                                                                             \
-    ARENA_DEFINE_SLABS_(prefix, prefix##_concurrent, arena_concurrent)                                                 \
-    ARENA_DEFINE_SLAB_LISTS_(prefix, prefix##_concurrent)                                                              \
-    ARENA_DEFINE_CONCURRENT_CONTEXT_(prefix)                                                                           \
-    ARENA_DEFINE_CONCURRENT_LIST_(prefix)                                                                              \
-    ARENA_DEFINE_POOL_(prefix)                                                                                         \
-    ARENA_DEFINE_CONTEXT_(prefix)
-
-/* The handle, typed and raw; `tag` is the typed handle's tag, `raw` that of the handle behind it. */
-#define ARENA_DEFINE_HANDLE_(prefix, tag, raw)                                                                         \
-    ARENA_INLINE struct raw *tag##_raw(const struct tag *handle) { return (struct raw *)(uintptr_t)handle; }           \
-    ARENA_INLINE struct tag *tag##_from_raw(struct raw *handle) {                                                      \
-        if (handle != NULL && !arena_type_equal(raw##_type_of(handle), prefix##_type()))                               \
-            arena_panic_type(prefix##_type()->name, raw##_type_of(handle));                                            \
-        return (struct tag *)(void *)handle;                                                                           \
-    }
-
-#define ARENA_DEFINE_CREATE_(prefix, tag, raw, options_type)                                                           \
-    ARENA_INLINE struct tag *tag##_create_with(size_t capacity, const options_type *options) {                         \
-        struct raw *handle;                                                                                            \
-        (void)raw##_create_with(prefix##_type(), capacity, options, &handle);                                          \
-        return (struct tag *)(void *)handle;                                                                           \
-    }                                                                                                                  \
-    ARENA_INLINE struct tag *tag##_create(size_t capacity) { return tag##_create_with(capacity, NULL); }
-
-/* Single slots of the single-owner arena: the inline path.  The window holds whole slots, so it has room for one
- * exactly when it is not empty.  Without room a value that fits into registers goes to a function out of line, so that the
- * inline path needs no frame and no address of the value.  A larger one stays where it is: clang would keep in memory what
- * is passed on, and load in wide pieces what was just stored in narrow ones; the library hands out a zeroed slot for it. */
+/* Larger values are not passed on. */
 #define ARENA_IN_REGISTERS_BYTES_ (2 * sizeof(void *))
-#define ARENA_DEFINE_SLOTS_(prefix)                                                                                    \
-    ARENA_INLINE void prefix##_destroy(struct prefix *arena) { arena_destroy(prefix##_raw(arena)); }                   \
-    ARENA_OUT_OF_LINE prefix##_element *prefix##_alloc_slow_(struct prefix *arena, prefix##_element value) {           \
-        return (prefix##_element *)arena_alloc(prefix##_raw(arena), &value);                                           \
-    }                                                                                                                  \
-    ARENA_OUT_OF_LINE prefix##_element *prefix##_try_alloc_slow_(struct prefix *arena, prefix##_element value) {       \
-        return (prefix##_element *)arena_try_alloc(prefix##_raw(arena), &value);                                       \
-    }                                                                                                                  \
-    ARENA_STORING prefix##_element *prefix##_alloc(struct prefix *arena, prefix##_element value) {                     \
-        struct arena_head *head = (struct arena_head *)(void *)arena;                                                  \
-        char *slot = head->cursor;                                                                                     \
-        if (ARENA_LIKELY(slot != head->limit)) {                                                                       \
-            head->cursor = slot + sizeof(prefix##_element);                                                            \
-        } else if (sizeof(prefix##_element) <= ARENA_IN_REGISTERS_BYTES_) {                                            \
-            return prefix##_alloc_slow_(arena, value);                                                                 \
-        } else {                                                                                                       \
-            slot = (char *)arena_alloc(prefix##_raw(arena), NULL);                                                     \
-        }                                                                                                              \
-        ARENA_STORE_(prefix##_element, slot, value);                                                                   \
-        return (prefix##_element *)(void *)slot;                                                                       \
-    }                                                                                                                  \
-    ARENA_STORING prefix##_element *prefix##_try_alloc(struct prefix *arena, prefix##_element value) {                 \
-        struct arena_head *head = (struct arena_head *)(void *)arena;                                                  \
-        char *slot = head->cursor;                                                                                     \
-        if (ARENA_LIKELY(slot != head->limit)) {                                                                       \
-            head->cursor = slot + sizeof(prefix##_element);                                                            \
-        } else if (sizeof(prefix##_element) <= ARENA_IN_REGISTERS_BYTES_) {                                            \
-            return prefix##_try_alloc_slow_(arena, value);                                                             \
-        } else {                                                                                                       \
-            slot = (char *)arena_try_alloc(prefix##_raw(arena), NULL);                                                 \
-            if (slot == NULL) return NULL;                                                                             \
-        }                                                                                                              \
-        ARENA_STORE_(prefix##_element, slot, value);                                                                   \
-        return (prefix##_element *)(void *)slot;                                                                       \
-    }                                                                                                                  \
-    ARENA_INLINE prefix##_element *prefix##_alloc_zero(struct prefix *arena) {                                         \
-        struct arena_head *head = (struct arena_head *)(void *)arena;                                                  \
-        char *slot = head->cursor;                                                                                     \
-        if (ARENA_LIKELY(slot != head->limit)) {                                                                       \
-            head->cursor = slot + sizeof(prefix##_element);                                                            \
-            return (prefix##_element *)memset((void *)slot, 0, sizeof(prefix##_element));                              \
-        }                                                                                                              \
-        return (prefix##_element *)arena_alloc(prefix##_raw(arena), NULL);                                             \
-    }                                                                                                                  \
-    ARENA_INLINE prefix##_element *prefix##_try_alloc_zero(struct prefix *arena) {                                     \
-        struct arena_head *head = (struct arena_head *)(void *)arena;                                                  \
-        char *slot = head->cursor;                                                                                     \
-        if (ARENA_LIKELY(slot != head->limit)) {                                                                       \
-            head->cursor = slot + sizeof(prefix##_element);                                                            \
-            return (prefix##_element *)memset((void *)slot, 0, sizeof(prefix##_element));                              \
-        }                                                                                                              \
-        return (prefix##_element *)arena_try_alloc(prefix##_raw(arena), NULL);                                         \
-    }
-
-/* The refill goes through locals of its own: were the address of `burst` to escape, its window would leave the
- * registers at every memory clobber. */
-#define ARENA_DEFINE_BURST_(prefix)                                                                                    \
-    struct prefix##_burst {                                                                                            \
-        char *cursor;                                                                                                  \
-        char *limit;                                                                                                   \
-        struct arena *arena;                                                                                           \
-    };                                                                                                                 \
-    ARENA_INLINE struct prefix##_burst prefix##_burst_begin(struct prefix *arena) {                                    \
-        struct arena_burst raw;                                                                                        \
-        struct prefix##_burst burst;                                                                                   \
-        arena_burst_begin(prefix##_raw(arena), &raw);                                                                  \
-        burst.cursor = raw.cursor;                                                                                     \
-        burst.limit = raw.limit;                                                                                       \
-        burst.arena = raw.arena;                                                                                       \
-        return burst;                                                                                                  \
-    }                                                                                                                  \
-    ARENA_STORING prefix##_element *prefix##_burst_put(struct prefix##_burst *burst, prefix##_element value) {         \
-        if (!ARENA_LIKELY(burst->cursor != burst->limit)) {                                                            \
-            char *limit;                                                                                               \
-            burst->cursor = arena_burst_more(burst->arena, burst->cursor, &limit);                                     \
-            burst->limit = limit;                                                                                      \
-            if (burst->cursor == limit) return NULL;                                                                   \
-        }                                                                                                              \
-        prefix##_element *slot = (prefix##_element *)(void *)burst->cursor;                                            \
-        burst->cursor += sizeof(prefix##_element);                                                                     \
-        ARENA_STORE_(prefix##_element, slot, value);                                                                   \
-        return slot;                                                                                                   \
-    }                                                                                                                  \
-    ARENA_INLINE void prefix##_burst_end(struct prefix *arena, struct prefix##_burst *burst) {                         \
-        struct arena_burst raw;                                                                                        \
-        raw.cursor = burst->cursor;                                                                                    \
-        raw.limit = burst->limit;                                                                                      \
-        raw.arena = burst->arena;                                                                                      \
-        arena_burst_end(prefix##_raw(arena), &raw);                                                                    \
-        burst->cursor = burst->limit = NULL;                                                                           \
-        burst->arena = NULL;                                                                                           \
-    }                                                                                                                  \
-    ARENA_INLINE prefix##_element *prefix##_slab_at(struct prefix##_slab slab, size_t index) {                         \
-        if (!ARENA_LIKELY(index < slab.len)) arena_panic_slab_bounds(index, slab.len);                                 \
-        return slab.data + index;                                                                                      \
-    }
-
-/* Slabs of a few elements whose number the compiler knows are as good as single slots: inline, and copied one by one, so
- * that values made in registers are stored from there.  As for single slots, the library hands out zeroed ones where the
- * window has no room, and the address of the values is passed to nobody. */
+/* Slabs of a few elements: so many bytes at most; and up to so many elements are copied one by one. */
+#define ARENA_FEW_BYTES_ 64
 #define ARENA_UNROLLED_ 8
 #if defined(__GNUC__) && !defined(__clang__)
 #define ARENA_UNROLL_ _Pragma("GCC unroll 8")
 #else
 #define ARENA_UNROLL_ /* clang does it unasked */
 #endif
-#define ARENA_DEFINE_SMALL_SLABS_(prefix)                                                                              \
-    ARENA_INLINE bool prefix##_few_(size_t count) {                                                                    \
-        return ARENA_IS_CONSTANT(count) && count != 0 && count <= 64 / sizeof(prefix##_element);                       \
-    }                                                                                                                  \
-    ARENA_INLINE bool prefix##_take_few_(struct prefix *arena, size_t count, prefix##_element **slab) {                \
-        struct arena_head *head = (struct arena_head *)(void *)arena;                                                  \
-        *slab = (prefix##_element *)(void *)head->cursor;                                                              \
-        if (!ARENA_LIKELY((size_t)(head->limit - head->cursor) >= count * sizeof(prefix##_element))) return false;     \
-        head->cursor += count * sizeof(prefix##_element);                                                              \
-        return true;                                                                                                   \
-    }                                                                                                                  \
-    ARENA_INLINE void prefix##_copy_few_(prefix##_element *to, const prefix##_element *from, size_t count) {           \
-        if (count > ARENA_UNROLLED_) {                                                                                 \
-            memcpy((void *)to, (const void *)from, count * sizeof(prefix##_element));                                  \
-            return;                                                                                                    \
-        }                                                                                                              \
-        ARENA_UNROLL_                                                                                                  \
-        for (size_t i = 0; i < count; i++) ARENA_STORE_(prefix##_element, to + i, from[i]);                            \
-    }
-#define ARENA_DEFINE_NO_SMALL_SLABS_(prefix, tag)                                                                      \
-    ARENA_INLINE bool tag##_few_(size_t count) {                                                                       \
-        (void)count;                                                                                                   \
-        return false;                                                                                                  \
-    }                                                                                                                  \
-    ARENA_INLINE bool tag##_take_few_(struct tag *arena, size_t count, prefix##_element **slab) {                      \
-        (void)arena;                                                                                                   \
-        (void)count;                                                                                                   \
-        *slab = NULL;                                                                                                  \
-        return false;                                                                                                  \
-    }
 
-/* The elements of a slab, by either spelling: `alloc` is alloc, which panics, or try_alloc, which gives NULL. */
-#define ARENA_DEFINE_SLAB_SPELLING_(prefix, tag, rawtag, alloc)                                                        \
-    ARENA_INLINE prefix##_element *tag##_##alloc##_zeroed_(struct tag *arena, size_t count) {                          \
-        prefix##_element *few;                                                                                         \
-        if (!tag##_few_(count) || !tag##_take_few_(arena, count, &few))                                                \
-            return (prefix##_element *)rawtag##_##alloc##_slab(tag##_raw(arena), count);                               \
-        return (prefix##_element *)memset((void *)few, 0, count * sizeof(prefix##_element));                           \
-    }                                                                                                                  \
-    ARENA_INLINE prefix##_element *tag##_##alloc##_copied_(struct tag *arena, const prefix##_element *values,          \
-                                                           size_t count) {                                             \
-        prefix##_element *few;                                                                                         \
-        if (!tag##_few_(count) || values == NULL)                                                                      \
-            return (prefix##_element *)rawtag##_##alloc##_slab_with(tag##_raw(arena), values, count);                  \
-        if (!tag##_take_few_(arena, count, &few)) {                                                                    \
-            few = (prefix##_element *)rawtag##_##alloc##_slab_with(tag##_raw(arena), NULL, count);                     \
-            if (few == NULL) return NULL;                                                                              \
-        }                                                                                                              \
-        prefix##_copy_few_(few, values, count);                                                                        \
-        return few;                                                                                                    \
-    }
-
-/* What struct arena and struct arena_concurrent have alike. */
-#define ARENA_DEFINE_SLABS_(prefix, tag, rawtag)                                                                       \
-    ARENA_INLINE struct prefix##_slab tag##_slab_of_(void *data, size_t count) {                                       \
-        struct prefix##_slab slab;                                                                                     \
-        slab.data = (prefix##_element *)data;                                                                          \
-        slab.len = data == NULL ? 0 : count;                                                                           \
-        return slab;                                                                                                   \
-    }                                                                                                                  \
-    ARENA_DEFINE_SLAB_SPELLING_(prefix, tag, rawtag, alloc)                                                            \
-    ARENA_DEFINE_SLAB_SPELLING_(prefix, tag, rawtag, try_alloc)                                                        \
-    ARENA_INLINE struct prefix##_slab tag##_alloc_slab(struct tag *arena, size_t count) {                              \
-        return tag##_slab_of_(tag##_alloc_zeroed_(arena, count), count);                                               \
-    }                                                                                                                  \
-    ARENA_INLINE struct prefix##_slab tag##_alloc_slab_with(struct tag *arena, const prefix##_element *values,         \
-                                                            size_t count) {                                            \
-        return tag##_slab_of_(tag##_alloc_copied_(arena, values, count), count);                                       \
-    }                                                                                                                  \
-    ARENA_INLINE bool tag##_try_alloc_slab(struct tag *arena, size_t count, struct prefix##_slab *slab) {              \
-        *slab = tag##_slab_of_(tag##_try_alloc_zeroed_(arena, count), count);                                          \
-        return slab->data != NULL;                                                                                     \
-    }                                                                                                                  \
-    ARENA_INLINE bool tag##_try_alloc_slab_with(struct tag *arena, const prefix##_element *values, size_t count,       \
-                                                struct prefix##_slab *slab) {                                          \
-        *slab = tag##_slab_of_(tag##_try_alloc_copied_(arena, values, count), count);                                  \
-        return slab->data != NULL;                                                                                     \
-    }                                                                                                                  \
-    ARENA_INLINE void tag##_reset(struct tag *arena) { rawtag##_reset(tag##_raw(arena)); }                             \
-    ARENA_INLINE void tag##_trim(struct tag *arena) { rawtag##_trim(tag##_raw(arena)); }                               \
-    ARENA_INLINE size_t tag##_used(const struct tag *arena) { return rawtag##_used(tag##_raw(arena)); }                \
-    ARENA_INLINE size_t tag##_remaining(const struct tag *arena) { return rawtag##_remaining(tag##_raw(arena)); }      \
-    ARENA_INLINE size_t tag##_cap(const struct tag *arena) { return rawtag##_cap(tag##_raw(arena)); }
-
-#define ARENA_DEFINE_CONCURRENT_SLOTS_(prefix)                                                                         \
-    typedef prefix##_element prefix##_concurrent_element;                                                              \
-    ARENA_INLINE void prefix##_concurrent_destroy(struct prefix##_concurrent *arena) {                                 \
-        arena_concurrent_destroy(prefix##_concurrent_raw(arena));                                                      \
-    }                                                                                                                  \
-    ARENA_INLINE prefix##_element *prefix##_concurrent_alloc(struct prefix##_concurrent *arena,                        \
-                                                             prefix##_element value) {                                 \
-        return (prefix##_element *)arena_concurrent_alloc(prefix##_concurrent_raw(arena), &value);                     \
-    }                                                                                                                  \
-    ARENA_INLINE prefix##_element *prefix##_concurrent_try_alloc(struct prefix##_concurrent *arena,                    \
-                                                                 prefix##_element value) {                             \
-        return (prefix##_element *)arena_concurrent_try_alloc(prefix##_concurrent_raw(arena), &value);                 \
-    }                                                                                                                  \
-    ARENA_INLINE prefix##_element *prefix##_concurrent_alloc_zero(struct prefix##_concurrent *arena) {                 \
-        return (prefix##_element *)arena_concurrent_alloc(prefix##_concurrent_raw(arena), NULL);                       \
-    }                                                                                                                  \
-    ARENA_INLINE prefix##_element *prefix##_concurrent_try_alloc_zero(struct prefix##_concurrent *arena) {             \
-        return (prefix##_element *)arena_concurrent_try_alloc(prefix##_concurrent_raw(arena), NULL);                   \
-    }
-
-#define ARENA_DEFINE_CONCURRENT_CONTEXT_(prefix)                                                                       \
-    ARENA_INLINE int prefix##_concurrent_alloc_context(struct prefix##_concurrent *arena,                              \
-                                                       struct arena_context *context, prefix##_element value,          \
-                                                       prefix##_element **out) {                                       \
-        void *slot = NULL;                                                                                             \
-        int status = arena_concurrent_alloc_context(prefix##_concurrent_raw(arena), context, &value,                   \
-                                                    out == NULL ? NULL : &slot);                                       \
-        if (out != NULL) *out = (prefix##_element *)slot;                                                              \
-        return status;                                                                                                 \
-    }                                                                                                                  \
-    ARENA_INLINE int prefix##_concurrent_alloc_slab_context(struct prefix##_concurrent *arena,                         \
-                                                            struct arena_context *context, size_t count,               \
-                                                            struct prefix##_slab *out) {                               \
-        void *data = NULL;                                                                                             \
-        int status = arena_concurrent_alloc_slab_context(prefix##_concurrent_raw(arena), context, count,               \
-                                                         out == NULL ? NULL : &data);                                  \
-        if (out != NULL) *out = prefix##_slab_of_(data, count);                                                        \
-        return status;                                                                                                 \
-    }                                                                                                                  \
-    ARENA_INLINE int prefix##_concurrent_alloc_slab_with_context(                                                      \
-        struct prefix##_concurrent *arena, struct arena_context *context, const prefix##_element *values,              \
-        size_t count, struct prefix##_slab *out) {                                                                     \
-        void *data = NULL;                                                                                             \
-        int status = arena_concurrent_alloc_slab_with_context(prefix##_concurrent_raw(arena), context, values, count,  \
-                                                              out == NULL ? NULL : &data);                             \
-        if (out != NULL) *out = prefix##_slab_of_(data, count);                                                        \
-        return status;                                                                                                 \
-    }                                                                                                                  \
-    ARENA_INLINE int prefix##_concurrent_reset_context(struct prefix##_concurrent *arena,                              \
-                                                       struct arena_context *context) {                                \
-        return arena_concurrent_reset_context(prefix##_concurrent_raw(arena), context);                                \
-    }                                                                                                                  \
-    ARENA_INLINE int prefix##_concurrent_acquire(struct prefix##_concurrent *arena, struct arena_context *context,     \
-                                                 struct prefix **out) {                                                \
-        struct arena *handle = NULL;                                                                                   \
-        int status =                                                                                                   \
-            arena_concurrent_acquire(prefix##_concurrent_raw(arena), context, out == NULL ? NULL : &handle);           \
-        if (out != NULL) *out = (struct prefix *)(void *)handle;                                                       \
-        return status;                                                                                                 \
-    }                                                                                                                  \
-    ARENA_INLINE void prefix##_concurrent_release(struct prefix##_concurrent *arena) {                                 \
-        arena_concurrent_release(prefix##_concurrent_raw(arena));                                                      \
-    }
-
-/* The action goes through a trampoline: calling it through a cast function pointer would be undefined. */
-#define ARENA_DEFINE_POOL_(prefix)                                                                                     \
-    struct prefix##_pool_action_ {                                                                                     \
-        void (*action)(struct prefix *arena, void *user);                                                              \
-        void *user;                                                                                                    \
-    };                                                                                                                 \
-    ARENA_INLINE void prefix##_pool_run_(struct arena *arena, void *user) {                                            \
-        const struct prefix##_pool_action_ *call = (const struct prefix##_pool_action_ *)user;                         \
-        call->action((struct prefix *)(void *)arena, call->user);                                                      \
-    }                                                                                                                  \
-    ARENA_INLINE int prefix##_pool_destroy(struct prefix##_pool *pool) {                                               \
-        return arena_pool_destroy(prefix##_pool_raw(pool));                                                            \
-    }                                                                                                                  \
-    ARENA_INLINE int prefix##_pool_execute(struct prefix##_pool *pool,                                                 \
-                                           void (*action)(struct prefix *arena, void *user), void *user) {             \
-        struct prefix##_pool_action_ call;                                                                             \
-        call.action = action;                                                                                          \
-        call.user = user;                                                                                              \
-        return arena_pool_execute(prefix##_pool_raw(pool), action == NULL ? NULL : prefix##_pool_run_, &call);         \
-    }                                                                                                                  \
-    ARENA_INLINE int prefix##_pool_checkout_context(struct prefix##_pool *pool, struct arena_context *context,         \
-                                                    struct prefix **out) {                                             \
-        struct arena *handle = NULL;                                                                                   \
-        int status = arena_pool_checkout_context(prefix##_pool_raw(pool), context, out == NULL ? NULL : &handle);      \
-        if (out != NULL) *out = (struct prefix *)(void *)handle;                                                       \
-        return status;                                                                                                 \
-    }                                                                                                                  \
-    ARENA_INLINE int prefix##_pool_checkout(struct prefix##_pool *pool, struct prefix **out) {                         \
-        struct arena *handle = NULL;                                                                                   \
-        int status = arena_pool_checkout(prefix##_pool_raw(pool), out == NULL ? NULL : &handle);                       \
-        if (out != NULL) *out = (struct prefix *)(void *)handle;                                                       \
-        return status;                                                                                                 \
-    }                                                                                                                  \
-    ARENA_INLINE void prefix##_pool_return(struct prefix##_pool *pool, struct prefix *arena) {                         \
-        arena_pool_return(prefix##_pool_raw(pool), prefix##_raw(arena));                                               \
-    }                                                                                                                  \
-    ARENA_INLINE void prefix##_pool_trim(struct prefix##_pool *pool) { arena_pool_trim(prefix##_pool_raw(pool)); }     \
-    ARENA_INLINE size_t prefix##_pool_arena_cap(const struct prefix##_pool *pool) {                                    \
-        return arena_pool_arena_cap(prefix##_pool_raw(pool));                                                          \
-    }
-
-#define ARENA_DEFINE_CONTEXT_(prefix)                                                                                  \
-    ARENA_INLINE int prefix##_inject(struct arena_context *parent, struct prefix *arena, struct arena_context **out) { \
-        return arena_inject(parent, prefix##_raw(arena), out);                                                         \
-    }                                                                                                                  \
-    ARENA_INLINE int prefix##_extract(struct arena_context *context, struct prefix **out) {                            \
-        struct arena *handle = NULL;                                                                                   \
-        int status = arena_extract(context, prefix##_type(), out == NULL ? NULL : &handle);                            \
-        if (out != NULL) *out = (struct prefix *)(void *)handle;                                                       \
-        return status;                                                                                                 \
-    }
-
-/* C++ has no compound literals: the values arrive as an initializer_list. */
+/* Behind a variable that the library fills: MemorySanitizer sees nothing of what a library does that was compiled
+ * without it. */
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
 #ifdef __cplusplus
-#define ARENA_DEFINE_SLAB_LISTS_(prefix, tag)                                                                          \
-    ARENA_INLINE struct prefix##_slab tag##_alloc_slab_list_(struct tag *arena,                                        \
-                                                             std::initializer_list<prefix##_element> values) {         \
-        return tag##_alloc_slab_with(arena, values.begin(), values.size());                                            \
-    }                                                                                                                  \
-    ARENA_INLINE bool tag##_try_alloc_slab_list_(struct tag *arena, struct prefix##_slab *slab,                        \
-                                                 std::initializer_list<prefix##_element> values) {                     \
-        return tag##_try_alloc_slab_with(arena, values.begin(), values.size(), slab);                                  \
-    }
-#define ARENA_DEFINE_CONCURRENT_LIST_(prefix)                                                                          \
-    ARENA_INLINE int prefix##_concurrent_alloc_slab_list_context_(                                                     \
-        struct prefix##_concurrent *arena, struct arena_context *context, struct prefix##_slab *slab,                  \
-        std::initializer_list<prefix##_element> values) {                                                              \
-        return prefix##_concurrent_alloc_slab_with_context(arena, context, values.begin(), values.size(), slab);       \
-    }
+#define ARENA_WRITTEN_BY_LIBRARY_ = {}
 #else
-#define ARENA_DEFINE_SLAB_LISTS_(prefix, tag)
-#define ARENA_DEFINE_CONCURRENT_LIST_(prefix)
+#define ARENA_WRITTEN_BY_LIBRARY_ = {0}
+#endif
+#endif
+#endif
+#ifndef ARENA_WRITTEN_BY_LIBRARY_
+#define ARENA_WRITTEN_BY_LIBRARY_
+#endif
+
+/* Raised by the inline code: an index past a slab's end, and a raw handle of another type. */
+ARENA_BEGIN_DECLS
+ARENA_API ARENA_NORETURN void arena_panic_slab_bounds(size_t index, size_t len);
+ARENA_API ARENA_NORETURN void arena_panic_type(const char *expected, const struct arena_type *found);
+ARENA_END_DECLS
+
+/* What an element type must not be.
+ *   The arena itself: ARENA_DEFINE(point, struct point), where an element would pass for an arena.
+ *   Aligned wider than its size, as a typedef may ask for (gcc, clang): the stride would be wider than sizeof, and no
+ *   pointer to such elements steps by it.
+ *   A struct with a flexible array member: the elements would overlap.  The compilers know it for one by refusing an
+ * array. In C++, a type that is more than its bytes. */
+#define ARENA_CHECK_ELEMENT_(T, handle, concurrent, pool)                                                              \
+    ARENA_STATIC_ASSERT_(!ARENA_IS_ONE_OF_(T, handle, concurrent, pool),                                               \
+                         "the prefix is the tag of the element type, which would pass for the arena: give the arena "  \
+                         "a name of its own, as in ARENA_DEFINE(points, struct point)");                               \
+    ARENA_STATIC_ASSERT_(sizeof(T) % ARENA_ALIGNOF(T) == 0, "elements lie one behind the other");                      \
+    ARENA_REFUSE_FLEXIBLE_(T)                                                                                          \
+    ARENA_CHECK_BYTES_(T)
+#ifdef __cplusplus
+#define ARENA_STATIC_ASSERT_ static_assert
+#define ARENA_IS_ONE_OF_(T, handle, concurrent, pool)                                                                  \
+    (arena_same_<T, handle>::value || arena_same_<T, concurrent>::value || arena_same_<T, pool>::value)
+#else
+#define ARENA_STATIC_ASSERT_ _Static_assert
+#define ARENA_IS_ONE_OF_(T, handle, concurrent, pool)                                                                  \
+    _Generic((T *)0, handle * : 1, concurrent * : 1, pool * : 1, default : 0)
+#endif
+#define ARENA_CHECK_NO_ARRAY_(T)                                                                                       \
+    ARENA_STATIC_ASSERT_(sizeof(T[2]) == 2 * sizeof(T), "elements have no flexible array member");
+#if defined(__clang__)
+#define ARENA_REFUSE_FLEXIBLE_(T)                                                                                      \
+    ARENA_PRAGMA_(clang diagnostic push)                                                                               \
+    ARENA_PRAGMA_(clang diagnostic error "-Wflexible-array-extensions")                                                \
+    ARENA_CHECK_NO_ARRAY_(T)                                                                                           \
+    ARENA_PRAGMA_(clang diagnostic pop)
+#elif defined(__GNUC__) && !defined(__cplusplus)
+#define ARENA_REFUSE_FLEXIBLE_(T)                                                                                      \
+    ARENA_PRAGMA_(GCC diagnostic push)                                                                                 \
+    ARENA_PRAGMA_(GCC diagnostic error "-Wpedantic")                                                                   \
+    ARENA_CHECK_NO_ARRAY_(T)                                                                                           \
+    ARENA_PRAGMA_(GCC diagnostic pop)
+#elif defined(__GNUC__)
+#define ARENA_REFUSE_FLEXIBLE_(T) static_assert(sizeof(arena_pair_<T>) != 0, "elements have no flexible array member");
+#else
+#define ARENA_REFUSE_FLEXIBLE_(T) ARENA_CHECK_NO_ARRAY_(T)
+#endif
+#if defined(__cplusplus) && defined(__GNUC__)
+#define ARENA_CHECK_BYTES_(T) static_assert(__is_trivially_copyable(T), "elements are copied as bytes");
+#else
+#define ARENA_CHECK_BYTES_(T)
+#endif
+
+/* A program's warnings are for its own code: its variables may be called `arena`, or as any other parameter here, and
+ * it may frown on the casts of C, which this is full of.  clang is told to be quiet altogether; gcc has the pragma in
+ * typed/macros.h, and for names, which come from the program, these.  Where a destructor is called it is the program's
+ * own type that is looked at, so there casts alone are let through. */
+#define ARENA_PRAGMA_(text) _Pragma(#text)
+#if defined(__clang__)
+#define ARENA_QUIET_BEGIN_                                                                                             \
+    ARENA_PRAGMA_(clang diagnostic push)                                                                               \
+    ARENA_PRAGMA_(clang diagnostic ignored "-Weverything")
+#define ARENA_QUIET_CASTS_BEGIN_                                                                                       \
+    ARENA_PRAGMA_(clang diagnostic push)                                                                               \
+    ARENA_PRAGMA_(clang diagnostic ignored "-Wold-style-cast")
+#define ARENA_QUIET_END_ ARENA_PRAGMA_(clang diagnostic pop)
+#elif defined(__GNUC__)
+#ifdef __cplusplus
+#define ARENA_QUIET_CASTS_BEGIN_                                                                                       \
+    ARENA_PRAGMA_(GCC diagnostic push)                                                                                 \
+    ARENA_PRAGMA_(GCC diagnostic ignored "-Wold-style-cast")                                                           \
+    ARENA_PRAGMA_(GCC diagnostic ignored "-Wuseless-cast")
+#else
+#define ARENA_QUIET_CASTS_BEGIN_ ARENA_PRAGMA_(GCC diagnostic push)
+#endif
+#define ARENA_QUIET_BEGIN_                                                                                             \
+    ARENA_QUIET_CASTS_BEGIN_                                                                                           \
+    ARENA_PRAGMA_(GCC diagnostic ignored "-Wshadow")
+#define ARENA_QUIET_END_ ARENA_PRAGMA_(GCC diagnostic pop)
+#else
+#define ARENA_QUIET_BEGIN_
+#define ARENA_QUIET_CASTS_BEGIN_
+#define ARENA_QUIET_END_
+#endif
+
+/* C++ has no compound literals: the values of a slab arrive as an initializer_list. */
+#ifdef __cplusplus
+extern "C++" {
+template <class Left, class Right> struct arena_same_ {
+    enum { value = false };
+};
+template <class Type> struct arena_same_<Type, Type> {
+    enum { value = true };
+};
+template <class Type> struct arena_pair_ { Type first, second; };
+template <class Slab, class Handle, class Element>
+ARENA_STORING_ Slab arena_slab_with_list_(Slab (*alloc)(Handle *, const Element *, size_t), Handle *arena,
+                                          std::initializer_list<Element> values) {
+    return alloc(arena, values.begin(), values.size());
+}
+template <class Slab, class Handle, class Element>
+ARENA_STORING_ bool arena_try_slab_with_list_(bool (*alloc)(Handle *, const Element *, size_t, Slab *), Handle *arena,
+                                              Slab *slab, std::initializer_list<Element> values) {
+    return alloc(arena, values.begin(), values.size(), slab);
+}
+template <class Slab, class Handle, class Element>
+ARENA_STORING_ int arena_slab_with_list_context_(int (*alloc)(Handle *, struct arena_context *, const Element *, size_t,
+                                                              Slab *),
+                                                 Handle *arena, struct arena_context *context, Slab *slab,
+                                                 std::initializer_list<Element> values) {
+    return alloc(arena, context, values.begin(), values.size(), slab);
+}
+}
 #endif
 
 #endif

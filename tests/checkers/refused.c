@@ -114,6 +114,8 @@ void refused(void) {
     double_arena_slab_at(int_arena_alloc_slab(NULL_OF(int_arena), 1), 0);
 #elif REFUSE == 44
     double_arena_concurrent_destroy(NULL_OF(int_arena_concurrent));
+#elif REFUSE == 49
+    double_arena_alloc_from(NULL_OF(double_arena), (const int *)0);
 #elif REFUSE == 21
     ARENA_ANY_GET(int_arena_alloc(NULL_OF(int_arena), 1), int); /* no slot of mixed values */
 #endif
@@ -131,6 +133,34 @@ typedef int aligned_number __attribute__((aligned(64)));
 ARENA_DEFINE(aligned_arena, aligned_number)
 #elif REFUSE == 17
 #error "no such type here"
+#endif
+
+/* The prefix is the element's own tag: an element would pass for an arena. */
+#if REFUSE == 45
+struct point {
+    int x, y;
+};
+ARENA_DEFINE(point, struct point)
+#endif
+
+/* What lies behind the struct is in the next element. */
+#if REFUSE == 46 && defined(__GNUC__)
+struct flexible {
+    int count;
+    char data[];
+};
+ARENA_DEFINE(flexibles, struct flexible)
+#elif REFUSE == 46
+#error "no such type here"
+#endif
+
+/* A destructor that forgets its second argument, and one that has none. */
+#if REFUSE == 47
+static void drop_plain(int *element) { *element = 0; }
+ARENA_DEFINE_DROP_WITH(dropped_arena, int, drop_plain)
+#elif REFUSE == 48
+static void drop_with(int *element, void *user) { *element = user != 0; }
+ARENA_DEFINE_DROP(dropped_arena, int, drop_with)
 #endif
 
 /* Elements are copied as bytes: this one counts its copies. */

@@ -7,7 +7,7 @@ set -u
 source=$1
 include=$2
 generated=$3
-last=44
+last=49
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 checks=0

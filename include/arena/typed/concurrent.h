@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* libarena: a part of the typed face, which arena/template.h includes and ARENA_DEFINE is made of: struct
+ * arena_concurrent.  What a function does, and how it fails, arena/concurrent.h says of its namesake. */
+
+/* So that ARENA_SLAB_WITH and its like take the prefix of these functions too. */
+typedef ARENA_ELEMENT ARENA_F(concurrent_element);
+
+/* --- the handle --------------------------------------------------------------------------------------------------- */
+
+ARENA_INLINE struct arena_concurrent *ARENA_F(concurrent_raw)(const struct ARENA_CONCURRENT *arena) {
+    return (struct arena_concurrent *)(uintptr_t)arena;
+}
+
+ARENA_INLINE struct ARENA_CONCURRENT *ARENA_F(concurrent_from_raw)(struct arena_concurrent *arena) {
+    if (arena != NULL && !arena_type_equal(arena_concurrent_type_of(arena), ARENA_F(type)()))
+        arena_panic_type(ARENA_F(type)()->name, arena_concurrent_type_of(arena));
+    return (struct ARENA_CONCURRENT *)(void *)arena;
+}
+
+/* NULL: out of memory, too large, or options that are not understood. */
+ARENA_INLINE struct ARENA_CONCURRENT *ARENA_F(concurrent_create_with)(size_t capacity,
+                                                                      const struct arena_options *options) {
+    struct arena_concurrent *arena = NULL;
+    (void)arena_concurrent_create_with(ARENA_F(type)(), capacity, options, &arena);
+    return (struct ARENA_CONCURRENT *)(void *)arena;
+}
+
+ARENA_INLINE struct ARENA_CONCURRENT *ARENA_F(concurrent_create)(size_t capacity) {
+    return ARENA_F(concurrent_create_with)(capacity, NULL);
+}
+
+ARENA_INLINE void ARENA_F(concurrent_destroy)(struct ARENA_CONCURRENT *arena) {
+    arena_concurrent_destroy(ARENA_F(concurrent_raw)(arena));
+}
+
+ARENA_INLINE void ARENA_F(concurrent_reset)(struct ARENA_CONCURRENT *arena) {
+    arena_concurrent_reset(ARENA_F(concurrent_raw)(arena));
+}
+
+ARENA_INLINE void ARENA_F(concurrent_trim)(struct ARENA_CONCURRENT *arena) {
+    arena_concurrent_trim(ARENA_F(concurrent_raw)(arena));
+}
+
+ARENA_INLINE size_t ARENA_F(concurrent_used)(const struct ARENA_CONCURRENT *arena) {
+    return arena_concurrent_used(ARENA_F(concurrent_raw)(arena));
+}
+
+ARENA_INLINE size_t ARENA_F(concurrent_remaining)(const struct ARENA_CONCURRENT *arena) {
+    return arena_concurrent_remaining(ARENA_F(concurrent_raw)(arena));
+}
+
+ARENA_INLINE size_t ARENA_F(concurrent_cap)(const struct ARENA_CONCURRENT *arena) {
+    return arena_concurrent_cap(ARENA_F(concurrent_raw)(arena));
+}
+
+/* --- allocation --------------------------------------------------------------------------------------------------- */
+
+ARENA_INLINE ARENA_ELEMENT *ARENA_F(concurrent_alloc)(struct ARENA_CONCURRENT *arena, ARENA_ELEMENT value) {
+    return (ARENA_ELEMENT *)arena_concurrent_alloc(ARENA_F(concurrent_raw)(arena), &value);
+}
+
+ARENA_INLINE ARENA_ELEMENT *ARENA_F(concurrent_try_alloc)(struct ARENA_CONCURRENT *arena, ARENA_ELEMENT value) {
+    return (ARENA_ELEMENT *)arena_concurrent_try_alloc(ARENA_F(concurrent_raw)(arena), &value);
+}
+
+ARENA_INLINE ARENA_ELEMENT *ARENA_F(concurrent_alloc_zero)(struct ARENA_CONCURRENT *arena) {
+    return (ARENA_ELEMENT *)arena_concurrent_alloc(ARENA_F(concurrent_raw)(arena), NULL);
+}
+
+ARENA_INLINE ARENA_ELEMENT *ARENA_F(concurrent_try_alloc_zero)(struct ARENA_CONCURRENT *arena) {
+    return (ARENA_ELEMENT *)arena_concurrent_try_alloc(ARENA_F(concurrent_raw)(arena), NULL);
+}
+
+/* For values too large to pass: copied from *value; NULL: a zeroed slot. */
+ARENA_INLINE ARENA_ELEMENT *ARENA_F(concurrent_alloc_from)(struct ARENA_CONCURRENT *arena, const ARENA_ELEMENT *value) {
+    return (ARENA_ELEMENT *)arena_concurrent_alloc(ARENA_F(concurrent_raw)(arena), value);
+}
+
+ARENA_INLINE ARENA_ELEMENT *ARENA_F(concurrent_try_alloc_from)(struct ARENA_CONCURRENT *arena,
+                                                               const ARENA_ELEMENT *value) {
+    return (ARENA_ELEMENT *)arena_concurrent_try_alloc(ARENA_F(concurrent_raw)(arena), value);
+}
+
+ARENA_INLINE struct ARENA_SLAB ARENA_F(concurrent_alloc_slab)(struct ARENA_CONCURRENT *arena, size_t count) {
+    return ARENA_PRIVATE_F(slab_of)(arena_concurrent_alloc_slab(ARENA_F(concurrent_raw)(arena), count), count);
+}
+
+ARENA_INLINE bool ARENA_F(concurrent_try_alloc_slab)(struct ARENA_CONCURRENT *arena, size_t count,
+                                                     struct ARENA_SLAB *slab) {
+    *slab = ARENA_PRIVATE_F(slab_of)(arena_concurrent_try_alloc_slab(ARENA_F(concurrent_raw)(arena), count), count);
+    return slab->data != NULL;
+}
+
+ARENA_INLINE struct ARENA_SLAB ARENA_F(concurrent_alloc_slab_with)(struct ARENA_CONCURRENT *arena,
+                                                                   const ARENA_ELEMENT *values, size_t count) {
+    void *data = arena_concurrent_alloc_slab_with(ARENA_F(concurrent_raw)(arena), values, count);
+    return ARENA_PRIVATE_F(slab_of)(data, count);
+}
+
+ARENA_INLINE bool ARENA_F(concurrent_try_alloc_slab_with)(struct ARENA_CONCURRENT *arena, const ARENA_ELEMENT *values,
+                                                          size_t count, struct ARENA_SLAB *slab) {
+    void *data = arena_concurrent_try_alloc_slab_with(ARENA_F(concurrent_raw)(arena), values, count);
+    *slab = ARENA_PRIVATE_F(slab_of)(data, count);
+    return data != NULL;
+}
+
+/* --- under a context ---------------------------------------------------------------------------------------------- */
+
+ARENA_INLINE int ARENA_F(concurrent_alloc_context)(struct ARENA_CONCURRENT *arena, struct arena_context *context,
+                                                   ARENA_ELEMENT value, ARENA_ELEMENT **out) {
+    void *slot = NULL;
+    int status =
+        arena_concurrent_alloc_context(ARENA_F(concurrent_raw)(arena), context, &value, out == NULL ? NULL : &slot);
+    if (out != NULL) *out = (ARENA_ELEMENT *)slot;
+    return status;
+}
+
+ARENA_INLINE int ARENA_F(concurrent_alloc_slab_context)(struct ARENA_CONCURRENT *arena, struct arena_context *context,
+                                                        size_t count, struct ARENA_SLAB *out) {
+    void *data = NULL;
+    int status =
+        arena_concurrent_alloc_slab_context(ARENA_F(concurrent_raw)(arena), context, count, out == NULL ? NULL : &data);
+    if (out != NULL) *out = ARENA_PRIVATE_F(slab_of)(data, count);
+    return status;
+}
+
+ARENA_INLINE int ARENA_F(concurrent_alloc_slab_with_context)(struct ARENA_CONCURRENT *arena,
+                                                             struct arena_context *context, const ARENA_ELEMENT *values,
+                                                             size_t count, struct ARENA_SLAB *out) {
+    void *data = NULL;
+    int status = arena_concurrent_alloc_slab_with_context(ARENA_F(concurrent_raw)(arena), context, values, count,
+                                                          out == NULL ? NULL : &data);
+    if (out != NULL) *out = ARENA_PRIVATE_F(slab_of)(data, count);
+    return status;
+}
+
+ARENA_INLINE int ARENA_F(concurrent_reset_context)(struct ARENA_CONCURRENT *arena, struct arena_context *context) {
+    return arena_concurrent_reset_context(ARENA_F(concurrent_raw)(arena), context);
+}
+
+/* --- the gate ----------------------------------------------------------------------------------------------------- */
+
+ARENA_INLINE int ARENA_F(concurrent_acquire)(struct ARENA_CONCURRENT *arena, struct arena_context *context,
+                                             struct ARENA_PREFIX **out) {
+    struct arena *handle = NULL;
+    int status = arena_concurrent_acquire(ARENA_F(concurrent_raw)(arena), context, out == NULL ? NULL : &handle);
+    if (out != NULL) *out = (struct ARENA_PREFIX *)(void *)handle;
+    return status;
+}
+
+ARENA_INLINE void ARENA_F(concurrent_release)(struct ARENA_CONCURRENT *arena) {
+    arena_concurrent_release(ARENA_F(concurrent_raw)(arena));
+}

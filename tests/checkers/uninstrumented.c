@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* A right program under MemorySanitizer, which knows nothing of what the library does: it was compiled without.  What the
+ * program is given counts as written all the same. */
+#include <arena/arena.h>
+
+#include <stdio.h>
+
+struct item {
+    char tag; /* with padding behind it */
+    int64_t numbers[5];
+};
+
+static int drops;
+static void drop_item(struct item *item) { drops += item->tag == 0 ? 1 : item->numbers[4] != 0; }
+
+ARENA_DEFINE(ints, int)
+ARENA_DEFINE_DROP(items, struct item, drop_item)
+
+static void action(struct ints *arena, void *user) { *(int *)user += *ints_alloc_zero(arena); }
+
+static int typed(void) {
+    struct ints *arena = ints_create(40);
+    struct ints_concurrent *shared = ints_concurrent_create(40);
+    struct ints_pool *pool = ints_pool_create(40);
+    if (arena == NULL || shared == NULL || pool == NULL) return 1;
+    int sum = *ints_alloc_zero(arena) + *ints_alloc_slab(arena, 7).data;
+    sum += *ints_alloc_slab_with(arena, NULL, 3).data;
+    struct ints_slab slab;
+    if (!ints_try_alloc_slab(arena, 2, &slab) || slab.data == NULL) return 1;
+    struct ints_burst burst = ints_burst_begin(arena);
+    int *put = ints_burst_put(&burst, 0);
+    if (put == NULL) return 1;
+    sum += *put;
+    ints_burst_end(arena, &burst);
+    struct arena_context *context = NULL;
+    struct ints *found = NULL;
+    if (ints_inject(NULL, arena, &context) != ARENA_OK || ints_extract(context, &found) != ARENA_OK) return 1;
+    if (found != arena) return 1;
+    arena_context_release(context);
+    if (ints_concurrent_alloc_slab_context(shared, NULL, 4, &slab) != ARENA_OK || slab.data == NULL) return 1;
+    sum += slab.data[3] + *ints_concurrent_alloc_zero(shared);
+    if (ints_concurrent_acquire(shared, NULL, &found) != ARENA_OK || found == NULL) return 1;
+    sum += *ints_try_alloc_zero(found);
+    ints_concurrent_release(shared);
+    if (ints_pool_execute(pool, action, &sum) != ARENA_OK) return 1;
+    ARENA_POOL_SCOPE_OF(ints, pool, scratch) sum += *ints_alloc_zero(scratch);
+    if (ints_pool_checkout(pool, &found) != ARENA_OK || found == NULL) return 1;
+    sum += *ints_alloc_slab(found, 1).data;
+    ints_pool_return(pool, found);
+    ints_destroy(arena);
+    ints_concurrent_destroy(shared);
+    return ints_pool_destroy(pool) + sum;
+}
+
+static int slots(size_t capacity, uint32_t clear) {
+    struct arena_options options = {.struct_size = sizeof options, .clear = clear};
+    struct items *arena = items_create_with(capacity, &options);
+    int sum = 0;
+    for (int round = 0; round < 3; round++) {
+        sum += items_alloc_zero(arena)->tag + items_alloc_slab(arena, 3).data[2].tag;
+        sum += items_alloc_slab_with(arena, NULL, 2).data[1].tag;
+        struct item item = {0, {0}};
+        sum += items_alloc(arena, item)->tag + items_alloc_from(arena, &item)->tag;
+        items_reset(arena);
+    }
+    items_destroy(arena);
+    return sum;
+}
+
+static int mixed(void) {
+    struct arena *arena = NULL;
+    if (arena_create(arena_type_any(), 10, &arena) != ARENA_OK) return 1;
+    struct arena_any *slot = ARENA_ANY_ALLOC(arena, int, 5);
+    int *number = ARENA_ANY_GET(slot, int);
+    int sum = number == NULL ? 1 : *number - 5;
+    slot = arena_alloc_any(arena, ARENA_TYPE(int64_t), NULL);
+    sum += (int)*ARENA_ANY_GET(slot, int64_t);
+    arena_destroy(arena);
+    return sum;
+}
+
+int main(void) {
+    int sum = typed() + mixed();
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++)
+        sum += slots(20, clear) + slots(20000, clear);
+    printf("%d drops\n", drops);
+    return sum == 0 && drops != 0 ? 0 : 1;
+}
