@@ -354,6 +354,21 @@ static void clearing_policies_of_mixed_values(void **state) {
     arena_destroy(arena);
 }
 
+static void sum_up(void *value, void *user) { *(int *)user += *(int *)value; }
+
+static void a_value_s_drop_is_given_the_arena_s_user(void **state) {
+    (void)state;
+    int sum = 0;
+    const struct arena_type type = {"summed", sizeof(int), _Alignof(int), sum_up};
+    struct arena_options options = {.struct_size = sizeof options, .drop_user = &sum};
+    struct arena *arena = NULL;
+    assert_int_equal(arena_create_with(arena_type_any(), 2, &options, &arena), ARENA_OK);
+    arena_alloc_any(arena, &type, &(int){1});
+    arena_alloc_any(arena, &type, &(int){10});
+    arena_destroy(arena);
+    assert_int_equal(sum, 11);
+}
+
 static void refused_values_are_not_dropped(void **state) {
     const struct arena_type type = {"counted", sizeof(int), _Alignof(int), drop_first_kind};
     struct arena *arena = make(1);
@@ -573,6 +588,7 @@ int main(void) {
         cmocka_unit_test(thousands_of_types_are_told_apart),
         cmocka_unit_test(each_value_s_own_drop_runs_last_to_first),
         cmocka_unit_test(clearing_policies_of_mixed_values),
+        cmocka_unit_test(a_value_s_drop_is_given_the_arena_s_user),
         cmocka_unit_test(refused_values_are_not_dropped),
         cmocka_unit_test(concurrent_arenas_hold_mixed_values),
         cmocka_unit_test(refused_mixed_values_leave_the_gate_closed),

@@ -8,9 +8,9 @@
 
 #include "base/arith.h"
 #include "base/poison.h"
-#include "core/any.h"
 #include "core/clear.h"
 #include "core/type.h"
+#include "core/type_set.h"
 #include "platform/memory.h"
 #include "platform/sync.h"
 #include "runtime/panic.h"
@@ -216,7 +216,7 @@ static void forget_runs(struct arena *arena) {
 void slots_destroy(struct arena *arena) {
     slots_settle(arena);
     if (arena->type->drop != NULL) run_drops(arena);
-    any_forget(arena);
+    type_set_destroy(arena->kinds);
     if (arena->watched) {
         char *from = arena->mapped ? arena->base : (char *)&arena[1]; /* what aligns the slots is marked too */
         if (arena->mapped) poison_tail(arena, poison_clear);

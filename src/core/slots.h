@@ -71,7 +71,7 @@ struct arena {
     struct run *runs; /* the owner's, linked in any order */
     size_t gap_bytes;
     const struct arena_type *type; /* a copy, in this block or the owner's */
-    struct type_set *kinds;        /* core/any.c: the descriptors of mixed values, or NULL */
+    struct type_set *kinds;        /* the descriptors of mixed values, or NULL */
     void *memory;                  /* the mapping */
     size_t memory_bytes;           /* of the mapping */
     void *drop_user;               /* what drop functions are given */

@@ -65,6 +65,8 @@ QUICK = {
     "src/mhd/": MHD,
     "src/core/": CORE,
     "src/core/any": ["any", "misuse", "unit slots", GUARDED["arena"], "status", "fail once", "concurrent", "poisoning"],
+    "src/core/type_set": ["any", "misuse", "unit slots", GUARDED["arena"], "status", "fail once", "concurrent", "poisoning"],
+    "src/api/any": ["any", "misuse", "unit slots", GUARDED["arena"], "status", "fail once", "concurrent", "poisoning"],
     "src/core/burst": ["burst", "typed", "misuse", GUARDED["arena"], "corpus of arena", "unit slots", *PATHS, "fail once",
                        "poisoning"],
     "src/sync/": SYNC,

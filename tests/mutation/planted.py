@@ -171,7 +171,7 @@ PLANTS = [
      "        poison_tail(arena, poison_set);\n", "", ["poisoning"]),
     ("seal broken: the end of a burst opens its arena", "src/api/burst.c",
      "arena->sealed || arena->watched ? arena->head.cursor", "arena->watched ? arena->head.cursor", ["burst"]),
-    ("lost entry: the set of types grows without its last one", "src/core/any.c",
+    ("lost entry: the set of types grows without its last one", "src/core/type_set.c",
      "    for (size_t i = 0; i < set->size; i++) {\n", "    for (size_t i = 0; i + 1 < set->size; i++) {\n", ["any"]),
     ("read past the end: a mixed value is copied with what lies behind it", "src/core/any.c",
      "memcpy(slot->value, value, kept->size);", "memcpy(slot->value, value, ARENA_ANY_MAX);", ["unit slots"]),
