@@ -57,6 +57,22 @@ class Written(unittest.TestCase):
             self.assertEqual(found, members, name)
 
 
+class Comments(unittest.TestCase):
+    def test_statuses_that_a_function_s_comment_names_are_said(self):
+        functions = json.loads(read(API))["functions"]
+        seen = 0
+        for header in HEADERS:
+            above = re.findall(r"/\*((?:(?!\*/).)*)\*/\s*ARENA_API\b[^;(]*?\b(arena_\w+)\(", read(header), re.DOTALL)
+            for comment, name in above:
+                comment = re.sub(r"but for\s[\s*]*ARENA_\w+", "", comment)
+                said = set(functions[name]["statuses"])
+                if said:
+                    named = set(re.findall(r"\bARENA_E[A-Z]+\b", comment))
+                    self.assertLessEqual(named, said, name)
+                    seen += len(named)
+        self.assertGreater(seen, 50)
+
+
 class Table(unittest.TestCase):
     def complaint(self, change):
         """What api.py says of the table with a change made; "" when it has nothing to say."""
