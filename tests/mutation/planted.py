@@ -312,7 +312,7 @@ PLANTS = [
      "        uint64_t next = (((head & ~INDEX_MASK) + TAG_ONE) & (((uint64_t)1 << 40) - 1)) | index;", ["unit stack"]),
     ("lost holder: its number ends with what its thread keeps", "src/runtime/locals.c",
      "    waiter_recycle(state);\n",
-     "    waiter_recycle(state);\n    state->number = 0;\n", ["concurrent"]),
+     "    waiter_recycle(state);\n    state->number = 0;\n", ["gate"]),
     ("memory kept: a trim inside a scope leaves the store", "src/api/pool.c",
      "    while (local != NULL && (arena = cache_take(local)) != NULL) free_arena(pool, arena);\n"
      "    while (store_take",
@@ -368,7 +368,7 @@ PLANTS = [
      "    uint32_t count;\n    uint8_t active;", ["concurrent"]),
     ("wrong count: what was lent is in use, beside a holder", "src/api/concurrent.c",
      "    take_back(arena);\n    slots_unseal",
-     "    (void)shares_revoke(&arena->shares);\n    slots_unseal", ["concurrent"]),
+     "    (void)shares_revoke(&arena->shares);\n    slots_unseal", ["gate"]),
     ("panic half seen: a handler is not told of one from a drop", "src/runtime/panic.c",
      "    if (state->handling) {\n", "    if (state->handling || (state->dropping && !state->unwinding)) {\n", ["status"]),
     ("panic let go on: one from the drop of a pool's arena is caught", "src/core/slots.c",
