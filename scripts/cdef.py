@@ -22,15 +22,14 @@ HEAD = """\
  *     if not pcall(ffi.sizeof, "struct %s") then ffi.cdef(text) end
  *
  * Above each function:
- *   NULL is legal   for these parameters, and for no other pointer
- *   takes           the library has it afterwards: the caller must not use it any more
- *   gives           the caller has *out afterwards, and has to give it back
- *   waits           it may wait for another thread: let other threads of the interpreter run meanwhile.  The others return
- *                   at once: call them without letting go of the interpreter's lock (PyDLL, not CDLL), since what one
- *                   thread may use at a time is guarded by that lock then
- *   the statuses    that it returns beside ARENA_OK; after each of them nothing has changed, and *out is NULL
- *
- * What has a _checked spelling may panic, which ends the process: call that spelling, from finalizers above all.
+ *   Waits             it may wait for another thread: let other threads of the interpreter run meanwhile.  The others
+ *                     return at once: call them without letting go of the interpreter's lock (PyDLL, not CDLL), which
+ *                     then guards what one thread may use at a time
+ *   NULL is legal     for these parameters, and for no other pointer
+ *   Takes             the library has it afterwards: the caller must not use it any more
+ *   Gives             the caller has *out afterwards, and has to give it back
+ *   the statuses      that it returns beside ARENA_OK; after each of them nothing has changed, and *out is NULL
+ *   May panic         which ends the process: call the other spelling, from finalizers above all
  *
  * No callback is needed but for what is one by its nature: drop, source, the panic handler, cleanups.  These must return:
  * an exception, a throw, a goroutine's panic must not leave them.  Of arena_pool_execute and arena_protect bindings
@@ -156,25 +155,32 @@ def constants(command, directories, header, after):
     return (["enum {\n" + ",\n".join(numbers) + "\n};"] if numbers else []) + remarks
 
 
-def remark(name, api):
+def safe_twin(name, api):
+    """What to call instead of a function that may panic, or None."""
+    twins = [name + "_checked"]
+    if name.startswith("arena_concurrent_"):
+        twins.append(name.replace("_try_", "_") + "_context")
+    return next((twin for twin in twins if twin in api), None)
+
+
+def remark(name, api, declaration):
     """The comment above a function."""
     function = api[name]
-    words = []
-    if function["nullable"]:
-        words.append("NULL is legal: " + ", ".join(function["nullable"]))
+    parameters = declaration[declaration.index(name):]
+    sentences = ["Waits" if function["blocks"] else "Returns at once"]
+    if "*" in parameters:
+        sentences.append("NULL is legal: " + (", ".join(function["nullable"]) or "none"))
     given = [parameter for parameter in function["transfers"] if parameter == "out"]
     taken = [parameter for parameter in function["transfers"] if parameter != "out"]
     if taken:
-        words.append("takes " + ", ".join(taken))
+        sentences.append("Takes " + ", ".join(taken))
     if given:
-        words.append("gives *out")
-    if function["blocks"]:
-        words.append("waits")
+        sentences.append("Gives *out")
     if len(function["statuses"]) > 1:
-        words.append(", ".join(function["statuses"][1:]))
-    if name + "_checked" in api:
-        words.append(f"may panic: {name}_checked")
-    return f"/* {'; '.join(words)} */\n" if words else ""
+        sentences.append(", ".join(function["statuses"][1:]))
+    if (twin := safe_twin(name, api)) is not None:
+        sentences.append(f"May panic: {twin} does not")
+    return f"/* {'.  '.join(sentences)}. */\n"
 
 
 def main():
@@ -211,7 +217,7 @@ def main():
         for declaration in declarations:
             function = re.match(r"[^(){}]*?\b(arena_\w+)\(", declaration)
             if function and not declaration.startswith("typedef"):
-                out.write(remark(function.group(1), api))
+                out.write(remark(function.group(1), api, declaration))
             out.write(declaration + "\n")
 
 

@@ -43,6 +43,14 @@ class Declarations(unittest.TestCase):
         self.assertGreater(len(names), 10)
         return names
 
+    def test_each_function_has_a_remark(self):
+        for path in ARGUMENTS[::2]:
+            with open(path, encoding="utf-8") as file:
+                lines = file.read().split("\n")
+            for above, line in zip(lines, lines[1:]):
+                if line.endswith(");") and re.match(r"\w", line) and not line.startswith("typedef"):
+                    self.assertRegex(above, r"^/\* (Waits|Returns at once)\..*\*/$", line)
+
     def test_every_function_is_in_the_library(self):
         for name in self.functions(ARGUMENTS[0]):
             self.assertTrue(callable(getattr(lib, name)), name)
