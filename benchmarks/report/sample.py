@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Makes a run the committed sample, and puts its figures into the documents:  sample.py OUT_DIR SOURCE_DIR
 
-Copies the page and four plots to benchmarks/sample, and replaces what stands between the marks "figures: begin" and
-"figures: end" in README.md and docs/performance.md.
+Copies four plots to benchmarks/sample, and replaces what stands between the marks "figures: begin" and "figures: end" in
+docs/performance.md.  README.md shows one of the plots.
 """
 
 import os
@@ -62,6 +62,13 @@ def bar_lines(bars):
     return lines
 
 
+def processor():
+    """Of this machine, which is the one that measured."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = re.search(r"^model name\s*: (.*)$", file.read(), re.M)
+    return "%s, %d cores" % (model.group(1) if model else "an unnamed processor", os.cpu_count())
+
+
 def replace(path, lines):
     with open(path, encoding="utf-8") as file:
         text = file.read()
@@ -77,18 +84,16 @@ def main(folder, source):
     bars = Bars(results)
     sample = os.path.join(source, "benchmarks", "sample")
     os.makedirs(sample, exist_ok=True)
-    for name in ("report.html",) + PLOTS:
+    for name in PLOTS:
         shutil.copy(os.path.join(folder, name), sample)
     reached = sum(bar.verdict == "reached" for bar in bars.list)
-    context = "In units of Y, the bump allocator written by hand; %s, %s (%s)." % (
-        results.context.get("compiler", ""), results.context.get("flags", "").split()[0],
-        "the page names the machine: [benchmarks/sample/report.html](%sbenchmarks/sample/report.html)")
-    replace(os.path.join(source, "README.md"), [context % ""] + [""] + figures(results) + [
-        "", "![Each contender of W2](benchmarks/sample/peers-W2.svg)",
-        "![Throughput against threads](benchmarks/sample/threads.svg)", ""])
-    replace(os.path.join(source, "docs", "performance.md"), [context % "../"] + [""] + figures(results) + [
+    context = "In units of Y, the bump allocator written by hand; %s, %s; %s." % (
+        results.context.get("compiler", ""), results.context.get("flags", "").split()[0], processor())
+    replace(os.path.join(source, "docs", "performance.md"), [context] + [""] + figures(results) + [
         "", "The bars, %d of %d reached in this run:" % (reached, len(bars.list)), ""] + bar_lines(bars) + [
-            "", "![Cost against size](../benchmarks/sample/cost-by-size.svg)",
+            "", "![Each contender of W2](../benchmarks/sample/peers-W2.svg)",
+            "![Throughput against threads](../benchmarks/sample/threads.svg)",
+            "![Cost against size](../benchmarks/sample/cost-by-size.svg)",
             "![Zeroing against buffer size](../benchmarks/sample/zeroing.svg)", ""])
 
 

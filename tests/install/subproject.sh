@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# libarena as a subproject of somebody's Meson project, shared and static, found under the names `arena` and `arena-mhd`.
+# libarena as a subproject of somebody's Meson project, shared and static, found under the names `arena` and `arena-mhd`, by
+# the wrap file that README.md has, from a repository.
 #
 #   subproject.sh SOURCE_DIR MHD
 #
 # MHD: true where libmicrohttpd is here.
 set -eu
+command -v git >/dev/null || { echo 'skipped: git is not installed'; exit 77; }
 source=$1
 mhd=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,15 +15,18 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 mkdir -p project/subprojects
-ln -s "$source" project/subprojects/libarena
 cp "$here/use.c" project/use.c
-cat >project/subprojects/libarena.wrap <<'END'
-[wrap-file]
-directory = libarena
 
-[provide]
-dependency_names = arena, arena-mhd
-END
+# What a subproject needs, as it is here, committed or not.
+mkdir repository
+(cd "$source" && tar cf - VERSION CHANGELOG.md LICENSE meson.build meson_options.txt include man src scripts) | tar xf - -C repository
+git -C repository init --quiet
+git -C repository add --all
+git -C repository -c user.name=test -c user.email=test@example.org commit --quiet --message 'as it is'
+sed -n '/^```ini$/,/^```$/p' "$source/README.md" | sed "/^\`/d; s|^url = .*|url = file://$work/repository|" \
+    >project/subprojects/libarena.wrap
+grep -q '^revision = ' project/subprojects/libarena.wrap || { echo 'README.md has no wrap file'; exit 1; }
+
 cat >project/meson.build <<'END'
 project('user', 'c', default_options: ['c_std=c11'])
 executable('use', 'use.c', dependencies: dependency('arena'))
