@@ -7,10 +7,20 @@
  *
  * Capacity is exact: exactly `capacity` single allocations succeed, whatever the threads do.  A slab fits where a
  * contiguous run is free.  Threads take slots in chunks, so partly used chunks may leave runs of free slots between
- * live ones; with ARENA_GATE_ONLY, or one thread, a slab fits whenever count <= remaining.
+ * live ones; with ARENA_GATE_ONLY, or one thread, a slab fits whenever count <= remaining.  With ARENA_GATE_ONLY every
+ * operation takes the gate: there are no chunks, and membarrier(2) is never called.
  *
  * Waiting: nobody starves.  After 1 ms of waiting, hand-over is first come, first served.  Every wait is a POSIX
- * cancellation point that loses no permit.
+ * cancellation point that loses no permit.  A call may wait for the gate, and, where it needs what other threads'
+ * chunks hold (acquire, reset, trim, a slab, the last slots), for allocations that those are in the middle of.  A
+ * context that ends, ends both in time; it is looked at once more after the last wait.  A thread that is stopped in the
+ * middle of an allocation (a page fault that takes seconds, a debugger) delays who waits without a context, and nobody
+ * else.
+ *
+ * Values are read before anything is taken: a thread whose value faults, or has to be fetched, keeps nobody waiting,
+ * and may leave by siglongjmp.  An allocation that is left by longjmp at another place is finished when its thread next
+ * calls any allocation or reset of the arena, or ends; who waits for it without a context says so on standard error
+ * after 10 s.
  *
  * From the thread that holds the gate (arena_concurrent_acquire): functions that return a status give ARENA_EBUSY, also
  * under a context that has ended; the other allocations and resets panic, try_ ones included; counts work.
@@ -34,6 +44,9 @@ ARENA_API int arena_concurrent_create_with(const struct arena_type *type, size_t
 /* Drops what is live, gives all memory back and ends the handle.  NULL is legal.  The last call on the arena; panics,
  * and changes nothing, while its gate is held or waited for. */
 ARENA_API void arena_concurrent_destroy(struct arena_concurrent *arena);
+/* As arena_concurrent_destroy, for who must not panic: ARENA_OK, or ARENA_EBUSY, and nothing has changed, while its
+ * gate is held or waited for, a permit is out, or the arena drops its elements. */
+ARENA_API int arena_concurrent_destroy_checked(struct arena_concurrent *arena);
 
 /* Hands out one element, copied from `value`; NULL: a zeroed one.  It is valid until the next reset.  Never NULL:
  * panics, and changes nothing, where the arena is full or the caller holds the gate.  May wait for the gate. */
@@ -65,6 +78,9 @@ ARENA_API void arena_concurrent_reset(struct arena_concurrent *arena);
 /* Gives memory that was touched and is not in use back to the system.  Waits for the gate.  Panics where the caller
  * holds the gate. */
 ARENA_API void arena_concurrent_trim(struct arena_concurrent *arena);
+/* As arena_concurrent_trim, for who must not panic: ARENA_OK; ARENA_EBUSY: the caller holds the gate; ARENA_EINVAL:
+ * arena is NULL.  It waits, too. */
+ARENA_API int arena_concurrent_trim_checked(struct arena_concurrent *arena);
 
 /* How many elements are handed out.  Never waits: beside operations of other threads, or a held gate, it is an estimate
  * between 0 and the capacity, which may be off by what is under way in either direction; when all is quiet it is exact.
@@ -89,6 +105,11 @@ ARENA_API int arena_concurrent_alloc_slab_context(struct arena_concurrent *arena
 /* arena_concurrent_alloc_slab_with under a context; statuses as for arena_concurrent_alloc_context. */
 ARENA_API int arena_concurrent_alloc_slab_with_context(struct arena_concurrent *arena, struct arena_context *context,
                                                        const void *values, size_t count, void **out);
+/* arena_concurrent_alloc_any under a context.  Statuses as for arena_concurrent_alloc_context; ARENA_EINVAL also for
+ * what arena_alloc_any panics for; ARENA_ENOMEM: no memory for the descriptor. */
+ARENA_API int arena_concurrent_alloc_any_context(struct arena_concurrent *arena, struct arena_context *context,
+                                                 const struct arena_type *type, const void *value,
+                                                 struct arena_any **out);
 /* arena_concurrent_reset under a context.  A call that fails takes nothing back.  Statuses as for
  * arena_concurrent_alloc_context, but for ARENA_EFULL. */
 ARENA_API int arena_concurrent_reset_context(struct arena_concurrent *arena, struct arena_context *context);
@@ -99,9 +120,36 @@ ARENA_API int arena_concurrent_reset_context(struct arena_concurrent *arena, str
  * ARENA_EFULL. */
 ARENA_API int arena_concurrent_acquire(struct arena_concurrent *arena, struct arena_context *context,
                                        struct arena **out);
+/* As arena_concurrent_acquire without a wait: ARENA_EBUSY at once where the gate is not free, or would be only after
+ * waiting for an allocation under way. */
+ARENA_API int arena_concurrent_try_acquire(struct arena_concurrent *arena, struct arena **out);
 /* Gives the gate that this thread took by arena_concurrent_acquire to the next who waits; the handle is void.  Panics
  * where this thread does not hold it. */
 ARENA_API void arena_concurrent_release(struct arena_concurrent *arena);
+/* As arena_concurrent_release, for who must not panic: ARENA_OK, or, with nothing changed, ARENA_EINVAL: arena is NULL,
+ * or this thread does not hold its gate; ARENA_EBUSY: the arena drops its elements. */
+ARENA_API int arena_concurrent_release_checked(struct arena_concurrent *arena);
+
+/* The gate, taken by no thread: for tasks that move between threads (goroutines, virtual threads, coroutines).  While a
+ * permit is out every allocation and reset waits, those of the thread that took it too: one works through
+ * `permit.arena`, which belongs to one task at a time.  Counts work; destroying panics. */
+struct arena_permit {
+    struct arena *arena; /* the arena behind the gate; NULL: no permit */
+    uint64_t ticket;     /* unlike that of any other permit of the process */
+};
+
+/* Takes a permit, waiting until the context ends.  Statuses as for arena_concurrent_acquire, ARENA_EBUSY among them for
+ * who holds the gate by that; *out is {NULL, 0} after a failure. */
+ARENA_API int arena_concurrent_acquire_permit(struct arena_concurrent *arena, struct arena_context *context,
+                                              struct arena_permit *out);
+/* As arena_concurrent_acquire_permit without a wait: ARENA_EBUSY where arena_concurrent_try_acquire says so. */
+ARENA_API int arena_concurrent_try_acquire_permit(struct arena_concurrent *arena, struct arena_permit *out);
+/* Gives a permit back, from any thread; permit->arena is void then.  ARENA_EINVAL, and nothing has changed: arena or
+ * permit is NULL, or the permit is none, is another arena's, or was released already.  ARENA_EBUSY: the arena drops its
+ * elements.  The permit is read, not written; a copy is as good. */
+ARENA_API int arena_concurrent_release_permit(struct arena_concurrent *arena, const struct arena_permit *permit);
+/* sizeof(struct arena_permit) in bytes, for bindings that check their own declaration. */
+ARENA_API size_t arena_permit_size(void);
 
 ARENA_END_DECLS
 

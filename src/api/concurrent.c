@@ -2,8 +2,9 @@
 /* struct arena_concurrent: an arena behind a gate (sync/gate.h), with chunks of it lent to threads (api/share.h).
  *
  * An operation takes the gate's one permit, does its work on the arena inside, copying included, and puts the permit
- * back; single elements come out of the calling thread's chunk without it, most of the time.  acquire keeps the permit,
- * revokes all chunks, opens the arena's window for inline code, and notes the holder; release undoes it.
+ * back; single elements come out of the calling thread's chunk without it, most of the time.  acquire and permits keep
+ * it (api/acquire.c).  A value is read, as far as page faults go, before anything is taken: a thread that waits for its
+ * own value's page keeps nobody else waiting.
  *
  * Invariants
  *   the arena inside is sealed, but while an operation works on it or the gate is acquired
@@ -13,51 +14,35 @@
  * Who locks what: the gate's permit guards `slots` and what share.h says.  used_bytes is written by who holds the
  * permit, read by anyone.
  */
-#include <arena/concurrent.h>
+#include "api/concurrent.h"
 
 #include "api/context.h"
-#include "api/share.h"
 #include "core/any.h"
-#include "core/slots.h"
 #include "core/type.h"
 #include "platform/memory.h"
-#include "runtime/panic.h"
-#include "sync/gate.h"
 
-struct arena_concurrent {
-    struct arena slots; /* first: its block holds the slots of small arenas */
-    struct gate gate;
-    struct atomic_u64 used_bytes;
-    bool keeps;    /* ARENA_CLEAR_NEVER: slabs are whatever was there */
-    char line[64]; /* what every allocation reads does not share a cache line with what slow ones write */
-    struct shares shares;
-};
-
-/* --- in and out of the gate --------------------------------------------------------------------------------------- */
-
-/* 0 with the permit taken, or a status with nothing taken. */
-static inline int enter(struct arena_concurrent *arena, struct arena_context *context) {
-    if (UNLIKELY(gate_held_by_me(&arena->gate))) return ARENA_EBUSY;
-    return gate_enter(&arena->gate, context_node(context));
-}
-
-static inline void note_used(struct arena_concurrent *arena) {
-    atomic_u64_store(&arena->used_bytes, slots_used_bytes(&arena->slots), relaxed); /* a count, which orders nothing */
-}
-
-static inline void leave(struct arena_concurrent *arena) {
-    note_used(arena);
-    gate_leave(&arena->gate);
-}
-
-static COLD _Noreturn void panic_refused(const struct arena_concurrent *arena, const char *function) {
-    if (arena == NULL) panic(ARENA_EINVAL, "%s: arena is NULL", function);
-    panic(ARENA_EBUSY, "%s: the calling thread holds the gate", function);
-}
-
-/* enter for the calls that have no status: they panic where the caller holds the gate. */
+/* concurrent_enter for the calls that have no status: they panic where the caller holds the gate. */
 static inline void enter_or_panic(struct arena_concurrent *arena, const char *function) {
-    if (UNLIKELY(arena == NULL) || UNLIKELY(enter(arena, NULL) != ARENA_OK)) panic_refused(arena, function);
+    if (UNLIKELY(arena == NULL) || UNLIKELY(concurrent_enter(arena, NULL) != ARENA_OK)) {
+        panic_for(function, concurrent_refusal(arena));
+    }
+}
+
+/* A cancelled thread puts the permit back. */
+static void leave_cancelled(void *arena) { concurrent_leave(arena); }
+
+int concurrent_take_back(struct arena_concurrent *arena, struct cancel_node *node) {
+    if (!shares_enabled(&arena->shares)) return ARENA_OK;
+    int status;
+    CLEANUP_PUSH(leave_cancelled, arena);
+    status = shares_revoke(&arena->shares, node);
+    CLEANUP_POP(0);
+    if (status == ARENA_OK) {
+        concurrent_note_used(arena);
+    } else {
+        concurrent_leave(arena);
+    }
+    return status;
 }
 
 /* --- one operation on the arena inside, under the permit -----------------------------------------------------------
@@ -81,25 +66,42 @@ static void *run_once(struct arena *slots, const struct step *step) {
     return result;
 }
 
-static inline void *run(struct arena_concurrent *arena, const struct step *step) {
-    /* A slab of nothing takes nothing, whoever has what. */
-    if (!shares_enabled(&arena->shares) || step->count == 0) return run_once(&arena->slots, step);
-    return shares_refill(&arena->shares, step->values, step->count, step->kind == STEP_SLAB && arena->keeps);
+/* Runs the step and puts the permit back.  ARENA_OK, ARENA_EFULL, or why the context ended. */
+static int run(struct arena_concurrent *arena, struct cancel_node *node, const struct step *step, void **out) {
+    struct shares *shares = &arena->shares;
+    if (!shares_enabled(shares) || step->count == 0) { /* a slab of nothing takes nothing, whoever has what */
+        *out = run_once(&arena->slots, step);
+    } else {
+        bool raw = step->kind == STEP_SLAB && arena->keeps;
+        while ((*out = shares_refill(shares, step->values, step->count, raw)) == NULL &&
+               shares_could_fit(shares, step->count)) {
+            int status = concurrent_take_back(arena, node);
+            if (status != ARENA_OK) return status;
+        }
+    }
+    concurrent_leave(arena);
+    return *out == NULL ? ARENA_EFULL : ARENA_OK;
 }
 
 /* What the calling thread's chunk has, without the gate; NULL: take the gate. */
 static inline void *run_lent(struct arena_concurrent *arena, const struct step *step) {
-    if (step->count == 0) return NULL; /* it waits for the gate like any other */
+    if (!shares_enabled(&arena->shares) || step->count == 0) return NULL; /* which waits for the gate like any other */
     return shares_take_any(&arena->shares, step->values, step->count, step->kind == STEP_SLAB && arena->keeps);
+}
+
+/* Reads values that may come late from their pages. */
+static inline void touch_values(const struct arena_concurrent *arena, const struct step *step) {
+    if (step->values == NULL || step->count - 1 >= arena->slots.capacity) return; /* so the product cannot overflow */
+    share_touch(step->values, step->count * arena->slots.type->size);
 }
 
 static void *try_step(struct arena_concurrent *arena, const char *function, const struct step *step) {
     if (arena == NULL) return NULL;
+    touch_values(arena, step);
     void *result = run_lent(arena, step);
     if (result != NULL) return result;
     enter_or_panic(arena, function);
-    result = run(arena, step);
-    leave(arena);
+    (void)run(arena, NULL, step, &result);
     return result;
 }
 
@@ -120,15 +122,14 @@ static int step_context(struct arena_concurrent *arena, struct arena_context *co
     if (out == NULL) return ARENA_EINVAL;
     *out = NULL;
     if (arena == NULL) return ARENA_EINVAL;
-    if (cancel_status(context_node(context)) == ARENA_OK) {
+    touch_values(arena, step);
+    struct cancel_node *node = context_node(context);
+    if (cancel_status(node) == ARENA_OK) {
         *out = run_lent(arena, step);
         if (*out != NULL) return ARENA_OK;
     }
-    int status = enter(arena, context);
-    if (status != ARENA_OK) return status;
-    *out = run(arena, step);
-    leave(arena);
-    return *out == NULL ? ARENA_EFULL : ARENA_OK;
+    int status = concurrent_enter(arena, node);
+    return status == ARENA_OK ? run(arena, node, step, out) : status;
 }
 
 /* --- allocation --------------------------------------------------------------------------------------------------- */
@@ -204,72 +205,105 @@ static struct arena_any *any_once(struct arena *slots, const struct arena_type *
     return slot;
 }
 
-static struct arena_any *try_any(struct arena_concurrent *arena, const char *function, const struct arena_type *type,
-                                 const void *value) {
-    if (arena == NULL || any_refusal(&arena->slots, type) != NULL) return NULL;
-    enter_or_panic(arena, function);
-    shares_retire_mine(&arena->shares);
-    struct arena_any *slot = any_once(&arena->slots, type, value);
-    if (slot == NULL && shares_revoke(&arena->shares)) slot = any_once(&arena->slots, type, value);
-    leave(arena);
-    return slot;
+/* Takes the permit, and a slot that holds the value.  A status as for arena_concurrent_alloc_any_context, the type
+ * being right for the arena. */
+static int take_any(struct arena_concurrent *arena, struct cancel_node *node, const struct arena_type *type,
+                    const void *value, struct arena_any **out) {
+    struct shares *shares = &arena->shares;
+    if (value != NULL) share_touch(value, type->size);
+    int status = concurrent_enter(arena, node);
+    if (status != ARENA_OK) return status;
+    shares_retire_mine(shares);
+    /* What is missing may be memory for the descriptor: then it is not a matter of room. */
+    while ((*out = any_once(&arena->slots, type, value)) == NULL && slots_remaining(&arena->slots) == 0 &&
+           shares_could_fit(shares, 1)) {
+        status = concurrent_take_back(arena, node);
+        if (status != ARENA_OK) return status;
+    }
+    if (*out == NULL) status = slots_remaining(&arena->slots) == 0 ? ARENA_EFULL : ARENA_ENOMEM;
+    concurrent_leave(arena);
+    return status;
 }
 
 struct arena_any *arena_concurrent_try_alloc_any(struct arena_concurrent *arena, const struct arena_type *type,
                                                  const void *value) {
-    return try_any(arena, "arena_concurrent_try_alloc_any", type, value);
+    if (arena == NULL || any_refusal(&arena->slots, type) != NULL) return NULL;
+    struct arena_any *slot = NULL;
+    if (take_any(arena, NULL, type, value, &slot) == ARENA_EBUSY) {
+        panic_for("arena_concurrent_try_alloc_any", concurrent_refusal(arena));
+    }
+    return slot;
 }
 
 struct arena_any *arena_concurrent_alloc_any(struct arena_concurrent *arena, const struct arena_type *type,
                                              const void *value) {
     static const char function[] = "arena_concurrent_alloc_any";
-    struct arena_any *slot = try_any(arena, function, type, value);
-    if (slot != NULL) return slot;
     const char *refusal = any_refusal(arena == NULL ? NULL : &arena->slots, type);
     if (refusal != NULL) panic(ARENA_EINVAL, "%s: %s", function, refusal);
-    if (arena_concurrent_remaining(arena) != 0)
-        panic(ARENA_ENOMEM, "%s: no memory for the descriptor of %s", function, type->name);
+    struct arena_any *slot = NULL;
+    int status = take_any(arena, NULL, type, value, &slot);
+    if (LIKELY(status == ARENA_OK)) return slot;
+    if (status == ARENA_ENOMEM) panic(ARENA_ENOMEM, "%s: no memory for the descriptor of %s", function, type->name);
+    if (status == ARENA_EBUSY) panic_for(function, concurrent_refusal(arena));
     panic_full(arena, function, 1);
 }
 
-/* --- reset, trim, counts ------------------------------------------------------------------------------------------ */
-
-/* Ends every chunk for a while: what they had left is not in use, and who counts meanwhile is told so. */
-static void take_back(struct arena_concurrent *arena) {
-    (void)shares_revoke(&arena->shares);
-    note_used(arena);
+int arena_concurrent_alloc_any_context(struct arena_concurrent *arena, struct arena_context *context,
+                                       const struct arena_type *type, const void *value, struct arena_any **out) {
+    if (out == NULL) return ARENA_EINVAL;
+    *out = NULL;
+    if (arena == NULL || any_refusal(&arena->slots, type) != NULL) return ARENA_EINVAL;
+    return take_any(arena, context_node(context), type, value, out);
 }
+
+/* --- reset, trim, counts ------------------------------------------------------------------------------------------ */
 
 /* A drop that comes back to its arena is told so, and does not wait for itself. */
 static inline void note_drops(struct arena_concurrent *arena) {
     if (arena->slots.type->drop != NULL) gate_set_holder(&arena->gate);
 }
 
-static void reset_inside(struct arena_concurrent *arena) {
-    take_back(arena);
+/* With the permit taken, which it puts back. */
+static int reset(struct arena_concurrent *arena, struct cancel_node *node) {
+    int status = concurrent_take_back(arena, node);
+    if (status != ARENA_OK) return status;
     note_drops(arena);
     slots_reset(&arena->slots);
+    shares_note_freed(&arena->shares);
     gate_clear_holder(&arena->gate);
-    leave(arena);
+    concurrent_leave(arena);
+    return ARENA_OK;
 }
 
 void arena_concurrent_reset(struct arena_concurrent *arena) {
     enter_or_panic(arena, "arena_concurrent_reset");
-    reset_inside(arena);
+    (void)reset(arena, NULL);
 }
 
 int arena_concurrent_reset_context(struct arena_concurrent *arena, struct arena_context *context) {
     if (arena == NULL) return ARENA_EINVAL;
-    int status = enter(arena, context);
-    if (status == ARENA_OK) reset_inside(arena);
-    return status;
+    struct cancel_node *node = context_node(context);
+    int status = concurrent_enter(arena, node);
+    return status == ARENA_OK ? reset(arena, node) : status;
+}
+
+/* With the permit taken, which it puts back. */
+static void trim(struct arena_concurrent *arena) {
+    (void)concurrent_take_back(arena, NULL); /* chunks are free memory too */
+    slots_trim(&arena->slots);
+    concurrent_leave(arena);
 }
 
 void arena_concurrent_trim(struct arena_concurrent *arena) {
     enter_or_panic(arena, "arena_concurrent_trim");
-    take_back(arena); /* chunks are free memory too */
-    slots_trim(&arena->slots);
-    leave(arena);
+    trim(arena);
+}
+
+int arena_concurrent_trim_checked(struct arena_concurrent *arena) {
+    if (arena == NULL) return ARENA_EINVAL;
+    int status = concurrent_enter(arena, NULL);
+    if (status == ARENA_OK) trim(arena);
+    return status;
 }
 
 size_t arena_concurrent_cap(const struct arena_concurrent *arena) {
@@ -290,32 +324,6 @@ size_t arena_concurrent_remaining(const struct arena_concurrent *arena) {
 
 const struct arena_type *arena_concurrent_type_of(const struct arena_concurrent *arena) {
     return arena == NULL ? NULL : arena->slots.type;
-}
-
-/* --- the whole arena ---------------------------------------------------------------------------------------------- */
-
-int arena_concurrent_acquire(struct arena_concurrent *arena, struct arena_context *context, struct arena **out) {
-    if (out == NULL) return ARENA_EINVAL;
-    *out = NULL;
-    if (arena == NULL) return ARENA_EINVAL;
-    int status = enter(arena, context);
-    if (status != ARENA_OK) return status;
-    gate_set_holder(&arena->gate);
-    take_back(arena);
-    slots_unseal(&arena->slots);
-    *out = &arena->slots;
-    return ARENA_OK;
-}
-
-void arena_concurrent_release(struct arena_concurrent *arena) {
-    if (arena == NULL) panic(ARENA_EINVAL, "arena_concurrent_release: arena is NULL");
-    if (!gate_held_by_me(&arena->gate))
-        panic(ARENA_EINVAL, "arena_concurrent_release: the calling thread does not hold the gate");
-    if (arena->slots.sealed) panic(ARENA_EBUSY, "arena_concurrent_release: the arena is dropping its elements");
-    slots_settle(&arena->slots);
-    slots_seal(&arena->slots);
-    gate_clear_holder(&arena->gate);
-    leave(arena);
 }
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
@@ -353,14 +361,30 @@ int arena_concurrent_create_with(const struct arena_type *type, size_t capacity,
     return create(type, capacity, options, out);
 }
 
-void arena_concurrent_destroy(struct arena_concurrent *arena) {
-    if (arena == NULL) return;
-    if (!gate_idle(&arena->gate) || gate_held_by_me(&arena->gate)) {
-        panic(ARENA_EBUSY, "arena_concurrent_destroy: the gate is held or waited for");
+static struct refusal destroy_refusal(const struct arena_concurrent *arena) {
+    if (arena == NULL || (gate_idle(&arena->gate) && !gate_held_by_me(&arena->gate))) {
+        return (struct refusal){ARENA_OK, NULL};
     }
+    return (struct refusal){ARENA_EBUSY, "the gate is held or waited for"};
+}
+
+static void destroy(struct arena_concurrent *arena) {
+    if (arena == NULL) return;
     struct share *shares = shares_finish(&arena->shares);
     note_drops(arena);
     gate_finish(&arena->gate);
     slots_destroy(&arena->slots);
-    shares_free(shares); /* after the slots, whose free runs they hold */
+    shares_free(shares);
+}
+
+void arena_concurrent_destroy(struct arena_concurrent *arena) {
+    struct refusal refusal = destroy_refusal(arena);
+    if (UNLIKELY(refusal.status != ARENA_OK)) panic_for("arena_concurrent_destroy", refusal);
+    destroy(arena);
+}
+
+int arena_concurrent_destroy_checked(struct arena_concurrent *arena) {
+    struct refusal refusal = destroy_refusal(arena);
+    if (refusal.status == ARENA_OK) destroy(arena);
+    return refusal.status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How public structs lie in memory, for bindings that check their own declarations.  Each struct that a program lays
  * out has its size here, but for struct arena_head, which is frozen. */
+#include <arena/concurrent.h>
 #include <arena/pool.h>
 #include <arena/single.h>
 #include <arena/type.h>
@@ -14,6 +15,7 @@ size_t arena_type_align(void) { return _Alignof(struct arena_type); }
 size_t arena_options_size(void) { return sizeof(struct arena_options); }
 size_t arena_source_size(void) { return sizeof(struct arena_source); }
 size_t arena_burst_size(void) { return sizeof(struct arena_burst); }
+size_t arena_permit_size(void) { return sizeof(struct arena_permit); }
 size_t arena_pool_options_size(void) { return sizeof(struct arena_pool_options); }
 size_t arena_pool_scope_size(void) { return sizeof(struct arena_pool_scope); }
 

@@ -5,6 +5,10 @@
 #include "base/arith.h"
 #include "base/race.h"
 #include "platform/memory.h"
+#include "runtime/panic.h"
+#include "runtime/waiter.h"
+
+#include <arena/base.h>
 
 /* The most a thread is lent at a time; and no more than its part of what is left, so that the last slots do not pile up
  * in one thread's chunk. */
@@ -12,35 +16,62 @@
 #define CHUNK_PARTS 4
 /* A share has cache lines of its own; two, because processors fetch them in pairs. */
 #define SHARE_ALIGN ((size_t)128)
-#define QUIESCE_SPINS 200
-/* A revocation costs as much as some hundred turns at the gate. */
-#define ALONE_AFTER 1000u
+/* Who waits for an owner looks this often in a row, then sleeps between two looks: longer each time, up to
+ * PAUSE_MOST_NS.
+ */
+#define QUIET_SPINS 200
+#define PAUSE_FIRST_NS ((int64_t)20000)
+#define PAUSE_MOST_NS ((int64_t)1000000)
+/* After so long it says what it waits for. */
+#define NOTICE_AFTER_NS ((int64_t)10000000000)
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
+
+/* Finishes an allocation that the share's own thread left by longjmp: its slots were not handed out, and are zero
+ * again.
+ */
+static void mend(struct share *share) {
+    char *commit = atomic_ptr_load(&share->commit, relaxed); /* both are this thread's own */
+    const char *claim = atomic_ptr_load(&share->claim, relaxed);
+    if (LIKELY(claim == commit)) return;
+    memset(commit, 0, (size_t)(claim - commit));
+    atomic_ptr_store(&share->claim, commit, release); /* partner: is_quiet; the slots are clear before */
+}
+
+void shares_mend_mine(const struct shares *shares) {
+    struct share *share = shares_mine(shares);
+    if (share != NULL) mend(share);
+}
 
 /* A thread ends: its share waits for another one. */
 static void orphan(struct local_owner *owner, struct local *local) {
     (void)owner;
     struct share *share = local->hot;
+    mend(share);
     atomic_u32_store(&share->owned, 0, release); /* partner: adopt */
 }
 
-bool shares_start(struct shares *shares, struct arena *slots, bool alone) {
+bool shares_start(struct shares *shares, struct arena *slots, bool gate_only) {
     shares->slots = slots;
-    shares->alone = alone;
     shares->owner.offset = LOCAL_NONE;
+    shares->longest_bytes = SIZE_MAX;
     /* A thread's own chunk orders nothing, so a race detector would not see what gates order for programs under it. */
-    if (slots->watched || race_watched() || !barrier_available()) return true;
+    if (gate_only || slots->watched || race_watched() || !barrier_available()) return true;
     if (!locals_join(&shares->owner, orphan)) return false;
     slots->plain = slots->quick = false; /* there may be runs */
     return true;
 }
 
+static void end_chunk(struct shares *shares, struct share *share);
+
+/* Nobody is in the middle of an allocation: neither barriers nor waits. */
 struct share *shares_finish(struct shares *shares) {
     if (!shares_enabled(shares)) return NULL;
-    (void)shares_revoke(shares); /* what a chunk has left is not live */
+    struct share *first = atomic_ptr_load(&shares->first, relaxed);
+    for (struct share *share = first; share != NULL; share = share->next)
+        end_chunk(shares, share); /* what is left is not live */
     (void)locals_leave(&shares->owner, NULL);
-    return atomic_ptr_load(&shares->first, relaxed);
+    return first;
 }
 
 void shares_free(struct share *first) {
@@ -83,37 +114,115 @@ static void end_chunk(struct shares *shares, struct share *share) {
     shares->active--;
 }
 
-/* Waits until the owner of the share is not in the middle of an allocation; after the heavy barrier. */
-static void quiesce(struct share *share) {
-    for (int spins = 0;; spins++) {
-        /* acquire: the last slot is written; partner is shares_take.  The claim needs no order: the barrier gave it. */
-        const void *commit = atomic_ptr_load(&share->commit, acquire);
-        if (commit == atomic_ptr_load(&share->claim, relaxed)) break;
-        if (spins < QUIESCE_SPINS) {
-            thread_spin();
-        } else {
-            thread_pause();
-        }
-    }
-}
-
 void shares_retire_mine(struct shares *shares) {
     struct share *share = shares_mine(shares);
     if (share != NULL) end_chunk(shares, share);
 }
 
-bool shares_revoke(struct shares *shares) {
-    shares_retire_mine(shares);
-    if (shares->active == 0) return false;
+/* Is its owner between two allocations?  Of a chunk of a passed epoch: then it stays so. */
+static bool is_quiet(const struct share *share) {
+    /* acquire: the last slot is written; partner is share_commit.  The barrier has made the claim visible; acquire for
+     * one that mend took back. */
+    const void *commit = atomic_ptr_load(&share->commit, acquire);
+    return commit == atomic_ptr_load(&share->claim, acquire);
+}
+
+/* Ends the chunks of passed epochs whose owners are quiet.  false: some are not. */
+static bool end_passed(struct shares *shares) {
     uint32_t epoch = atomic_u32_load(&shares->epoch, relaxed);
-    atomic_u32_store(&shares->epoch, epoch + 1, relaxed); /* partner: shares_take, through the barriers */
-    barrier_heavy();
+    bool all = true;
     for (struct share *share = atomic_ptr_load(&shares->first, relaxed); share != NULL; share = share->next) {
-        if (!share->active) continue;
-        quiesce(share);
-        end_chunk(shares, share);
+        if (!share->active || share->epoch == epoch) continue;
+        if (is_quiet(share)) {
+            end_chunk(shares, share);
+        } else {
+            all = false;
+        }
+    }
+    return all;
+}
+
+/* From now on no chunk is of the present epoch. */
+static void pass_epoch(struct shares *shares) {
+    uint32_t epoch = atomic_u32_load(&shares->epoch, relaxed);
+    atomic_u32_store(&shares->epoch, epoch + 1, relaxed); /* partner: share_claim, through the barriers */
+    if (!barrier_heavy()) panic_fatal("the system refuses membarrier(2) by now, and no other way reaches all threads");
+    shares->fresh = false;
+}
+
+/* Does what can be done now.  Are all chunks ended? */
+static bool revoke_now(struct shares *shares) {
+    if (!end_passed(shares)) return false;
+    if (!shares->fresh) return true;
+    pass_epoch(shares);
+    return end_passed(shares);
+}
+
+/* An owner that runs on another processor takes a moment. */
+bool shares_try_revoke(struct shares *shares) {
+    shares_retire_mine(shares);
+    if (shares->active == 0) return true;
+    int spins = thread_processors() == 1 ? 0 : QUIET_SPINS;
+    while (!revoke_now(shares)) {
+        if (spins-- == 0) return false;
+        thread_spin();
     }
     return true;
+}
+
+struct revoke_wait {
+    struct cancel_node *node;
+    struct waiter *waiter; /* NULL: no memory for one */
+};
+
+static void end_wait(void *argument) {
+    const struct revoke_wait *wait = argument;
+    if (wait->waiter != NULL) cancel_unregister(wait->node, wait->waiter);
+}
+
+/* Owners do not signal: they would have to look who waits at every allocation. */
+static void pause_for(const struct revoke_wait *wait, int64_t pause_ns) {
+    int64_t now = clock_now();
+    int64_t until = arith_time_add(now, pause_ns);
+    int64_t deadline_ns = cancel_deadline(wait->node);
+    if (deadline_ns < until) until = deadline_ns;
+    if (wait->waiter != NULL) {
+        waiter_wait(wait->waiter, until);
+    } else {
+        thread_sleep(until - now);
+    }
+}
+
+/* Waits for owners that take longer than a moment. */
+static int revoke_waiting(struct shares *shares, struct cancel_node *node) {
+    struct revoke_wait wait = {node, waiter_mine(thread_state())};
+    if (wait.waiter != NULL) {
+        waiter_prepare(wait.waiter);
+        int status = cancel_register(node, wait.waiter);
+        if (status != ARENA_OK) return status;
+    }
+    int64_t pause_ns = PAUSE_FIRST_NS;
+    int64_t notice_ns = arith_time_add(clock_now(), NOTICE_AFTER_NS);
+    CLEANUP_PUSH(end_wait, &wait);
+    while (cancel_status(node) == ARENA_OK && !revoke_now(shares)) {
+        thread_spin();
+        pause_for(&wait, pause_ns);
+        if (pause_ns < PAUSE_MOST_NS) pause_ns *= 2;
+        if (clock_now() < notice_ns) continue;
+        notice_ns = INT64_MAX;
+        panic_notice("waiting for an allocation of a concurrent arena that another thread does not finish; "
+                     "it was stopped, or left by longjmp");
+    }
+    CLEANUP_POP(1);
+    return ARENA_OK;
+}
+
+int shares_revoke(struct shares *shares, struct cancel_node *node) {
+    if (!shares_try_revoke(shares)) {
+        int status = revoke_waiting(shares, node);
+        if (status != ARENA_OK) return status;
+    }
+    return cancel_status(node);
 }
 
 /* --- allocating --------------------------------------------------------------------------------------------------- */
@@ -168,12 +277,12 @@ static bool lend(struct shares *shares, struct share *share, size_t count, char 
     struct arena *slots = shares->slots;
     if (count == 1) {
         if (slots_lend_run(slots, &share->spare, from, to)) return true;
-        return slots_lend_any(slots, shares->alone ? SIZE_MAX : chunk_size(shares, 1), from, to);
+        return slots_lend_any(slots, chunk_size(shares, 1), from, to);
     }
     /* With slots in the spare there is no place for what a new chunk may have left. */
     if (share->spare.from != share->spare.to) return false;
     if (!arith_fits(count, slots->stride, (size_t)(slots->end - slots->head.cursor))) return false;
-    return slots_lend(slots, shares->alone ? SIZE_MAX : chunk_size(shares, count), from, to);
+    return slots_lend(slots, chunk_size(shares, count), from, to);
 }
 
 /* What the arena itself has, and no chunk with it. */
@@ -184,37 +293,46 @@ static void *take_unlent(struct shares *shares, const void *values, size_t count
     return slab;
 }
 
-/* Has this thread come ALONE_AFTER times in a row, so that nobody else seems to be there? */
-static bool stays_alone(struct shares *shares, struct share *share) {
-    if (shares->last != share) {
-        shares->last = share;
-        shares->streak = 0;
-    }
-    return ++shares->streak > ALONE_AFTER;
-}
-
 void *shares_refill(struct shares *shares, const void *values, size_t count, bool raw) {
+    size_t stride = shares->slots->stride;
+    if (!arith_fits(count, stride, shares->longest_bytes)) return NULL; /* and the caller keeps its chunk */
     struct share *share = join(shares);
     if (share != NULL) end_chunk(shares, share);
-    bool lends = share != NULL && count <= CHUNK_BYTES / shares->slots->stride / CHUNK_PARTS + 1;
-    if (shares->alone && lends) lends = stays_alone(shares, share);
-    for (;;) {
-        char *from;
-        char *to;
-        if (lends && lend(shares, share, count, &from, &to)) {
-            char *past = from + count * shares->slots->stride;
-            slots_fill(shares->slots, from, values, count, share->clears && !raw);
-            share->epoch = atomic_u32_load(&shares->epoch, relaxed); /* under the permit it does not move */
-            atomic_ptr_store(&share->limit, to, relaxed);
-            atomic_ptr_store(&share->claim, past, relaxed);
-            atomic_ptr_store(&share->commit, past, relaxed); /* a revoker has all this from the gate */
-            share->active = true;
-            shares->active++;
-            return from;
+    bool lends = share != NULL && count <= CHUNK_BYTES / stride / CHUNK_PARTS + 1;
+    char *from;
+    char *to;
+    if (!lends || !lend(shares, share, count, &from, &to)) return take_unlent(shares, values, count, raw);
+    char *past = from + count * stride;
+    slots_fill(shares->slots, from, values, count, share->clears && !raw);
+    share->epoch = atomic_u32_load(&shares->epoch, relaxed); /* under the permit it does not move */
+    atomic_ptr_store(&share->limit, to, relaxed);
+    atomic_ptr_store(&share->claim, past, relaxed);
+    atomic_ptr_store(&share->commit, past, relaxed); /* a revoker has all this from the gate */
+    share->active = true;
+    shares->active++;
+    shares->fresh = true;
+    return from;
+}
+
+bool shares_could_fit(struct shares *shares, size_t count) {
+    const struct arena *slots = shares->slots;
+    const char *top = slots->head.cursor; /* where the free slots at the end would begin */
+    size_t longest = 0;
+    for (const struct share *share = atomic_ptr_load(&shares->first, relaxed); share != NULL; share = share->next) {
+        const struct run *spare = &share->spare;
+        if ((size_t)(spare->to - spare->from) > longest) longest = (size_t)(spare->to - spare->from);
+        if (!share->active) continue;
+        const char *commit = atomic_ptr_load(&share->commit, relaxed); /* meanwhile it may go up, and never down */
+        const char *limit = atomic_ptr_load(&share->limit, relaxed);
+        if (limit == slots->head.cursor) {
+            top = commit;
+        } else if ((size_t)(limit - commit) > longest) {
+            longest = (size_t)(limit - commit);
         }
-        void *slab = take_unlent(shares, values, count, raw);
-        if (slab != NULL || !shares_revoke(shares)) return slab;
     }
+    if ((size_t)(slots->end - top) > longest) longest = (size_t)(slots->end - top);
+    shares->longest_bytes = longest;
+    return shares->active != 0 && arith_fits(count, slots->stride, longest);
 }
 
 size_t shares_unused_bytes(const struct shares *shares) {

@@ -4,10 +4,11 @@
  * A thread that finds its chunk used up takes the gate, as every slow operation does, and is lent another.  From then
  * on it allocates with plain stores.  Whoever needs the whole arena (acquire, reset, a slab that does not fit
  * elsewhere, a thread that finds nothing left) revokes: it holds the gate's permit, bumps the epoch, runs the heavy
- * barrier, and waits for every thread that is in the middle of an allocation.  What their chunks had left is free
+ * barrier, and ends each chunk once its owner is not in the middle of an allocation.  What the chunks had left is free
  * again.
  *
  * One allocation by the owner of a share (no locked instruction, three plain stores):
+ *     read the value, or its first and last byte: a page that faults or comes late is met with nothing begun
  *     slot = commit;  slot != limit or slow
  *     claim = slot + stride
  *     barrier_light
@@ -17,26 +18,36 @@
  * and the revoker:
  *     epoch = epoch + 1
  *     barrier_heavy
- *     wait until commit (acquire) == claim
- *     take [commit, limit) back; limit = commit
+ *     for each chunk: once commit (acquire) == claim, take [commit, limit) back; limit = commit
  * The barriers leave two cases: the owner saw the new epoch and touches no slot, or the revoker sees its claim and
- * waits until the slot is written.  An owner that read commit and limit long ago does no harm: it sees the epoch moved,
- * and every write to its chunk comes after one more epoch.  The asymmetric barrier is that of userspace-rcu.
+ * leaves the chunk alone until the slot is written.  An owner that read commit and limit long ago does no harm: it sees
+ * the epoch moved, and every write to its chunk comes after one more epoch.  The asymmetric barrier is that of
+ * userspace-rcu.
+ *
+ * The wait for an owner ends with the context of who waits, or its cancellation.  Nothing has to be undone then: what
+ * was ended is free, and a chunk whose owner is still in the middle stays active, of an epoch that has passed.  Its
+ * owner commits, finds the epoch moved, and brings the rest back at the gate; or the next one who revokes ends it, and
+ * needs no barrier of its own, since every claim of that epoch was made visible by the one before.  So one waits for
+ * chunks of passed epochs first, and takes the present ones from their owners only when those are done: who tries
+ * again and again beside a thread that is stopped disturbs nobody else.
+ *
+ * An allocation that its own thread left by longjmp (out of a signal handler) would never commit.  That thread mends
+ * its share when it next comes: to the gate, to its chunk, or to its end.
  *
  * Invariants
- *   a share is active when it may have a chunk of the current epoch; else commit == limit
+ *   a share is active when it has a chunk; else commit == limit.  Of a chunk of a passed epoch nothing is handed out
+ *   but what its owner was in the middle of
  *   only its owner writes claim and commit, and both are equal but for the middle of an allocation; only who holds the
  *   permit writes limit, epoch, active, spare, and the epoch of all
  *   a share with slots left in its chunk has an empty spare: refill takes the share's own spare first, and only a
  *   revocation, which ends the chunk, fills it.  So one spare is enough to hold what a chunk had left.
  *   every free slot is in exactly one chunk, or in a spare, or above the cursor of the arena: capacity is exact.
- *
- * With ARENA_GATE_ONLY (alone) there are no chunks that several threads have at once.  But a thread that has come to
- * the gate many times in a row, with nobody between, is lent all that is free: it keeps the gate, in effect, and saves
- * the locked instructions; the next thread revokes that.  All free slots stay contiguous.
+ *   a chunk begins with a slot that is handed out: what it has left never lies next to what another one has left below
+ *   it.  So the longest run that all chunks together could give is known without ending any (shares_could_fit).
+ *   Between two resets nothing becomes free, so that it only gets shorter (longest_bytes).
  *
  * A thread that ends leaves its share as it is; a new thread adopts it.  There are as many shares as there were threads
- * at one time.
+ * at one time.  With ARENA_GATE_ONLY there are none, and neither light nor heavy barriers.
  */
 #ifndef API_SHARE_H
 #define API_SHARE_H
@@ -45,6 +56,10 @@
 #include "platform/sync.h"
 #include "runtime/locals.h"
 #include "runtime/thread.h"
+#include "sync/cancel.h"
+
+/* No page is smaller. */
+#define SHARE_TOUCH_BYTES ((size_t)4096)
 
 struct share {
     /* the owner's, at every allocation */
@@ -71,32 +86,43 @@ struct shares {
     struct arena *slots;
     struct atomic_ptr first; /* of the list of shares, which only grows */
     uint32_t count;
-    uint32_t active;
-    bool alone;      /* ARENA_GATE_ONLY: at most one share is active, and its chunk is all that is free */
-    uint32_t streak; /* how many operations in a row found `last` at the gate */
-    struct share *last;
+    uint32_t active;      /* shares that are */
+    bool fresh;           /* some may be of the present epoch */
+    size_t longest_bytes; /* no run of free slots is longer, chunks included; SIZE_MAX: not known */
 };
 
 static inline bool shares_enabled(const struct shares *shares) { return shares->owner.offset != LOCAL_NONE; }
 
-/* Starts with shares or, where the system, a memory checker or a race detector forbids it, without.  false: no memory.
- */
-bool shares_start(struct shares *shares, struct arena *slots, bool alone);
+/* Starts with shares or, where the caller asks for none, or the system, a memory checker or a race detector forbids
+ * them, without.  false: no memory. */
+bool shares_start(struct shares *shares, struct arena *slots, bool gate_only);
 
-/* Ends the shares of a destroyed arena, which still has its slots; the result is freed by shares_free after them. */
+/* Ends the shares of an arena that nobody uses any more, and which still has its slots; the result is freed by
+ * shares_free after them. */
 struct share *shares_finish(struct shares *shares);
 void shares_free(struct share *first);
+
+/* Before the calling thread waits for the gate: finishes what it left by longjmp, for which who holds the gate may be
+ * waiting. */
+void shares_mend_mine(const struct shares *shares);
 
 /* All of these under the gate's permit. */
 
 /* `count` > 0 contiguous elements, from a new chunk of the calling thread's where they are few, else from the arena;
- * NULL: there is no such run of free slots.  A values of NULL hands out zeroed ones, or, with `raw`, whatever was
- * there. */
+ * NULL: there is no such run of free slots outside of chunks.  A values of NULL hands out zeroed ones, or, with `raw`,
+ * whatever was there. */
 void *shares_refill(struct shares *shares, const void *values, size_t count, bool raw);
+/* Would there be such a run if every chunk were ended?  Ends none. */
+bool shares_could_fit(struct shares *shares, size_t count);
+/* Slots that were handed out may be free again. */
+static inline void shares_note_freed(struct shares *shares) { shares->longest_bytes = SIZE_MAX; }
 /* Ends the calling thread's own chunk, so that what is left of it is next to what follows it. */
 void shares_retire_mine(struct shares *shares);
-/* Ends every chunk; false: there was none to end but the caller's own. */
-bool shares_revoke(struct shares *shares);
+/* Ends every chunk, waiting for allocations under way until `node` ends.  ARENA_OK, or cancel_status(node), also where
+ * that is found after all are ended.  A cancellation point where it waits.  Whatever the end, see above. */
+int shares_revoke(struct shares *shares, struct cancel_node *node);
+/* Ends every chunk, if that takes no more than a moment.  false: some are left. */
+bool shares_try_revoke(struct shares *shares);
 
 /* Slots in chunks that are not handed out, in bytes; any thread, without the permit; may lag behind. */
 size_t shares_unused_bytes(const struct shares *shares);
@@ -104,13 +130,20 @@ size_t shares_unused_bytes(const struct shares *shares);
 /* As shares_refill, from the calling thread's chunk as it is and without the permit; NULL: take the gate. */
 void *shares_take_any(const struct shares *shares, const void *values, size_t count, bool raw);
 
+/* Reads one byte of each page of [from, from + bytes): what faults, or has to be fetched, is fetched now. */
+static inline void share_touch(const void *from, size_t bytes) {
+    const volatile char *at = from;
+    for (size_t i = 0; i < bytes; i += SHARE_TOUCH_BYTES) (void)at[i];
+    (void)at[bytes - 1];
+}
+
 /* `bytes` at *slot that the owner may write; true ends with share_commit. */
 HOT_INLINE bool share_claim(const struct shares *shares, struct share *share, size_t bytes, char **slot, char **past) {
     *slot = atomic_ptr_load(&share->commit, relaxed);
     const char *limit = atomic_ptr_load(&share->limit, relaxed);
     if (UNLIKELY((size_t)(limit - *slot) < bytes)) return false;
     *past = *slot + bytes;
-    atomic_ptr_store(&share->claim, *past, relaxed); /* partner: quiesce, through the barriers */
+    atomic_ptr_store(&share->claim, *past, relaxed); /* partner: is_quiet, through the barriers */
     barrier_light();
     if (LIKELY(atomic_u32_load(&shares->epoch, relaxed) == share->epoch)) return true;
     atomic_ptr_store(&share->claim, *slot, relaxed);
@@ -118,11 +151,19 @@ HOT_INLINE bool share_claim(const struct shares *shares, struct share *share, si
 }
 
 HOT_INLINE void share_commit(struct share *share, char *past) {
-    atomic_ptr_store(&share->commit, past, release); /* partner: quiesce; the slot is written before */
+    atomic_ptr_store(&share->commit, past, release); /* partner: is_quiet; the slot is written before */
 }
 
 /* The calling thread's share; NULL: it has none. */
 HOT_INLINE struct share *shares_mine(const struct shares *shares) { return locals_hot(thread_state(), &shares->owner); }
+
+/* As slots_copy_word, before there is a slot. */
+HOT_INLINE uint64_t share_read_word(const void *value, size_t at) {
+    uint64_t word;
+    memcpy(&word, (const char *)value + 8 * at, sizeof word);
+    OPAQUE(word);
+    return word;
+}
 
 /* One element from the calling thread's chunk, where it is copied as words, with no call; NULL: shares_take_any, then
  * the gate. */
@@ -133,10 +174,15 @@ HOT_INLINE void *shares_take(const struct shares *shares, const void *value) {
     char *slot;
     char *past;
     if (LIKELY(words == 1)) {
+        uint64_t word = share_read_word(value, 0);
         if (UNLIKELY(!share_claim(shares, share, 8, &slot, &past))) return NULL;
-        slots_copy_word(slot, value, 0);
+        memcpy(slot, &word, 8);
     } else {
-        if (UNLIKELY(words == 0) || UNLIKELY(!share_claim(shares, share, share->stride, &slot, &past))) return NULL;
+        if (UNLIKELY(words == 0)) return NULL;
+        size_t stride = share->stride;
+        (void)*(const volatile char *)value;
+        (void)((const volatile char *)value)[stride - 1];
+        if (UNLIKELY(!share_claim(shares, share, stride, &slot, &past))) return NULL;
         slots_copy_fast(slot, value, words);
     }
     share_commit(share, past);
@@ -170,6 +216,7 @@ static inline void *shares_take_pieces(const struct shares *shares, const void *
     char *slot;
     char *past;
     if (share == NULL) return NULL;
+    share_touch(value, share->stride); /* small ones of other sizes have no padding */
     if (!share_claim(shares, share, share->stride, &slot, &past)) return NULL;
     slots_copy_pieces(slot, value, pieces);
     share_commit(share, past);

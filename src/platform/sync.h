@@ -16,7 +16,8 @@
  *   clock       Monotonic nanoseconds since some start, >= 0.  INT64_MAX as a deadline: never.
  *   barriers    What the owner of some data does around barrier_light() and what the revoker does around
  *               barrier_heavy() are ordered as if both were sequentially consistent fences.  light costs nothing,
- *               heavy microseconds.  Only where barrier_available(): false where the kernel lacks membarrier(2).  The
+ *               heavy microseconds.  Only where barrier_available(): false where the kernel lacks membarrier(2).  heavy
+ *               is false, and nothing is ordered, where the system has come to refuse it and there is no other way.  The
  *               technique is that of userspace-rcu's sys-membarrier flavour.
  */
 #ifndef PLATFORM_SYNC_H
@@ -143,6 +144,6 @@ bool barrier_available(void);
 
 static inline void barrier_light(void) { atomic_signal_fence(memory_order_seq_cst); }
 
-void barrier_heavy(void);
+bool barrier_heavy(void);
 
 #endif

@@ -42,9 +42,9 @@ static struct mutex handler_mutex = MUTEX_INIT;
 static panic_handler *handler;
 static void *handler_user;
 
-static void write_line(const char *message) {
+static void write_line(const char *what, const char *message) {
     char line[320];
-    int length = snprintf(line, sizeof line, "libarena: panic: %s\n", message);
+    int length = snprintf(line, sizeof line, "libarena: %s: %s\n", what, message);
     if (length <= 0) return;
     size_t size = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
     line[size - 1] = '\n';
@@ -55,7 +55,7 @@ static void write_line(const char *message) {
 /* Has the handler see the message. */
 static void tell(struct thread_state *state, const char *message) {
     if (state->handling) {
-        write_line(message);
+        write_line("panic", message);
         abort();
     }
     mutex_lock(&handler_mutex);
@@ -67,10 +67,12 @@ static void tell(struct thread_state *state, const char *message) {
     if (call != NULL) {
         call(message, user);
     } else {
-        write_line(message);
+        write_line("panic", message);
     }
     state->handling = false;
 }
+
+void panic_notice(const char *message) { write_line("notice", message); }
 
 void panic_fatal(const char *message) {
     (void)thread_hold_cancel();

@@ -27,6 +27,9 @@ _Noreturn void panic_for(const char *function, struct refusal refusal) COLD;
  * it. */
 _Noreturn void panic_fatal(const char *message) COLD;
 
+/* Says on standard error what a program should know and could not find out; nothing else happens. */
+void panic_notice(const char *message) COLD;
+
 /* Runs action(user).  ARENA_OK, or ARENA_EPANIC after a panic that ended it. */
 int panic_protect(void (*action)(void *user), void *user);
 

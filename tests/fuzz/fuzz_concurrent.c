@@ -28,6 +28,12 @@ static int refusal(size_t context) {
 }
 static struct arena_context *context_of(size_t choice) { return choice == 0 ? NULL : contexts[choice - 1]; }
 
+static struct arena_permit permit; /* that is out; arena NULL: none is */
+
+/* What a checked spelling, or one that does not wait, answers while the gate is taken. */
+static int taken(void) { return holder != TURN_THREADS || permit.arena != NULL ? ARENA_EBUSY : ARENA_OK; }
+static bool waits(void) { return permit.arena != NULL || (holder != TURN_THREADS && holder != thread); }
+
 struct call {
     int kind; /* 0 one element, 1 a slab, 2 a slab of values, 3 reset, 4 trim, 5 release, 6 destroy */
     const void *values;
@@ -74,13 +80,13 @@ static void allocate(void) {
     if (!zero) call.values = model_values(&model, call.count);
     if (spelling == 2) {
         int refused = refusal(context);
-        if (holder != TURN_THREADS && refused == ARENA_OK) return; /* would wait */
+        if (taken() != ARENA_OK && refused == ARENA_OK) return; /* would wait */
         int status = with_context(&call, context_of(context));
         CHECK(status == (refused != ARENA_OK ? refused : fits ? ARENA_OK : ARENA_EFULL));
         CHECK((status == ARENA_OK) == (call.result != NULL));
         if (status != ARENA_OK) return;
     } else {
-        if (holder != TURN_THREADS && holder != thread) return;
+        if (waits()) return;
         bool panicked = panics(spelling == 0 ? plain : try_plain, &call);
         CHECK(panicked == (holder == thread || (spelling == 0 && !fits)));
         if (panicked) return;
@@ -94,7 +100,7 @@ static void allocate(void) {
 }
 
 static void fill(void) {
-    if (holder != TURN_THREADS) return;
+    if (taken() != ARENA_OK) return;
     for (size_t i = input_byte(input); i != 0; i--) {
         const void *value = (i & 1) != 0 ? model_values(&model, 1) : NULL;
         void *slot = arena_concurrent_try_alloc(arena, value);
@@ -107,7 +113,7 @@ static void fill(void) {
 static void reset(void) {
     size_t context = input_below(input, 5);
     if (context == 4) {
-        if (holder != TURN_THREADS && holder != thread) return;
+        if (waits()) return;
         if (holder != thread) model_drops_begin(&model);
         struct call call = {.kind = 3};
         bool panicked = panics(plain, &call);
@@ -115,7 +121,7 @@ static void reset(void) {
         if (panicked) return;
     } else {
         int refused = refusal(context);
-        if (holder != TURN_THREADS && refused == ARENA_OK) return;
+        if (taken() != ARENA_OK && refused == ARENA_OK) return;
         if (refused == ARENA_OK) model_drops_begin(&model);
         CHECK(arena_concurrent_reset_context(arena, context_of(context)) == refused);
         if (refused != ARENA_OK) return;
@@ -127,9 +133,14 @@ static void reset(void) {
 static void acquire(void) {
     size_t context = input_below(input, 4);
     int refused = refusal(context);
-    if (holder != TURN_THREADS && refused == ARENA_OK) return;
     struct arena *out = (struct arena *)(void *)&model;
-    CHECK(arena_concurrent_acquire(arena, context_of(context), &out) == refused);
+    if (input_below(input, 4) == 0) { /* which does not wait */
+        refused = taken();
+        CHECK(arena_concurrent_try_acquire(arena, &out) == refused);
+    } else {
+        if (taken() != ARENA_OK && refused == ARENA_OK) return;
+        CHECK(arena_concurrent_acquire(arena, context_of(context), &out) == refused);
+    }
     CHECK((out != NULL) == (refused == ARENA_OK));
     if (out == NULL) return;
     holder = thread;
@@ -137,10 +148,38 @@ static void acquire(void) {
     model_check_counts(&model, arena_used(inside), arena_remaining(inside), arena_cap(inside));
 }
 
+/* Any thread may take one, and any other give it back. */
+static void take_permit(void) {
+    size_t context = input_below(input, 5);
+    int refused = context == 4 ? taken() : refusal(context);
+    if (context != 4 && taken() != ARENA_OK && refused == ARENA_OK) return;
+    struct arena_permit out = {(struct arena *)(void *)&model, 1};
+    CHECK((context == 4 ? arena_concurrent_try_acquire_permit(arena, &out)
+                        : arena_concurrent_acquire_permit(arena, context_of(context), &out)) == refused);
+    CHECK((out.arena != NULL) == (refused == ARENA_OK));
+    if (out.arena == NULL) return;
+    permit = out;
+    inside = out.arena;
+    model_check_counts(&model, arena_used(inside), arena_remaining(inside), arena_cap(inside));
+}
+
+static void release_permit(void) {
+    struct arena_permit wrong = {permit.arena, permit.ticket + 1 + input_below(input, 3)};
+    CHECK(arena_concurrent_release_permit(arena, &wrong) == ARENA_EINVAL);
+    const struct arena_permit copy = permit;
+    permit = (struct arena_permit){NULL, 0};
+    CHECK(arena_concurrent_release_permit(arena, &copy) == ARENA_OK);
+    CHECK(arena_concurrent_release_permit(arena, &copy) == ARENA_EINVAL);
+}
+
 static void inside_or_release(void) {
-    if (holder != thread) {
+    if (holder != thread && permit.arena == NULL) {
         struct call call = {.kind = 5};
-        CHECK(panics(plain, &call));
+        if (input_below(input, 2) == 0) {
+            CHECK(panics(plain, &call));
+        } else {
+            CHECK(arena_concurrent_release_checked(arena) == ARENA_EINVAL);
+        }
         return;
     }
     if (input_below(input, 4) != 0) {
@@ -168,24 +207,37 @@ static void inside_or_release(void) {
         model_check_counts(&model, arena_used(inside), arena_remaining(inside), arena_cap(inside));
         return;
     }
-    arena_concurrent_release(arena);
+    if (permit.arena != NULL) {
+        release_permit();
+        return;
+    }
+    if (input_below(input, 2) == 0) {
+        arena_concurrent_release(arena);
+    } else {
+        CHECK(arena_concurrent_release_checked(arena) == ARENA_OK);
+    }
     holder = TURN_THREADS;
 }
 
 static void others(void) {
+    bool checked = input_below(input, 2) == 0;
     struct call call = {.kind = input_below(input, 2) == 0 ? 4 : 6};
     if (call.kind == 4) {
-        if (holder != TURN_THREADS && holder != thread) return;
-        CHECK(panics(plain, &call) == (holder == thread));
-    } else if (holder != TURN_THREADS) {
-        CHECK(panics(plain, &call)); /* destroy while the gate is held */
+        if (waits()) return;
+        if (checked) {
+            CHECK(arena_concurrent_trim_checked(arena) == taken());
+        } else {
+            CHECK(panics(plain, &call) == (holder == thread));
+        }
+    } else if (taken() != ARENA_OK) { /* destroy while the gate is held */
+        CHECK(checked ? arena_concurrent_destroy_checked(arena) == ARENA_EBUSY : panics(plain, &call));
     }
     model_check(&model);
 }
 
 static void one_turn(void *user) {
     (void)user;
-    switch (input_below(input, 10)) {
+    switch (input_below(input, 11)) {
     case 0:
     case 1:
     case 2:
@@ -195,10 +247,11 @@ static void one_turn(void *user) {
     case 6: acquire(); break;
     case 7:
     case 8: inside_or_release(); break;
+    case 9: take_permit(); break;
     default: others(); break;
     }
     /* Beside a holder they may lag. */
-    if (holder != TURN_THREADS && holder != thread) return;
+    if (waits()) return;
     model_check_counts(&model, arena_concurrent_used(arena), arena_concurrent_remaining(arena), arena_concurrent_cap(arena));
 }
 
@@ -227,12 +280,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     model_start(&model, (struct arena *)(void *)arena, &type, capacity, options.clear, false);
     model.joined = options.flags == ARENA_GATE_ONLY;
     holder = TURN_THREADS;
+    permit = (struct arena_permit){NULL, 0};
     while (input_left(input)) {
         thread = (unsigned)input_below(input, TURN_THREADS);
         if (input_below(input, 16) == 15 && thread != holder) turn_end(thread);
         turn_run(thread, one_turn, NULL);
     }
     if (holder != TURN_THREADS) turn_run(holder, release_at_last, NULL);
+    if (permit.arena != NULL) release_permit();
     model_check(&model);
     model_drops_begin(&model);
     arena_concurrent_destroy(arena);

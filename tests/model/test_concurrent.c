@@ -299,6 +299,62 @@ static void finish_made_slab(void) {
 }
 static const char *const outcomes_slab_made[] = {"6", NULL};
 
+/* --- waits for allocations under way, permits -------------------------------------------------------------------------- */
+
+static void setup_wide_context(void) {
+    setup_wide();
+    model_check(arena_context_with_cancel(NULL, &context) == ARENA_OK);
+}
+static void await_acquire_context(void) {
+    await_done();
+    acquire_context();
+    model_outcome("%d", status[model_thread()]);
+}
+static void await_reset_context(void) {
+    await_done();
+    reset_context();
+    model_outcome("%d", status[model_thread()]);
+}
+static void await_try_acquire(void) {
+    await_done();
+    struct arena *mine;
+    int answer = arena_concurrent_try_acquire(arena, &mine);
+    model_check((mine != NULL) == (answer == ARENA_OK));
+    if (mine)
+        arena_concurrent_release(arena);
+    model_outcome("%d", answer);
+}
+static const char *const outcomes_try[] = {"0", "-7", NULL};
+static void kill_second(void) { model_cancel(2); }
+static void end_context_made(void) {
+    arena_context_release(context);
+    finish_made();
+}
+
+static struct arena_permit permit;
+static void setup_permit(void) {
+    setup();
+    model_check(arena_concurrent_acquire_permit(arena, NULL, &permit) == ARENA_OK);
+}
+static void release_permit(void) { status[model_thread()] = arena_concurrent_release_permit(arena, &permit); }
+/* From another thread than took it; what was done under it is seen by who comes next. */
+static void use_and_release_permit(void) {
+    note(arena_try_alloc(permit.arena, NULL));
+    release_permit();
+}
+static void acquire_and_release_permit(void) {
+    struct arena_permit mine;
+    model_check(arena_concurrent_acquire_permit(arena, NULL, &mine) == ARENA_OK);
+    note(arena_try_alloc(mine.arena, NULL));
+    model_check(arena_concurrent_release_permit(arena, &mine) == ARENA_OK);
+    model_check(arena_concurrent_release_permit(arena, &mine) == ARENA_EINVAL);
+}
+static void finish_released_once(void) {
+    model_check((status[1] == ARENA_OK) != (status[2] == ARENA_OK));
+    model_check(status[1] + status[2] == ARENA_EINVAL);
+    end_arena();
+}
+
 static const struct model_scenario scenarios[] = {
     {.name = "concurrent.capacity", .setup = setup, .threads = {alloc_two, alloc}, .finish = finish_full},
     {.name = "concurrent.capacity.four",
@@ -326,6 +382,37 @@ static const struct model_scenario scenarios[] = {
      .finish = finish_made,
      .outcomes = outcomes_acquired_three,
      .slow = true},
+    {.name = "concurrent.chunk.context.acquire",
+     .setup = setup_wide_context,
+     .threads = {make_done_make_one, await_acquire_context, cancel},
+     .finish = end_context_made,
+     .outcomes = outcomes_context,
+     .slow = true},
+    {.name = "concurrent.chunk.context.reset",
+     .setup = setup_wide_context,
+     .threads = {make_done_make_one, await_reset_context, cancel},
+     .finish = end_context_made,
+     .outcomes = outcomes_context,
+     .slow = true},
+    {.name = "concurrent.chunk.try",
+     .setup = setup_wide,
+     .threads = {make_done_make, await_try_acquire},
+     .finish = finish_made,
+     .outcomes = outcomes_try},
+    {.name = "concurrent.chunk.killed",
+     .setup = setup_wide,
+     .threads = {make_done_make_one, await_reset, kill_second},
+     .finish = finish_made,
+     .slow = true},
+    {.name = "concurrent.permit.once", .setup = setup_permit, .threads = {release_permit, release_permit}, .finish = finish_released_once},
+    {.name = "concurrent.permit.handed-on",
+     .setup = setup_permit,
+     .threads = {use_and_release_permit, alloc_two},
+     .finish = finish_full},
+    {.name = "concurrent.permit.permit",
+     .setup = setup,
+     .threads = {acquire_and_release_permit, acquire_and_release_permit},
+     .finish = finish_two},
     {.name = "concurrent.chunk.reset",
      .setup = setup_wide,
      .threads = {make_done_make, await_reset},

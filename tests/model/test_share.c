@@ -7,6 +7,7 @@
 
 #include "api/share.h"
 #include "core/slots.h"
+#include "sync/cancel.h"
 
 #include <arena/arena.h>
 
@@ -32,23 +33,22 @@ static void drop(void *element, void *user) {
     dropped++;
 }
 
-static void setup_options(size_t capacity, bool alone, const struct arena_options *options) {
+static void setup_options(size_t capacity, const struct arena_options *options) {
     struct slots_plan plan;
     model_check(mutex_init(&permit));
     model_check(slots_plan(&type, capacity, options, &plan) == ARENA_OK);
     slots = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *slots);
-    model_check(slots != NULL && shares_start(&shares, slots, alone));
+    model_check(slots != NULL && shares_start(&shares, slots, false));
     slots_seal(slots);
 }
-static void setup_capacity(size_t capacity, bool alone) { setup_options(capacity, alone, NULL); }
-static void setup(void) { setup_capacity(12, false); }
-static void setup_two(void) { setup_capacity(2, false); }
+static void setup_capacity(size_t capacity) { setup_options(capacity, NULL); }
+static void setup(void) { setup_capacity(12); }
+static void setup_two(void) { setup_capacity(2); }
 static void setup_cleared(void) {
     const struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
     zeroed = true;
-    setup_options(12, false, &options);
+    setup_options(12, &options);
 }
-static void setup_alone(void) { setup_capacity(6, true); }
 
 static void take(void);
 /* The main thread's share, as if it had ended. */
@@ -59,14 +59,21 @@ static void setup_orphan(void) {
     atomic_u32_store(&share->owned, 0, release);
 }
 
+/* As api/concurrent.c does. */
+static void *refill(const void *values, size_t count) {
+    void *slab;
+    shares_mend_mine(&shares);
+    mutex_lock(&permit);
+    while ((slab = shares_refill(&shares, values, count, false)) == NULL && shares_could_fit(&shares, count))
+        model_check(shares_revoke(&shares, NULL) == ARENA_OK);
+    mutex_unlock(&permit);
+    return slab;
+}
 static bool take_from(bool any) {
     struct pair value = {model_thread() + 1, model_thread() + 1};
     void *slot = any ? shares_take_any(&shares, &value, 1, false) : shares_take(&shares, &value);
-    if (slot == NULL) {
-        mutex_lock(&permit);
-        slot = shares_refill(&shares, &value, 1, false);
-        mutex_unlock(&permit);
-    }
+    if (slot == NULL)
+        slot = refill(&value, 1);
     made[model_thread()] += slot != NULL;
     return slot != NULL;
 }
@@ -90,11 +97,8 @@ static void take_all(void) {
 /* A slab of one, which is cleared before it counts as handed out. */
 static void take_slab(void) {
     void *slab = shares_take_slab(&shares, 1);
-    if (slab == NULL) {
-        mutex_lock(&permit);
-        slab = shares_refill(&shares, NULL, 1, false);
-        mutex_unlock(&permit);
-    }
+    if (slab == NULL)
+        slab = refill(NULL, 1);
     made[model_thread()] += slab != NULL;
 }
 static void signal_done(void) { atomic_u32_store(&done, 1, release); }
@@ -117,17 +121,142 @@ static void take_signal(void) {
     take_two();
     signal_done();
 }
+static void reset_all(void) {
+    model_check(shares.active == 0);
+    slots_reset(slots);
+    shares_note_freed(&shares);
+    model_check(slots_used(slots) == 0);
+}
 static void reset(void) {
     mutex_lock(&permit);
-    (void)shares_revoke(&shares);
-    slots_reset(slots);
-    model_check(slots_used(slots) == 0);
+    model_check(shares_revoke(&shares, NULL) == ARENA_OK);
+    reset_all();
     mutex_unlock(&permit);
 }
+static void try_reset(void) {
+    mutex_lock(&permit);
+    bool all = shares_try_revoke(&shares);
+    if (all)
+        reset_all();
+    mutex_unlock(&permit);
+    model_outcome("%d", all);
+}
+static const char *const outcomes_try[] = {"0", "1", NULL};
 static void await_reset(void) {
     await_done();
     reset();
 }
+static void await_try_reset(void) {
+    await_done();
+    try_reset();
+}
+
+/* --- waits that end ---------------------------------------------------------------------------------------------------- */
+
+static struct cancel_node node;
+static void setup_node(void) {
+    setup();
+    model_check(cancel_start(&node, NULL, INT64_MAX));
+}
+static const int64_t times[] = {1000, 2000, 0};
+static void setup_deadline(void) {
+    setup();
+    model_check(cancel_start(&node, NULL, 2000));
+}
+static void cancel(void) { cancel_trigger(&node); }
+static void unlock_permit(void *mutex) { mutex_unlock(mutex); }
+/* Whatever ends the wait: what is not ended is as it was, and the next who comes gets the rest. */
+static int reset_under_node(void) {
+    int status;
+    mutex_lock(&permit);
+    CLEANUP_PUSH(unlock_permit, &permit);
+    status = shares_revoke(&shares, &node);
+    if (status == ARENA_OK)
+        reset_all();
+    CLEANUP_POP(1);
+    return status;
+}
+static void await_reset_under_node(void) {
+    await_done();
+    int status = reset_under_node();
+    model_check(status == ARENA_OK || status == ARENA_ECANCELED || status == ARENA_ETIMEDOUT);
+    model_outcome("%d", status);
+}
+static void await_reset_under_node_again(void) {
+    await_reset_under_node();
+    reset();
+}
+static void await_reset_under_node_take_all(void) {
+    await_reset_under_node();
+    take_all();
+}
+static const char *const outcomes_cancelled[] = {"0", "-4", NULL};
+static const char *const outcomes_deadline[] = {"0", "-5", NULL};
+static void kill_reset(void) { model_cancel(2); }
+
+/* An allocation that its thread left by longjmp, out of a signal handler. */
+static void leave_claim(void) {
+    char *slot, *past;
+    struct share *mine = shares_mine(&shares);
+    if (mine == NULL || !share_claim(&shares, mine, sizeof(struct pair), &slot, &past))
+        return;
+    *(struct pair *)(void *)slot = (struct pair){77, 78};
+}
+static void take_leave_end(void) {
+    take();
+    signal_done();
+    leave_claim();
+}
+static void take_leave_take(void) {
+    take_leave_end();
+    take_slab();
+}
+/* Is what is free zero, whoever left something there? */
+static void take_zeros(void) {
+    mutex_lock(&permit);
+    model_check(shares_revoke(&shares, NULL) == ARENA_OK);
+    struct pair *pairs = shares_refill(&shares, NULL, 8, false);
+    mutex_unlock(&permit);
+    for (unsigned i = 0; pairs != NULL && i < 8; i++) {
+        model_check(pairs[i].first == 0 && pairs[i].second == 0);
+        pairs[i] = (struct pair){9, 9};
+    }
+    made[model_thread()] += pairs != NULL ? 8 : 0;
+}
+static void await_take_zeros(void) {
+    await_done();
+    take_zeros();
+}
+
+/* --- what a slab could fit in -------------------------------------------------------------------------------------------- */
+
+/* What is said not to fit does not, once all chunks are ended; what is said to fit does, if nobody took of it. */
+static void ask_slab(size_t count) {
+    shares_mend_mine(&shares);
+    mutex_lock(&permit);
+    void *slab = shares_refill(&shares, NULL, count, false);
+    if (slab == NULL) {
+        bool could = shares_could_fit(&shares, count);
+        model_check(shares_revoke(&shares, NULL) == ARENA_OK);
+        shares_note_freed(&shares);
+        slab = shares_refill(&shares, NULL, count, false);
+        model_check(could || slab == NULL);
+        model_outcome("%d %d", could, slab != NULL);
+    }
+    mutex_unlock(&permit);
+    if (slab != NULL) {
+        struct pair *pairs = slab;
+        for (size_t i = 0; i < count; i++)
+            pairs[i] = (struct pair){9, 9};
+        made[model_thread()] += (unsigned)count;
+    }
+}
+static void await_ask_slab(void) {
+    await_done();
+    ask_slab(10);
+}
+static const char *const outcomes_ask[] = {"0 0", "1 0", "1 1", NULL};
+
 static void await_reset_twice(void) {
     await_done();
     reset();
@@ -153,16 +282,6 @@ static void await_take_two(void) {
 static void count(void) {
     (void)shares_unused_bytes(&shares);
     (void)shares_unused_bytes(&shares);
-}
-/* Comes to the gate so often that it is lent everything. */
-static void take_alone(void) {
-    take();
-    mutex_lock(&permit);
-    shares.streak = UINT32_MAX - 1;
-    mutex_unlock(&permit);
-    take();
-    signal_done();
-    take_two();
 }
 static void retire(void) {
     take();
@@ -225,10 +344,42 @@ static const struct model_scenario scenarios[] = {
      .threads = {take_signal, await_take_two, reset},
      .finish = end,
      .slow = true},
+    {.name = "share.try", .setup = setup, .threads = {take_signal_take, await_try_reset}, .finish = end, .outcomes = outcomes_try},
+    {.name = "share.try.twice", .setup = setup, .threads = {take_signal_take, await_try_reset, await_reset}, .finish = end, .slow = true},
+    {.name = "share.cancel",
+     .setup = setup_node,
+     .threads = {take_signal_take, await_reset_under_node, cancel},
+     .finish = end,
+     .outcomes = outcomes_cancelled},
+    {.name = "share.cancel.again",
+     .setup = setup_node,
+     .threads = {take_signal_take, await_reset_under_node_again, cancel},
+     .finish = end,
+     .slow = true},
+    {.name = "share.cancel.steal",
+     .setup = setup_node,
+     .threads = {take_signal_take, await_reset_under_node_take_all, cancel},
+     .finish = end,
+     .slow = true},
+    {.name = "share.deadline",
+     .setup = setup_deadline,
+     .threads = {take_signal_take, await_reset_under_node},
+     .finish = end,
+     .times = times,
+     .outcomes = outcomes_deadline},
+    {.name = "share.killed",
+     .setup = setup_node,
+     .threads = {take_signal_take, await_reset_under_node, kill_reset},
+     .finish = end},
+    {.name = "share.left.end", .setup = setup, .threads = {take_leave_end, await_take_zeros}, .finish = end},
+    {.name = "share.left.take", .setup = setup, .threads = {take_leave_take, await_reset}, .finish = end, .slow = true},
+    {.name = "share.fit",
+     .setup = setup,
+     .threads = {take_signal_take, await_ask_slab},
+     .finish = end,
+     .outcomes = outcomes_ask},
     {.name = "share.count", .setup = setup, .threads = {take_two, count}, .finish = end},
     {.name = "share.retire", .setup = setup, .threads = {retire, reset}, .finish = end},
-    {.name = "share.alone", .setup = setup_alone, .threads = {take_alone, take}, .finish = end_made_five},
-    {.name = "share.alone.reset", .setup = setup_alone, .threads = {take_alone, await_reset}, .finish = end},
 };
 
 int main(int argc, char **argv) { return model_main(argc, argv, scenarios, COUNT(scenarios)); }

@@ -174,13 +174,6 @@ static void prepare_gated(void) {
     require(gated != NULL);
 }
 
-/* A thread that has come to the gate a thousand times in a row keeps it until another one comes. */
-static void gated_alloc(size_t times);
-static void prepare_gated_alone(void) {
-    prepare_gated();
-    gated_alloc(1500);
-}
-
 static void gated_alloc(size_t times) {
     struct perf_i64_concurrent *arena = gated;
     for (size_t i = 0; i < times; i++) keep(perf_i64_concurrent_alloc(arena, (int64_t)i));
@@ -228,7 +221,6 @@ const struct path path_list[] = {
     {"concurrent alloc, in chunks", prepare_chunked, chunked_alloc},
     {"concurrent slab, in chunks", prepare_chunked, chunked_slab},
     {"concurrent alloc, gate only", prepare_gated, gated_alloc},
-    {"concurrent alloc, gate only, alone for long", prepare_gated_alone, gated_alloc},
     {"extract, 16 injections deep", prepare_deep, deep_extract},
     {NULL, NULL, NULL},
 };

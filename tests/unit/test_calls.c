@@ -9,9 +9,12 @@
 #include "../shares.h"
 #include "../support.h"
 
+#include <arena/arena.h>
+
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,6 +32,7 @@
 
 static int barriers;         /* membarriers asked for */
 static int barriers_refused; /* how many of the next ones fail */
+static int barrier_error;
 static long last_command;
 
 long __real_syscall(long number, ...);
@@ -44,11 +48,22 @@ long __wrap_syscall(long number, ...) {
         last_command = (int)words[0];
         if (barriers_refused > 0) {
             barriers_refused--;
-            errno = ENOMEM;
+            errno = barrier_error;
             return -1;
         }
     }
     return __real_syscall(number, words[0], words[1], words[2], words[3], words[4]);
+}
+
+static int flips;      /* changes of protection asked for */
+static int flips_left; /* until one fails; negative: none does */
+int __real_mprotect(void *start, size_t size, int protection);
+int __wrap_mprotect(void *start, size_t size, int protection);
+int __wrap_mprotect(void *start, size_t size, int protection) {
+    flips++;
+    if (flips_left == 0) return -1;
+    if (flips_left > 0) flips_left--;
+    return __real_mprotect(start, size, protection);
 }
 
 static int attributes_made; /* and not ended */
@@ -77,6 +92,9 @@ int __wrap_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t c
     return __real_pthread_condattr_setclock(attributes, clock);
 }
 
+static struct share *writing; /* the thread in the middle of an allocation from it is done at the last of many waits */
+enum { MANY = 100000 };
+
 static int waits;
 static int timed_waits;
 static struct timespec last_until;
@@ -93,19 +111,17 @@ int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mu
     (void)mutex;
     timed_waits++;
     last_until = *until;
+    if (writing != NULL && timed_waits == MANY) share_commit(writing, atomic_ptr_load(&writing->claim, relaxed));
     return 0;
 }
 
 static int sleeps;
 static struct timespec last_sleep;
-static struct share *writing; /* the thread in the middle of an allocation from it is done at the last of many sleeps */
-enum { MANY = 100000 };
 int __wrap_nanosleep(const struct timespec *duration, struct timespec *rest);
 int __wrap_nanosleep(const struct timespec *duration, struct timespec *rest) {
     (void)rest;
     sleeps++;
     last_sleep = *duration;
-    if (writing != NULL && sleeps == MANY) share_commit(writing, atomic_ptr_load(&writing->claim, relaxed));
     return 0;
 }
 
@@ -153,15 +169,108 @@ static void the_heavy_barrier_asks_the_kernel(void **state) {
     assert_int_equal(barrier_available(), wanted);
     assert_int_equal(barrier_available(), wanted);
     if (!wanted) return;
-    barriers = 0;
-    barrier_heavy();
-    assert_int_equal(barriers, 1);
+    barriers = flips = 0;
+    flips_left = -1;
+    assert_true(barrier_heavy());
+    assert_true(barriers == 1 && flips == 0);
     assert_int_equal(last_command, MEMBARRIER_CMD_PRIVATE_EXPEDITED);
-    barriers = 0;
-    barriers_refused = 50; /* short of memory, for a while */
-    barrier_heavy();
+}
+
+static bool refused_barrier(int error, int refused, int flips_granted) {
+    barriers = flips = 0;
+    barrier_error = error;
+    barriers_refused = refused;
+    flips_left = flips_granted;
+    bool reached = barrier_heavy();
+    barriers_refused = 0;
+    flips_left = -1;
+    return reached;
+}
+
+/* What a system refuses once it was granted: a change of protection does it too, where that interrupts. */
+static void a_barrier_that_is_refused_is_had_otherwise_or_not_at_all(void **state) {
+    if (!barrier_available()) skip();
+    bool other = refused_barrier(EPERM, 1, -1);
+    assert_int_equal(barriers, 1);
+    assert_int_equal(flips, other ? 2 : 0);
+    for (int granted = 0; granted < 2; granted++) {
+        assert_false(refused_barrier(ENOSYS, 1, granted));
+        assert_int_equal(barriers, 1);
+    }
+    assert_true(refused_barrier(ENOMEM, 50, 0)); /* short of memory, for a while */
     assert_int_equal(barriers, 51);
     assert_int_equal(last_command, MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+    assert_int_equal(refused_barrier(EPERM, 1, -1), other); /* half a change does no harm to the next */
+    print_message("[          ] %s\n", other ? "by a change of protection" : "there is no other way");
+}
+
+static struct atomic_u32 stage;
+
+static void *take_a_slot_and_stay(void *shares) {
+    void *slot = shares_refill(shares, NULL, 1, false);
+    atomic_u32_store(&stage, 1, release);
+    while (atomic_u32_load(&stage, acquire) != 2) (void)sched_yield();
+    return slot;
+}
+
+/* A slab that cannot fit ends nobody's chunk, however often it is asked for. */
+static void what_cannot_fit_asks_for_no_barrier(void **state) {
+    struct shares shares;
+    (void)shares_begin_words(&shares);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, take_a_slot_and_stay, &shares), 0);
+    while (atomic_u32_load(&stage, acquire) != 1) (void)sched_yield();
+    assert_non_null(shares_refill(&shares, NULL, 1, false));
+    const struct share *mine = shares_mine(&shares);
+    barriers = 0;
+    static const size_t counts[] = {1001, SIZE_MAX, 1000, 999, 1001};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        assert_null(shares_refill(&shares, NULL, counts[i], false));
+        assert_false(shares_could_fit(&shares, counts[i]));
+        if (i == 0) assert_non_null(shares_refill(&shares, NULL, 1, false)); /* its own chunk was in the way, perhaps */
+    }
+    assert_int_equal(barriers, 0);
+    assert_int_equal(shares.active, 2);
+    assert_true(mine->active);
+    size_t fits = (1000 - 2) - 250; /* above the first thread's chunk, which is a quarter, and what was taken */
+    while (shares_could_fit(&shares, fits + 1)) fits++;
+    while (!shares_could_fit(&shares, fits)) fits--;
+    assert_int_equal(barriers, 0);
+    assert_int_equal(shares_revoke(&shares, NULL), ARENA_OK);
+    assert_int_equal(barriers, 1);
+    shares_note_freed(&shares);
+    assert_null(shares_refill(&shares, NULL, fits + 1, false));
+    assert_non_null(shares_refill(&shares, NULL, fits, false));
+    atomic_u32_store(&stage, 2, release);
+    void *slot = NULL;
+    assert_int_equal(pthread_join(thread, &slot), 0);
+    assert_non_null(slot);
+    shares_end_words(&shares);
+}
+
+static void *use_gated(void *user) {
+    struct arena_concurrent *arena = user;
+    for (int i = 0; i < 3000; i++) (void)arena_concurrent_try_alloc(arena, NULL);
+    return NULL;
+}
+
+/* ARENA_GATE_ONLY is for those who want none, and nothing asked of the system. */
+static void gate_only_never_asks_for_a_barrier(void **state) {
+    const struct arena_options options = {.struct_size = sizeof options, .flags = ARENA_GATE_ONLY};
+    barriers = 0;
+    struct arena_concurrent *arena;
+    assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(int), 5000, &options, &arena), ARENA_OK);
+    (void)use_gated(arena);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, use_gated, arena), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(arena_concurrent_used(arena), 5000);
+    arena_concurrent_reset(arena);
+    struct arena *held;
+    assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+    arena_concurrent_release(arena);
+    arena_concurrent_destroy(arena);
+    assert_int_equal(barriers, 0);
 }
 
 static void conditions_go_by_the_clock_of_deadlines(void **state) {
@@ -241,9 +350,9 @@ static void a_revocation_waits_for_who_is_in_the_middle(void **state) {
     writing = atomic_ptr_load(&shares.first, relaxed);
     char *commit = atomic_ptr_load(&writing->commit, relaxed);
     atomic_ptr_store(&writing->claim, commit + 8, relaxed);
-    sleeps = 0;
-    assert_true(shares_revoke(&shares));
-    assert_int_equal(sleeps, MANY);
+    timed_waits = 0;
+    assert_int_equal(shares_revoke(&shares, NULL), ARENA_OK);
+    assert_true(timed_waits >= MANY);
     assert_ptr_equal(atomic_ptr_load(&writing->commit, relaxed), commit + 8);
     assert_int_equal(slots_used(arena), 2);
     writing = NULL;
@@ -344,7 +453,9 @@ static void threads_are_armed_once(void **state) {
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gate_only_never_asks_for_a_barrier), /* first: the system is asked once in a process */
         cmocka_unit_test(the_heavy_barrier_asks_the_kernel),
+        cmocka_unit_test(a_barrier_that_is_refused_is_had_otherwise_or_not_at_all),
         cmocka_unit_test(conditions_go_by_the_clock_of_deadlines),
         cmocka_unit_test(conditions_that_cannot_be_had),
         cmocka_unit_test(sleeps_are_as_long_as_asked),
@@ -355,6 +466,7 @@ int main(void) {
         cmocka_unit_test(the_key_ends_with_the_library), /* before this process has one */
         cmocka_unit_test(threads_are_armed_once),
         cmocka_unit_test(a_revocation_waits_for_who_is_in_the_middle),
+        cmocka_unit_test(what_cannot_fit_asks_for_no_barrier),
     };
     return cmocka_run_group_tests_name("calls", tests, NULL, NULL);
 }

@@ -54,7 +54,7 @@ long __wrap_sysconf(int name) {
     return __real_sysconf(name);
 }
 
-static enum { MEMBARRIER_AS_IT_IS, MEMBARRIER_OTHER_KINDS, MEMBARRIER_SHORT_OF_MEMORY } membarrier;
+static enum { MEMBARRIER_AS_IT_IS, MEMBARRIER_OTHER_KINDS, MEMBARRIER_SHORT_OF_MEMORY, MEMBARRIER_REFUSED } membarrier;
 static int barriers;
 
 long __wrap_syscall(long number, ...) {
@@ -72,8 +72,20 @@ long __wrap_syscall(long number, ...) {
         errno = ENOMEM;
         return -1;
     }
+    if (number == SYS_membarrier && (int)a == PRIVATE_EXPEDITED && membarrier == MEMBARRIER_REFUSED) {
+        errno = EPERM;
+        return -1;
+    }
 #endif
     return __real_syscall(number, (long)(int)a, (long)(int)b, (long)(int)c);
+}
+
+static bool no_changes; /* of a page's protection */
+
+int __real_mprotect(void *start, size_t size, int protection);
+int __wrap_mprotect(void *start, size_t size, int protection);
+int __wrap_mprotect(void *start, size_t size, int protection) {
+    return no_changes ? -1 : __real_mprotect(start, size, protection);
 }
 
 static bool no_once;
@@ -237,7 +249,7 @@ static void *fill_and_revoke(void *user) {
     fill_half(arena);
     barriers = 0;
     arena_concurrent_reset(arena); /* ends the main thread's chunk */
-    CHECK(barriers == (barrier_available() && !poison_active() ? 2 : 0));
+    CHECK((barriers != 0) == (barrier_available() && !poison_active()));
     CHECK(arena_concurrent_used(arena) == 0);
     return NULL;
 }
@@ -253,12 +265,22 @@ static void with_a_barrier_that_fails(void) {
     arena_concurrent_destroy(arena);
 }
 
+static bool lends_chunks(void) { return barrier_available() && !poison_active(); }
+/* Is there another way? */
+static bool barrier_flips(void) { return barrier_heavy(); }
+
 static void other_membarriers(void **state) {
     (void)state;
     membarrier = MEMBARRIER_OTHER_KINDS;
     succeeds(without_a_barrier);
     membarrier = MEMBARRIER_SHORT_OF_MEMORY;
     succeeds(with_a_barrier_that_fails);
+    no_changes = true;
+    succeeds(with_a_barrier_that_fails);
+    membarrier = MEMBARRIER_REFUSED;
+    if (lends_chunks()) aborts(with_a_barrier_that_fails); /* and says why */
+    no_changes = false;
+    if (lends_chunks() && barrier_flips()) succeeds(with_a_barrier_that_fails);
     membarrier = MEMBARRIER_AS_IT_IS;
 }
 

@@ -185,6 +185,10 @@ bool barrier_available(void);
 void model_barrier_light(const char *site);
 void model_barrier_heavy(const char *site);
 #define barrier_light() model_barrier_light(MODEL_SITE("barrier_light"))
-#define barrier_heavy() model_barrier_heavy(MODEL_SITE("barrier_heavy"))
+static inline bool model_barrier_had(const char *site) {
+    model_barrier_heavy(site);
+    return true;
+}
+#define barrier_heavy() model_barrier_had(MODEL_SITE("barrier_heavy"))
 
 #endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* The whole of a concurrent arena, for as many operations as the caller likes: by a thread (acquire), or by whoever has
+ * a permit, on whatever thread.
+ *
+ * Both keep the gate's permit, end all chunks, and open the arena's window for inline code.  acquire notes the thread
+ * as the gate's holder, so that the same thread is told instead of waiting for itself.  A permit has a ticket instead,
+ * which no other permit of the process had or will have: a stale one is known for what it is.
+ *
+ * Invariant: the ticket is 0 but while a permit is out; then the gate has no holder.
+ * Who locks what: the ticket is set by who holds the gate's permit and taken away, by compare and swap, by the one
+ * release that succeeds, which then holds it.
+ */
+#include "api/concurrent.h"
+#include "api/context.h"
+
+static const char function_release[] = "arena_concurrent_release";
+
+/* Opens the arena for who holds the gate's permit and has ended all chunks. */
+static struct arena *open_slots(struct arena_concurrent *arena) {
+    slots_unseal(&arena->slots);
+    return &arena->slots;
+}
+
+/* Closes it and puts the gate's permit back. */
+static void close_slots(struct arena_concurrent *arena) {
+    slots_settle(&arena->slots);
+    slots_seal(&arena->slots);
+    shares_note_freed(&arena->shares); /* it may have been reset */
+    concurrent_leave(arena);
+}
+
+/* The gate and all chunks, waiting until the context ends. */
+static int take(struct arena_concurrent *arena, struct arena_context *context) {
+    if (arena == NULL) return ARENA_EINVAL;
+    struct cancel_node *node = context_node(context);
+    int status = concurrent_enter(arena, node);
+    return status == ARENA_OK ? concurrent_take_back(arena, node) : status;
+}
+
+/* The same where nobody has to be waited for. */
+static int try_take(struct arena_concurrent *arena) {
+    if (arena == NULL) return ARENA_EINVAL;
+    if (gate_held_by_me(&arena->gate)) return ARENA_EBUSY;
+    shares_mend_mine(&arena->shares);
+    if (!gate_try_enter(&arena->gate)) return ARENA_EBUSY;
+    if (shares_try_revoke(&arena->shares)) {
+        concurrent_note_used(arena);
+        return ARENA_OK;
+    }
+    concurrent_leave(arena);
+    return ARENA_EBUSY;
+}
+
+/* --- by a thread -------------------------------------------------------------------------------------------------- */
+
+static int hand_to_thread(struct arena_concurrent *arena, int status, struct arena **out) {
+    if (status != ARENA_OK) return status;
+    gate_set_holder(&arena->gate);
+    *out = open_slots(arena);
+    return ARENA_OK;
+}
+
+int arena_concurrent_acquire(struct arena_concurrent *arena, struct arena_context *context, struct arena **out) {
+    if (out == NULL) return ARENA_EINVAL;
+    *out = NULL;
+    return hand_to_thread(arena, take(arena, context), out);
+}
+
+int arena_concurrent_try_acquire(struct arena_concurrent *arena, struct arena **out) {
+    if (out == NULL) return ARENA_EINVAL;
+    *out = NULL;
+    return hand_to_thread(arena, try_take(arena), out);
+}
+
+static struct refusal release_refusal(const struct arena_concurrent *arena) {
+    if (arena == NULL) return (struct refusal){ARENA_EINVAL, "arena is NULL"};
+    if (!gate_held_by_me(&arena->gate)) {
+        return (struct refusal){ARENA_EINVAL, "the calling thread does not hold the gate"};
+    }
+    if (arena->slots.sealed) return (struct refusal){ARENA_EBUSY, "the arena is dropping its elements"};
+    return (struct refusal){ARENA_OK, NULL};
+}
+
+static inline void release(struct arena_concurrent *arena) {
+    gate_clear_holder(&arena->gate);
+    close_slots(arena);
+}
+
+void arena_concurrent_release(struct arena_concurrent *arena) {
+    struct refusal refusal = release_refusal(arena);
+    if (UNLIKELY(refusal.status != ARENA_OK)) panic_for(function_release, refusal);
+    release(arena);
+}
+
+int arena_concurrent_release_checked(struct arena_concurrent *arena) {
+    struct refusal refusal = release_refusal(arena);
+    if (refusal.status == ARENA_OK) release(arena);
+    return refusal.status;
+}
+
+/* --- by a permit -------------------------------------------------------------------------------------------------- */
+
+static int hand_to_permit(struct arena_concurrent *arena, int status, struct arena_permit *out) {
+    static struct atomic_u64 tickets = ATOMIC_INIT(0);
+    if (status != ARENA_OK) return status;
+    uint64_t ticket = atomic_u64_add(&tickets, 1, relaxed) + 1; /* relaxed: only to differ */
+    *out = (struct arena_permit){open_slots(arena), ticket};
+    atomic_u64_store(&arena->ticket, ticket, relaxed); /* who releases it has it, and all else, from who took it */
+    return ARENA_OK;
+}
+
+int arena_concurrent_acquire_permit(struct arena_concurrent *arena, struct arena_context *context,
+                                    struct arena_permit *out) {
+    if (out == NULL) return ARENA_EINVAL;
+    *out = (struct arena_permit){NULL, 0};
+    return hand_to_permit(arena, take(arena, context), out);
+}
+
+int arena_concurrent_try_acquire_permit(struct arena_concurrent *arena, struct arena_permit *out) {
+    if (out == NULL) return ARENA_EINVAL;
+    *out = (struct arena_permit){NULL, 0};
+    return hand_to_permit(arena, try_take(arena), out);
+}
+
+int arena_concurrent_release_permit(struct arena_concurrent *arena, const struct arena_permit *permit) {
+    if (arena == NULL || permit == NULL || permit->arena != &arena->slots || permit->ticket == 0) return ARENA_EINVAL;
+    uint64_t ticket = permit->ticket;
+    /* relaxed: of several releases of one permit, one; what was done under it, they have from where they have it. */
+    if (!atomic_u64_cas(&arena->ticket, &ticket, 0, relaxed)) return ARENA_EINVAL;
+    if (arena->slots.sealed) { /* from inside a drop */
+        atomic_u64_store(&arena->ticket, permit->ticket, relaxed);
+        return ARENA_EBUSY;
+    }
+    close_slots(arena);
+    return ARENA_OK;
+}
