@@ -56,14 +56,13 @@ static enum MHD_Result give_up(struct exchange *exchange) {
 /* The handler returned MHD_YES.  It has answered, or it has suspended the connection, to be answered by somebody else.
  */
 static enum MHD_Result after_handler(struct exchange *exchange, struct MHD_Connection *connection) {
-    bool suspended = is_suspended(connection);
-    if (!suspended && exchange->context_deadline_ns != DEADLINE_NEVER &&
-        arena_clock_now() >= exchange->context_deadline_ns) {
+    if (is_suspended(connection)) return MHD_YES; /* somebody else may be at it already */
+    if (exchange->context_deadline_ns != DEADLINE_NEVER && arena_clock_now() >= exchange->context_deadline_ns) {
         return give_up(exchange);
     }
     if (atomic_u32_load(&exchange->answered, relaxed) != 0) return MHD_YES;
-    if (suspended || exchange_is_answered(exchange, connection)) {
-        answer_limit(exchange, connection); /* of a response of its own, now or later */
+    if (exchange_is_answered(exchange, connection)) {
+        answer_limit(exchange, connection); /* of a response of its own */
         return MHD_YES;
     }
     (void)refusal_answer(exchange, REFUSAL_INTERNAL, connection);
@@ -97,6 +96,7 @@ static enum MHD_Result after_no(struct exchange *exchange, struct MHD_Connection
 static enum MHD_Result run_handler(struct exchange *exchange, struct MHD_Connection *connection) {
     struct arena_mhd *mhd = exchange->mhd;
     struct handler_call call = {mhd->handler, mhd->user, &exchange->original, MHD_NO};
+    answer_limit(exchange, connection); /* for an answer that this thread does not get to see */
     if (!callback_run(mhd, call_handler, &call)) return after_panic(exchange, connection);
     return call.result == MHD_YES ? after_handler(exchange, connection) : after_no(exchange, connection);
 }

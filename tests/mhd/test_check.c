@@ -45,6 +45,10 @@ static const struct bytes mistakable[] = {
     BYTES("POST /x HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
     BYTES("POST /x HTTP/1.1\r\n" HOST "Transfer-Encoding: identity\r\n\r\n"),
     BYTES("POST /x HTTP/1.1\r\n" HOST "Transfer-Encoding:\r\n\r\n"),
+    BYTES("POST /x HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked \r\n\r\n0\r\n\r\n"),
+    BYTES("POST /x HTTP/1.1\r\n" HOST "Transfer-Encoding: \x0b" "chunked\r\n\r\n0\r\n\r\n"),
+    BYTES("GET  /x HTTP/1.1\r\n" HOST "\r\n"),
+    BYTES(GET " X: y\r\n" HOST "\r\n"),
     BYTES("POST /x HTTP/1.0\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
     BYTES(GET "\r\n"),
     BYTES(GET HOST HOST "\r\n"),
@@ -80,6 +84,7 @@ static const struct bytes with_zeros[] = {
     BYTES("GET /x?a=1%002 HTTP/1.1\r\n" HOST "\r\n"),
     BYTES("GET /x?a%00b=1 HTTP/1.1\r\n" HOST "\r\n"),
     BYTES("GET /x?a=1&b=%00 HTTP/1.1\r\n" HOST "\r\n"),
+    BYTES("G\0T /x HTTP/1.1\r\n" HOST "\r\n"),
     BYTES(GET HOST "X-Some: a\0b\r\n\r\n"),
     BYTES(GET HOST "X-Some: \0b\r\nX-Other: c\r\n\r\n"),
     BYTES(GET "Host: test\0.evil\r\n\r\n"),
@@ -135,6 +140,7 @@ static void take_leniently(void) {
         BYTES(GET HOST HOST "\r\n"),
         BYTES(GET HOST "X Some: a\r\n\r\n"),
         BYTES("GET * HTTP/1.1\r\n" HOST "\r\n"),
+        BYTES("GET   /x HTTP/1.1\r\n" HOST "\r\n"),
     };
     for (size_t i = 0; i < COUNT(requests); i++) {
         ask(&requests[i]);

@@ -87,6 +87,12 @@ static struct MHD_Response *queued;
 static bool queue_full;
 static union MHD_ConnectionInfo suspension;
 
+const char *MHD_lookup_connection_value(struct MHD_Connection *connection, enum MHD_ValueKind kind, const char *key) {
+    (void)connection;
+    (void)kind;
+    (void)key;
+    return NULL;
+}
 int MHD_get_connection_values_n(struct MHD_Connection *connection, enum MHD_ValueKind kind,
                                 MHD_KeyValueIteratorN iterator, void *user) {
     (void)connection;
