@@ -19,7 +19,6 @@ static void drop_point(struct point *point) {
 }
 
 ARENA_DEFINE(int_arena, int)
-ARENA_DEFINE(byte_arena, unsigned char)
 ARENA_DEFINE(double_arena, double)
 ARENA_DEFINE(flag_arena, bool)
 static void drop_flag(bool *element) { (void)element; }
@@ -89,92 +88,6 @@ static void quick_start(void **state) {
     int_arena_destroy(arena);
 }
 
-static void counts_are_in_elements(void **state) {
-    struct double_arena *arena = double_arena_create(5);
-    double_arena_alloc(arena, 1.5);
-    double_arena_alloc_slab(arena, 2);
-    assert_int_equal(double_arena_used(arena), 3);
-    assert_int_equal(double_arena_remaining(arena), 2);
-    assert_int_equal(double_arena_cap(arena), 5);
-    double_arena_trim(arena);
-    assert_int_equal(double_arena_used(arena), 3);
-    double_arena_reset(arena);
-    assert_int_equal(double_arena_used(arena), 0);
-    double_arena_destroy(arena);
-    double_arena_destroy(NULL);
-}
-
-static void create_returns_null_when_it_is_too_large(void **state) {
-    assert_null(double_arena_create(SIZE_MAX / 2));
-    assert_null(double_arena_create(SIZE_MAX / sizeof(double) + 1));
-    assert_null(double_arena_concurrent_create(SIZE_MAX / 2));
-    assert_null(double_arena_pool_create(SIZE_MAX / 2));
-    struct arena_options options = {sizeof options, 3, 0};
-    assert_null(double_arena_create_with(4, &options));
-}
-
-static void create_with_takes_options(void **state) {
-    struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
-    struct int_arena *arena = int_arena_create_with(1000, &options);
-    for (int round = 0; round < 3; round++) {
-        for (int i = 0; i < 1000; i++) {
-            int *slot = i % 3 == 0   ? int_arena_alloc(arena, 0)
-                        : i % 3 == 1 ? int_arena_alloc_zero(arena)
-                                     : int_arena_alloc_slab(arena, 1).data;
-            assert_int_equal(*slot, 0);
-            *slot = -1;
-        }
-        assert_null(int_arena_try_alloc_zero(arena));
-        int_arena_reset(arena);
-    }
-    int_arena_destroy(arena);
-}
-
-static void zeroed_slots(void **state) {
-    struct arena_options options = {sizeof options, ARENA_CLEAR_NEVER, 0};
-    for (int policy = 0; policy < 2; policy++) {
-        struct point_arena *points = point_arena_create(4);
-        struct int_arena *arena = policy == 0 ? int_arena_create(6) : int_arena_create_with(6, &options);
-        for (int round = 0; round < 3; round++) {
-            struct point *point = round % 2 ? point_arena_alloc_zero(points) : point_arena_try_alloc_zero(points);
-            assert_true(all_zero(point, sizeof *point));
-            memset(point, 0xff, sizeof *point);
-            point_arena_reset(points);
-            for (int i = 0; i < 6; i++) {
-                int *slot = i % 2 ? int_arena_alloc_zero(arena) : int_arena_try_alloc_zero(arena);
-                assert_int_equal(*slot, 0);
-                *slot = -1;
-            }
-            int_arena_reset(arena);
-        }
-        int_arena_destroy(arena);
-        point_arena_destroy(points);
-    }
-}
-
-/* Where memory is cleared as it is handed out, nothing of an earlier life is left, in the padding either. */
-static void padding_is_not_of_an_earlier_life(void **state) {
-    struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
-    struct point_arena *arena = point_arena_create_with(30, &options);
-    for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < 30; i += 3) {
-            struct point *points[3];
-            points[0] = point_arena_alloc(arena, (struct point){.tag = (char)i, .x = i * 0.5, .y = i});
-            points[1] = point_arena_try_alloc(arena, (struct point){.tag = (char)i, .x = i * 0.5, .y = i});
-            struct point_arena_burst burst = point_arena_burst_begin(arena);
-            points[2] = point_arena_burst_put(&burst, (struct point){.tag = (char)i, .x = i * 0.5, .y = i});
-            point_arena_burst_end(arena, &burst);
-            for (int k = 0; k < 3; k++) {
-                assert_true(points[k]->tag == i && points[k]->x == i * 0.5 && points[k]->y == i);
-                if (PADDING_IS_CLEARED) assert_null(memchr(points[k], 0xee, sizeof *points[k])); /* no byte of a value is that */
-                memset(points[k], 0xee, sizeof *points[k]);
-            }
-        }
-        point_arena_reset(arena);
-    }
-    point_arena_destroy(arena);
-}
-
 /* Slabs whose number of elements the compiler knows, from the window and past its end. */
 static void slabs_of_a_few_fit_exactly(void **state) {
     struct int_arena *arena = int_arena_create(7);
@@ -196,62 +109,6 @@ static void slabs_of_a_few_fit_exactly(void **state) {
         assert_int_equal(int_arena_remaining(arena), 0);
         int_arena_reset(arena);
     }
-    int_arena_destroy(arena);
-}
-
-static void alloc_point(void *user) { point_arena_alloc(user, (struct point){'p', 1.5, 2}); }
-
-static void structures_arrive_whole(void **state) {
-    struct point_arena *arena = point_arena_create(100);
-    struct point *points[100];
-    for (int i = 0; i < 100; i++) {
-        struct point value = {(char)i, i * 0.5, i};
-        points[i] = i % 2 ? point_arena_alloc(arena, value) : point_arena_try_alloc(arena, value);
-    }
-    for (int i = 0; i < 100; i++) {
-        assert_ptr_equal(points[i], points[0] + i);
-        assert_int_equal(points[i]->tag, i);
-        assert_true(points[i]->x == i * 0.5);
-        assert_int_equal(points[i]->y, i);
-    }
-    /* One that fits into no register goes another way, which ends alike where there is no room. */
-    assert_null(point_arena_try_alloc(arena, *points[0]));
-    assert_null(point_arena_try_alloc_zero(arena));
-    assert_panics(alloc_point, arena, "arena_alloc: arena of struct point is full: 1 wanted, 0 of 100 free");
-    assert_int_equal(point_arena_used(arena), 100);
-    point_arena_destroy(arena);
-}
-
-static void single_bytes_pack(void **state) {
-    struct byte_arena *arena = byte_arena_create(100000);
-    unsigned char *first = byte_arena_alloc(arena, 0);
-    for (size_t i = 1; i < 100000; i++) {
-        unsigned char *slot = byte_arena_alloc(arena, (unsigned char)(i * 31));
-        if (slot != first + i) fail();
-    }
-    assert_null(byte_arena_try_alloc(arena, 1));
-    for (size_t i = 0; i < 100000; i++) {
-        if (first[i] != (unsigned char)(i * 31)) fail();
-    }
-    byte_arena_destroy(arena);
-}
-
-static void full_arena_fails_and_stays_as_it_is(void **state) {
-    struct int_arena *arena = int_arena_create(2);
-    int *first = int_arena_alloc(arena, 1);
-    int_arena_alloc(arena, 2);
-    assert_null(int_arena_try_alloc(arena, 3));
-    assert_null(int_arena_try_alloc_zero(arena));
-    struct int_arena_slab slab = {first, 77};
-    assert_false(int_arena_try_alloc_slab(arena, 1, &slab));
-    assert_null(slab.data);
-    assert_int_equal(slab.len, 0);
-    slab = (struct int_arena_slab){first, 77};
-    assert_false(ARENA_TRY_SLAB_WITH(int_arena, arena, &slab, 1, 2));
-    assert_null(slab.data);
-    assert_int_equal(slab.len, 0);
-    assert_int_equal(int_arena_used(arena), 2);
-    assert_int_equal(first[0] + first[1], 3);
     int_arena_destroy(arena);
 }
 
@@ -337,19 +194,6 @@ static void arguments_are_evaluated_once(void **state) {
     assert_int_equal(int_arena_pool_destroy(pool), ARENA_OK);
 }
 
-/* The compiler knows how many there are: up to 64 bytes are copied in place, the first eight one by one. */
-static void slab_of_many_small_values(void **state) {
-    static const unsigned char expected[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
-    struct byte_arena *arena = byte_arena_create(30);
-    struct byte_arena_slab slab = ARENA_SLAB_WITH(byte_arena, arena, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
-    assert_int_equal(slab.len, sizeof expected);
-    assert_memory_equal(slab.data, expected, sizeof expected);
-    assert_true(ARENA_TRY_SLAB_WITH(byte_arena, arena, &slab, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12));
-    assert_memory_equal(slab.data, expected, sizeof expected);
-    assert_int_equal(byte_arena_used(arena), 2 * sizeof expected);
-    byte_arena_destroy(arena);
-}
-
 /* After a burst that was left the window is closed, and the library is asked.  (Under a memory checker it always is.) */
 static void values_arrive_without_a_window(void **state) {
     struct point_arena *points = point_arena_create(2);
@@ -387,45 +231,6 @@ static void constant_counts_that_wrap_do_not_fit(void **state) {
     assert_false(int_arena_try_alloc_slab_with(arena, NULL, SIZE_MAX / sizeof(int) + 3, &slab));
     assert_int_equal(int_arena_used(arena), 0);
     assert_int_equal(int_arena_remaining(arena), 20);
-    int_arena_destroy(arena);
-}
-
-/* The compiler knows how many there are, and the memory is what it was. */
-static void slabs_of_a_few_are_zero(void **state) {
-    const struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
-    struct int_arena *arena = int_arena_create_with(6, &options);
-    for (int round = 0; round < 2; round++) {
-        struct int_arena_slab slab;
-        assert_true(int_arena_try_alloc_slab(arena, 3, &slab));
-        struct int_arena_slab other = int_arena_alloc_slab(arena, 3);
-        assert_true(all_zero(slab.data, 3 * sizeof(int)) && all_zero(other.data, 3 * sizeof(int)));
-        memset(slab.data, 0xff, 6 * sizeof(int));
-        int_arena_reset(arena);
-    }
-    int_arena_destroy(arena);
-}
-
-static void slab_with_takes_structures(void **state) {
-    struct point_arena *arena = point_arena_create(2);
-    struct point_arena_slab slab =
-        ARENA_SLAB_WITH(point_arena, arena, (struct point){'a', 1.0, 1}, (struct point){'b', 2.0, 2});
-    assert_int_equal(slab.len, 2);
-    assert_int_equal(slab.data[1].tag, 'b');
-    assert_int_equal(point_arena_slab_at(slab, 1)->y, 2);
-    point_arena_destroy(arena);
-}
-
-static void slab_from_a_pointer(void **state) {
-    static const int values[] = {4, 5, 6};
-    struct int_arena *arena = int_arena_create(6);
-    struct int_arena_slab slab = int_arena_alloc_slab_with(arena, values, 3);
-    assert_memory_equal(slab.data, values, sizeof values);
-    assert_true(int_arena_try_alloc_slab_with(arena, values, 2, &slab));
-    assert_int_equal(slab.len, 2);
-    assert_false(int_arena_try_alloc_slab_with(arena, values, 2, &slab));
-    assert_null(slab.data);
-    slab = int_arena_alloc_slab_with(arena, NULL, 1);
-    assert_int_equal(*int_arena_slab_at(slab, 0), 0);
     int_arena_destroy(arena);
 }
 
@@ -530,20 +335,6 @@ static void from_raw_of_another_type_panics(void **state) {
     int_arena_destroy(arena);
 }
 
-static void concurrent_as_double(void *user) { double_arena_concurrent_from_raw(user); }
-static void pool_as_double(void *user) { double_arena_pool_from_raw(user); }
-
-static void raw_handles_of_the_others(void **state) {
-    struct int_arena_concurrent *concurrent = int_arena_concurrent_create(3);
-    struct int_arena_pool *pool = int_arena_pool_create(3);
-    assert_ptr_equal(int_arena_concurrent_from_raw(int_arena_concurrent_raw(concurrent)), concurrent);
-    assert_ptr_equal(int_arena_pool_from_raw(int_arena_pool_raw(pool)), pool);
-    assert_panics(concurrent_as_double, int_arena_concurrent_raw(concurrent), "double");
-    assert_panics(pool_as_double, int_arena_pool_raw(pool), "double");
-    int_arena_concurrent_destroy(concurrent);
-    assert_int_equal(int_arena_pool_destroy(pool), ARENA_OK);
-}
-
 static void drop_is_typed(void **state) {
     struct point_arena *arena = point_arena_create(4);
     dropped_count = 0;
@@ -599,39 +390,6 @@ static void parts_make_a_whole(void **state) {
 }
 
 /* --- concurrent --------------------------------------------------------------------------------------------------- */
-
-static void concurrent_face(void **state) {
-    struct arena_options options = {sizeof options, 0, ARENA_GATE_ONLY};
-    for (int with = 0; with < 2; with++) {
-        struct int_arena_concurrent *arena =
-            with ? int_arena_concurrent_create_with(8, &options) : int_arena_concurrent_create(8);
-        static const int values[] = {5, 6};
-        assert_int_equal(*int_arena_concurrent_alloc(arena, 1), 1);
-        assert_int_equal(*int_arena_concurrent_try_alloc(arena, 2), 2);
-        assert_int_equal(*int_arena_concurrent_alloc_zero(arena), 0);
-        assert_int_equal(*int_arena_concurrent_try_alloc_zero(arena), 0);
-        assert_int_equal(int_arena_concurrent_alloc_slab(arena, 1).len, 1);
-        struct int_arena_slab slab;
-        assert_true(int_arena_concurrent_try_alloc_slab(arena, 1, &slab));
-        assert_int_equal(int_arena_concurrent_used(arena), 6);
-        slab = int_arena_concurrent_alloc_slab_with(arena, values, 1);
-        assert_int_equal(*int_arena_slab_at(slab, 0), 5);
-        assert_true(int_arena_concurrent_try_alloc_slab_with(arena, values + 1, 1, &slab));
-        assert_int_equal(*int_arena_slab_at(slab, 0), 6);
-        assert_int_equal(int_arena_concurrent_remaining(arena), 0);
-        assert_null(int_arena_concurrent_try_alloc(arena, 1));
-        assert_null(int_arena_concurrent_try_alloc_zero(arena));
-        assert_false(int_arena_concurrent_try_alloc_slab(arena, 1, &slab));
-        int_arena_concurrent_reset(arena);
-        int_arena_concurrent_trim(arena);
-        slab = ARENA_SLAB_WITH(int_arena_concurrent, arena, 3, 4);
-        assert_int_equal(slab.data[1], 4);
-        assert_true(ARENA_TRY_SLAB_WITH(int_arena_concurrent, arena, &slab, 5));
-        assert_int_equal(int_arena_concurrent_cap(arena), 8);
-        assert_int_equal(int_arena_concurrent_used(arena), 3);
-        int_arena_concurrent_destroy(arena);
-    }
-}
 
 static void concurrent_alloc_when_full(void *user) { int_arena_concurrent_alloc(user, 1); }
 static void concurrent_zero_when_full(void *user) { int_arena_concurrent_alloc_zero(user); }
@@ -851,61 +609,28 @@ static void context_face(void **state) {
     int_arena_destroy(arena);
 }
 
-/* --- burst (more in test_burst.c) --------------------------------------------------------------------------------- */
-
-static void burst_face(void **state) {
-    struct int_arena *arena = int_arena_create(1000);
-    int *before = int_arena_alloc(arena, -1);
-    struct int_arena_burst burst = int_arena_burst_begin(arena);
-    for (int i = 1; i < 1000; i++) {
-        int *slot = int_arena_burst_put(&burst, i);
-        assert_ptr_equal(slot, before + i);
-    }
-    assert_null(int_arena_burst_put(&burst, 1));
-    assert_null(int_arena_burst_put(&burst, 1));
-    int_arena_burst_end(arena, &burst);
-    assert_int_equal(int_arena_used(arena), 1000);
-    for (int i = 1; i < 1000; i++) assert_int_equal(before[i], i);
-    int_arena_destroy(arena);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quick_start),
-        cmocka_unit_test(counts_are_in_elements),
-        cmocka_unit_test(create_returns_null_when_it_is_too_large),
-        cmocka_unit_test(create_with_takes_options),
-        cmocka_unit_test(zeroed_slots),
-        cmocka_unit_test(padding_is_not_of_an_earlier_life),
         cmocka_unit_test(slabs_of_a_few_fit_exactly),
-        cmocka_unit_test(structures_arrive_whole),
-        cmocka_unit_test(single_bytes_pack),
-        cmocka_unit_test(full_arena_fails_and_stays_as_it_is),
         cmocka_unit_test(plain_spellings_panic_when_full),
         cmocka_unit_test(slab_values_are_evaluated_once_in_order),
         cmocka_unit_test(arguments_are_evaluated_once),
-        cmocka_unit_test(slab_of_many_small_values),
         cmocka_unit_test(values_arrive_without_a_window),
         cmocka_unit_test(constant_counts_that_wrap_do_not_fit),
-        cmocka_unit_test(slabs_of_a_few_are_zero),
-        cmocka_unit_test(slab_with_takes_structures),
-        cmocka_unit_test(slab_from_a_pointer),
         cmocka_unit_test(slab_of_zero),
         cmocka_unit_test(slab_access_is_bounds_checked),
         cmocka_unit_test(type_is_named_as_written),
         cmocka_unit_test(raw_is_the_same_handle),
         cmocka_unit_test(from_raw_of_another_type_panics),
-        cmocka_unit_test(raw_handles_of_the_others),
         cmocka_unit_test(drop_is_typed),
         cmocka_unit_test(drop_is_given_the_arenas_user),
         cmocka_unit_test(parts_make_a_whole),
-        cmocka_unit_test(concurrent_face),
         cmocka_unit_test(plain_concurrent_spellings_panic_when_full),
         cmocka_unit_test(concurrent_face_under_a_context),
         cmocka_unit_test(concurrent_face_waits_under_its_context),
         cmocka_unit_test(pool_face),
         cmocka_unit_test(context_face),
-        cmocka_unit_test(burst_face),
     };
     return support_run("typed face", tests);
 }

@@ -183,7 +183,7 @@ PLANTS = [
      "if (size_bytes <= body->limit - body->length) return false;", "if (size_bytes <= body->limit - body->length + 1) return false;", ["mhd body"]),
     ("skipped clear: the padding of a typed value", "include/arena/typed.h",
      "(*(T *)(void *)(slot) = (value), __builtin_clear_padding((T *)(void *)(slot)))",
-     "((void)(*(T *)(void *)(slot) = (value)))", ["typed"]),
+     "((void)(*(T *)(void *)(slot) = (value)))", ["typed_each"]),
     ("skipped clear: the gap behind an element of a burst", "src/api/burst.c",
      "memset(*slot, 0, arena->stride);", "memset(*slot, 0, arena->type->size);", ["burst"]),
     ("skipped clear: what lies before the first whole line of a large block", "src/core/clear.c",
