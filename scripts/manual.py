@@ -79,7 +79,7 @@ class Header:
                 end = at + 1
             elif text[at] == "#":  # a directive, with the lines it goes on in
                 end = re.compile(r"(?:.*\\\n)*.*").match(text, at).end()
-            elif re.match(r"(ARENA_API|ARENA_INLINE|struct|enum|typedef)\b", text[at:at + 20]):
+            elif re.match(r"(ARENA_API|ARENA_INLINE|ARENA_STORING_|struct|enum|typedef)\b", text[at:at + 20]):
                 own = comment if text[comment_end:at] == "\n" else None
                 end = self.read_declaration(text, at, own)
             else:
@@ -101,7 +101,7 @@ class Header:
             if text.startswith("/*", end):
                 end = text.index("*/", end) + 1
             depth += {"{": 1, "}": -1}.get(text[end], 0)
-            if depth == 0 and text[end] in ";}" and (text[end] == ";" or text.startswith("ARENA_INLINE", start)):
+            if depth == 0 and text[end] in ";}" and (text[end] == ";" or text.startswith(("ARENA_INLINE", "ARENA_STORING_"), start)):
                 break
             end += 1
         end += 1
@@ -112,9 +112,9 @@ class Header:
             end = behind.end()
         if re.match(r"(struct|enum)\b[^;(]*\{", declaration):
             name = re.match(r"(?:struct|enum) (\w+)", declaration)
-            if name:
+            if name and not name.group(1).endswith("_"):
                 self.entries.append(Entry("type", name.group(1), declaration, comment, self))
-        elif declaration.startswith(("ARENA_API", "ARENA_INLINE", "typedef")):
+        elif declaration.startswith(("ARENA_API", "ARENA_INLINE", "ARENA_STORING_", "typedef")):
             prototype = re.sub(r"/\*.*?\*/", " ", declaration, flags=re.DOTALL).split("{")[0]
             prototype = prototype.replace("ARENA_NORETURN", "_Noreturn")
             prototype = re.sub(r"\bARENA_[A-Z_]+\b(\s*\([^()]*\))?", " ", prototype)

@@ -322,7 +322,26 @@ static void P(each_other_spelling)(void) {
     assert_true(P(is)(slot, 5));
     assert_true(P(concurrent_try_alloc_from)(shared, NULL) == slot + 1 && P(is)(slot + 1, 0));
     assert_null(P(concurrent_try_alloc_from)(shared, &value));
-    P(concurrent_destroy)(shared);
+    struct PREFIX *held = NULL;
+    struct PREFIX *none = arena;
+    struct arena_permit permit;
+    assert_int_equal(P(concurrent_try_acquire)(shared, &held), ARENA_OK);
+    assert_int_equal(P(used)(held), 2);
+    assert_int_equal(P(concurrent_try_acquire)(shared, &none), ARENA_EBUSY);
+    assert_null(none);
+    assert_int_equal(P(concurrent_trim_checked)(shared), ARENA_EBUSY);
+    assert_int_equal(P(concurrent_destroy_checked)(shared), ARENA_EBUSY);
+    assert_int_equal(P(concurrent_release_checked)(shared), ARENA_OK);
+    assert_int_equal(P(concurrent_release_checked)(shared), ARENA_EINVAL);
+    assert_int_equal(P(concurrent_trim_checked)(shared), ARENA_OK);
+    assert_int_equal(P(concurrent_acquire_permit)(shared, NULL, &permit), ARENA_OK);
+    P(reset)(P(from_raw)(permit.arena));
+    assert_int_equal(P(concurrent_release_permit)(shared, &permit), ARENA_OK);
+    assert_int_equal(P(concurrent_release_permit)(shared, &permit), ARENA_EINVAL);
+    assert_int_equal(P(concurrent_try_acquire_permit)(shared, &permit), ARENA_OK);
+    assert_int_equal(P(concurrent_release_permit)(shared, &permit), ARENA_OK);
+    assert_int_equal(P(concurrent_used)(shared), 0);
+    assert_int_equal(P(concurrent_destroy_checked)(shared), ARENA_OK);
 }
 
 static void P(each_single)(void) {

@@ -195,9 +195,10 @@ extern "C++" { /* also where a program includes this inside extern "C" */
 #define ARENA_WRITTEN_BY_LIBRARY_
 #endif
 
-/* Raised by the inline code: an index past a slab's end, and a raw handle of another type. */
 ARENA_BEGIN_DECLS
+/* Panics: `index` is past a slab's end.  What the inline code calls. */
 ARENA_API ARENA_NORETURN void arena_panic_slab_bounds(size_t index, size_t len);
+/* Panics: a raw handle is of another type.  What the inline code calls. */
 ARENA_API ARENA_NORETURN void arena_panic_type(const char *expected, const struct arena_type *found);
 ARENA_END_DECLS
 

@@ -7,10 +7,12 @@ typedef ARENA_ELEMENT ARENA_F(concurrent_element);
 
 /* --- the handle --------------------------------------------------------------------------------------------------- */
 
+/* The handle as the erased functions take it: the same pointer under another tag. */
 ARENA_INLINE struct arena_concurrent *ARENA_F(concurrent_raw)(const struct ARENA_CONCURRENT *arena) {
     return (struct arena_concurrent *)(uintptr_t)arena;
 }
 
+/* And back; panics where it is an arena of another type.  NULL stays NULL. */
 ARENA_INLINE struct ARENA_CONCURRENT *ARENA_F(concurrent_from_raw)(struct arena_concurrent *arena) {
     if (arena != NULL && !arena_type_equal(arena_concurrent_type_of(arena), ARENA_F(type)()))
         arena_panic_type(ARENA_F(type)()->name, arena_concurrent_type_of(arena));
@@ -33,12 +35,20 @@ ARENA_INLINE void ARENA_F(concurrent_destroy)(struct ARENA_CONCURRENT *arena) {
     arena_concurrent_destroy(ARENA_F(concurrent_raw)(arena));
 }
 
+ARENA_INLINE int ARENA_F(concurrent_destroy_checked)(struct ARENA_CONCURRENT *arena) {
+    return arena_concurrent_destroy_checked(ARENA_F(concurrent_raw)(arena));
+}
+
 ARENA_INLINE void ARENA_F(concurrent_reset)(struct ARENA_CONCURRENT *arena) {
     arena_concurrent_reset(ARENA_F(concurrent_raw)(arena));
 }
 
 ARENA_INLINE void ARENA_F(concurrent_trim)(struct ARENA_CONCURRENT *arena) {
     arena_concurrent_trim(ARENA_F(concurrent_raw)(arena));
+}
+
+ARENA_INLINE int ARENA_F(concurrent_trim_checked)(struct ARENA_CONCURRENT *arena) {
+    return arena_concurrent_trim_checked(ARENA_F(concurrent_raw)(arena));
 }
 
 ARENA_INLINE size_t ARENA_F(concurrent_used)(const struct ARENA_CONCURRENT *arena) {
@@ -63,10 +73,12 @@ ARENA_INLINE ARENA_ELEMENT *ARENA_F(concurrent_try_alloc)(struct ARENA_CONCURREN
     return (ARENA_ELEMENT *)arena_concurrent_try_alloc(ARENA_F(concurrent_raw)(arena), &value);
 }
 
+/* As concurrent_alloc, with an element that is zero. */
 ARENA_INLINE ARENA_ELEMENT *ARENA_F(concurrent_alloc_zero)(struct ARENA_CONCURRENT *arena) {
     return (ARENA_ELEMENT *)arena_concurrent_alloc(ARENA_F(concurrent_raw)(arena), NULL);
 }
 
+/* As concurrent_try_alloc, with an element that is zero. */
 ARENA_INLINE ARENA_ELEMENT *ARENA_F(concurrent_try_alloc_zero)(struct ARENA_CONCURRENT *arena) {
     return (ARENA_ELEMENT *)arena_concurrent_try_alloc(ARENA_F(concurrent_raw)(arena), NULL);
 }
@@ -76,6 +88,7 @@ ARENA_INLINE ARENA_ELEMENT *ARENA_F(concurrent_alloc_from)(struct ARENA_CONCURRE
     return (ARENA_ELEMENT *)arena_concurrent_alloc(ARENA_F(concurrent_raw)(arena), value);
 }
 
+/* As concurrent_alloc_from; NULL, and nothing has changed, where the arena is full. */
 ARENA_INLINE ARENA_ELEMENT *ARENA_F(concurrent_try_alloc_from)(struct ARENA_CONCURRENT *arena,
                                                                const ARENA_ELEMENT *value) {
     return (ARENA_ELEMENT *)arena_concurrent_try_alloc(ARENA_F(concurrent_raw)(arena), value);
@@ -148,6 +161,31 @@ ARENA_INLINE int ARENA_F(concurrent_acquire)(struct ARENA_CONCURRENT *arena, str
     return status;
 }
 
+ARENA_INLINE int ARENA_F(concurrent_try_acquire)(struct ARENA_CONCURRENT *arena, struct ARENA_PREFIX **out) {
+    struct arena *handle = NULL;
+    int status = arena_concurrent_try_acquire(ARENA_F(concurrent_raw)(arena), out == NULL ? NULL : &handle);
+    if (out != NULL) *out = (struct ARENA_PREFIX *)(void *)handle;
+    return status;
+}
+
 ARENA_INLINE void ARENA_F(concurrent_release)(struct ARENA_CONCURRENT *arena) {
     arena_concurrent_release(ARENA_F(concurrent_raw)(arena));
+}
+
+ARENA_INLINE int ARENA_F(concurrent_release_checked)(struct ARENA_CONCURRENT *arena) {
+    return arena_concurrent_release_checked(ARENA_F(concurrent_raw)(arena));
+}
+
+/* The arena of a permit is a raw one: prefix_from_raw(permit.arena). */
+ARENA_INLINE int ARENA_F(concurrent_acquire_permit)(struct ARENA_CONCURRENT *arena, struct arena_context *context,
+                                                    struct arena_permit *out) {
+    return arena_concurrent_acquire_permit(ARENA_F(concurrent_raw)(arena), context, out);
+}
+
+ARENA_INLINE int ARENA_F(concurrent_try_acquire_permit)(struct ARENA_CONCURRENT *arena, struct arena_permit *out) {
+    return arena_concurrent_try_acquire_permit(ARENA_F(concurrent_raw)(arena), out);
+}
+
+ARENA_INLINE int ARENA_F(concurrent_release_permit)(struct ARENA_CONCURRENT *arena, const struct arena_permit *permit) {
+    return arena_concurrent_release_permit(ARENA_F(concurrent_raw)(arena), permit);
 }

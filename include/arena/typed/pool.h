@@ -4,10 +4,12 @@
 
 /* --- the handle --------------------------------------------------------------------------------------------------- */
 
+/* The handle as the erased functions take it: the same pointer under another tag. */
 ARENA_INLINE struct arena_pool *ARENA_F(pool_raw)(const struct ARENA_POOL *pool) {
     return (struct arena_pool *)(uintptr_t)pool;
 }
 
+/* And back; panics where it is a pool of another type.  NULL stays NULL. */
 ARENA_INLINE struct ARENA_POOL *ARENA_F(pool_from_raw)(struct arena_pool *pool) {
     if (pool != NULL && !arena_type_equal(arena_pool_type_of(pool), ARENA_F(type)()))
         arena_panic_type(ARENA_F(type)()->name, arena_pool_type_of(pool));

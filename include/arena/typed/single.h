@@ -107,6 +107,7 @@ ARENA_STORING_ ARENA_ELEMENT *ARENA_F(try_alloc)(struct ARENA_PREFIX *arena, ARE
     return (ARENA_ELEMENT *)(void *)slot;
 }
 
+/* As alloc, with an element that is zero. */
 ARENA_INLINE ARENA_ELEMENT *ARENA_F(alloc_zero)(struct ARENA_PREFIX *arena) {
     struct arena_head *head = (struct arena_head *)(void *)arena;
     char *slot = head->cursor;
@@ -117,6 +118,7 @@ ARENA_INLINE ARENA_ELEMENT *ARENA_F(alloc_zero)(struct ARENA_PREFIX *arena) {
     return (ARENA_ELEMENT *)arena_alloc(ARENA_F(raw)(arena), NULL);
 }
 
+/* As try_alloc, with an element that is zero. */
 ARENA_INLINE ARENA_ELEMENT *ARENA_F(try_alloc_zero)(struct ARENA_PREFIX *arena) {
     struct arena_head *head = (struct arena_head *)(void *)arena;
     char *slot = head->cursor;
@@ -138,6 +140,7 @@ ARENA_INLINE ARENA_ELEMENT *ARENA_F(alloc_from)(struct ARENA_PREFIX *arena, cons
     return (ARENA_ELEMENT *)arena_alloc(ARENA_F(raw)(arena), value);
 }
 
+/* As alloc_from; NULL, and nothing has changed, where the arena is full. */
 ARENA_INLINE ARENA_ELEMENT *ARENA_F(try_alloc_from)(struct ARENA_PREFIX *arena, const ARENA_ELEMENT *value) {
     struct arena_head *head = (struct arena_head *)(void *)arena;
     char *slot = head->cursor;
