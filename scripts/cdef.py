@@ -61,7 +61,7 @@ def by_file(text):
 
 
 def is_own(name):
-    return os.path.basename(os.path.dirname(name)) == "arena"
+    return "arena" in os.path.dirname(name).split(os.sep)[-2:]
 
 
 def closing(text, start, opening, closer):
@@ -81,34 +81,31 @@ def strip_attributes(text):
     return text
 
 
-def strip_inline(text):
-    """Removes definitions of functions: each has an exported twin."""
-    while (match := re.search(r"\bstatic\s+(?:inline|__inline__)\b[^;{]*\{", text)) is not None:
-        text = text[:match.start()] + text[closing(text, match.end() - 1, "{", "}"):]
-    return text
+def strip_definitions(text):
+    """Removes what has a body: each inline function has an exported twin."""
+    kept, start, at = [], 0, 0
+    while at < len(text):
+        if text[at] == ";":
+            kept.append(text[start:at + 1])
+            start = at + 1
+        elif text[at] == "{":
+            is_function = text[start:at].rstrip().endswith(")")
+            at = closing(text, at, "{", "}")
+            if is_function:
+                start = at
+            continue
+        at += 1
+    if text[start:].strip():
+        sys.exit(f"cdef.py: not a declaration: {text[start:].strip()[:200]}")
+    return [" ".join(declaration.split()).replace(" ;", ";") for declaration in kept]
 
 
 def declarations_of(text):
-    """Each on one line, but for the members of structs and enums, which have one each."""
-    text = strip_inline(strip_attributes(text))
-    text = re.sub(r"\b(__extension__|_Noreturn)\b", "", text)
+    """Each on one line, but for the members of structs and enums, which have one each.  Without what is private."""
+    text = re.sub(r"\b(__extension__|_Noreturn)\b", "", strip_attributes(text))
     text = re.sub(r"\b_Bool\b", "bool", text)
-    text = re.sub(r"\s+", " ", text)
-    declarations = []
-    depth, current = 0, ""
-    for character in text:
-        depth += {"{": 1, "}": -1}.get(character, 0)
-        current += character
-        if character == ";" and depth == 0:
-            declarations.append(current.strip())
-            current = ""
-    if current.strip():
-        sys.exit(f"cdef.py: not a declaration: {current.strip()[:200]}")
-    declarations = [one for one in declarations if one != ";" and not one.startswith("_Static_assert")]
-    for declaration in declarations:
-        if re.search(r"\b(static|inline)\b|\) \{", declaration):
-            sys.exit(f"cdef.py: more than a declaration: {declaration[:200]}")
-    return [laid_out(declaration) for declaration in declarations]
+    private = re.compile(r";|(_Static_assert|static|inline|extern inline)\b|.*\b(struct|union|enum) arena_private_\w+ ?[{;]")
+    return [laid_out(declaration) for declaration in strip_definitions(text) if not private.match(declaration)]
 
 
 def laid_out(declaration):
