@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See measure.h.  The late value lies on a page that cannot be read; the handler of the fault waits, then makes the page
- * readable and returns, and the reader goes on as if nothing had been. */
+/* See measure.h.  The late page cannot be touched; the handler of the fault waits, then gives the page its rights back and
+ * returns, and who stood there goes on as if nothing had been. */
 #define _GNU_SOURCE
 
 #include "measure.h"
@@ -70,7 +70,7 @@ size_t measure_faults(void) {
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (size_t)usage.ru_minflt : 0;
 }
 
-/* --- a late value ------------------------------------------------------------------------------------------------- */
+/* --- a page that arrives late ------------------------------------------------------------------------------------- */
 
 static struct {
     char *page;
@@ -80,42 +80,37 @@ static struct {
 } late;
 
 static void on_fault(int signal_number, siginfo_t *info, void *context) {
-    (void)context;
     const char *address = info->si_addr;
     if (late.page == NULL || address < late.page || address >= late.page + late.page_bytes) {
         (void)signal(signal_number, SIG_DFL); /* another mistake: it shows when the access is tried again */
         return;
     }
     flag_set(&late.stands, 1);
-    for (int waited_ms = 0; flag_get(&late.arrived) == 0 && waited_ms < LATE_GIVES_UP_S * 1000; waited_ms++) {
+    for (int waited_ms = 0; flag_get(&late.arrived) == 0 && waited_ms < LATE_GIVES_UP_MS; waited_ms++) {
         struct timespec millisecond = {0, 1000000};
         (void)nanosleep(&millisecond, NULL);
     }
-    (void)mprotect(late.page, late.page_bytes, PROT_READ);
+    (void)mprotect(late.page, late.page_bytes, PROT_READ | PROT_WRITE);
     flag_set(&late.stands, 0);
 }
 
-void *late_begin(void) {
+void late_begin(void *page) {
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
     (void)sigemptyset(&action.sa_mask);
     late.page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-    late.page = mmap(NULL, late.page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert_true(late.page != MAP_FAILED);
-    memset(late.page, 'v', late.page_bytes);
+    late.page = page;
     late.stands = late.arrived = 0;
     assert_int_equal(sigaction(SIGSEGV, &action, NULL), 0);
-    assert_int_equal(mprotect(late.page, late.page_bytes, PROT_NONE), 0);
-    return late.page;
+    assert_int_equal(mprotect(page, late.page_bytes, PROT_NONE), 0);
 }
 
 void late_await(void) { AWAIT(flag_get(&late.stands) != 0); }
 
 bool late_stands(void) { return flag_get(&late.stands) != 0; }
 
-void late_arrive(void) { flag_set(&late.arrived, 1); }
-
 void late_end(void) {
+    flag_set(&late.arrived, 1);
+    AWAIT(flag_get(&late.stands) == 0);
     (void)signal(SIGSEGV, SIG_DFL);
-    (void)munmap(late.page, late.page_bytes);
-    late.page = NULL;
+    assert_int_equal(mprotect(late.page, late.page_bytes, PROT_READ | PROT_WRITE), 0);
 }

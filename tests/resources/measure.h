@@ -54,15 +54,14 @@ size_t measure_faults(void);
         }                                                                                                              \
     } while (0)
 
-/* A value whose page arrives late: whoever reads it stands still in the middle, as at a page fault that takes seconds.
- * There is one at a time.  It gives up by itself after LATE_GIVES_UP_S, so that who waits for the reader fails the test
- * instead of hanging. */
-enum { LATE_GIVES_UP_S = 20, LATE_BYTES = 256 };
+/* A page that arrives late: whoever touches it stands still in the middle, as at a page fault that takes seconds.  There
+ * is one at a time.  It gives up by itself after LATE_GIVES_UP_MS, so that who waits for the reader fails the test instead
+ * of hanging. */
+enum { LATE_GIVES_UP_MS = 20000 };
 
-void *late_begin(void);     /* the value: LATE_BYTES of 'v' */
-void late_await(void);      /* until somebody stands still before it */
-bool late_stands(void);     /* does it stand there still? */
-void late_arrive(void);     /* lets it go on */
-void late_end(void);        /* ends the value; nobody reads it any more */
+void late_begin(void *page); /* takes it away */
+void late_await(void);       /* until somebody stands still before it */
+bool late_stands(void);      /* does it stand there still? */
+void late_end(void);         /* brings it back, and the one who stands there goes on */
 
 #endif
