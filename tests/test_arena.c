@@ -1014,8 +1014,8 @@ static void prefault_touches_all_memory_at_creation(void **state) {
 
 /* --- the head ----------------------------------------------------------------------------------------------------- */
 
-static void head_is_two_words_and_bounds_a_window_of_whole_slots(void **state) {
-    assert_int_equal(sizeof(struct arena_head), 2 * sizeof(char *));
+static void head_is_four_words_and_bounds_a_window_of_whole_slots(void **state) {
+    assert_int_equal(sizeof(struct arena_head), 4 * sizeof(char *));
     assert_int_equal(offsetof(struct arena_head, cursor), 0);
     assert_int_equal(offsetof(struct arena_head, limit), sizeof(char *));
     const struct arena_type type = {"window", 24, 8, NULL};
@@ -1328,7 +1328,7 @@ int main(void) {
         cmocka_unit_test(options_are_looked_at_before_memory),
         cmocka_unit_test(never_clearing_with_a_drop_is_invalid),
         cmocka_unit_test(prefault_touches_all_memory_at_creation),
-        cmocka_unit_test(head_is_two_words_and_bounds_a_window_of_whole_slots),
+        cmocka_unit_test(head_is_four_words_and_bounds_a_window_of_whole_slots),
         cmocka_unit_test(slots_taken_through_the_head_count),
         cmocka_unit_test(null_arena_is_diagnosed),
         cmocka_unit_test(arena_of_a_pool_cannot_be_destroyed),

@@ -96,8 +96,6 @@ ARENA_API ARENA_HOT struct arena *arena_pool_scope_arena(struct arena_pool *pool
 ARENA_END_DECLS
 
 #if defined(__GNUC__)
-#define ARENA_CONCAT_(a, b) a##b
-#define ARENA_CONCAT(a, b) ARENA_CONCAT_(a, b)
 #ifdef __cplusplus
 #define ARENA_POOL_SCOPE_CAST_(tag, arena) static_cast<tag *>(static_cast<void *>(arena))
 #else

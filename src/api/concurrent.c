@@ -336,7 +336,7 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
     int status = slots_plan(type, capacity, options, &plan);
     if (status != ARENA_OK) return status;
     struct arena *slots =
-        slots_create(&plan, type, SLOTS_OWNER_GATE, sizeof(struct arena_concurrent) + type_copy_bytes(type));
+        slots_create(&plan, type, SLOTS_OWNER_GATE, sizeof(struct arena_concurrent) + type_copy_bytes(type), NULL);
     if (slots == NULL) return ARENA_ENOMEM;
     struct arena_concurrent *arena = (struct arena_concurrent *)(void *)slots;
     bool gated = gate_init(&arena->gate, 1);

@@ -297,7 +297,8 @@ static void *store_thread(void *unused) {
 static void *concurrent_alone(void *unused) {
     (void)unused;
     for (int warm = 0; warm < 2; warm++) {
-        chunked_alloc(1000);
+        /* As much as follows: a reset asks the system what was touched of memory that was never cleared before. */
+        for (size_t i = 0; i < steady_times; i++) chunked_alloc(2000);
         perf_i64_concurrent_reset(chunked);
     }
     gated_alloc(10);
