@@ -15,7 +15,7 @@
  * thread takes microseconds to arrive.  But once the head of the queue has waited HANDOFF_NS, the permit is granted to
  * it directly, so hand-over is first come, first served from there on.  (The scheme is that of Go's sync.Mutex.)
  *
- * Locking discipline: gate->mutex guards the queue and the gate_ fields of the waiters in it.  Order: tree (cancel.h),
+ * Locking discipline: gate->mutex guards the queue and the gate_ fields of the waiters in it.  Order: guard (cancel.h),
  * then gate, then waiter.  No waiter is signalled with the mutex held.  It is held for a few instructions, never by
  * whoever holds a permit, so a wait can be ended whatever the holder does.
  */
