@@ -2,7 +2,7 @@
 /* libarena: struct arena_pool: isolated arenas, checked out per scope, without locks.
  *
  * Thread safety: every function may be called from any thread, beside any other, but for destroy: no other call on the
- * pool may run beside it (threads may end beside it).  An arena that is out belongs to who checked it out.
+ * pool may run beside it (threads may end beside it).  An arena that is out belongs to the caller that checked it out.
  *
  * In the steady state nothing here takes a lock, allocates, or makes a system call (but for clearing very large
  * arenas).  Each thread keeps a bounded cache; the excess, and the cache of a thread that ends, go to a shared store.

@@ -160,7 +160,7 @@ static inline struct pool_arena *cache_take(struct local *local) {
 static COLD void cache_shrink(struct arena_pool *pool, struct local *local, uint32_t keep) {
     while (local->count > keep) {
         struct pool_arena *arena = cache_take(local);
-        if (arena == NULL) break; /* never: what is cached can be taken; the analysers ask */
+        if (arena == NULL) break; /* never: what is cached can be taken.  Static analysis does not see that */
         store_put(pool, arena);
     }
 }

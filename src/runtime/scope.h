@@ -23,8 +23,8 @@ struct scope {
     void (*leave)(struct scope *scope); /* ends what was borrowed; calls scope_pop */
 };
 
-/* An object that is borrowed again and again mostly finds its scope as it needs it, and to look takes less than to
- * store. */
+/* A scope that is entered again and again mostly has the right values in it already; comparing them costs less than
+ * storing them. */
 static inline void scope_push(struct thread_state *state, struct scope *scope) {
     if (UNLIKELY(scope->outer != state->scopes)) scope->outer = state->scopes;
     if (UNLIKELY(scope->number != state->era)) scope->number = state->era;
