@@ -1120,6 +1120,12 @@ static void assert_refused(struct arena *arena, int status, int destroy_status) 
     assert_int_equal(arena_reset_checked(arena), status);
     assert_int_equal(arena_trim_checked(arena), status);
     assert_int_equal(arena_burst_begin_checked(arena, &burst), status);
+    struct arena_mark mark;
+    memset(&mark, 1, sizeof mark);
+    assert_int_equal(arena_get_mark_checked(arena, &mark), status);
+    assert_true(all_zero(&mark, sizeof mark));
+    assert_int_equal(arena_rewind_checked(arena, &mark), status);
+    assert_int_equal(arena_rewind_end_checked(arena, &mark), status);
     assert_int_equal(arena_destroy_checked(arena), destroy_status);
 }
 
@@ -1145,6 +1151,15 @@ static void checked_spellings_do_what_the_plain_ones_do(void **state) {
     assert_int_equal(arena_reset_checked(arena), ARENA_OK);
     assert_int_equal(arena_used(arena), 0);
     assert_int_equal(arena_trim_checked(arena), ARENA_OK);
+    struct arena_mark mark;
+    assert_int_equal(arena_get_mark_checked(arena, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_get_mark_checked(arena, &mark), ARENA_OK);
+    assert_int_equal(arena_alloc_checked(arena, &(int){10}, &out), ARENA_OK);
+    assert_int_equal(arena_rewind_checked(arena, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_used(arena), 1);
+    assert_int_equal(arena_rewind_end_checked(arena, &mark), ARENA_OK);
+    assert_int_equal(arena_used(arena), 0);
+    assert_int_equal(arena_rewind_checked(arena, &mark), ARENA_EINVAL); /* it has ended */
     assert_int_equal(arena_alloc_checked(arena, NULL, NULL), ARENA_EINVAL);
     assert_int_equal(arena_alloc_slab_checked(arena, 1, NULL), ARENA_EINVAL);
     assert_int_equal(arena_alloc_slab_with_checked(arena, NULL, 1, NULL), ARENA_EINVAL);

@@ -220,6 +220,9 @@ ARENA_API void arena_get_mark(struct arena *arena, struct arena_mark *out);
 ARENA_API void arena_rewind(struct arena *arena, const struct arena_mark *mark);
 /* The same, and the mark ends. */
 ARENA_API void arena_rewind_end(struct arena *arena, const struct arena_mark *mark);
+/* arena_get_mark with a status: ARENA_OK; ARENA_EINVAL: arena or out is NULL, or the arena is not the caller's now;
+ * ARENA_EBUSY: it is dropping.  *out is zero, and no mark, after a failure. */
+ARENA_API int arena_get_mark_checked(struct arena *arena, struct arena_mark *out);
 /* With a status: ARENA_OK; ARENA_EINVAL: arena is NULL, or the mark is not valid; ARENA_EBUSY: it is dropping. */
 ARENA_API int arena_rewind_checked(struct arena *arena, const struct arena_mark *mark);
 ARENA_API int arena_rewind_end_checked(struct arena *arena, const struct arena_mark *mark);

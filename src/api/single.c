@@ -269,11 +269,22 @@ int arena_get_stats(const struct arena *arena, struct arena_stats *out) {
 
 /* --- marks -------------------------------------------------------------------------------------------------------- */
 
-void arena_get_mark(struct arena *arena, struct arena_mark *out) {
+static struct refusal get_mark(struct arena *arena, struct arena_mark *out) {
+    if (out == NULL) return (struct refusal){ARENA_EINVAL, "out is NULL"};
     struct refusal refusal = slots_refusal(arena);
-    if (out == NULL) refusal = (struct refusal){ARENA_EINVAL, "out is NULL"};
+    if (refusal.status == ARENA_OK) mark_take(arena, out);
+    return refusal;
+}
+
+void arena_get_mark(struct arena *arena, struct arena_mark *out) {
+    struct refusal refusal = get_mark(arena, out);
     if (refusal.status != ARENA_OK) panic_for("arena_get_mark", refusal);
-    mark_take(arena, out);
+}
+
+int arena_get_mark_checked(struct arena *arena, struct arena_mark *out) {
+    int status = get_mark(arena, out).status;
+    if (status != ARENA_OK && out != NULL) memset(out, 0, sizeof *out);
+    return status;
 }
 
 static struct refusal rewind(struct arena *arena, const struct arena_mark *mark, bool ends) {
