@@ -34,11 +34,10 @@ static struct refusal begin(struct arena *arena, struct arena_burst *out) {
     if (out == NULL) return (struct refusal){ARENA_EINVAL, "out is NULL"};
     struct refusal refusal = slots_refusal(arena);
     if (refusal.status != ARENA_OK) return refusal;
-    if (arena->bytes) return (struct refusal){ARENA_EINVAL, "an arena of bytes has no elements"};
     slots_settle(arena);
+    arena->head.limit = arena->head.cursor;
     arena->burst_limit = arena->head.cursor;
     arena->quick = false;
-    slots_open_window(arena); /* closed */
     out->arena = arena;
     out->cursor = arena->head.cursor;
     out->limit = arena->head.cursor; /* empty: the first put lends a piece, and a burst of nothing costs nothing */
@@ -76,8 +75,8 @@ static struct refusal put(struct arena_burst *burst, const void *value, void **s
     burst->cursor += arena->stride;
     if (value != NULL) {
         slots_copy_one(arena, *slot, value);
-    } else {
-        slots_zero_slot(arena, *slot);
+    } else if (arena->clear != ARENA_CLEAR_ON_RESET) {
+        memset(*slot, 0, arena->stride);
     }
     return (struct refusal){ARENA_OK, NULL};
 }
@@ -102,8 +101,8 @@ static struct refusal end(struct arena *arena, struct arena_burst *burst) {
     arena->head.cursor = burst->cursor;
     if (arena->watched) poison_set(burst->cursor, (size_t)(burst->limit - burst->cursor));
     arena->burst_limit = NULL;
-    slots_refresh_quick(arena);
-    slots_open_window(arena);
+    arena->quick = arena->plain;
+    arena->head.limit = arena->sealed || arena->watched ? arena->head.cursor : arena->end;
     burst->cursor = burst->limit = NULL;
     return (struct refusal){ARENA_OK, NULL};
 }
