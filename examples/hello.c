@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* An HTTP service: each request has an arena of a pool, which goes back when the answer is sent, whatever happens.
  *
- *     cc hello.c $(pkg-config --cflags --libs arena-mhd) && ./a.out 8080, and then curl 'http://127.0.0.1:8080/?name=Ada' */
+ *     cc hello.c $(pkg-config --cflags --libs arena-mhd) && ./a.out 8080
+ *     curl 'http://127.0.0.1:8080/?name=Ada' */
 #include <arena/arena.h>
 #include <arena/mhd.h>
 
@@ -28,7 +29,7 @@ static enum MHD_Result hello(struct arena_request *request, void *user) {
 
 int main(int argc, char **argv) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argc > 1 ? argv[1] : "0"))};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK); /* this machine alone: every address is for who means it */
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK); /* for this machine alone */
     struct text_pool *pool = text_pool_create(4096);
     struct arena_mhd *mhd;
     if (pool == NULL || arena_mhd_create(text_pool_raw(pool), hello, NULL, &mhd) != ARENA_OK) return 1;

@@ -17,7 +17,7 @@
 static inline struct arena *shares_begin_words(struct shares *shares) {
     static const struct arena_type type = {"word", 8, 8, NULL};
     const struct slots_plan plan = {.stride = 8, .bytes = 8000};
-    struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena);
+    struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena, NULL);
     assert_non_null(arena);
     slots_seal(arena);
     *shares = (struct shares){0};

@@ -995,7 +995,7 @@ static void never_clearing_with_a_drop_is_invalid(void **state) {
     struct arena *arena = NULL;
     struct arena_concurrent *concurrent = NULL;
     struct arena_pool *pool = NULL;
-    struct arena_pool_options pool_options = {.struct_size = sizeof pool_options, .arena_options = &options};
+    struct arena_pool_options pool_options = {sizeof pool_options, 0, &options};
     assert_int_equal(arena_create_with(&noted, 4, &options, &arena), ARENA_EINVAL);
     assert_int_equal(arena_create_with(&noted, 0, &options, &arena),
                      ARENA_EINVAL); /* also where there is nothing to drop */
@@ -1014,8 +1014,8 @@ static void prefault_touches_all_memory_at_creation(void **state) {
 
 /* --- the head ----------------------------------------------------------------------------------------------------- */
 
-static void head_is_two_words_and_bounds_a_window_of_whole_slots(void **state) {
-    assert_int_equal(sizeof(struct arena_head), 2 * sizeof(char *));
+static void head_is_four_words_and_bounds_a_window_of_whole_slots(void **state) {
+    assert_int_equal(sizeof(struct arena_head), 4 * sizeof(char *));
     assert_int_equal(offsetof(struct arena_head, cursor), 0);
     assert_int_equal(offsetof(struct arena_head, limit), sizeof(char *));
     const struct arena_type type = {"window", 24, 8, NULL};
@@ -1120,6 +1120,12 @@ static void assert_refused(struct arena *arena, int status, int destroy_status) 
     assert_int_equal(arena_reset_checked(arena), status);
     assert_int_equal(arena_trim_checked(arena), status);
     assert_int_equal(arena_burst_begin_checked(arena, &burst), status);
+    struct arena_mark mark;
+    memset(&mark, 1, sizeof mark);
+    assert_int_equal(arena_get_mark_checked(arena, &mark), status);
+    assert_true(all_zero(&mark, sizeof mark));
+    assert_int_equal(arena_rewind_checked(arena, &mark), status);
+    assert_int_equal(arena_rewind_end_checked(arena, &mark), status);
     assert_int_equal(arena_destroy_checked(arena), destroy_status);
 }
 
@@ -1145,6 +1151,15 @@ static void checked_spellings_do_what_the_plain_ones_do(void **state) {
     assert_int_equal(arena_reset_checked(arena), ARENA_OK);
     assert_int_equal(arena_used(arena), 0);
     assert_int_equal(arena_trim_checked(arena), ARENA_OK);
+    struct arena_mark mark;
+    assert_int_equal(arena_get_mark_checked(arena, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_get_mark_checked(arena, &mark), ARENA_OK);
+    assert_int_equal(arena_alloc_checked(arena, &(int){10}, &out), ARENA_OK);
+    assert_int_equal(arena_rewind_checked(arena, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_used(arena), 1);
+    assert_int_equal(arena_rewind_end_checked(arena, &mark), ARENA_OK);
+    assert_int_equal(arena_used(arena), 0);
+    assert_int_equal(arena_rewind_checked(arena, &mark), ARENA_EINVAL); /* it has ended */
     assert_int_equal(arena_alloc_checked(arena, NULL, NULL), ARENA_EINVAL);
     assert_int_equal(arena_alloc_slab_checked(arena, 1, NULL), ARENA_EINVAL);
     assert_int_equal(arena_alloc_slab_with_checked(arena, NULL, 1, NULL), ARENA_EINVAL);
@@ -1194,7 +1209,7 @@ static void checked_spellings_inside_a_drop_are_busy(void **state) {
 
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create_with(
-                         &type, 4, &(struct arena_pool_options){.struct_size = sizeof(struct arena_pool_options), .arena_options = &options}, &pool),
+                         &type, 4, &(struct arena_pool_options){sizeof(struct arena_pool_options), 0, &options}, &pool),
                      ARENA_OK);
     assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
     arena_alloc(arena, &(int){1});
@@ -1328,7 +1343,7 @@ int main(void) {
         cmocka_unit_test(options_are_looked_at_before_memory),
         cmocka_unit_test(never_clearing_with_a_drop_is_invalid),
         cmocka_unit_test(prefault_touches_all_memory_at_creation),
-        cmocka_unit_test(head_is_two_words_and_bounds_a_window_of_whole_slots),
+        cmocka_unit_test(head_is_four_words_and_bounds_a_window_of_whole_slots),
         cmocka_unit_test(slots_taken_through_the_head_count),
         cmocka_unit_test(null_arena_is_diagnosed),
         cmocka_unit_test(arena_of_a_pool_cannot_be_destroyed),

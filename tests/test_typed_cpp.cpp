@@ -59,19 +59,6 @@ void quick_start(void **) {
     int_arena_destroy(nullptr);
 }
 
-void zeroed_slots(void **) {
-    point_arena *arena = point_arena_create(2);
-    for (int round = 0; round < 3; round++) {
-        Point *first = point_arena_alloc_zero(arena);
-        Point *second = point_arena_try_alloc_zero(arena);
-        assert_true(all_zero(first, sizeof *first) && all_zero(second, sizeof *second));
-        assert_null(point_arena_try_alloc_zero(arena));
-        memset(static_cast<void *>(first), 0xff, 2 * sizeof *first);
-        point_arena_reset(arena);
-    }
-    point_arena_destroy(arena);
-}
-
 int evaluations;
 int next_value() { return ++evaluations; }
 
@@ -136,27 +123,6 @@ void slab_with_takes_structures(void **) {
     point_arena_destroy(arena);
 }
 
-struct access {
-    int_arena_slab slab;
-    size_t index;
-};
-
-void access_slab(void *user) {
-    access *wanted = static_cast<access *>(user);
-    *int_arena_slab_at(wanted->slab, wanted->index) = 1;
-}
-
-void slab_access_is_bounds_checked(void **) {
-    int_arena *arena = int_arena_create(5);
-    access wanted = {int_arena_alloc_slab(arena, 3), 2};
-    assert_int_equal(arena_protect(access_slab, &wanted), ARENA_OK);
-    wanted.index = 3;
-    assert_panics(access_slab, &wanted, "3");
-    wanted.index = SIZE_MAX;
-    assert_panics(access_slab, &wanted, "3");
-    int_arena_destroy(arena);
-}
-
 const struct arena_type *describe() { return ARENA_TYPE(Point); }
 
 void describe_there(struct worker *worker) { worker->pointer = const_cast<struct arena_type *>(describe()); }
@@ -187,25 +153,6 @@ void type_is_named_as_written(void **) {
         kept = ARENA_TYPE(Point);
     }
     assert_string_equal(kept->name, "Point");
-}
-
-void as_double(void *user) { double_arena_from_raw(static_cast<struct arena *>(user)); }
-
-void raw_handles(void **) {
-    int_arena *arena = int_arena_create(2);
-    assert_ptr_equal(int_arena_from_raw(int_arena_raw(arena)), arena);
-    assert_panics(as_double, int_arena_raw(arena), "double");
-    int_arena_destroy(arena);
-}
-
-void drop_is_typed(void **) {
-    point_arena *arena = point_arena_create(4);
-    dropped_count = 0;
-    for (int i = 1; i <= 3; i++) point_arena_alloc(arena, Point{'x', 0.0, i});
-    point_arena_destroy(arena);
-    assert_int_equal(dropped_count, 3);
-    assert_int_equal(dropped[0], 3);
-    assert_int_equal(dropped[2], 1);
 }
 
 void concurrent_face(void **) {
@@ -263,29 +210,6 @@ void pool_face(void **) {
     assert_int_equal(int_arena_pool_destroy(pool), ARENA_OK);
 }
 
-void context_face(void **) {
-    int_arena *arena = int_arena_create(1);
-    struct arena_context *context = nullptr;
-    int_arena *found = nullptr;
-    assert_int_equal(int_arena_inject(nullptr, arena, &context), ARENA_OK);
-    assert_int_equal(int_arena_extract(context, &found), ARENA_OK);
-    assert_ptr_equal(found, arena);
-    double_arena *other = nullptr;
-    assert_int_equal(double_arena_extract(context, &other), ARENA_ENOARENA);
-    arena_context_release(context);
-    int_arena_destroy(arena);
-}
-
-void burst_face(void **) {
-    int_arena *arena = int_arena_create(100);
-    int_arena_burst burst = int_arena_burst_begin(arena);
-    for (int i = 0; i < 100; i++) assert_non_null(int_arena_burst_put(&burst, i));
-    assert_null(int_arena_burst_put(&burst, 1));
-    int_arena_burst_end(arena, &burst);
-    assert_int_equal(int_arena_used(arena), 100);
-    int_arena_destroy(arena);
-}
-
 void mixed_values(void **) {
     struct arena *arena = nullptr;
     assert_int_equal(arena_create(arena_type_any(), 4, &arena), ARENA_OK);
@@ -308,19 +232,13 @@ void mixed_values(void **) {
 int main() {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quick_start),
-        cmocka_unit_test(zeroed_slots),
         cmocka_unit_test(slab_values_are_evaluated_once_in_order),
         cmocka_unit_test(arguments_are_evaluated_once),
         cmocka_unit_test(slab_with_takes_structures),
-        cmocka_unit_test(slab_access_is_bounds_checked),
         cmocka_unit_test(descriptors_are_no_thread_s),
         cmocka_unit_test(type_is_named_as_written),
-        cmocka_unit_test(raw_handles),
-        cmocka_unit_test(drop_is_typed),
         cmocka_unit_test(concurrent_face),
         cmocka_unit_test(pool_face),
-        cmocka_unit_test(context_face),
-        cmocka_unit_test(burst_face),
         cmocka_unit_test(mixed_values),
     };
     return support_run("typed face in C++", tests);

@@ -71,6 +71,9 @@
 #define ARENA_OUT_OF_LINE ARENA_INLINE
 #endif
 
+#define ARENA_CONCAT_(a, b) a##b
+#define ARENA_CONCAT(a, b) ARENA_CONCAT_(a, b)
+
 #ifdef __cplusplus
 #define ARENA_BEGIN_DECLS extern "C" {
 #define ARENA_END_DECLS }

@@ -44,8 +44,8 @@ ARENA_API int arena_concurrent_create_with(const struct arena_type *type, size_t
 /* Drops what is live, gives all memory back and ends the handle.  NULL is legal.  The last call on the arena; panics,
  * and changes nothing, while its gate is held or waited for. */
 ARENA_API void arena_concurrent_destroy(struct arena_concurrent *arena);
-/* As arena_concurrent_destroy, for who must not panic: ARENA_OK, or ARENA_EBUSY, and nothing has changed, while its
- * gate is held or waited for, a permit is out, or the arena drops its elements. */
+/* As arena_concurrent_destroy, but a status instead of a panic: ARENA_OK, or ARENA_EBUSY, and nothing has changed,
+ * while its gate is held or waited for, a permit is out, or the arena drops its elements. */
 ARENA_API int arena_concurrent_destroy_checked(struct arena_concurrent *arena);
 
 /* Hands out one element, copied from `value`; NULL: a zeroed one.  It is valid until the next reset.  Never NULL:
@@ -78,8 +78,8 @@ ARENA_API void arena_concurrent_reset(struct arena_concurrent *arena);
 /* Gives memory that was touched and is not in use back to the system.  Waits for the gate.  Panics where the caller
  * holds the gate. */
 ARENA_API void arena_concurrent_trim(struct arena_concurrent *arena);
-/* As arena_concurrent_trim, for who must not panic: ARENA_OK; ARENA_EBUSY: the caller holds the gate; ARENA_EINVAL:
- * arena is NULL.  It waits, too. */
+/* As arena_concurrent_trim, but a status instead of a panic: ARENA_OK; ARENA_EBUSY: the caller holds the gate;
+ * ARENA_EINVAL: arena is NULL.  It waits, too. */
 ARENA_API int arena_concurrent_trim_checked(struct arena_concurrent *arena);
 
 /* How many elements are handed out.  Never waits: beside operations of other threads, or a held gate, it is an estimate
@@ -126,8 +126,8 @@ ARENA_API int arena_concurrent_try_acquire(struct arena_concurrent *arena, struc
 /* Gives the gate that this thread took by arena_concurrent_acquire to the next who waits; the handle is void.  Panics
  * where this thread does not hold it. */
 ARENA_API void arena_concurrent_release(struct arena_concurrent *arena);
-/* As arena_concurrent_release, for who must not panic: ARENA_OK, or, with nothing changed, ARENA_EINVAL: arena is NULL,
- * or this thread does not hold its gate; ARENA_EBUSY: the arena drops its elements. */
+/* As arena_concurrent_release, but a status instead of a panic: ARENA_OK, or, with nothing changed, ARENA_EINVAL: arena
+ * is NULL, or this thread does not hold its gate; ARENA_EBUSY: the arena drops its elements. */
 ARENA_API int arena_concurrent_release_checked(struct arena_concurrent *arena);
 
 /* The gate, taken by no thread: for tasks that move between threads (goroutines, virtual threads, coroutines).  While a

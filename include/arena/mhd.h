@@ -129,7 +129,7 @@ ARENA_API int arena_mhd_create_with(struct arena_pool *pool, arena_mhd_handler *
 /* After MHD_stop_daemon on every daemon it serves.  Finds the requests that never completed and takes their arenas
  * back.  NULL is legal.  Panics, and changes nothing, while a request is still retained. */
 ARENA_API void arena_mhd_destroy(struct arena_mhd *mhd);
-/* The same for who must not panic: ARENA_EBUSY, and nothing changed, while a request is still retained. */
+/* The same, but a status instead of a panic: ARENA_EBUSY, and nothing changed, while a request is still retained. */
 ARENA_API int arena_mhd_destroy_checked(struct arena_mhd *mhd);
 
 /* From now on every new request is answered 503 and its connection closed, and answers that are queued from now on
@@ -230,7 +230,7 @@ ARENA_API int arena_request_stream_body(struct arena_request *request,
 ARENA_API struct arena_request *arena_request_retain(struct arena_request *request);
 /* Takes one arena_request_retain back; from any thread.  NULL is legal.  Panics when nothing is retained. */
 ARENA_API void arena_request_release(struct arena_request *request);
-/* The same for who must not panic: ARENA_EINVAL when nothing is retained. */
+/* The same, but a status instead of a panic: ARENA_EINVAL when nothing is retained. */
 ARENA_API int arena_request_release_checked(struct arena_request *request);
 
 /* A header of the answer to come, copied; several of the same name are sent in order.  It stays after a respond that

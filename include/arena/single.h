@@ -11,6 +11,8 @@
 
 #include <arena/type.h>
 
+#include <string.h>
+
 ARENA_BEGIN_DECLS
 
 struct arena;
@@ -133,9 +135,122 @@ ARENA_API int arena_alloc_slab_checked(struct arena *arena, size_t count, void *
  * arena_alloc_checked. */
 ARENA_API int arena_alloc_slab_with_checked(struct arena *arena, const void *values, size_t count, void **out);
 
+/* --- What an arena says of itself ------------------------------------------------------------------------------------ */
+
+/* Slot `index` of those that are handed out (below the cursor); NULL: there is none, the arena is NULL, or one of bytes. */
+ARENA_API void *arena_at(const struct arena *arena, size_t index);
+
+/* Does `address` lie in memory that the arena has handed out and not taken back?  false for NULL. */
+ARENA_API bool arena_owns(const struct arena *arena, const void *address);
+
+/* Filled as far as struct_size says; what a longer struct has behind is left alone. */
+struct arena_stats {
+    size_t struct_size;    /* the caller's: sizeof(struct arena_stats) */
+    size_t used_bytes;     /* handed out now */
+    size_t peak_bytes;     /* the most that was handed out at a time since creation */
+    size_t touched_bytes;  /* at most this much of its memory is resident */
+    size_t reserved_bytes; /* taken from the system or the source */
+    size_t blocks;         /* of memory; 1 but for byte arenas */
+    uint64_t resets;
+};
+
+/* ARENA_OK; ARENA_EINVAL: arena or out is NULL, or struct_size has no room for itself.  O(blocks). */
+ARENA_API int arena_get_stats(const struct arena *arena, struct arena_stats *out);
+
+/* --- Memory of the caller's ------------------------------------------------------------------------------------------ */
+
+/* Makes an arena in [memory, memory + size_bytes), its handle included: static memory, or on the stack.  It takes nothing from
+ * anywhere, only stores inside, and holds what fits (arena_cap; under a memory checker that may be less).  The source, the
+ * retention and the page flags of options are ignored.  arena_destroy drops what is live and leaves the memory to the caller,
+ * contents unspecified.
+ * ARENA_EINVAL as for arena_create_with, or memory is NULL, or the type is arena_type_any's (whose descriptors have no place
+ * there).  ARENA_ENOMEM: not even the handle fits. */
+ARENA_API int arena_create_in(const struct arena_type *type, void *memory, size_t size_bytes,
+                              const struct arena_options *options, struct arena **out);
+
+/* Makes a byte arena that begins in the caller's memory, as arena_create_in does, and takes more where that is used up, up to
+ * `capacity` bytes in all.  ARENA_EINVAL also where the type is not arena_type_bytes's. */
+ARENA_API int arena_create_on(const struct arena_type *type, void *memory, size_t size_bytes, size_t capacity,
+                              const struct arena_options *options, struct arena **out);
+
+/* What arena_create_in takes for `count` elements, wherever the memory lies (but for a memory checker), in bytes.  Of a byte
+ * arena: for one allocation of `count` bytes.  SIZE_MAX: it cannot be, or the type or the options are not valid. */
+ARENA_API size_t arena_in_bytes(const struct arena_type *type, size_t count, const struct arena_options *options);
+
+/* A constant that is always enough for elements of that size and alignment, without a label and with a name of up to 64
+ * bytes. */
+#define ARENA_IN_BYTES(size, align, count)                                                                             \
+    ((size_t)1024 + 2 * (size_t)(align) +                                                                              \
+     ((size_t)(size) + (size_t)(align)-1) / (size_t)(align) * (size_t)(align) * (size_t)(count))
+
+/* --- Marks ----------------------------------------------------------------------------------------------------------
+ *
+ * A mark is a place in an arena to rewind to.  Marks nest.  A rewind takes back what was handed out since: drops run last to
+ * first, cleanups newest first, memory is cleared by the arena's policy, and a memory checker reports later access.  It makes
+ * the marks taken since void, and leaves its own valid, for a loop that rewinds to one mark again and again.  A mark lives
+ * until arena_rewind_end, or until a reset, which makes all void.
+ *
+ * While a mark lives, **what lies below it does not grow in place**: vectors and buffers begun before it move when they grow,
+ * what they moved from stays as it was, and what moved above the mark goes with the next rewind to it.
+ *
+ * An open burst is ended, as by any other call.  On a handle from arena_concurrent_acquire marks work too, and end at release;
+ * while one lives, free slots below it are not used.
+ */
+
+/* Its contents are the library's.  Zero is no mark. */
+struct arena_mark {
+    char *cursor;
+    char *floor;
+    struct arena *arena;
+    void *block;
+    char *place;
+    size_t zones;
+    uint64_t resets;
+#if UINTPTR_MAX <= UINT32_MAX
+    uint32_t unused[6];
+#endif
+    uint32_t serial;
+    uint32_t depth;
+};
+
+/* Marks the place that the arena is at.  Panics where arena or out is NULL, or nothing may be handed out by it. */
+ARENA_API void arena_get_mark(struct arena *arena, struct arena_mark *out);
+/* Takes back what was handed out since the mark.  Panics, and changes nothing, where the mark is zero, another arena's, from
+ * before a reset or return, or above the cursor; or void, as far as the library can see it. */
+ARENA_API void arena_rewind(struct arena *arena, const struct arena_mark *mark);
+/* The same, and the mark ends. */
+ARENA_API void arena_rewind_end(struct arena *arena, const struct arena_mark *mark);
+/* arena_get_mark with a status: ARENA_OK; ARENA_EINVAL: arena or out is NULL, or the arena is not the caller's now;
+ * ARENA_EBUSY: it is dropping.  *out is zero, and no mark, after a failure. */
+ARENA_API int arena_get_mark_checked(struct arena *arena, struct arena_mark *out);
+/* With a status: ARENA_OK; ARENA_EINVAL: arena is NULL, or the mark is not valid; ARENA_EBUSY: it is dropping. */
+ARENA_API int arena_rewind_checked(struct arena *arena, const struct arena_mark *mark);
+ARENA_API int arena_rewind_end_checked(struct arena *arena, const struct arena_mark *mark);
+
+/* sizeof of these, for bindings. */
+ARENA_API size_t arena_stats_size(void);
+ARENA_API size_t arena_mark_size(void);
+ARENA_API size_t arena_scratch_size(void);
+
+/* What ARENA_SCRATCH keeps; its contents are the library's.  Frozen, as inline code fills it. */
+struct arena_scratch {
+    char *cursor;
+    char *floor;
+    struct arena *arena;
+    char *place;
+    size_t zones;
+};
+
+/* For the inline forms below: what is more than to clear a little. */
+ARENA_API void arena_scratch_enter_slow(struct arena *arena, struct arena_scratch *out);
+ARENA_API void arena_scratch_leave_slow(struct arena_scratch *scratch);
+
+/* The byte arenas' type (<arena/bytes.h>): any create of this type makes one.  Static. */
+ARENA_API const struct arena_type *arena_type_bytes(void);
+
 /* --- The inline path -----------------------------------------------------------------------------------------------
  *
- * The first two words of struct arena, frozen: the only layout a program may depend on.
+ * The first four words of struct arena, frozen: the only layout a program may depend on.
  *
  * [cursor, limit) is a window of free, whole slots, not the rest of the arena: the library may close it
  * (limit == cursor) between calls.  Inline code that finds room takes a slot by advancing cursor by one stride, and
@@ -144,7 +259,69 @@ ARENA_API int arena_alloc_slab_with_checked(struct arena *arena, const void *val
 struct arena_head {
     char *cursor;
     char *limit;
+    char *
+        floor; /* inline code may take back, by clearing, down to here; out of reach while that is not all there is to do */
+    char *peak; /* the highest cursor that was taken back */
 };
+
+/* --- Scratch scopes --------------------------------------------------------------------------------------------------
+ *
+ * ARENA_SCRATCH(prefix, arena) { ... } (gcc, clang): what the block allocates is taken back when it is left, also by break,
+ * continue, goto, return and C++ exceptions.  **break and continue leave the block, not a loop around it.**  A panic, longjmp or
+ * the thread's end leave it to the outer rewind or reset.
+ */
+
+/* What is taken back by inline code, in steps that may run over the cursor. */
+#define ARENA_SCRATCH_BYTES_ 256
+#define ARENA_SCRATCH_STEP_ 32
+
+#ifdef __cplusplus
+#define ARENA_HEAD_(arena) static_cast<struct arena_head *>(static_cast<void *>(arena))
+#else
+#define ARENA_HEAD_(arena) ((struct arena_head *)(void *)(arena))
+#endif
+
+ARENA_INLINE void arena_scratch_enter_(struct arena *arena, struct arena_scratch *scratch) {
+    struct arena_head *head = ARENA_HEAD_(arena);
+    if (ARENA_LIKELY(head->floor <= head->cursor)) {
+        scratch->cursor = head->cursor;
+        scratch->floor = head->floor;
+        scratch->arena = arena;
+        scratch->place = NULL;
+        scratch->zones = 0;
+        head->floor = head->cursor;
+    } else {
+        arena_scratch_enter_slow(arena, scratch);
+    }
+}
+
+ARENA_INLINE struct arena_scratch arena_scratch_begin_(struct arena *arena) {
+    struct arena_scratch scratch;
+    arena_scratch_enter_(arena, &scratch);
+    return scratch;
+}
+
+ARENA_INLINE void arena_scratch_leave_(struct arena_scratch *scratch) {
+    struct arena_head *head = ARENA_HEAD_(scratch->arena);
+    char *cursor = head->cursor;
+    char *from = scratch->cursor;
+    if (ARENA_LIKELY(head->floor == from) && ARENA_LIKELY(cursor - from <= ARENA_SCRATCH_BYTES_)) {
+        for (char *at = from; at < cursor; at += ARENA_SCRATCH_STEP_) memset(at, 0, ARENA_SCRATCH_STEP_);
+        if (cursor > head->peak) head->peak = cursor;
+        head->cursor = from;
+        head->floor = scratch->floor;
+    } else {
+        arena_scratch_leave_slow(scratch);
+    }
+}
+
+#if defined(__GNUC__)
+#define ARENA_SCRATCH(prefix, arena) ARENA_SCRATCH_AS_(prefix##_raw(arena), ARENA_CONCAT(arena_scratch_, __COUNTER__))
+#define ARENA_SCRATCH_AS_(arena, scratch)                                                                              \
+    for (struct arena_scratch scratch __attribute__((cleanup(arena_scratch_leave_))) = arena_scratch_begin_(arena),    \
+                                      *ARENA_CONCAT(scratch, _once) = &scratch;                                        \
+         ARENA_CONCAT(scratch, _once); ARENA_CONCAT(scratch, _once) = NULL)
+#endif
 
 /* A burst: the window held in the caller's registers.  Between begin and end only the burst allocates from the arena.
  * What it wrote counts as live, and in arena_used, once end has committed it.  A burst left without end is taken back

@@ -7,15 +7,15 @@
  * which no other permit of the process had or will have: a stale one is known for what it is.
  *
  * Invariant: the ticket is 0 but while a permit is out; then the gate has no holder.
- * Who locks what: the ticket is set by who holds the gate's permit and taken away, by compare and swap, by the one
- * release that succeeds, which then holds it.
+ * Who locks what: the ticket is set by the thread that holds the gate's permit and taken away, by compare and swap, by
+ * the one release that succeeds, which then holds it.
  */
 #include "api/concurrent.h"
 #include "api/context.h"
 
 static const char function_release[] = "arena_concurrent_release";
 
-/* Opens the arena for who holds the gate's permit and has ended all chunks. */
+/* Opens the arena for the thread that holds the gate's permit and has ended all chunks. */
 static struct arena *open_slots(struct arena_concurrent *arena) {
     slots_unseal(&arena->slots);
     return &arena->slots;
@@ -105,7 +105,8 @@ static int hand_to_permit(struct arena_concurrent *arena, int status, struct are
     if (status != ARENA_OK) return status;
     uint64_t ticket = atomic_u64_add(&tickets, 1, relaxed) + 1; /* relaxed: only to differ */
     *out = (struct arena_permit){open_slots(arena), ticket};
-    atomic_u64_store(&arena->ticket, ticket, relaxed); /* who releases it has it, and all else, from who took it */
+    /* relaxed: the thread that releases the permit was given the ticket, and all else, by the thread that took it. */
+    atomic_u64_store(&arena->ticket, ticket, relaxed);
     return ARENA_OK;
 }
 

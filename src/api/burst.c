@@ -34,10 +34,11 @@ static struct refusal begin(struct arena *arena, struct arena_burst *out) {
     if (out == NULL) return (struct refusal){ARENA_EINVAL, "out is NULL"};
     struct refusal refusal = slots_refusal(arena);
     if (refusal.status != ARENA_OK) return refusal;
+    if (arena->bytes) return (struct refusal){ARENA_EINVAL, "an arena of bytes has no elements"};
     slots_settle(arena);
-    arena->head.limit = arena->head.cursor;
     arena->burst_limit = arena->head.cursor;
     arena->quick = false;
+    slots_open_window(arena); /* closed */
     out->arena = arena;
     out->cursor = arena->head.cursor;
     out->limit = arena->head.cursor; /* empty: the first put lends a piece, and a burst of nothing costs nothing */
@@ -75,8 +76,8 @@ static struct refusal put(struct arena_burst *burst, const void *value, void **s
     burst->cursor += arena->stride;
     if (value != NULL) {
         slots_copy_one(arena, *slot, value);
-    } else if (arena->clear != ARENA_CLEAR_ON_RESET) {
-        memset(*slot, 0, arena->stride);
+    } else {
+        slots_zero_slot(arena, *slot);
     }
     return (struct refusal){ARENA_OK, NULL};
 }
@@ -101,8 +102,8 @@ static struct refusal end(struct arena *arena, struct arena_burst *burst) {
     arena->head.cursor = burst->cursor;
     if (arena->watched) poison_set(burst->cursor, (size_t)(burst->limit - burst->cursor));
     arena->burst_limit = NULL;
-    arena->quick = arena->plain;
-    arena->head.limit = arena->sealed || arena->watched ? arena->head.cursor : arena->end;
+    slots_refresh_quick(arena);
+    slots_open_window(arena);
     burst->cursor = burst->limit = NULL;
     return (struct refusal){ARENA_OK, NULL};
 }

@@ -11,8 +11,8 @@
  *   used_bytes is what the arena inside used (chunks count whole) when the last operation ended, or, in one that ends
  *   all chunks (acquire, reset, trim), when they had ended
  *
- * Who locks what: the gate's permit guards `slots` and what share.h says.  used_bytes is written by who holds the
- * permit, read by anyone.
+ * Who locks what: the gate's permit guards `slots` and what share.h says.  used_bytes is written by the
+ * thread that holds the permit, and read by any.
  */
 #include "api/concurrent.h"
 
@@ -69,7 +69,7 @@ static void *run_once(struct arena *slots, const struct step *step) {
 /* Runs the step and puts the permit back.  ARENA_OK, ARENA_EFULL, or why the context ended. */
 static int run(struct arena_concurrent *arena, struct cancel_node *node, const struct step *step, void **out) {
     struct shares *shares = &arena->shares;
-    if (!shares_enabled(shares) || step->count == 0) { /* a slab of nothing takes nothing, whoever has what */
+    if (!shares_enabled(shares) || step->count == 0) { /* an empty slab takes no slot, so it needs no chunk back */
         *out = run_once(&arena->slots, step);
     } else {
         bool raw = step->kind == STEP_SLAB && arena->keeps;
@@ -336,7 +336,7 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
     int status = slots_plan(type, capacity, options, &plan);
     if (status != ARENA_OK) return status;
     struct arena *slots =
-        slots_create(&plan, type, SLOTS_OWNER_GATE, sizeof(struct arena_concurrent) + type_copy_bytes(type));
+        slots_create(&plan, type, SLOTS_OWNER_GATE, sizeof(struct arena_concurrent) + type_copy_bytes(type), NULL);
     if (slots == NULL) return ARENA_ENOMEM;
     struct arena_concurrent *arena = (struct arena_concurrent *)(void *)slots;
     bool gated = gate_init(&arena->gate, 1);

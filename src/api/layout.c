@@ -14,11 +14,13 @@ size_t arena_type_size(void) { return sizeof(struct arena_type); }
 size_t arena_type_align(void) { return _Alignof(struct arena_type); }
 size_t arena_options_size(void) { return sizeof(struct arena_options); }
 size_t arena_source_size(void) { return sizeof(struct arena_source); }
+size_t arena_stats_size(void) { return sizeof(struct arena_stats); }
+size_t arena_mark_size(void) { return sizeof(struct arena_mark); }
+size_t arena_scratch_size(void) { return sizeof(struct arena_scratch); }
 size_t arena_burst_size(void) { return sizeof(struct arena_burst); }
 size_t arena_permit_size(void) { return sizeof(struct arena_permit); }
 size_t arena_pool_options_size(void) { return sizeof(struct arena_pool_options); }
 size_t arena_pool_scope_size(void) { return sizeof(struct arena_pool_scope); }
-size_t arena_pool_stats_size(void) { return sizeof(struct arena_pool_stats); }
 
 size_t arena_type_offset(const char *field) {
     static const struct {

@@ -24,11 +24,11 @@
  * the epoch moved, and every write to its chunk comes after one more epoch.  The asymmetric barrier is that of
  * userspace-rcu.
  *
- * The wait for an owner ends with the context of who waits, or its cancellation.  Nothing has to be undone then: what
- * was ended is free, and a chunk whose owner is still in the middle stays active, of an epoch that has passed.  Its
- * owner commits, finds the epoch moved, and brings the rest back at the gate; or the next one who revokes ends it, and
- * needs no barrier of its own, since every claim of that epoch was made visible by the one before.  So one waits for
- * chunks of passed epochs first, and takes the present ones from their owners only when those are done: who tries
+ * The wait for an owner ends with the waiting thread's context, or its cancellation.  Nothing has to be undone then:
+ * what was ended is free, and a chunk whose owner is still in the middle stays active, of an epoch that has passed.
+ * Its owner commits, finds the epoch moved, and brings the rest back at the gate; or the next one who revokes ends it,
+ * and needs no barrier of its own, since every claim of that epoch was made visible by the one before.  So one waits
+ * for chunks of passed epochs first, and takes the present ones from their owners only when those are done: who tries
  * again and again beside a thread that is stopped disturbs nobody else.
  *
  * An allocation that its own thread left by longjmp (out of a signal handler) would never commit.  That thread mends
@@ -81,7 +81,7 @@ struct share {
 };
 
 struct shares {
-    struct local_owner owner; /* not joined: the arena has no shares, and every operation takes the gate */
+    struct local_owner owner; /* offset LOCAL_NONE: the arena has no shares, and every operation takes the gate */
     struct atomic_u32 epoch;
     struct arena *slots;
     struct atomic_ptr first; /* of the list of shares, which only grows */
@@ -91,7 +91,7 @@ struct shares {
     size_t longest_bytes; /* no run of free slots is longer, chunks included; SIZE_MAX: not known */
 };
 
-static inline bool shares_enabled(const struct shares *shares) { return locals_joined(&shares->owner); }
+static inline bool shares_enabled(const struct shares *shares) { return shares->owner.offset != LOCAL_NONE; }
 
 /* Starts with shares or, where the caller asks for none, or the system, a memory checker or a race detector forbids
  * them, without.  false: no memory. */
@@ -192,7 +192,7 @@ HOT_INLINE void *shares_take(const struct shares *shares, const void *value) {
 /* The same for a slab; what has to be cleared is cleared here where that is little. */
 HOT_INLINE void *shares_take_slab(const struct shares *shares, size_t count) {
     struct share *share = shares_mine(shares);
-    /* None of nothing, for which the gate is asked; with `most` the product cannot overflow. */
+    /* An empty slab goes through the gate; with `most` the product cannot overflow. */
     if (UNLIKELY(share == NULL) || UNLIKELY(count - 1 >= share->most)) return NULL;
     size_t bytes = count * share->stride;
     if (UNLIKELY(share->clears_slabs) && (bytes > CLEAR_INLINE_BYTES || bytes % 8 != 0)) return NULL;

@@ -4,6 +4,8 @@
 
 #include <arena/typed.h>
 
+#include "base/arith.h"
+#include "core/mark.h"
 #include "core/type.h"
 #include "runtime/panic.h"
 
@@ -11,27 +13,78 @@ bool arena_type_equal(const struct arena_type *left, const struct arena_type *ri
     return type_valid(left) && type_valid(right) && type_same(left, right);
 }
 
+/* The descriptor of byte arenas is the library's, and needs no copy. */
+static size_t header_bytes(const struct arena_type *type) {
+    size_t copy_bytes = type == arena_type_bytes() ? 0 : type_copy_bytes(type);
+    size_t align = _Alignof(max_align_t);
+    return (sizeof(struct arena) + copy_bytes + align - 1) / align * align;
+}
+
 static int create(const struct arena_type *type, size_t capacity, const struct arena_options *options,
-                  struct arena **out) {
+                  const struct slots_place *place, struct arena **out) {
     if (out == NULL) return ARENA_EINVAL;
     *out = NULL;
     struct slots_plan plan;
     int status = slots_plan(type, capacity, options, &plan);
     if (status != ARENA_OK) return status;
-    struct arena *arena = slots_create(&plan, type, SLOTS_OWNER_USER, sizeof(struct arena) + type_copy_bytes(type));
+    struct arena *arena = slots_create(&plan, type, SLOTS_OWNER_USER, header_bytes(type), place);
     if (arena == NULL) return ARENA_ENOMEM;
-    arena->type = type_copy(arena + 1, type);
+    if (type != arena_type_bytes()) arena->type = type_copy(arena + 1, type);
     *out = arena;
     return ARENA_OK;
 }
 
 int arena_create(const struct arena_type *type, size_t capacity, struct arena **out) {
-    return create(type, capacity, NULL, out);
+    return create(type, capacity, NULL, NULL, out);
 }
 
 int arena_create_with(const struct arena_type *type, size_t capacity, const struct arena_options *options,
                       struct arena **out) {
-    return create(type, capacity, options, out);
+    return create(type, capacity, options, NULL, out);
+}
+
+/* The part of the caller's memory in which a struct may lie.  false: there is none. */
+static bool aligned_place(void *memory, size_t size_bytes, struct slots_place *place) {
+    size_t skipped = arith_padding((uintptr_t)memory, _Alignof(max_align_t));
+    if (skipped >= size_bytes) return false;
+    place->memory = (char *)memory + skipped;
+    place->bytes = size_bytes - skipped < ARITH_MAX_BYTES ? size_bytes - skipped : ARITH_MAX_BYTES;
+    return true;
+}
+
+static int create_at(const struct arena_type *type, void *memory, size_t size_bytes, size_t capacity, bool grows,
+                     const struct arena_options *options, struct arena **out) {
+    if (out == NULL) return ARENA_EINVAL;
+    *out = NULL;
+    if (memory == NULL || !type_valid(type) || type_same(type, arena_type_any())) return ARENA_EINVAL;
+    struct slots_place place = {.grows = grows};
+    if (!aligned_place(memory, size_bytes, &place)) return ARENA_ENOMEM;
+    struct arena_options known;
+    if (!slots_options_read(options, &known, sizeof known)) return ARENA_EINVAL;
+    known.struct_size = sizeof known;
+    known.flags &= ~(uint32_t)(ARENA_HUGE_PAGES | ARENA_PREFAULT);
+    if (!grows) known.source = NULL;
+    return create(type, capacity, &known, &place, out);
+}
+
+int arena_create_in(const struct arena_type *type, void *memory, size_t size_bytes, const struct arena_options *options,
+                    struct arena **out) {
+    size_t capacity = type_valid(type) ? size_bytes / type->size : 0;
+    return create_at(type, memory, size_bytes, capacity, false, options, out);
+}
+
+int arena_create_on(const struct arena_type *type, void *memory, size_t size_bytes, size_t capacity,
+                    const struct arena_options *options, struct arena **out) {
+    if (out != NULL) *out = NULL;
+    if (!type_valid(type) || !type_same(type, arena_type_bytes())) return ARENA_EINVAL;
+    return create_at(type, memory, size_bytes, capacity, true, options, out);
+}
+
+size_t arena_in_bytes(const struct arena_type *type, size_t count, const struct arena_options *options) {
+    struct slots_plan plan;
+    size_t bytes;
+    if (slots_plan(type, count, options, &plan) != ARENA_OK) return SIZE_MAX;
+    return slots_in_bytes(&plan, type, header_bytes(type), &bytes) ? bytes : SIZE_MAX;
 }
 
 /* Each plain spelling that may panic and its checked one do what one static function does, which also decides. */
@@ -194,3 +247,78 @@ void arena_panic_type(const char *expected, const struct arena_type *found) {
     panic(ARENA_EINVAL, "a handle of %s was given where one of %s is wanted", found == NULL ? "no type" : found->name,
           expected);
 }
+
+/* --- what an arena says of itself --------------------------------------------------------------------------------- */
+
+void *arena_at(const struct arena *arena, size_t index) {
+    if (arena == NULL || arena->bytes) return NULL;
+    size_t below = (size_t)(arena->head.cursor - arena->base) / arena->stride;
+    return index < below ? arena->base + index * arena->stride : NULL;
+}
+
+bool arena_owns(const struct arena *arena, const void *address) { return arena != NULL && slots_owns(arena, address); }
+
+int arena_get_stats(const struct arena *arena, struct arena_stats *out) {
+    size_t size = out == NULL ? 0 : out->struct_size;
+    if (arena == NULL || size < sizeof size) return ARENA_EINVAL;
+    struct arena_stats stats = {.struct_size = size};
+    slots_stats(arena, &stats);
+    memcpy(out, &stats, size < sizeof stats ? size : sizeof stats);
+    return ARENA_OK;
+}
+
+/* --- marks -------------------------------------------------------------------------------------------------------- */
+
+static struct refusal get_mark(struct arena *arena, struct arena_mark *out) {
+    if (out == NULL) return (struct refusal){ARENA_EINVAL, "out is NULL"};
+    struct refusal refusal = slots_refusal(arena);
+    if (refusal.status == ARENA_OK) mark_take(arena, out);
+    return refusal;
+}
+
+void arena_get_mark(struct arena *arena, struct arena_mark *out) {
+    struct refusal refusal = get_mark(arena, out);
+    if (refusal.status != ARENA_OK) panic_for("arena_get_mark", refusal);
+}
+
+int arena_get_mark_checked(struct arena *arena, struct arena_mark *out) {
+    int status = get_mark(arena, out).status;
+    if (status != ARENA_OK && out != NULL) memset(out, 0, sizeof *out);
+    return status;
+}
+
+static struct refusal rewind(struct arena *arena, const struct arena_mark *mark, bool ends) {
+    struct refusal refusal = slots_refusal(arena);
+    if (refusal.status != ARENA_OK) return refusal;
+    if (mark == NULL || !mark_valid(arena, mark)) {
+        return (struct refusal){ARENA_EINVAL, "the mark is not one of this arena's that still lives"};
+    }
+    mark_rewind(arena, mark, ends);
+    return refusal;
+}
+
+void arena_rewind(struct arena *arena, const struct arena_mark *mark) {
+    struct refusal refusal = rewind(arena, mark, false);
+    if (refusal.status != ARENA_OK) panic_for("arena_rewind", refusal);
+}
+
+void arena_rewind_end(struct arena *arena, const struct arena_mark *mark) {
+    struct refusal refusal = rewind(arena, mark, true);
+    if (refusal.status != ARENA_OK) panic_for("arena_rewind_end", refusal);
+}
+
+int arena_rewind_checked(struct arena *arena, const struct arena_mark *mark) {
+    return rewind(arena, mark, false).status;
+}
+
+int arena_rewind_end_checked(struct arena *arena, const struct arena_mark *mark) {
+    return rewind(arena, mark, true).status;
+}
+
+void arena_scratch_enter_slow(struct arena *arena, struct arena_scratch *out) {
+    struct refusal refusal = slots_refusal(arena);
+    if (refusal.status != ARENA_OK) panic_for("ARENA_SCRATCH", refusal);
+    mark_enter_scratch(arena, out);
+}
+
+void arena_scratch_leave_slow(struct arena_scratch *scratch) { mark_leave_scratch(scratch->arena, scratch); }

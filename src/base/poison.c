@@ -8,6 +8,11 @@
 void __asan_poison_memory_region(const volatile void *start, size_t size_bytes) __attribute__((weak));
 void __asan_unpoison_memory_region(const volatile void *start, size_t size_bytes) __attribute__((weak));
 
+void __msan_unpoison(const volatile void *start, size_t size_bytes) __attribute__((weak));
+void __msan_poison(const volatile void *start, size_t size_bytes) __attribute__((weak));
+void __lsan_register_root_region(const void *start, size_t size_bytes) __attribute__((weak));
+void __lsan_unregister_root_region(const void *start, size_t size_bytes) __attribute__((weak));
+
 static bool on_valgrind(void) {
 #ifdef HAVE_VALGRIND
     return RUNNING_ON_VALGRIND != 0;
@@ -21,11 +26,13 @@ bool poison_active(void) {
                         */
     return false;
 #endif
-    return (__asan_poison_memory_region != NULL && __asan_unpoison_memory_region != NULL) || on_valgrind();
+    return (__asan_poison_memory_region != NULL && __asan_unpoison_memory_region != NULL) || __msan_unpoison != NULL ||
+           __lsan_register_root_region != NULL || on_valgrind();
 }
 
 void poison_set(const void *start, size_t size_bytes) {
     if (__asan_poison_memory_region != NULL) __asan_poison_memory_region(start, size_bytes);
+    if (__msan_poison != NULL) __msan_poison(start, size_bytes);
 #ifdef HAVE_VALGRIND
     VALGRIND_MAKE_MEM_NOACCESS(start, size_bytes);
 #endif
@@ -33,6 +40,7 @@ void poison_set(const void *start, size_t size_bytes) {
 
 void poison_clear(const void *start, size_t size_bytes) {
     if (__asan_unpoison_memory_region != NULL) __asan_unpoison_memory_region(start, size_bytes);
+    if (__msan_unpoison != NULL) __msan_unpoison(start, size_bytes);
 #ifdef HAVE_VALGRIND
     VALGRIND_MAKE_MEM_DEFINED(start, size_bytes);
 #endif
@@ -43,4 +51,14 @@ void poison_clear_undefined(const void *start, size_t size_bytes) {
 #ifdef HAVE_VALGRIND
     VALGRIND_MAKE_MEM_UNDEFINED(start, size_bytes);
 #endif
+}
+
+void poison_root(const void *start, const void *end) {
+    if (__lsan_register_root_region == NULL) return;
+    __lsan_register_root_region(start, (size_t)((const char *)end - (const char *)start));
+}
+
+void poison_unroot(const void *start, const void *end) {
+    if (__lsan_unregister_root_region == NULL) return;
+    __lsan_unregister_root_region(start, (size_t)((const char *)end - (const char *)start));
 }

@@ -16,9 +16,14 @@
 /* Bytes kept poisoned before the first slot of an arena. */
 #define POISON_REDZONE_BYTES ((size_t)64)
 
+/* Is a checker watching that wants to know what is handed out?  AddressSanitizer, MemorySanitizer, LeakSanitizer, Valgrind. */
 bool poison_active(void);
 void poison_set(const void *start, size_t size_bytes);             /* any access is an error */
 void poison_clear(const void *start, size_t size_bytes);           /* may be touched; the contents count as written */
 void poison_clear_undefined(const void *start, size_t size_bytes); /* may be touched; reading first is an error */
+
+/* Tells a leak checker to look for pointers in [start, end), which the system gave and not the heap; and no longer. */
+void poison_root(const void *start, const void *end);
+void poison_unroot(const void *start, const void *end);
 
 #endif

@@ -11,6 +11,10 @@
  */
 #include "core/clear.h"
 
+#include "base/arith.h"
+#include "base/compiler.h"
+#include "platform/memory.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -55,7 +59,7 @@ static void clear_far(char *start, size_t size_bytes) {
 static void clear_far(char *start, size_t size_bytes) { clear_backward(start, size_bytes); }
 #endif
 
-void clear_bytes(void *start, size_t size_bytes) {
+SLOW void clear_bytes(void *start, size_t size_bytes) {
     if (size_bytes <= CLEAR_NEAR_BYTES) {
         memset(start, 0, size_bytes);
     } else if (size_bytes < FAR_BYTES) {
@@ -63,4 +67,52 @@ void clear_bytes(void *start, size_t size_bytes) {
     } else {
         clear_far(start, size_bytes);
     }
+}
+
+/* --- memory of which nobody knows what was touched ---------------------------------------------------------------- */
+
+#define ASKED_PAGES ((size_t)4096)
+
+/* Zeroes whole pages, of which `map` says which are in memory.  What is not is discarded, not left alone: it may lie in the
+ * swap.  Where little is in memory, all is discarded in one call.  How many pages from the first on are in memory now. */
+static size_t clear_pages(char *start, size_t count, size_t page, const unsigned char *map) {
+    size_t present = 0;
+    size_t first = 0;
+    for (size_t i = 0; i < count; i++) present += map[i] & 1u;
+    while (first < count && (map[first] & 1u) != 0) first++;
+    if (present < count / 8 && pages_discard(start, count * page)) return 0;
+    for (size_t from = 0, to; from < count; from = to) {
+        for (to = from + 1; to < count && ((map[to] ^ map[from]) & 1u) == 0; to++) {}
+        char *at = start + from * page;
+        if ((map[from] & 1u) != 0 || !pages_discard(at, (to - from) * page)) clear_bytes(at, (to - from) * page);
+    }
+    return first;
+}
+
+char *clear_touched(char *start, size_t size_bytes) {
+    size_t page = pages_size();
+    size_t head = arith_padding((uintptr_t)start, page);
+    char *end = start + size_bytes;
+    if (size_bytes < CLEAR_ASK_BYTES || size_bytes < head + page) {
+        clear_bytes(start, size_bytes);
+        return end;
+    }
+    memset(start, 0, head);
+    start += head;
+    char *present = start;
+    for (size_t pages = (size_t)(end - start) / page; pages != 0;) {
+        unsigned char map[ASKED_PAGES];
+        size_t count = pages < ASKED_PAGES ? pages : ASKED_PAGES;
+        size_t first = count;
+        if (pages_touched(start, count * page, map)) {
+            first = clear_pages(start, count, page, map);
+        } else {
+            clear_bytes(start, count * page);
+        }
+        if (present == start) present += first * page;
+        start += count * page;
+        pages -= count;
+    }
+    memset(start, 0, (size_t)(end - start));
+    return present == start ? end : present;
 }

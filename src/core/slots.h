@@ -1,25 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* struct arena: equal slots of one type in one block of memory.
+/* struct arena: slots of one type in one block of memory, or (byte arenas) blocks of any size in several.
  *
- * Invariants (all pointers are slot boundaries: base + i x stride)
- *   base <= head.cursor <= head.limit <= end
+ * Invariants (base, end and what lies between them are those of the newest block; in typed arenas there is one, and all
+ * pointers are slot boundaries: base + i x stride)
+ *   base <= head.cursor <= head.limit <= bound <= end
  *   [base, head.cursor)        live but for the runs, unless a burst is open and left: see below
  *   [head.cursor, head.limit)  the window: what inline code may take.  Empty (closed) while
- *                                a memory checker is watching: then every slot is marked as it is handed out;
- *                                the arena is sealed: idle in its pool, or behind a gate that is not held;
+ *                                a memory checker is watching: then what is handed out is marked as it is;
+ *                                the arena is sealed: idle in its pool, behind a gate, or dropping;
  *                                a burst is open: it holds the window [head.cursor, burst_limit) itself.
- *                              Else it reaches to end.
- *   [head.cursor, end)         zero, with ARENA_CLEAR_ON_RESET and no burst open
- *   [dirty, end)               zero, with the other policies and no burst open; dirty >= what earlier generations used
- *   [head.cursor, ready)       handed out in slabs as it is: it is zero, or (ARENA_CLEAR_NEVER) may be anything.
- *                              ready is end with the other policies; with ARENA_CLEAR_ON_HANDOUT it may be below the
- *                              cursor, where nothing is known.  In the arenas behind a gate it is base from the first
- *                              reset on.
- *   runs                       free slots below the cursor: each a range [from, to), disjoint, none ending at the
- *                              cursor. They read as free slots above it do.  gap_bytes is their sum.  Only the arenas
- *                              behind a gate have any.
+ *                              Else it reaches to bound, or, where what is handed out has to be zero as it lies (`zeroes`),
+ *                              to ready if that comes first.
+ *   bound                      end, or where a byte arena's capacity ends before that
+ *   [head.cursor, ready)       zero, or (ARENA_CLEAR_NEVER, where ready is end) may be anything.  ready may be below the
+ *                              cursor: then nothing is known.  In the arenas behind a gate it is base from the first reset on.
+ *   [dirty, end)               zero, where it is free
+ *                              In an arena behind a gate with ARENA_CLEAR_ON_RESET all that is free is zero.
+ *   [base, touched)            in memory: cleared before as a whole, so to clear it again brings nothing in
+ *   [used_end, end)            not in memory; what a program may have touched lies below used_end, or below the cursor, or
+ *                              below head.peak
+ *   runs                       free slots below the cursor: each a range [from, to), disjoint, none ending at the cursor.
+ *                              They read as free slots above it do.  gap_bytes is their sum.  Only the arenas behind a
+ *                              gate have any.
  *   burst_limit                end of the open burst's window, NULL when none is open.  Any other call ends the burst:
  *                              what it wrote is not live and is cleared.
+ *   SLOTS_CLEAR_STEP bytes behind end are the arena's too: wide stores may run over.
+ *
+ * Marks (core/mark.c).  The floor is the position of the innermost living mark, or base where it has none in this block;
+ * what lies below it neither moves nor grows.  head.floor is the floor, and says that inline code may take back down to it;
+ * or it is SLOTS_NO_FLOOR while taking back is more than to clear, and then `floor` is the floor.
  *
  * Who locks what: nothing here locks.  One owner at a time.
  */
@@ -29,8 +38,8 @@
 #include <arena/single.h>
 
 #include "base/compiler.h"
+#include "core/backing.h"
 #include "core/clear.h"
-#include "platform/sync.h"
 #include "runtime/panic.h"
 
 #include <string.h>
@@ -47,6 +56,27 @@ struct run {
 /* Whose arena it is, which decides who may destroy it and what a sealed one says. */
 enum slots_owner { SLOTS_OWNER_USER, SLOTS_OWNER_POOL, SLOTS_OWNER_GATE };
 
+/* A block of memory.  That of a typed arena, and the first one of a byte arena, is `home`; others lie at the start of their
+ * own memory.  What follows `end` is saved here while a newer block is in use. */
+struct block {
+    struct block *older;
+    char *memory;
+    size_t memory_bytes;
+    size_t memory_align;
+    enum backing backing;
+    char *base;
+    char *end;
+    char *cursor;
+    char *floor;
+    char *ready;
+    char *dirty;
+    char *touched;
+    char *used_end;
+    char *poison_end;
+    size_t prior_bytes;
+    size_t zone_bytes;
+};
+
 struct arena {
     struct arena_head head; /* frozen: the public header's inline code reads and writes it */
     size_t stride;          /* bytes from slot to slot */
@@ -57,34 +87,70 @@ struct arena {
     uint8_t clear;  /* enum arena_clear */
     uint8_t owner;  /* enum slots_owner */
     bool sealed;    /* nothing may be handed out: idle in a pool, behind a gate, or dropping */
+    bool idle;      /* api/pool.c: in a cache or in the store.  Here, so that one store writes sealed and it */
     bool watched;   /* a memory checker is watching */
-    bool plain;     /* reset is nothing but clearing: no drop, no checker, ARENA_CLEAR_ON_RESET, never any runs */
-    bool quick;     /* plain, and no burst is open */
-    bool mapped;    /* the slots are pages of their own, at `memory`; else they lie behind this struct */
-    struct atomic_u8 idle; /* api/pool.h: 1: in a cache or in the store.  Read by others, so an atomic one */
+    bool plain;     /* taking back is nothing but clearing: no drop, no checker, never any runs */
+    bool quick;     /* plain; no burst is open, no cleanup waits, there is one block, and nothing to give back */
+    bool bytes;     /* blocks of any size: no elements */
+    bool grows;     /* more blocks come as they are needed */
+    bool zeroes;    /* inline code hands out what it finds, so the window must be zero */
+    bool excess;    /* more is in memory than is to be retained: resets count, until it goes back */
+    bool advised;   /* its pages are as the program asked for */
+    uint8_t calm;   /* resets in a row that did not need the excess */
     char *base;
     char *fresh_limit; /* what head.limit is in an empty arena that is not sealed */
     char *end;
+    char *bound;
+    char *floor;
     char *dirty;
     char *ready;
+    char *touched;
+    char *used_end;
+    char *rooted; /* a leak checker was told of [base, rooted) */
     char *burst_limit;
     char *poison_end; /* nothing at or after it was ever poisoned */
     struct run *runs; /* the owner's, linked in any order */
     size_t gap_bytes;
     const struct arena_type *type; /* a copy, in this block or the owner's */
     struct type_set *kinds;        /* the descriptors of mixed values, or NULL */
-    void *memory;                  /* the mapping */
-    size_t memory_bytes;           /* of the mapping */
     void *drop_user;               /* what drop functions are given */
+    const char *label;             /* a copy behind the header; NULL: none */
+    uint64_t resets;               /* generations so far */
+    size_t retain_bytes;
+    size_t peak_bytes;          /* the most that was used, up to the last reset or rewind by a call */
+    size_t high_bytes;          /* the most that this generation used, as far as it was noted */
+    size_t need_bytes;          /* the most that any of the calm generations used */
+    struct arena_source source; /* take is NULL: the system */
+    size_t header_bytes;        /* of the block that this struct begins */
+    struct block home;
+    struct block *block; /* the newest */
+    /* byte arenas (core/bytes.c) */
+    size_t prior_bytes;       /* used in older blocks */
+    size_t zone_bytes;        /* in this block: what a checker takes below the cursor, which does not count as used */
+    size_t grow_bytes;        /* the next block's, if nothing larger is wanted */
+    size_t want_bytes;        /* what one generation needs: the next first block is to hold it */
+    struct block *spare;      /* kept for the next growth, or NULL */
+    struct cleanup *cleanups; /* newest first */
+    /* marks (core/mark.c) */
+    uint32_t mark_serial;         /* of the last mark that was taken */
+    uint32_t mark_depth;          /* marks that live, of those that were taken by a call */
+    uint32_t void_low, void_high; /* marks with these numbers are void; empty: low > high */
 };
+
+#define SLOTS_NO_FLOOR ((char *)UINTPTR_MAX)
 
 /* How an arena is to be made: checked and completed options. */
 struct slots_plan {
     uint32_t clear;
     uint32_t flags;
     size_t stride;
-    size_t bytes; /* of all slots */
+    size_t bytes; /* of all slots; a byte arena's capacity */
+    bool of_bytes;
     void *drop_user;
+    size_t retain_bytes;
+    size_t block_bytes;
+    struct arena_source source;
+    const char *label; /* the caller's */
 };
 
 /* ARENA_OK, ARENA_EINVAL or ARENA_ENOMEM, as arena_create_with returns them. */
@@ -98,10 +164,19 @@ bool slots_possible(const struct slots_plan *plan);
  * something beyond what is known is not 0. */
 bool slots_options_read(const void *options, void *known, size_t known_size);
 
+/* Memory that a caller hands in: an arena lies in it as a whole, or (`grows`) begins in it. */
+struct slots_place {
+    char *memory;
+    size_t bytes;
+    bool grows;
+};
+
 /* Makes an arena at the start of a block of header_bytes (>= sizeof(struct arena), the rest zeroed and the caller's).
- * `type` is kept, not copied.  NULL: no memory. */
+ * `type` is kept, not copied.  `place` may be NULL.  NULL: no memory. */
 struct arena *slots_create(const struct slots_plan *plan, const struct arena_type *type, enum slots_owner owner,
-                           size_t header_bytes);
+                           size_t header_bytes, const struct slots_place *place);
+/* What slots_create takes for such an arena, wherever its memory lies and with no checker; false: it cannot be. */
+bool slots_in_bytes(const struct slots_plan *plan, const struct arena_type *type, size_t header_bytes, size_t *bytes);
 /* Drops what is live and frees the block. */
 void slots_destroy(struct arena *arena);
 
@@ -113,15 +188,44 @@ void *slots_take_slab_with(struct arena *arena, const void *values, size_t count
 void slots_reset_slow(struct arena *arena);
 void slots_trim(struct arena *arena);
 
-/* At most this much of what the slots lie in is resident. */
-size_t slots_touched_bytes(const struct arena *arena);
-
-/* Fills slots that were taken out of memory whose contents are still those of before: with values[0 .. count), or,
- * where that is NULL, with zeros where `clears` says there may be something else. */
+/* Fills slots that were taken out of memory whose contents are still those of before: with values[0 .. count), or, where
+ * that is NULL, with zeros where `clears` says there may be something else. */
 void slots_fill(const struct arena *arena, char *slab, const void *values, size_t count, bool clears);
 
 /* Ends an open burst that was left, so that the other functions see the arena as it is. */
 void slots_settle(struct arena *arena);
+
+/* Drops the elements in [from, head.cursor), last to first. */
+void slots_drop_down_to(struct arena *arena, char *from);
+
+/* Makes [from, to), the end of what is handed out, free memory again, by the policy; the cursor is the caller's to move. */
+void slots_take_back(struct arena *arena, char *from, char *to);
+
+/* A generation ends, or much of it was taken back; `used_bytes` was the most that it used.  Gives back what a number of
+ * generations in a row did not need.  The arena uses no more than up to its cursor now. */
+void slots_end_generation(struct arena *arena, size_t used_bytes);
+
+/* Makes [from, to) zero, which is about to be handed out, and some more behind it. */
+void slots_clear_for_handout(struct arena *arena, char *from, char *to);
+
+/* Says whether a reset may be quick. */
+void slots_refresh_quick(struct arena *arena);
+
+/* Makes one slot zero, which is being handed out. */
+static inline void slots_zero_slot(struct arena *arena, char *slot) {
+    if (LIKELY(arena->stride <= CLEAR_INLINE_BYTES)) {
+        memset(slot, 0, arena->stride);
+    } else {
+        slots_clear_for_handout(arena, slot, slot + arena->stride);
+    }
+}
+
+/* Opens the window as far as it may be, and says whether inline code may take back. */
+void slots_open_window(struct arena *arena);
+
+/* Marks what is handed out, and what is free, for the checker that is watching. */
+void slots_show(const struct arena *arena, char *from, char *to);
+void slots_hide(struct arena *arena, char *from, char *to);
 
 /* May the arena's caller change it now?  Not where it is NULL, or sealed. */
 struct refusal slots_refusal(const struct arena *arena);
@@ -130,10 +234,9 @@ struct refusal slots_refusal(const struct arena *arena);
 int slots_none_status(const struct arena *arena) COLD;
 _Noreturn void slots_panic_full(const struct arena *arena, const char *function, size_t count) COLD;
 
-/* For an owner that lends ranges of slots (api/share.c).  slots_lend takes up to `most` contiguous slots off the
- * cursor, and slots_lend_any, where none are left there, a whole run; false: there are none.  They count as used.
- * slots_return makes [from, to) free again: above the cursor where it ends there, else as `run`, an empty one of this
- * arena's. */
+/* For an owner that lends ranges of slots (api/share.c).  slots_lend takes up to `most` contiguous slots off the cursor,
+ * and slots_lend_any, where none are left there, a whole run; false: there are none.  They count as used.  slots_return makes
+ * [from, to) free again: above the cursor where it ends there, else as `run`, an empty one of this arena's. */
 bool slots_lend(struct arena *arena, size_t most, char **from, char **to);
 bool slots_lend_any(struct arena *arena, size_t most, char **from, char **to);
 bool slots_lend_run(struct arena *arena, struct run *run, char **from, char **to);
@@ -141,42 +244,65 @@ void slots_return(struct arena *arena, char *from, char *to, struct run *run);
 
 /* Counts, in slots. */
 static inline size_t slots_used_bytes(const struct arena *arena) {
-    return (size_t)(arena->head.cursor - arena->base) - arena->gap_bytes;
+    return arena->prior_bytes + (size_t)(arena->head.cursor - arena->base) - arena->gap_bytes - arena->zone_bytes;
 }
 static inline size_t slots_used(const struct arena *arena) { return slots_used_bytes(arena) / arena->stride; }
 static inline size_t slots_capacity(const struct arena *arena) { return arena->capacity; }
-static inline size_t slots_remaining(const struct arena *arena) {
-    return ((size_t)(arena->end - arena->head.cursor) + arena->gap_bytes) / arena->stride;
+static inline size_t slots_remaining(const struct arena *arena) { return arena->capacity - slots_used(arena); }
+
+/* The floor, wherever it is kept. */
+static inline char *slots_floor(const struct arena *arena) {
+    return arena->head.floor != SLOTS_NO_FLOOR ? arena->head.floor : arena->floor;
 }
+
+/* The highest address that this generation has reached in the newest block. */
+static inline char *slots_highest(const struct arena *arena) {
+    return arena->head.peak > arena->head.cursor ? arena->head.peak : arena->head.cursor;
+}
+
+/* Nothing of the newest block was ever touched from here on. */
+static inline char *slots_touched_end(const struct arena *arena) {
+    char *highest = slots_highest(arena);
+    return arena->used_end > highest ? arena->used_end : highest;
+}
+
+/* Keeps in mind how much was in use, before the cursor goes down by a call. */
+static inline void slots_note_high(struct arena *arena) {
+    size_t bytes = arena->prior_bytes + (size_t)(slots_highest(arena) - arena->base) - arena->zone_bytes;
+    if (bytes > arena->high_bytes) arena->high_bytes = bytes;
+    if (bytes > arena->peak_bytes) arena->peak_bytes = bytes;
+}
+
+/* At most so much of its memory is resident. */
+size_t slots_touched_bytes(const struct arena *arena);
+void slots_stats(const struct arena *arena, struct arena_stats *stats);
+/* Does the address lie in what is handed out? */
+bool slots_owns(const struct arena *arena, const char *address);
 
 /* Every block of slots starts at a multiple of the one, and has as much room behind its end as rounding up to the other
  * takes: two wide stores, which is what a processor retires at a time. */
 #define SLOTS_BLOCK_ALIGN ((size_t)16)
 #define SLOTS_CLEAR_STEP ((size_t)32)
 
-/* Takes every element back where that is quick: what a small scope used is cleared here, in wide stores that may run
- * past the cursor (what lies there is zero anyway).  head.limit stays as it is, or (`closes`) the window is closed.
- * false: nothing was done. */
+/* Takes every element back where that is quick: what a small scope used is cleared here, in wide stores that may run past
+ * the cursor (what lies there is free).  head.limit stays as it is, or (`closes`) the window is closed.  false:
+ * nothing was done. */
 HOT_INLINE bool slots_reset_quick(struct arena *arena, bool closes) {
     char *cursor = arena->head.cursor;
     char *base = arena->base;
     if (UNLIKELY(!arena->quick || (size_t)(cursor - base) > CLEAR_INLINE_BYTES)) return false;
     for (char *at = base; at < cursor; at += SLOTS_CLEAR_STEP) memset(at, 0, SLOTS_CLEAR_STEP);
+    if (UNLIKELY(cursor > arena->head.peak)) arena->head.peak = cursor;
     arena->head.cursor = base;
+    arena->head.floor = base;
+    arena->resets++;
     if (closes) arena->head.limit = base;
     return true;
 }
 
 static inline void slots_reset(struct arena *arena) {
-    char *base = arena->base;
-    char *limit = UNLIKELY(arena->sealed) ? base : arena->fresh_limit;
-    size_t used_bytes = (size_t)(arena->head.cursor - base);
     if (LIKELY(slots_reset_quick(arena, false))) {
-        arena->head.limit = limit;
-    } else if (LIKELY(arena->quick && used_bytes <= CLEAR_NEAR_BYTES)) {
-        arena->head.cursor = base;
-        arena->head.limit = limit;
-        memset(base, 0, used_bytes); /* last, so that it is jumped to: no frame */
+        arena->head.limit = UNLIKELY(arena->sealed) ? arena->base : arena->fresh_limit;
     } else {
         slots_reset_slow(arena);
     }
@@ -189,130 +315,13 @@ static inline void slots_seal(struct arena *arena) {
 }
 static inline void slots_unseal(struct arena *arena) {
     arena->sealed = false;
-    if (LIKELY(!arena->watched)) arena->head.limit = arena->end;
-}
-
-/* Copies one element into a slot; what the slot has behind the element is cleared. */
-void slots_copy_general(const struct arena *arena, char *slot, const void *value);
-
-#define SLOTS_INT 255   /* of arena.words: an element is 4 bytes */
-#define SLOTS_BYTES 128 /* in arena.pieces: single bytes */
-
-/* Word by word: a wide load from what the caller has just stored in narrower pieces would stall for the store buffer,
- * so the compiler must not make wide loads of these. */
-HOT_INLINE void slots_copy_word(char *slot, const void *value, size_t at) {
-    uint64_t word;
-    memcpy(&word, (const char *)value + 8 * at, sizeof word);
-    OPAQUE(word);
-    memcpy(slot + 8 * at, &word, sizeof word);
-}
-
-HOT_INLINE void slots_copy_4_words(char *slot, const void *value) {
-    slots_copy_word(slot, value, 0);
-    slots_copy_word(slot, value, 1);
-    slots_copy_word(slot, value, 2);
-    slots_copy_word(slot, value, 3);
-}
-
-/* One element of an arena whose `words` is not 0; the common sizes first, each without a loop.  Calls nothing. */
-HOT_INLINE void slots_copy_fast(char *slot, const void *value, unsigned words) {
-    if (LIKELY(words == 1)) {
-        slots_copy_word(slot, value, 0);
-    } else if (words == 4) {
-        slots_copy_4_words(slot, value);
-    } else if (words == SLOTS_INT) {
-        memcpy(slot, value, 4);
+    if (LIKELY(arena->head.cursor == arena->base)) {
+        arena->head.limit = arena->fresh_limit;
     } else {
-        for (size_t at = 0; at < words; at++) slots_copy_word(slot, value, at);
+        slots_open_window(arena);
     }
 }
 
-static inline void slots_copy_one(const struct arena *arena, char *slot, const void *value) {
-    if (LIKELY(arena->words != 0)) {
-        slots_copy_fast(slot, value, arena->words);
-    } else {
-        slots_copy_general(arena, slot, value);
-    }
-}
-
-/* One element out of the window, for values copied as words.  NULL: take the slow path, which knows the reason. Nothing
- * here calls a function, so that the callers need no frame. */
-HOT_INLINE void *slots_take(struct arena *arena, const void *value) {
-    if (UNLIKELY(arena == NULL)) return NULL;
-    char *slot = arena->head.cursor;
-    unsigned words = arena->words;
-    if (UNLIKELY(slot == arena->head.limit) || UNLIKELY(value == NULL)) return NULL;
-    if (LIKELY(words == 1)) {
-        arena->head.cursor = slot + 8;
-        slots_copy_word(slot, value, 0);
-        return slot;
-    }
-    if (LIKELY(words == 4)) {
-        arena->head.cursor = slot + 32;
-        slots_copy_4_words(slot, value);
-        return slot;
-    }
-    if (UNLIKELY(words == 0)) return NULL;
-    arena->head.cursor = slot + arena->stride;
-    slots_copy_fast(slot, value, words);
-    return slot;
-}
-
-/* Each piece as narrow as it may have been stored, as for words. */
-static inline void slots_copy_pieces(char *slot, const char *value, unsigned pieces) {
-    if (pieces < SLOTS_BYTES) {
-        for (size_t at = 0; at < pieces; at++) {
-            uint32_t piece;
-            memcpy(&piece, value + 4 * at, sizeof piece);
-            OPAQUE(piece);
-            memcpy(slot + 4 * at, &piece, sizeof piece);
-        }
-    } else {
-        for (size_t at = 0; at < pieces - SLOTS_BYTES; at++) {
-            unsigned piece = (unsigned char)value[at];
-            OPAQUE(piece); /* or the loop becomes a call */
-            slot[at] = (char)piece;
-        }
-    }
-}
-
-/* As slots_take, for small elements that are no words: the first thing that its slow path tries. */
-static inline void *slots_take_pieces(struct arena *arena, const void *value) {
-    if (arena == NULL || value == NULL || arena->pieces == 0) return NULL;
-    char *slot = arena->head.cursor;
-    if (slot == arena->head.limit) return NULL;
-    arena->head.cursor = slot + arena->stride;
-    slots_copy_pieces(slot, value, arena->pieces);
-    return slot;
-}
-
-/* Where the window would begin after `count` slots; false: take the slow path. */
-HOT_INLINE bool slots_in_window(const struct arena *arena, size_t count, char **past) {
-    if (UNLIKELY(arena == NULL)) return false;
-    if (UNLIKELY(count > arena->capacity)) return false; /* so the product cannot overflow */
-    size_t bytes = count * arena->stride;
-    if (UNLIKELY(bytes > (size_t)(arena->head.limit - arena->head.cursor))) return false;
-    *past = arena->head.cursor + bytes;
-    return true;
-}
-
-/* A slab out of the window, where it needs no clearing; NULL: take the slow path. */
-HOT_INLINE void *slots_take_window(struct arena *arena, size_t count) {
-    char *past;
-    if (UNLIKELY(!slots_in_window(arena, count, &past)) || UNLIKELY(past > arena->ready)) return NULL;
-    char *slab = arena->head.cursor;
-    arena->head.cursor = past;
-    return slab;
-}
-
-/* The same for one that is written over whole. */
-HOT_INLINE void *slots_take_window_with(struct arena *arena, const void *values, size_t count) {
-    char *past;
-    if (UNLIKELY(!slots_in_window(arena, count, &past)) || UNLIKELY(values == NULL)) return NULL;
-    if (UNLIKELY(!arena->packed)) return NULL;
-    char *slab = arena->head.cursor;
-    arena->head.cursor = past;
-    return memcpy(slab, values, (size_t)(past - slab));
-}
+#include "core/take.h"
 
 #endif

@@ -129,7 +129,7 @@ static void sweep_bucket(struct registry_bucket *bucket, int64_t now_ns) {
     lock_enter(&bucket->lock);
     for (struct exchange *exchange = bucket->first; exchange != NULL; exchange = exchange->next) {
         if (exchange->sweep.at_ns == 0 || now_ns < exchange->sweep.at_ns || !is_same_socket(&exchange->sweep)) continue;
-        atomic_u32_store(&exchange->overdue, 1, relaxed); /* read by who takes this lock later */
+        atomic_u32_store(&exchange->overdue, 1, relaxed); /* read by the thread that takes this lock later */
         (void)shutdown(exchange->sweep.fd, SHUT_RDWR);
     }
     lock_leave(&bucket->lock);

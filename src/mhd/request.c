@@ -148,7 +148,7 @@ bool arena_request_next_field(struct arena_request *request, int kind, size_t *c
 
 /* --- what the program adds ---------------------------------------------------------------------------------------- */
 
-/* release and acquire: what a thread put behind the pointer is there for who gets it. */
+/* release and acquire: what a thread put behind the pointer is there for the thread that gets it. */
 void arena_request_set_user(struct arena_request *request, void *user) {
     if (request != NULL) atomic_ptr_store(&request->exchange->user, user, release);
 }

@@ -23,8 +23,8 @@ struct scope {
     void (*leave)(struct scope *scope); /* ends what was borrowed; calls scope_pop */
 };
 
-/* An object that is borrowed again and again mostly finds its scope as it needs it, and to look takes less than to
- * store. */
+/* A scope that is entered again and again mostly has the right values in it already; comparing them costs less than
+ * storing them. */
 static inline void scope_push(struct thread_state *state, struct scope *scope) {
     if (UNLIKELY(scope->outer != state->scopes)) scope->outer = state->scopes;
     if (UNLIKELY(scope->number != state->era)) scope->number = state->era;
@@ -39,13 +39,6 @@ static inline bool scope_pop(struct thread_state *state, struct scope *scope) {
     if (*link != scope) return false;
     *link = scope->outer;
     return true;
-}
-
-/* Is the scope one of this thread's? */
-static inline bool scope_is_in(const struct thread_state *state, const struct scope *scope) {
-    const struct scope *at = state->scopes;
-    while (at != scope && at != NULL) at = at->outer;
-    return at == scope;
 }
 
 /* Leaves every scope begun in the era `first` or later, innermost first. */

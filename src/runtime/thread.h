@@ -15,8 +15,6 @@
 #ifndef RUNTIME_THREAD_H
 #define RUNTIME_THREAD_H
 
-#include "platform/sync.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,13 +28,12 @@ struct thread_state {
     struct local *locals;         /* runtime/locals.h: the thread's share of pools and concurrent arenas, by index */
     uint32_t local_bytes;         /* of locals */
     uint32_t number;              /* sync/gate.c: unlike that of any other thread, living or not; 0: none yet */
-    struct atomic_u8 busy;        /* runtime/locals.h: a call is about its entries */
-    bool armed : 1;               /* the exit hook will run */
-    bool exiting : 1;             /* the exit hook is running */
-    bool exited : 1;              /* the exit hook has run */
-    bool unwinding : 1;           /* runtime/panic.c: a panic is leaving scopes */
-    bool handling : 1;            /* runtime/panic.c: the handler is running */
-    bool dropping : 1;            /* core/slots.c: drop functions are running */
+    bool armed;                   /* the exit hook will run */
+    bool exiting;                 /* the exit hook is running */
+    bool exited;                  /* the exit hook has run */
+    bool unwinding;               /* runtime/panic.c: a panic is leaving scopes */
+    bool handling;                /* runtime/panic.c: the handler is running */
+    bool dropping;                /* core/slots.c: drop functions are running */
     struct scope *scopes;         /* runtime/scope.h: the innermost scope */
     uint64_t era;                 /* protected actions begun so far: what scopes begun now are numbered with */
     struct protect_frame *frames; /* runtime/panic.c: the innermost protected action */

@@ -8,8 +8,8 @@
  * Locking discipline
  *   waiter->mutex     guards signalled.  A leaf: nothing is locked while it is held.
  *   gate->mutex       guards the gate_ fields (sync/gate.h)
- *   tree mutex        guards the cancel_ fields (sync/cancel.h)
- *   The order is tree, then gate, then waiter.
+ *   node's guard      guards the cancel_ fields (sync/cancel.h)
+ *   The order is guard, then gate, then waiter.
  */
 #ifndef RUNTIME_WAITER_H
 #define RUNTIME_WAITER_H

@@ -1,67 +1,115 @@
 /* SPDX-License-Identifier: MIT */
 /* See cancel.h.
  *
- * cancel_trigger works under the lock of the tree in two rounds.  First it walks the nodes below, gives each its cause
- * and gathers their waiters into one list; a child that is added meanwhile waits for the lock, and then finds its
- * parent ended.  Then it takes the waiters off that list one at a time and signals each with the lock released; a
- * waiter that leaves in between unlinks itself from the same list.
+ * cancel_trigger takes the guard only where something may be below the node or wait for it.  One word tells: who links
+ * something marks it, who cancels puts the cause in, and whichever comes second sees the other: what is linked is born
+ * ended, or is looked for.  Else the cause is put in under the guard, and under the same hold all below gets its own: so
+ * who finds the cause and then has the guard has nothing to do.  Nor has who finds that it was a deadline, which nothing
+ * below has later.  But a root with a fan is ended branch by branch: each branch says whether that was done, and who
+ * comes second does what is left.  So after any cancel_trigger all below has ended.
+ *
+ * Under a guard it works in two rounds.  First it walks the nodes below, gives each its cause and gathers their waiters
+ * into one list; a child that is added meanwhile waits for the lock, and then finds its parent ended.  Then it takes the
+ * waiters off that list one at a time and signals each with the lock released; a waiter that leaves in between unlinks
+ * itself from the same list.
  */
 #include "sync/cancel.h"
 
 #include <arena/base.h>
 
+#include "base/locking.h"
 #include "base/race.h"
+#include "platform/memory.h"
 
-/* Gives the node its cause, unless it has one. */
-static void settle_cause(struct cancel_node *node, int status) {
-    uint32_t none = 0;
+static uint32_t cause_in(uint32_t word) { return word & ~CANCEL_LINKED; }
+
+/* Gives the node its cause, unless it has one.  What its word was. */
+static uint32_t settle_cause(struct cancel_node *node, int status) {
+    uint32_t word = atomic_u32_load(&node->word, relaxed);
     /* release: whoever reads the cause (acquire, in cancel_status) sees what came before the cancellation. */
-    (void)atomic_u32_cas(&node->cause, &none, (uint32_t)-status, release);
+    while (cause_in(word) == 0 && !atomic_u32_cas(&node->word, &word, word | (uint32_t)-status, release)) {}
+    return word;
 }
 
 int cancel_status(struct cancel_node *node) {
     if (node == NULL) return ARENA_OK;
-    uint32_t cause = atomic_u32_load(&node->cause, acquire); /* partner: settle_cause */
+    uint32_t cause = cause_in(atomic_u32_load(&node->word, acquire)); /* partner: settle_cause */
     if (cause == 0) {
         if (node->deadline_ns == INT64_MAX || clock_now() < node->deadline_ns) return ARENA_OK;
-        settle_cause(node, ARENA_ETIMEDOUT); /* a cancellation that comes now is too late */
-        cause = atomic_u32_load(&node->cause, acquire);
+        (void)settle_cause(node, ARENA_ETIMEDOUT); /* a cancellation that comes now is too late */
+        cause = cause_in(atomic_u32_load(&node->word, acquire));
     }
     race_acquire(node);
     return -(int)cause;
 }
 
-bool cancel_start(struct cancel_node *node, struct cancel_node *parent, int64_t deadline_ns) {
-    *node = (struct cancel_node){.parent = parent, .root = node, .deadline_ns = deadline_ns};
-    if (parent == NULL) {
-        if (!mutex_init(&node->mutex)) return false;
-    } else {
-        if (parent->deadline_ns < deadline_ns) node->deadline_ns = parent->deadline_ns;
-        node->root = parent->root;
-        mutex_lock(&node->root->mutex);
-        int status = cancel_status(parent);
-        if (status != ARENA_OK) settle_cause(node, status);
-        node->next = parent->first_child;
-        if (node->next != NULL) node->next->previous = node;
-        parent->first_child = node;
-        mutex_unlock(&node->root->mutex);
+/* Something comes below the node, or to wait for it; before one looks whether the node has ended.  (Where the mark is
+ * seen, so is a cause that was put in before it.) */
+static void mark_linked(struct cancel_node *node) {
+    if ((atomic_u32_load(&node->word, relaxed) & CANCEL_LINKED) == 0) {
+        (void)atomic_u32_or(&node->word, CANCEL_LINKED, relaxed); /* partner: cancel_trigger */
     }
+}
+
+/* --- life, and the fan -------------------------------------------------------------------------------------------- */
+
+/* Gives the root a fan, once enough children come from other threads than made it; with its own mutex held.  Without
+ * memory it does without. */
+static void consider_fan(struct cancel_node *root) {
+    if (root->maker == thread_state() || ++root->made_elsewhere != CANCEL_FAN_AFTER) return;
+    struct cancel_branch *fan = memory_alloc(CANCEL_BRANCHES * sizeof *fan);
+    if (fan == NULL) return;
+    for (unsigned made = 0; made < CANCEL_BRANCHES; made++) {
+        if (mutex_init(&fan[made].mutex)) continue;
+        while (made-- > 0) mutex_destroy(&fan[made].mutex);
+        memory_free(fan);
+        return;
+    }
+    atomic_ptr_store(&root->fan, fan, release); /* partner: branch_of */
+}
+
+/* Where the calling thread puts a child of the root; NULL: among the root's own. */
+static struct cancel_branch *branch_of(struct cancel_node *root) {
+    struct cancel_branch *fan = atomic_ptr_load(&root->fan, acquire); /* partner: consider_fan; the mutexes are made */
+    if (fan == NULL) return NULL;
+    uint64_t mixed = (uint64_t)(uintptr_t)thread_state() * UINT64_C(0x9e3779b97f4a7c15);
+    return &fan[(mixed >> 32) % CANCEL_BRANCHES];
+}
+
+bool cancel_start(struct cancel_node *node, struct cancel_node *parent, int64_t deadline_ns) {
+    *node = (struct cancel_node){.parent = parent, .guard = &node->mutex, .deadline_ns = deadline_ns};
+    if (parent == NULL) {
+        node->maker = thread_state();
+        return mutex_init(&node->mutex);
+    }
+    if (parent->deadline_ns < deadline_ns) node->deadline_ns = parent->deadline_ns;
+    struct cancel_branch *branch = parent->parent == NULL ? branch_of(parent) : NULL;
+    node->guard = branch == NULL ? parent->guard : &branch->mutex;
+    node->link = branch == NULL ? &parent->first_child : &branch->first_child;
+    mark_linked(parent);
+    mutex_lock(node->guard);
+    int status = cancel_status(parent);
+    if (status != ARENA_OK) (void)settle_cause(node, status);
+    node->next = *node->link;
+    if (node->next != NULL) node->next->link = &node->next;
+    *node->link = node;
+    if (branch == NULL && parent->parent == NULL) consider_fan(parent);
+    mutex_unlock(node->guard);
     return true;
 }
 
 void cancel_finish(struct cancel_node *node) {
     if (node->parent == NULL) {
+        struct cancel_branch *fan = atomic_ptr_load(&node->fan, relaxed); /* nobody uses it any more */
+        for (unsigned i = 0; fan != NULL && i < CANCEL_BRANCHES; i++) mutex_destroy(&fan[i].mutex);
+        memory_free(fan);
         mutex_destroy(&node->mutex);
         return;
     }
-    mutex_lock(&node->root->mutex);
-    if (node->previous != NULL) {
-        node->previous->next = node->next;
-    } else {
-        node->parent->first_child = node->next;
-    }
-    if (node->next != NULL) node->next->previous = node->previous;
-    mutex_unlock(&node->root->mutex);
+    mutex_lock(node->guard);
+    *node->link = node->next;
+    if (node->next != NULL) node->next->link = node->link;
+    mutex_unlock(node->guard);
 }
 
 /* --- lists of waiters: doubly linked through what points to each, so that one may leave whatever list it is in -----
@@ -83,18 +131,19 @@ static void list_remove(struct waiter *waiter) {
 
 int cancel_register(struct cancel_node *node, struct waiter *waiter) {
     if (node == NULL) return ARENA_OK;
-    mutex_lock(&node->root->mutex);
+    mark_linked(node);
+    mutex_lock(node->guard);
     int status = cancel_status(node);
     if (status == ARENA_OK) list_add(&node->waiters, waiter);
-    mutex_unlock(&node->root->mutex);
+    mutex_unlock(node->guard);
     return status;
 }
 
 void cancel_unregister(struct cancel_node *node, struct waiter *waiter) {
     if (node == NULL) return;
-    mutex_lock(&node->root->mutex);
+    mutex_lock(node->guard);
     list_remove(waiter);
-    mutex_unlock(&node->root->mutex);
+    mutex_unlock(node->guard);
 }
 
 /* --- cancelling --------------------------------------------------------------------------------------------------- */
@@ -106,27 +155,61 @@ static struct cancel_node *next_below(struct cancel_node *node, const struct can
     return node == top ? NULL : node->next;
 }
 
-void cancel_trigger(struct cancel_node *node) {
-    if (node == NULL) return;
-    struct mutex *mutex = &node->root->mutex;
-    struct waiter *woken = NULL;
-    mutex_lock(mutex);
-    int64_t now = clock_now();
-    for (struct cancel_node *at = node; at != NULL; at = next_below(at, node)) {
+/* Gives each node of the subtree below and with `top` its cause, and gathers who waits there; with their guard held. */
+static void end_subtree(struct cancel_node *top, int64_t now, struct waiter **woken) {
+    for (struct cancel_node *at = top; at != NULL; at = next_below(at, top)) {
         race_release(at);
-        settle_cause(at, at->deadline_ns <= now ? ARENA_ETIMEDOUT : ARENA_ECANCELED);
+        (void)settle_cause(at, at->deadline_ns <= now ? ARENA_ETIMEDOUT : ARENA_ECANCELED);
         while (at->waiters != NULL) {
             struct waiter *waiter = at->waiters;
             list_remove(waiter);
-            list_add(&woken, waiter);
+            list_add(woken, waiter);
         }
     }
-    while (woken != NULL) {
-        struct waiter *waiter = woken;
+}
+
+/* Signals them; with the guard held, which it lets go of meanwhile. */
+static void signal_all(struct waiter **woken, struct mutex *guard) REQUIRES(guard) {
+    while (*woken != NULL) {
+        struct waiter *waiter = *woken;
         list_remove(waiter);
-        mutex_unlock(mutex);
+        mutex_unlock(guard);
         waiter_signal(waiter);
-        mutex_lock(mutex);
+        mutex_lock(guard);
     }
-    mutex_unlock(mutex);
+}
+
+static void sweep(struct cancel_branch *branch, int64_t now) {
+    struct waiter *woken = NULL;
+    mutex_lock(&branch->mutex);
+    if (!branch->swept) {
+        for (struct cancel_node *at = branch->first_child; at != NULL; at = at->next) end_subtree(at, now, &woken);
+        branch->swept = true;
+    }
+    signal_all(&woken, &branch->mutex);
+    mutex_unlock(&branch->mutex);
+}
+
+void cancel_trigger(struct cancel_node *node) {
+    if (node == NULL) return;
+    int64_t now = clock_now();
+    int status = node->deadline_ns <= now ? ARENA_ETIMEDOUT : ARENA_ECANCELED;
+    race_release(node);
+    uint32_t word = 0;
+    if (atomic_u32_cas(&node->word, &word, (uint32_t)-status, release))
+        return; /* partner: mark_linked, cancel_status */
+    if ((word & CANCEL_LINKED) == 0 || cause_in(word) == (uint32_t)-ARENA_ETIMEDOUT)
+        return; /* all below is late, too */
+    bool is_root = node->parent == NULL;
+    struct waiter *woken = NULL;
+    mutex_lock(node->guard);
+    /* Under the guard, so that who finds the cause and then has the guard finds the work done. */
+    bool ended = cause_in(settle_cause(node, status)) != 0;
+    if (is_root ? !node->swept : !ended) end_subtree(node, now, &woken);
+    node->swept = true;
+    signal_all(&woken, node->guard);
+    /* One that is made later is no matter: who links something there finds the cause. */
+    struct cancel_branch *fan = is_root ? atomic_ptr_load(&node->fan, relaxed) : NULL;
+    mutex_unlock(node->guard);
+    for (unsigned i = 0; fan != NULL && i < CANCEL_BRANCHES; i++) sweep(&fan[i], now);
 }

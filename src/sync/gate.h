@@ -8,14 +8,14 @@
  *            wake another.
  * Invariants
  *   free permits + permits held + grants under way = permits of the gate
- *   a waiter that sleeps is in the queue, WAITERS is set, and the word had no permit when it last looked; who puts a
- *   permit back with WAITERS set and WOKEN not goes through the mutex and finds it.
+ *   a waiter that sleeps is in the queue, WAITERS is set, and the word had no permit when it last looked; a
+ *   thread that puts a permit back takes the mutex, and finds the waiter, where WAITERS is set and WOKEN is not.
  *
  * Hand-over.  A permit that is put back is free for anyone, newcomers first: that keeps the gate fast, because a woken
  * thread takes microseconds to arrive.  But once the head of the queue has waited HANDOFF_NS, the permit is granted to
  * it directly, so hand-over is first come, first served from there on.  (The scheme is that of Go's sync.Mutex.)
  *
- * Locking discipline: gate->mutex guards the queue and the gate_ fields of the waiters in it.  Order: tree (cancel.h),
+ * Locking discipline: gate->mutex guards the queue and the gate_ fields of the waiters in it.  Order: guard (cancel.h),
  * then gate, then waiter.  No waiter is signalled with the mutex held.  It is held for a few instructions, never by
  * whoever holds a permit, so a wait can be ended whatever the holder does.
  */
@@ -27,7 +27,7 @@
 
 struct gate {
     struct atomic_u32 word;
-    struct atomic_u32 holder; /* thread number of who holds the only permit; 0: not noted */
+    struct atomic_u32 holder; /* number of the thread that holds the only permit; 0: not noted */
     uint32_t permits;
     struct mutex mutex;
     struct waiter *first;

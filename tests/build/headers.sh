@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT
 
 # compile COMPILER LANGUAGE STANDARD
 compile() {
-    command -v "$1" >"$work/which" 2>&1 || return 0
+    command -v "$1" >"$work/which" 2>&1 || { echo "skipped: $1 is not installed"; return 0; }
     for header in "$@"; do
         case $header in *.h) ;; *) continue ;; esac
         printf '#include <arena/%s>\n#include <arena/%s>\nint main(void);\nint main(void) { return 0; }\n' \

@@ -32,7 +32,7 @@ finish() {
 
 # two_files COMPILER FLAG...
 two_files() {
-    command -v "$1" >"$work/which" 2>&1 || return 0
+    command -v "$1" >"$work/which" 2>&1 || { echo "skipped: $1 is not installed"; return 0; }
     case $1 in clang*) every=-Weverything ;; *) every='-Wshadow -Wconversion' ;; esac
     for level in -O0 -O2; do
         # shellcheck disable=SC2086 # several words
@@ -43,7 +43,7 @@ two_files() {
 
 # module COMPILER FLAG...: as gcc makes one, and as clang does
 module() {
-    command -v "$1" >"$work/which" 2>&1 || return 0
+    command -v "$1" >"$work/which" 2>&1 || { echo "skipped: $1 is not installed"; return 0; }
     rm -f "$work"/*.o "$work/numbers.pcm"
     case $1 in
     clang*)

@@ -15,7 +15,7 @@ failed=0
 
 # check COMPILER FLAG...
 check() {
-    command -v "$1" >/dev/null 2>&1 || return 0
+    command -v "$1" >/dev/null 2>&1 || { echo "skipped: $1 is not installed"; return 0; }
     number=0
     while [ $number -le $last ]; do
         checks=$((checks + 1))

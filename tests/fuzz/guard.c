@@ -30,8 +30,15 @@ void *pages_reserve(size_t size_bytes) {
     return start;
 }
 
-void pages_release(void *start, size_t size_bytes) {
+bool pages_release(void *start, size_t size_bytes) {
     if (munmap(start, whole_pages(size_bytes) + pages_size()) != 0) abort();
+    return true;
+}
+
+bool pages_limited(void) { return true; } /* so that what is given back is unmapped, and not kept */
+
+bool pages_touched(void *start, size_t size_bytes, unsigned char *touched) {
+    return mincore(start, size_bytes, touched) == 0;
 }
 
 bool pages_discard(void *start, size_t size_bytes) {
@@ -55,6 +62,12 @@ void *memory_alloc(size_t size_bytes) {
     char *block = start + whole - padded;
     memcpy(block - NOTE_BYTES, &start, sizeof start);
     memcpy(block - NOTE_BYTES + sizeof start, &whole, sizeof whole);
+    return block;
+}
+
+void *memory_take(size_t size_bytes) {
+    void *block = memory_alloc(size_bytes);
+    if (block != NULL) memset(block, 0xa5, size_bytes); /* whoever takes it for zero is found out */
     return block;
 }
 

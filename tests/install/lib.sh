@@ -41,5 +41,5 @@ expect() {
 }
 
 have() {
-    command -v "$1" >/dev/null
+    command -v "$1" >/dev/null || { echo "skipped: $1 is not installed"; return 1; }
 }

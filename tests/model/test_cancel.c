@@ -128,6 +128,66 @@ static void finish_removed(void) {
     cancel_finish(&root);
 }
 
+/* --- a root with a fan, and more than one who cancels ------------------------------------------------------------------ */
+
+static struct cancel_node branched, below;
+static void start_fan(void) {
+    model_check(cancel_start(&root, NULL, INT64_MAX));
+    root.maker = NULL; /* another thread made it */
+    model_check(cancel_start(&child, &root, INT64_MAX));
+    model_check(atomic_ptr_load(&root.fan, relaxed) != NULL);
+}
+static void setup_fan(void) {
+    start_fan();
+    model_check(cancel_start(&branched, &root, INT64_MAX));
+    model_check(cancel_start(&below, &branched, INT64_MAX));
+    model_check(branched.guard != root.guard && below.guard == branched.guard);
+}
+static void setup_deep(void) {
+    setup();
+    model_check(cancel_start(&below, &child, INT64_MAX));
+}
+/* Whoever comes back from a cancellation finds all that was there ended, also where somebody else is still at it. */
+static void cancel_root_and_look(void) {
+    cancel_trigger(&root);
+    model_check(cancel_status(&child) == ARENA_ECANCELED && cancel_status(&below) == ARENA_ECANCELED);
+}
+static void cancel_child_and_look(void) {
+    cancel_trigger(&child);
+    model_check(cancel_status(&below) == ARENA_ECANCELED);
+}
+static void wait_below(void) { wait_under(&below); }
+static void add_to_fan(void) {
+    model_check(cancel_start(&late, &root, INT64_MAX));
+    status[2] = cancel_status(&late);
+}
+static void add_two_to_root(void) {
+    model_check(cancel_start(&late, &root, INT64_MAX));
+    model_check(cancel_start(&branched, &root, INT64_MAX));
+}
+static void finish_fan(void) {
+    model_check(cancel_status(&below) == ARENA_ECANCELED && below.waiters == NULL);
+    cancel_finish(&below);
+    cancel_finish(&branched);
+    finish_nodes();
+}
+static void finish_fan_late(void) {
+    model_check(cancel_status(&late) == ARENA_ECANCELED);
+    cancel_finish(&late);
+    finish_fan();
+}
+static void finish_deep(void) {
+    model_check(cancel_status(&below) == ARENA_ECANCELED);
+    cancel_finish(&below);
+    finish_nodes();
+}
+static void finish_two_added(void) {
+    model_check(cancel_status(&late) == ARENA_ECANCELED && cancel_status(&branched) == ARENA_ECANCELED);
+    cancel_finish(&branched);
+    cancel_finish(&late);
+    finish_nodes();
+}
+
 /* --- deadlines ------------------------------------------------------------------------------------------------------- */
 
 static const int64_t times[] = {1000, 2000, 3000, 0};
@@ -187,11 +247,11 @@ static void retain_and_drop(void) {
     arena_context_release(again);
 }
 static void make_child_and_drop(void) {
-    struct arena_context *mine = made[model_thread()], *below;
-    model_check(arena_context_with_cancel(mine, &below) == ARENA_OK);
+    struct arena_context *mine = made[model_thread()], *lower;
+    model_check(arena_context_with_cancel(mine, &lower) == ARENA_OK);
     arena_context_release(mine);
-    (void)arena_context_status(below);
-    arena_context_release(below);
+    (void)arena_context_status(lower);
+    arena_context_release(lower);
 }
 static void setup_siblings(void) {
     setup_context();
@@ -243,6 +303,22 @@ static const struct model_scenario scenarios[] = {
      .setup = setup,
      .threads = {cancel_root, add_remove_child, remove_child},
      .finish = finish_removed},
+    {.name = "cancel.both", .setup = setup_deep, .threads = {cancel_root_and_look, cancel_root_and_look}, .finish = finish_deep},
+    {.name = "cancel.both.child",
+     .setup = setup_deep,
+     .threads = {cancel_child_and_look, cancel_child_and_look},
+     .finish = finish_deep},
+    {.name = "cancel.both.above",
+     .setup = setup_deep,
+     .threads = {cancel_root_and_look, cancel_child_and_look},
+     .finish = finish_deep},
+    {.name = "cancel.fan.both",
+     .setup = setup_fan,
+     .threads = {cancel_root_and_look, cancel_root_and_look},
+     .finish = finish_fan},
+    {.name = "cancel.fan.wait", .setup = setup_fan, .threads = {cancel_root, wait_below}, .finish = finish_fan},
+    {.name = "cancel.fan.add", .setup = setup_fan, .threads = {cancel_root, add_to_fan}, .finish = finish_fan_late},
+    {.name = "cancel.fan.open", .setup = setup, .threads = {cancel_root, add_two_to_root}, .finish = finish_two_added},
     {.name = "cancel.deadline",
      .setup = setup_deadline,
      .threads = {cancel_root, look_twice},

@@ -37,7 +37,7 @@ static void setup_options(size_t capacity, const struct arena_options *options) 
     struct slots_plan plan;
     model_check(mutex_init(&permit));
     model_check(slots_plan(&type, capacity, options, &plan) == ARENA_OK);
-    slots = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *slots);
+    slots = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *slots, NULL);
     model_check(slots != NULL && shares_start(&shares, slots, false));
     slots_seal(slots);
 }

@@ -49,14 +49,99 @@ static void cancelling_wakes_everyone_below(void **state) {
 }
 
 /* Whose lock is the tree's, however deep it is. */
-static void every_node_of_a_tree_has_its_root(void **state) {
+static void every_node_of_a_tree_has_its_root_s_lock(void **state) {
     enum { DEEP = 6 };
     struct cancel_node nodes[DEEP];
     for (int i = 0; i < DEEP; i++) {
         assert_true(cancel_start(&nodes[i], i == 0 ? NULL : &nodes[i - 1], INT64_MAX));
-        assert_ptr_equal(nodes[i].root, &nodes[0]);
+        assert_ptr_equal(nodes[i].guard, &nodes[0].mutex);
     }
     for (int i = DEEP; i-- > 0;) cancel_finish(&nodes[i]);
+}
+
+/* --- a fan ----------------------------------------------------------------------------------------------------------- */
+
+enum { MAKERS = 8, CHILDREN = CANCEL_FAN_AFTER + 20 };
+
+struct made {
+    struct cancel_node *root;
+    struct cancel_node children[CHILDREN];
+    struct cancel_node below;
+};
+
+static void make_children(struct worker *self) {
+    struct made *made = self->user;
+    for (int i = 0; i < CHILDREN; i++) {
+        if (!cancel_start(&made->children[i], made->root, INT64_MAX)) self->status = 1;
+    }
+    if (!cancel_start(&made->below, &made->children[CHILDREN - 1], INT64_MAX)) self->status = 1;
+}
+
+/* Threads that make many children of a root which another one made do not all take one lock; the maker by itself does, and
+ * what is below a child lies under the child's.  All ends with the root. */
+static void roots_that_many_use_get_a_fan(void **state) {
+    struct cancel_node root;
+    static struct made made[MAKERS];
+    static struct cancel_node mine[CHILDREN];
+    struct worker workers[MAKERS];
+    assert_true(cancel_start(&root, NULL, INT64_MAX));
+    for (int i = 0; i < CHILDREN; i++) assert_true(cancel_start(&mine[i], &root, INT64_MAX));
+    assert_null(atomic_ptr_load(&root.fan, relaxed));
+    for (unsigned i = 0; i < MAKERS; i++) {
+        made[i].root = &root;
+        worker_start(&workers[i], make_children, &made[i], i);
+    }
+    workers_join(workers, MAKERS);
+    const struct mutex *seen[MAKERS];
+    size_t different = 0;
+    for (unsigned i = 0; i < MAKERS; i++) {
+        assert_int_equal(workers[i].status, 0);
+        const struct mutex *guard = made[i].children[CHILDREN - 1].guard;
+        assert_ptr_not_equal(guard, root.guard);
+        assert_ptr_equal(made[i].below.guard, guard);
+        size_t k = 0;
+        while (k < different && seen[k] != guard) k++;
+        if (k == different) seen[different++] = guard;
+    }
+    assert_true(different > 1);
+    cancel_trigger(&root);
+    for (unsigned i = 0; i < MAKERS; i++) {
+        assert_int_equal(cancel_status(&made[i].below), ARENA_ECANCELED);
+        for (int k = 0; k < CHILDREN; k++) assert_int_equal(cancel_status(&made[i].children[k]), ARENA_ECANCELED);
+        cancel_finish(&made[i].below);
+        for (int k = 0; k < CHILDREN; k++) cancel_finish(&made[i].children[k]);
+    }
+    for (int i = 0; i < CHILDREN; i++) {
+        assert_int_equal(cancel_status(&mine[i]), ARENA_ECANCELED);
+        cancel_finish(&mine[i]);
+    }
+    assert_null(root.first_child);
+    cancel_finish(&root);
+}
+
+/* To cancel what has ended does not look at what is below, however much that is: nobody waits for it to be done. */
+static void cancelling_what_has_ended_looks_at_nothing(void **state) {
+    for (int how = 0; how < 3; how++) { /* the root was cancelled, the node itself, its deadline has passed */
+        struct cancel_node root;
+        struct cancel_node node;
+        struct cancel_node child;
+        assert_true(cancel_start(&root, NULL, how == 2 ? 1 : INT64_MAX));
+        assert_true(cancel_start(&node, &root, INT64_MAX));
+        assert_true(cancel_start(&child, &node, INT64_MAX));
+        if (how != 2) cancel_trigger(how == 0 ? &root : &node);
+        int ended = how == 2 ? ARENA_ETIMEDOUT : ARENA_ECANCELED;
+        assert_int_equal(cancel_status(&node), ended);
+        assert_int_equal(cancel_status(&child), ended);
+        atomic_u32_store(&child.word, 0, relaxed); /* seen, were it looked at */
+        child.deadline_ns = INT64_MAX;
+        cancel_trigger(&node);
+        if (how != 1) cancel_trigger(&root);
+        assert_int_equal(cancel_status(&child), ARENA_OK);
+        assert_int_equal(cancel_status(&node), ended);
+        cancel_finish(&child);
+        cancel_finish(&node);
+        cancel_finish(&root);
+    }
 }
 
 static void the_first_cause_stays(void **state) {
@@ -108,7 +193,9 @@ static void waiters_leave_in_any_order(void **state) {
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(cancelling_wakes_everyone_below),
-        cmocka_unit_test(every_node_of_a_tree_has_its_root),
+        cmocka_unit_test(every_node_of_a_tree_has_its_root_s_lock),
+        cmocka_unit_test(roots_that_many_use_get_a_fan),
+        cmocka_unit_test(cancelling_what_has_ended_looks_at_nothing),
         cmocka_unit_test(the_first_cause_stays),
         cmocka_unit_test(waiters_leave_in_any_order),
     };

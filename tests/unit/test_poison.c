@@ -71,9 +71,9 @@ static void check(const struct arena *arena, size_t used) {
     const char *bound = (size_t)(arena->end - arena->base) > POISON_BOUND_BYTES ? arena->base + POISON_BOUND_BYTES : arena->end;
     assert_true(all_are(arena->base, past, 0));
     assert_true(all_are(past, bound, 1));
-    if (arena->mapped) {
-        assert_true((char *)arena->memory + arena->memory_bytes > arena->end);
-        assert_true(all_are(arena->end, (char *)arena->memory + arena->memory_bytes, 1));
+    if (arena->home.backing == BACKING_PAGES) {
+        assert_true((char *)arena->home.memory + arena->home.memory_bytes > arena->end);
+        assert_true(all_are(arena->end, (char *)arena->home.memory + arena->home.memory_bytes, 1));
     } else {
         assert_true(all_are(arena->base - POISON_REDZONE_BYTES, arena->base, 1));
         assert_true(all_are(arena->end, arena->end + SLOTS_CLEAR_STEP, 1));
@@ -83,9 +83,9 @@ static void check(const struct arena *arena, size_t used) {
 
 /* What was marked of it, whatever the arena was used for. */
 static void destroy(struct arena *arena) {
-    const char *from = arena->mapped ? arena->memory : (const char *)(arena + 1);
-    const char *to = arena->mapped ? (char *)arena->memory + arena->memory_bytes : arena->end + SLOTS_CLEAR_STEP;
-    if (arena->mapped && (size_t)(arena->end - arena->base) > POISON_BOUND_BYTES) {
+    const char *from = arena->home.backing == BACKING_PAGES ? arena->home.memory : (const char *)(arena + 1);
+    const char *to = arena->home.backing == BACKING_PAGES ? (char *)arena->home.memory + arena->home.memory_bytes : arena->end + SLOTS_CLEAR_STEP;
+    if (arena->home.backing == BACKING_PAGES && (size_t)(arena->end - arena->base) > POISON_BOUND_BYTES) {
         const char *tail = arena->end;
         arena_destroy(arena);
         assert_true(all_are(from, from + POISON_BOUND_BYTES, 0));

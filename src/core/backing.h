@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the memory of an arena comes from, and goes back to.
+ *
+ *   heap      blocks of malloc: for what is small.  Their contents are anything.
+ *   pages     ranges of address space, which cost memory as they are touched: for what is large
+ *   source    the program's own (struct arena_source): contents are anything, each give is one whole take, no advice
+ *   caller    memory that the program handed in (arena_create_in): only stored to, never given to anybody
+ *
+ * A few ranges of pages that arenas gave back are kept for the next arena of their size, with what they have touched near
+ * their start: to map and unmap, and to fault the first pages in again, takes longer than all that a small use does.
+ *
+ * Who locks what: the kept ranges have a mutex, a leaf.  A span belongs to its arena.
+ */
+#ifndef CORE_BACKING_H
+#define CORE_BACKING_H
+
+#include <arena/single.h>
+
+enum backing { BACKING_HEAP, BACKING_PAGES, BACKING_SOURCE, BACKING_CALLER };
+
+struct span {
+    char *memory;
+    size_t bytes;
+    size_t dirty_bytes; /* the first so many may hold anything, the rest is zero */
+};
+
+/* From here on the heap's blocks are pages of their own. */
+#define BACKING_PAGES_FROM ((size_t)64 << 10)
+
+/* A block of a source (`take` not NULL) or of the heap, aligned to max_align_t at least; NULL: no memory. */
+void *backing_take(const struct arena_source *source, size_t bytes, size_t align);
+void backing_give(const struct arena_source *source, void *memory, size_t bytes, size_t align);
+
+/* A range of pages; false: no memory.  `fresh`: no kept one, all of it is zero. */
+bool backing_map(size_t bytes, bool fresh, struct span *out);
+/* Gives it back: what lies beyond the first touched_bytes was never touched.  `keeps`: it may be kept. */
+void backing_unmap(const struct span *span, size_t touched_bytes, bool keeps);
+
+#endif

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: MIT */
+/* See bytes.h, and slots.h for the invariants. */
+#include "core/bytes.h"
+
+#include "base/arith.h"
+#include "base/poison.h"
+#include "platform/memory.h"
+#include "platform/sync.h"
+#include "runtime/thread.h"
+
+/* What the first block and the struct take together: a page less what the heap adds. */
+#define FIRST_BYTES ((size_t)4096 - 32)
+#define FIRST_LEAST ((size_t)1024)
+/* A first block that is asked for lies behind the struct up to this size. */
+#define HOME_MOST ((size_t)64 << 10)
+/* Blocks double up to this size. */
+#define GROW_FIRST ((size_t)8 << 10)
+#define GROW_MOST ((size_t)4 << 20)
+#define BLOCK_ALIGN ((size_t)64)
+#define HEADER_BYTES ((sizeof(struct block) + BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN)
+/* What a checker sees before each block. */
+#define ZONE_BYTES ((size_t)16)
+#define ZONE_ALIGN ((size_t)8)
+/* What a shrink clears, rather than let the window close. */
+#define CLEAR_TAIL_BYTES ((size_t)4 << 10)
+
+const struct arena_type bytes_type = {"arena bytes", 1, 1, NULL, 0, 0};
+
+const struct arena_type *arena_type_bytes(void) { return &bytes_type; }
+
+static size_t body_of(const struct block *block) { return (size_t)(block->end - block->base); }
+
+/* --- blocks of memory --------------------------------------------------------------------------------------------- */
+
+/* How far the capacity lets this block be used.  Under a checker the zones lie between, so each block is counted. */
+static void set_bound(struct arena *arena) {
+    size_t room = (size_t)(arena->end - arena->base);
+    size_t left = arena->capacity - arena->prior_bytes;
+    arena->bound = arena->watched || left > room ? arena->end : arena->base + left;
+}
+
+static void save(struct arena *arena) {
+    struct block *block = arena->block;
+    slots_note_high(arena);
+    block->base = arena->base;
+    block->end = arena->end;
+    block->cursor = arena->head.cursor;
+    block->floor = slots_floor(arena);
+    block->ready = arena->ready;
+    block->dirty = arena->dirty;
+    block->touched = arena->touched;
+    block->used_end = slots_touched_end(arena);
+    block->poison_end = arena->poison_end;
+    block->prior_bytes = arena->prior_bytes;
+    block->zone_bytes = arena->zone_bytes;
+}
+
+static void load(struct arena *arena, struct block *block) {
+    arena->block = block;
+    arena->base = block->base;
+    arena->end = block->end;
+    arena->head.cursor = arena->head.peak = arena->head.limit = block->cursor;
+    arena->floor = block->floor;
+    arena->head.floor = SLOTS_NO_FLOOR; /* until slots_open_window knows better */
+    arena->ready = block->ready;
+    arena->dirty = block->dirty;
+    arena->touched = block->touched;
+    arena->used_end = block->used_end;
+    arena->poison_end = block->poison_end;
+    arena->prior_bytes = block->prior_bytes;
+    arena->zone_bytes = block->zone_bytes;
+    set_bound(arena);
+}
+
+/* A saved block has nothing in it any more. */
+static void empty(const struct arena *arena, struct block *block) {
+    if (block->cursor > block->dirty) block->dirty = block->cursor;
+    if (arena->watched) poison_set(block->base, (size_t)(block->cursor - block->base));
+    block->cursor = block->floor = block->base;
+    block->ready = arena->clear == ARENA_CLEAR_NEVER ? block->end : block->base;
+    block->prior_bytes = block->zone_bytes = 0;
+}
+
+/* Frees a saved block that is not home. */
+static void free_block(struct arena *arena, struct block *block) {
+    struct block copy = *block;
+    if (arena->watched) {
+        poison_clear(copy.memory, copy.memory_bytes);
+        poison_unroot(copy.memory, copy.memory + copy.memory_bytes);
+    }
+    if (copy.backing == BACKING_PAGES) {
+        struct span span = {copy.memory, copy.memory_bytes, 0};
+        char *touched = copy.used_end > copy.dirty && copy.dirty != copy.end ? copy.used_end : copy.dirty;
+        backing_unmap(&span, (size_t)(touched - copy.memory), !arena->watched);
+    } else {
+        backing_give(&arena->source, copy.memory, copy.memory_bytes, copy.memory_align);
+    }
+}
+
+void bytes_drop_spare(struct arena *arena) {
+    struct block *spare = arena->spare;
+    arena->spare = NULL;
+    if (spare != NULL) free_block(arena, spare);
+}
+
+/* Keeps the larger of two free blocks for the next growth. */
+static void keep_spare(struct arena *arena, struct block *block) {
+    struct block *other = arena->spare;
+    arena->spare = block;
+    if (other == NULL) return;
+    if (body_of(other) > body_of(block)) {
+        arena->spare = other;
+        other = block;
+    }
+    free_block(arena, other);
+}
+
+/* A block with room for `body` bytes at `align`; NULL: no memory. */
+static struct block *make_block(struct arena *arena, size_t body, size_t align) {
+    size_t bytes;
+    size_t extra = HEADER_BYTES + align + SLOTS_CLEAR_STEP + (arena->watched ? POISON_REDZONE_BYTES : 0);
+    if (!arith_add(body, extra, &bytes) || bytes > ARITH_MAX_BYTES) return NULL;
+    struct span span = {NULL, bytes, bytes};
+    enum backing backing = arena->source.take != NULL ? BACKING_SOURCE : BACKING_HEAP;
+    if (backing == BACKING_HEAP && bytes >= BACKING_PAGES_FROM) {
+        if (!arith_round_up(bytes, pages_size(), &bytes) || !backing_map(bytes, arena->watched, &span)) return NULL;
+        backing = BACKING_PAGES;
+    } else {
+        span.memory = backing_take(&arena->source, bytes, BLOCK_ALIGN);
+        if (span.memory == NULL) return NULL;
+    }
+    struct block *block = (struct block *)(void *)span.memory;
+    char *after = span.memory + HEADER_BYTES + (arena->watched ? POISON_REDZONE_BYTES : 0);
+    char *base = after + arith_padding((uintptr_t)after, align);
+    char *behind = span.memory + bytes;
+    char *dirty = span.memory + span.dirty_bytes;
+    *block = (struct block){
+        .memory = span.memory,
+        .memory_bytes = bytes,
+        .memory_align = BLOCK_ALIGN,
+        .backing = backing,
+        .base = base,
+        .end = behind - SLOTS_CLEAR_STEP,
+        .cursor = base,
+        .floor = base,
+        .touched = base,
+        .used_end = base,
+        .poison_end = base,
+    };
+    block->dirty = dirty < base ? base : dirty < block->end ? dirty : block->end;
+    if (backing == BACKING_PAGES) block->used_end = block->dirty;
+    block->ready = block->dirty == base || arena->clear == ARENA_CLEAR_NEVER ? block->end : base;
+    if (arena->watched) {
+        size_t hidden = (size_t)(behind - (span.memory + HEADER_BYTES));
+        poison_set(span.memory + HEADER_BYTES, hidden < POISON_BOUND_BYTES ? hidden : POISON_BOUND_BYTES);
+        poison_set(block->end, SLOTS_CLEAR_STEP);
+        if (backing == BACKING_PAGES) poison_root(base, block->end);
+    }
+    return block;
+}
+
+/* Makes a block with room for `size` bytes the newest.  false: no memory. */
+static bool open_block(struct arena *arena, size_t size, size_t align) {
+    if (align < BLOCK_ALIGN) align = BLOCK_ALIGN;
+    struct block *block = arena->spare;
+    size_t zone = arena->watched ? ZONE_BYTES + align : 0;
+    if (block != NULL &&
+        (((uintptr_t)block->base & (align - 1)) != 0 || body_of(block) < size || body_of(block) - size < zone)) {
+        block = NULL;
+    }
+    if (block != NULL) {
+        arena->spare = NULL;
+    } else {
+        size_t body = arena->grow_bytes > arena->want_bytes ? arena->grow_bytes : arena->want_bytes;
+        size_t left = arena->capacity - slots_used_bytes(arena);
+        bool large = size > body / 2;
+        if (large && !arith_add(body, size, &body)) body = size;
+        if (arena->watched && !arith_add(body, body, &body)) body = size;
+        if (!arena->watched && body > left) body = left;
+        block = make_block(arena, body, align);
+        if (block == NULL && arith_add(size, zone, &body)) block = make_block(arena, body, align);
+        if (block == NULL) return false;
+        if (!large && arena->grow_bytes < GROW_MOST) arena->grow_bytes *= 2;
+        bytes_drop_spare(arena);
+    }
+    save(arena);
+    struct block *before = arena->block;
+    block->prior_bytes = slots_used_bytes(arena);
+    block->older = before;
+    if (before != &arena->home && before->cursor == before->base) { /* a smaller one, with nothing in it */
+        block->older = before->older;
+        free_block(arena, before);
+    }
+    load(arena, block);
+    arena->quick = false; /* there are two */
+    return true;
+}
+
+/* --- life --------------------------------------------------------------------------------------------------------- */
+
+size_t bytes_first_block(const struct slots_plan *plan, size_t header_bytes) {
+    size_t bytes = header_bytes + FIRST_LEAST + BLOCK_ALIGN + SLOTS_CLEAR_STEP > FIRST_BYTES
+                       ? FIRST_LEAST
+                       : FIRST_BYTES - header_bytes - BLOCK_ALIGN - SLOTS_CLEAR_STEP;
+    if (plan->block_bytes != 0) bytes = plan->block_bytes < HOME_MOST ? plan->block_bytes : HOME_MOST;
+    return bytes < plan->bytes ? bytes : plan->bytes;
+}
+
+void bytes_start(struct arena *arena, const struct slots_plan *plan, const struct slots_place *place) {
+    size_t room = (size_t)(arena->end - arena->base);
+    arena->grows = arena->owner != SLOTS_OWNER_GATE && (place == NULL || place->grows);
+    arena->capacity = arena->grows || (place == NULL && arena->owner == SLOTS_OWNER_GATE) ? plan->bytes : room;
+    arena->grow_bytes = plan->block_bytes > HOME_MOST ? plan->block_bytes : GROW_FIRST;
+    set_bound(arena);
+}
+
+bool bytes_set_cap(struct arena *arena, size_t capacity) {
+    if (capacity < slots_used_bytes(arena)) return false;
+    if (!arena->grows && capacity > (size_t)(arena->end - arena->base)) return false;
+    arena->capacity = capacity;
+    set_bound(arena);
+    slots_open_window(arena);
+    return true;
+}
+
+/* --- cleanups ----------------------------------------------------------------------------------------------------- */
+
+bool bytes_is_above(const struct arena *arena, const struct cleanup *cleanup, const char *place) {
+    const char *at = (const char *)cleanup;
+    return at >= place && at < arena->head.cursor;
+}
+
+struct cleanup *bytes_defer(struct arena *arena, void (*run)(void *user), void *user) {
+    struct cleanup *cleanup = bytes_take(arena, sizeof *cleanup, _Alignof(struct cleanup));
+    if (cleanup == NULL) return NULL;
+    *cleanup = (struct cleanup){run, user, arena->cleanups};
+    arena->cleanups = cleanup;
+    arena->quick = false;
+    slots_open_window(arena);
+    return cleanup;
+}
+
+/* Runs the cleanups in [from, to), newest first, as slots_drop_down_to runs drops. */
+static void run_cleanups(struct arena *arena, const char *from, const char *to) {
+    struct thread_state *state = thread_state();
+    bool was_dropping = state->dropping;
+    bool was_sealed = arena->sealed;
+    int cancel = thread_hold_cancel();
+    slots_seal(arena);
+    state->dropping = true;
+    for (struct cleanup *at = arena->cleanups; at != NULL; at = arena->cleanups) {
+        if ((const char *)at < from || (const char *)at >= to) break;
+        arena->cleanups = at->older;
+        if (at->run != NULL) at->run(at->user);
+    }
+    state->dropping = was_dropping;
+    arena->sealed = was_sealed;
+    thread_release_cancel(cancel);
+}
+
+/* Those above `place` in `block`, one of the arena's; the newest block is saved. */
+static void run_cleanups_down_to(struct arena *arena, const struct block *block, const char *place) {
+    for (const struct block *at = arena->block; at != block; at = at->older) run_cleanups(arena, at->base, at->cursor);
+    run_cleanups(arena, place, block->cursor);
+}
+
+/* --- handing out -------------------------------------------------------------------------------------------------- */
+
+/* Where a block would begin, and by how much the used bytes would grow before it. */
+static char *place_for(const struct arena *arena, size_t align, size_t *padding) {
+    char *cursor = arena->head.cursor;
+    if (!arena->watched) {
+        *padding = arith_padding((uintptr_t)cursor, align);
+        return cursor + *padding;
+    }
+    size_t offset = (size_t)(cursor - arena->base) - arena->zone_bytes;
+    char *at = cursor + ZONE_BYTES;
+    at += arith_padding((uintptr_t)at, align < ZONE_ALIGN ? ZONE_ALIGN : align);
+    bool counted = !arena->grows && arena->owner != SLOTS_OWNER_GATE;
+    *padding = counted ? (size_t)(at - cursor) : arith_padding((uintptr_t)arena->base + offset, align);
+    return at;
+}
+
+/* The block that begins at `at` is handed out; false: it does not fit into the newest block of memory. */
+static bool take_at(struct arena *arena, char *at, size_t size, size_t padding) {
+    if (at > arena->end || size > (size_t)(arena->end - at)) return false;
+    arena->zone_bytes += (size_t)(at - arena->head.cursor) - padding;
+    arena->head.cursor = at + size;
+    if (arena->head.cursor > arena->head.limit) arena->head.limit = arena->head.cursor;
+    if (arena->watched) {
+        arena->head.limit = arena->head.cursor;
+        slots_show(arena, at, at + size);
+    }
+    return true;
+}
+
+static bool within_capacity(const struct arena *arena, size_t size, size_t padding) {
+    size_t left = arena->capacity - slots_used_bytes(arena);
+    return padding <= left && size <= left - padding;
+}
+
+void *bytes_take_nothing(const struct arena *arena, size_t align) {
+    char *at = arena->head.cursor;
+    return at + arith_padding((uintptr_t)at, align);
+}
+
+void *bytes_take(struct arena *arena, size_t size, size_t align) {
+    if (arena->sealed) return NULL;
+    size_t padding;
+    char *at = place_for(arena, align, &padding);
+    bool here = at <= arena->end && size <= (size_t)(arena->end - at);
+    if (here || !arena->grows) {
+        return within_capacity(arena, size, padding) && take_at(arena, at, size, padding) ? at : NULL;
+    }
+    if (!within_capacity(arena, size, 0) || !open_block(arena, size, align)) return NULL;
+    at = place_for(arena, align, &padding);
+    return take_at(arena, at, size, padding) ? at : NULL;
+}
+
+int bytes_refusal(const struct arena *arena, size_t size, size_t align) {
+    size_t padding;
+    char *at = place_for(arena, align, &padding);
+    bool here = at <= arena->end && size <= (size_t)(arena->end - at);
+    return !arena->grows || !within_capacity(arena, size, here ? padding : 0) ? ARENA_EFULL : ARENA_ENOMEM;
+}
+
+void *bytes_take_zeroed(struct arena *arena, size_t size, size_t align) {
+    char *at = bytes_take(arena, size, align);
+    if (at == NULL) return NULL;
+    if (arena->clear != ARENA_CLEAR_NEVER) slots_clear_for_handout(arena, at, at + size);
+    if (!arena->watched) slots_open_window(arena);
+    return at;
+}
+
+/* --- changing the size of a block --------------------------------------------------------------------------------- */
+
+/* [from, cursor) is free again. */
+static void give_tail(struct arena *arena, char *from) {
+    char *to = arena->head.cursor;
+    if (to > arena->head.peak) arena->head.peak = to;
+    if (arena->clear == ARENA_CLEAR_ON_HANDOUT && (size_t)(to - from) <= CLEAR_TAIL_BYTES) {
+        memset(from, 0, (size_t)(to - from));
+        if (arena->watched) slots_hide(arena, from, to);
+    } else {
+        slots_take_back(arena, from, to);
+    }
+    arena->head.cursor = from;
+    if (arena->watched) arena->head.limit = from;
+}
+
+static bool grow_last(struct arena *arena, size_t by) {
+    char *from = arena->head.cursor;
+    if (by > (size_t)(arena->end - from) || !within_capacity(arena, by, 0)) return false;
+    (void)take_at(arena, from, by, 0);
+    slots_clear_for_handout(arena, from, from + by);
+    if (arena->watched) poison_clear(from, by); /* zeros count as written, whatever the policy */
+    return true;
+}
+
+bool bytes_resize(struct arena *arena, char *block, size_t old_size, size_t new_size) {
+    if (arena->sealed) return false;
+    if (new_size == old_size) return true;
+    bool movable = block >= slots_floor(arena) && block >= arena->base && block <= arena->head.cursor;
+    bool last = movable && old_size != 0 && old_size == (size_t)(arena->head.cursor - block);
+    bool done = true;
+    if (new_size < old_size) {
+        if (last) {
+            give_tail(arena, block + new_size);
+        } else if (arena->watched) {
+            poison_set(block + new_size, old_size - new_size);
+        }
+    } else {
+        done = last && grow_last(arena, new_size - old_size);
+    }
+    if (last) slots_open_window(arena);
+    return done;
+}
+
+/* --- taking back -------------------------------------------------------------------------------------------------- */
+
+bool bytes_has_block(const struct arena *arena, const struct block *block) {
+    const struct block *at = arena->block;
+    while (at != NULL && at != block) at = at->older;
+    return at != NULL;
+}
+
+void bytes_take_down_to(struct arena *arena, struct block *block, char *place, size_t zone_bytes) {
+    save(arena);
+    run_cleanups_down_to(arena, block, place);
+    while (arena->block != block) {
+        struct block *newest = arena->block;
+        arena->block = newest->older;
+        if (newest == &arena->home) continue;
+        empty(arena, newest);
+        keep_spare(arena, newest);
+    }
+    load(arena, block);
+    char *cursor = arena->head.cursor;
+    arena->zone_bytes = zone_bytes;
+    if (arena->used_end < cursor) arena->used_end = cursor;
+    if (arena->zeroes && (size_t)(cursor - place) <= CLEAR_TAIL_BYTES && !arena->watched) {
+        memset(place, 0, (size_t)(cursor - place));
+    } else {
+        slots_take_back(arena, place, cursor);
+    }
+    arena->head.cursor = arena->head.peak = arena->head.limit = place;
+}
+
+/* The largest of the blocks, and the spare one. */
+static struct block *largest(struct arena *arena) {
+    struct block *best = &arena->home;
+    for (struct block *at = arena->block; at != NULL; at = at->older) {
+        if (body_of(at) > body_of(best)) best = at;
+    }
+    if (arena->spare != NULL && body_of(arena->spare) > body_of(best)) best = arena->spare;
+    return best;
+}
+
+/* Goes on with `kept` alone, empty; the newest block is saved. */
+static void go_on_with(struct arena *arena, struct block *kept) {
+    for (struct block *at = arena->block, *older; at != NULL; at = older) {
+        older = at->older;
+        empty(arena, at);
+        if (at != kept && at != &arena->home) free_block(arena, at);
+    }
+    if (arena->spare == kept) arena->spare = NULL;
+    bytes_drop_spare(arena);
+    if (kept != &arena->home) kept->older = &arena->home;
+    load(arena, kept);
+}
+
+void bytes_take_all(struct arena *arena) {
+    slots_note_high(arena);
+    size_t high_bytes = arena->high_bytes;
+    char *cursor = arena->head.cursor;
+    if (arena->cleanups != NULL) {
+        save(arena);
+        run_cleanups_down_to(arena, &arena->home, arena->home.base);
+    }
+    bool one = arena->spare == NULL &&
+               (arena->block == &arena->home || (arena->prior_bytes == 0 && arena->block->older == &arena->home));
+    if (one) {
+        arena->used_end = slots_touched_end(arena);
+        slots_take_back(arena, arena->base, cursor);
+        arena->head.cursor = arena->head.limit = arena->base;
+        arena->zone_bytes = 0;
+    } else {
+        save(arena);
+        go_on_with(arena, largest(arena));
+    }
+    if (high_bytes > (size_t)(arena->end - arena->base)) arena->want_bytes = high_bytes;
+    slots_end_generation(arena, high_bytes);
+    arena->resets++;
+    arena->mark_depth = 0;
+    arena->head.floor = arena->floor = arena->base;
+    slots_refresh_quick(arena);
+    slots_open_window(arena);
+}
+
+void bytes_give_back(struct arena *arena, size_t need_bytes) {
+    arena->want_bytes = need_bytes;
+    if (arena->spare != NULL && body_of(arena->spare) / 2 >= need_bytes) bytes_drop_spare(arena);
+    bool empty_now = arena->prior_bytes == 0 && arena->head.cursor == arena->base;
+    if (!empty_now || arena->block == &arena->home || need_bytes > (size_t)(arena->end - arena->base) / 2) return;
+    save(arena);
+    go_on_with(arena, &arena->home);
+}
+
+void bytes_finish(struct arena *arena) {
+    save(arena);
+    run_cleanups_down_to(arena, &arena->home, arena->home.base);
+    go_on_with(arena, &arena->home);
+}

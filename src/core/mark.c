@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* See mark.h. */
+#include "core/mark.h"
+
+#include "core/bytes.h"
+
+static char *cursor_in(const struct arena *arena, const struct block *block) {
+    return block == arena->block ? arena->head.cursor : block->cursor;
+}
+static char *base_of(const struct arena *arena, const struct block *block) {
+    return block == arena->block ? arena->base : block->base;
+}
+
+static bool holds(const struct arena *arena, const struct block *block, const char *place) {
+    return place >= base_of(arena, block) && place <= cursor_in(arena, block);
+}
+
+static void set_floor(struct arena *arena, char *floor) {
+    arena->floor = arena->head.floor = floor;
+    slots_refresh_quick(arena);
+    slots_open_window(arena);
+}
+
+/* Takes back down to `place` in `block`.  Much of it taken back ends a generation. */
+static void take_down_to(struct arena *arena, struct block *block, char *place, size_t zones) {
+    slots_note_high(arena);
+    size_t before = slots_used_bytes(arena);
+    if (arena->bytes) {
+        bytes_take_down_to(arena, block, place, zones);
+    } else {
+        if (arena->type->drop != NULL) slots_drop_down_to(arena, place);
+        arena->used_end = slots_touched_end(arena);
+        slots_take_back(arena, place, arena->head.cursor);
+        arena->head.cursor = arena->head.peak = arena->head.limit = place;
+    }
+    if (before - slots_used_bytes(arena) >= arena->high_bytes - arena->high_bytes / 2) {
+        slots_end_generation(arena, arena->high_bytes);
+    }
+}
+
+/* Marks from this number on are void. */
+static void make_void(struct arena *arena, uint32_t low) {
+    uint32_t high = arena->mark_serial;
+    if (low > high) return;
+    bool joins = arena->void_low <= arena->void_high && low <= arena->void_high + 1;
+    if (!joins || low < arena->void_low) arena->void_low = low;
+    arena->void_high = high;
+}
+
+void mark_take(struct arena *arena, struct arena_mark *mark) {
+    slots_settle(arena);
+    *mark = (struct arena_mark){
+        .floor = slots_floor(arena),
+        .arena = arena,
+        .block = arena->block,
+        .place = arena->head.cursor,
+        .zones = arena->zone_bytes,
+        .resets = arena->resets,
+        .serial = ++arena->mark_serial,
+        .depth = ++arena->mark_depth,
+    };
+    set_floor(arena, arena->head.cursor);
+}
+
+bool mark_valid(const struct arena *arena, const struct arena_mark *mark) {
+    if (mark->arena != arena || mark->serial == 0 || mark->resets != arena->resets) return false;
+    if (mark->serial > arena->mark_serial || mark->depth > arena->mark_depth) return false;
+    if (mark->serial >= arena->void_low && mark->serial <= arena->void_high) return false;
+    const struct block *block = mark->block;
+    return bytes_has_block(arena, block) && holds(arena, block, mark->place);
+}
+
+void mark_rewind(struct arena *arena, const struct arena_mark *mark, bool ends) {
+    slots_settle(arena);
+    take_down_to(arena, mark->block, mark->place, mark->zones);
+    make_void(arena, ends ? mark->serial : mark->serial + 1);
+    arena->mark_depth = ends ? mark->depth - 1 : mark->depth;
+    set_floor(arena, ends ? mark->floor : mark->place);
+}
+
+void mark_enter_scratch(struct arena *arena, struct arena_scratch *scratch) {
+    slots_settle(arena);
+    scratch->cursor = NULL; /* inline code does not leave it */
+    scratch->floor = slots_floor(arena);
+    scratch->arena = arena;
+    scratch->place = arena->head.cursor;
+    scratch->zones = arena->zone_bytes;
+    arena->mark_depth++;
+    set_floor(arena, arena->head.cursor);
+}
+
+/* A scope whose place is gone, by an outer rewind or a reset, has nothing left to take back. */
+void mark_leave_scratch(struct arena *arena, const struct arena_scratch *scratch) {
+    slots_settle(arena);
+    bool counted = scratch->cursor == NULL;
+    char *place = counted ? scratch->place : scratch->cursor;
+    struct block *block = arena->block;
+    while (block != NULL && !holds(arena, block, place)) block = block->older;
+    if (counted && arena->mark_depth > 0) arena->mark_depth--;
+    if (block == NULL) return;
+    take_down_to(arena, block, place, counted ? scratch->zones : 0);
+    char *floor = scratch->floor;
+    set_floor(arena, floor >= arena->base && floor <= arena->head.cursor ? floor : arena->base);
+}
