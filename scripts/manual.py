@@ -33,6 +33,7 @@ class Entry:
         self.text = text  # the declaration
         self.comment = comment  # None: it has none of its own
         self.header = header
+        self.summary = None  # where it is not the first sentence of the comment
 
 
 class Header:
@@ -169,6 +170,7 @@ class Writer:
             erased = re.sub("^prefix_", "arena_", entry.name)
             if entry.comment is None and erased != entry.name and erased in self.entries:
                 entry.comment = f"As {erased}."
+                entry.summary = summary_of(self.entries[erased].comment or "")
 
     def inline(self, text):
         """One line of prose: names in bold, what stands in backquotes in italics."""
@@ -270,7 +272,7 @@ class Writer:
         near = {other.name for other in entry.header.entries[max(0, at - 4):at + 5]}
         lines += self.see_also([entry.header.page, *[other.name for other in others],
                                 *[name for name in siblings if name in near]])
-        self.write(entry.name, summary_of(comment) or "of " + entry.header.page, lines)
+        self.write(entry.name, entry.summary or summary_of(comment) or "of " + entry.header.page, lines)
 
     def write_topic(self, header):
         entries = [entry for entry in header.entries if self.entries.get(entry.name) is entry]

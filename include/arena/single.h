@@ -218,18 +218,22 @@ ARENA_API void arena_get_mark(struct arena *arena, struct arena_mark *out);
 /* Takes back what was handed out since the mark.  Panics, and changes nothing, where the mark is zero, another arena's, from
  * before a reset or return, or above the cursor; or void, as far as the library can see it. */
 ARENA_API void arena_rewind(struct arena *arena, const struct arena_mark *mark);
-/* The same, and the mark ends. */
+/* As arena_rewind, and the mark ends. */
 ARENA_API void arena_rewind_end(struct arena *arena, const struct arena_mark *mark);
 /* arena_get_mark with a status: ARENA_OK; ARENA_EINVAL: arena or out is NULL, or the arena is not the caller's now;
  * ARENA_EBUSY: it is dropping.  *out is zero, and no mark, after a failure. */
 ARENA_API int arena_get_mark_checked(struct arena *arena, struct arena_mark *out);
-/* With a status: ARENA_OK; ARENA_EINVAL: arena is NULL, or the mark is not valid; ARENA_EBUSY: it is dropping. */
+/* As arena_rewind, but a status instead of a panic: ARENA_OK; ARENA_EINVAL: arena is NULL, or the mark is not valid;
+ * ARENA_EBUSY: the arena drops its elements. */
 ARENA_API int arena_rewind_checked(struct arena *arena, const struct arena_mark *mark);
+/* As arena_rewind_checked, and after ARENA_OK the mark ends. */
 ARENA_API int arena_rewind_end_checked(struct arena *arena, const struct arena_mark *mark);
 
-/* sizeof of these, for bindings. */
+/* sizeof(struct arena_stats) in bytes, for bindings that check their own declaration. */
 ARENA_API size_t arena_stats_size(void);
+/* sizeof(struct arena_mark) in bytes, for the same. */
 ARENA_API size_t arena_mark_size(void);
+/* sizeof(struct arena_scratch) in bytes, for the same. */
 ARENA_API size_t arena_scratch_size(void);
 
 /* What ARENA_SCRATCH keeps; its contents are the library's.  Frozen, as inline code fills it. */
@@ -241,8 +245,9 @@ struct arena_scratch {
     size_t zones;
 };
 
-/* For the inline forms below: what is more than to clear a little. */
+/* Begins an ARENA_SCRATCH where the inline form below cannot.  Panics where the arena is NULL or drops its elements. */
 ARENA_API void arena_scratch_enter_slow(struct arena *arena, struct arena_scratch *out);
+/* Ends an ARENA_SCRATCH where there is more to do than to clear a little. */
 ARENA_API void arena_scratch_leave_slow(struct arena_scratch *scratch);
 
 /* The byte arenas' type (<arena/bytes.h>): any create of this type makes one.  Static. */

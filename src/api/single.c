@@ -5,6 +5,7 @@
 #include <arena/typed.h>
 
 #include "base/arith.h"
+#include "core/bytes.h"
 #include "core/mark.h"
 #include "core/type.h"
 #include "runtime/panic.h"
@@ -15,7 +16,7 @@ bool arena_type_equal(const struct arena_type *left, const struct arena_type *ri
 
 /* The descriptor of byte arenas is the library's, and needs no copy. */
 static size_t header_bytes(const struct arena_type *type) {
-    size_t copy_bytes = type == arena_type_bytes() ? 0 : type_copy_bytes(type);
+    size_t copy_bytes = type == &bytes_type ? 0 : type_copy_bytes(type);
     size_t align = _Alignof(max_align_t);
     return (sizeof(struct arena) + copy_bytes + align - 1) / align * align;
 }
@@ -29,7 +30,7 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
     if (status != ARENA_OK) return status;
     struct arena *arena = slots_create(&plan, type, SLOTS_OWNER_USER, header_bytes(type), place);
     if (arena == NULL) return ARENA_ENOMEM;
-    if (type != arena_type_bytes()) arena->type = type_copy(arena + 1, type);
+    if (type != &bytes_type) arena->type = type_copy(arena + 1, type);
     *out = arena;
     return ARENA_OK;
 }
@@ -76,7 +77,7 @@ int arena_create_in(const struct arena_type *type, void *memory, size_t size_byt
 int arena_create_on(const struct arena_type *type, void *memory, size_t size_bytes, size_t capacity,
                     const struct arena_options *options, struct arena **out) {
     if (out != NULL) *out = NULL;
-    if (!type_valid(type) || !type_same(type, arena_type_bytes())) return ARENA_EINVAL;
+    if (!type_valid(type) || !type_same(type, &bytes_type)) return ARENA_EINVAL;
     return create_at(type, memory, size_bytes, capacity, true, options, out);
 }
 
@@ -237,6 +238,7 @@ int arena_trim_checked(struct arena *arena) { return trim(arena).status; }
 size_t arena_used(const struct arena *arena) { return arena == NULL ? 0 : slots_used(arena); }
 size_t arena_remaining(const struct arena *arena) { return arena == NULL ? 0 : slots_remaining(arena); }
 size_t arena_cap(const struct arena *arena) { return arena == NULL ? 0 : slots_capacity(arena); }
+const struct arena_type *arena_type_bytes(void) { return &bytes_type; }
 const struct arena_type *arena_type_of(const struct arena *arena) { return arena == NULL ? NULL : arena->type; }
 
 void arena_panic_slab_bounds(size_t index, size_t len) {

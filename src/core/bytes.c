@@ -26,8 +26,6 @@
 
 const struct arena_type bytes_type = {"arena bytes", 1, 1, NULL, 0, 0};
 
-const struct arena_type *arena_type_bytes(void) { return &bytes_type; }
-
 static size_t body_of(const struct block *block) { return (size_t)(block->end - block->base); }
 
 /* --- blocks of memory --------------------------------------------------------------------------------------------- */

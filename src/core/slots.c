@@ -13,8 +13,8 @@
 
 #include "base/arith.h"
 #include "base/poison.h"
-#include "core/clear.h"
 #include "core/bytes.h"
+#include "core/clear.h"
 #include "core/type.h"
 #include "core/type_set.h"
 #include "platform/memory.h"
@@ -65,7 +65,7 @@ int slots_plan(const struct arena_type *type, size_t capacity, const struct aren
     *plan = (struct slots_plan){
         .clear = known.clear,
         .flags = known.flags,
-        .of_bytes = type_same(type, arena_type_bytes()),
+        .of_bytes = type_same(type, &bytes_type),
         .drop_user = known.drop_user,
         .retain_bytes = known.retain_bytes == 0 ? RETAIN_BYTES : known.retain_bytes,
         .block_bytes = known.block_bytes,
