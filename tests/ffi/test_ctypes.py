@@ -11,7 +11,7 @@ import json
 import sys
 import threading
 import unittest
-from ctypes import POINTER, byref, c_bool, c_char_p, c_double, c_int, c_int64, c_size_t, c_uint32, c_void_p, sizeof
+from ctypes import POINTER, byref, c_bool, c_char_p, c_double, c_int, c_int64, c_size_t, c_uint32, c_uint64, c_void_p, sizeof
 
 LIBRARY = sys.argv.pop(1)
 with open(sys.argv.pop(1), encoding="utf-8") as api_file:
@@ -48,6 +48,10 @@ class Burst(ctypes.Structure):
 
 class Scope(ctypes.Structure):
     _fields_ = [("arena", c_void_p)]
+
+
+class Permit(ctypes.Structure):
+    _fields_ = [("arena", c_void_p), ("ticket", c_uint64)]
 
 
 ACTION = ctypes.CFUNCTYPE(None, c_void_p)
@@ -92,6 +96,14 @@ declare(c_int, "arena_concurrent_alloc_slab_context", c_void_p, c_void_p, c_size
 declare(c_int, "arena_concurrent_reset_context", c_void_p, c_void_p)
 declare(c_int, "arena_concurrent_acquire", c_void_p, c_void_p, OUT)
 declare(None, "arena_concurrent_release", c_void_p)
+declare(c_int, "arena_concurrent_try_acquire", c_void_p, OUT)
+declare(c_int, "arena_concurrent_acquire_permit", c_void_p, c_void_p, POINTER(Permit))
+declare(c_int, "arena_concurrent_try_acquire_permit arena_concurrent_release_permit", c_void_p, POINTER(Permit))
+declare(c_int, "arena_concurrent_alloc_any_context", c_void_p, c_void_p, POINTER(Type), c_void_p, OUT)
+declare(c_int, "arena_reset_checked arena_destroy_checked arena_concurrent_release_checked", c_void_p)
+declare(c_int, "arena_concurrent_trim_checked arena_concurrent_destroy_checked", c_void_p)
+declare(c_int, "arena_pool_return_checked", c_void_p, c_void_p)
+declare(c_int, "arena_pool_scope_leave_checked", POINTER(Scope))
 declare(c_int, "arena_pool_destroy", c_void_p)
 declare(c_int, "arena_pool_execute", c_void_p, POOL_ACTION, c_void_p)
 declare(c_int, "arena_pool_checkout", c_void_p, OUT)
@@ -455,6 +467,70 @@ class Context(unittest.TestCase):
         self.assertEqual(lib.arena_context_status(None), OK)
         lib.arena_context_release(parent)
         lib.arena_context_release(child)
+
+
+class Misuse(unittest.TestCase):
+    """What would end the process by a panic is a status, and the handles can be used on."""
+
+    def elsewhere(self, function, *arguments):
+        """What the function gives on another thread."""
+        results = []
+        thread = threading.Thread(target=lambda: results.append(function(*arguments)))
+        thread.start()
+        thread.join()
+        return results[0]
+
+    def test_arenas_of_pools(self):
+        pool, other = (made(lib.arena_pool_create, byref(INT), 4) for _ in range(2))
+        arena = made(lib.arena_pool_checkout, pool)
+        self.assertEqual(lib.arena_pool_return_checked(other, arena), EINVAL)
+        self.assertEqual(lib.arena_destroy_checked(arena), EBUSY)
+        self.assertIsNotNone(put(arena, 1))
+        self.assertEqual(lib.arena_pool_return_checked(pool, arena), OK)
+        self.assertEqual(lib.arena_pool_return_checked(pool, arena), EINVAL)
+        self.assertEqual(lib.arena_pool_return_checked(pool, None), OK)
+        self.assertEqual(lib.arena_reset_checked(arena), EINVAL)
+        self.assertEqual(lib.arena_destroy_checked(arena), EBUSY)
+        scope = Scope()
+        self.assertEqual(lib.arena_pool_scope_enter(pool, byref(scope)), OK)
+        self.assertEqual(lib.arena_pool_return_checked(pool, scope.arena), EINVAL)
+        self.assertEqual(self.elsewhere(lib.arena_pool_scope_leave_checked, byref(scope)), EINVAL)
+        self.assertEqual(lib.arena_pool_scope_leave_checked(byref(scope)), OK)
+        self.assertEqual(lib.arena_pool_scope_leave_checked(byref(scope)), OK)
+        self.assertEqual([lib.arena_pool_destroy(pool), lib.arena_pool_destroy(other)], [OK, OK])
+
+    def test_gates(self):
+        shared = made(lib.arena_concurrent_create, lib.arena_type_any(), 4)
+        self.assertEqual(lib.arena_concurrent_release_checked(shared), EINVAL)
+        held = made(lib.arena_concurrent_acquire, shared, None)
+        out = c_void_p()
+        number = byref(c_int(5))
+        self.assertEqual(lib.arena_concurrent_alloc_any_context(shared, None, byref(INT), number, byref(out)), EBUSY)
+        self.assertEqual(lib.arena_concurrent_try_acquire(shared, byref(out)), EBUSY)
+        self.assertEqual(lib.arena_concurrent_trim_checked(shared), EBUSY)
+        self.assertEqual(lib.arena_concurrent_destroy_checked(shared), EBUSY)
+        self.assertEqual(lib.arena_destroy_checked(held), EBUSY)
+        self.assertEqual(self.elsewhere(lib.arena_concurrent_release_checked, shared), EINVAL)
+        self.assertEqual(lib.arena_concurrent_release_checked(shared), OK)
+        self.assertEqual(lib.arena_reset_checked(held), EINVAL)
+        slot = made(lib.arena_concurrent_alloc_any_context, shared, None, byref(INT), number)
+        self.assertEqual(value_at(lib.arena_any_get(slot, byref(INT))), 5)
+        self.assertEqual(lib.arena_concurrent_alloc_any_context(shared, None, None, None, byref(out)), EINVAL)
+        self.assertEqual(lib.arena_concurrent_destroy_checked(shared), OK)
+
+    def test_permits_belong_to_no_thread(self):
+        shared = made(lib.arena_concurrent_create, byref(INT), 4)
+        permit = Permit()
+        self.assertEqual(self.elsewhere(lib.arena_concurrent_acquire_permit, shared, None, byref(permit)), OK)
+        self.assertIsNotNone(put(permit.arena, 1))
+        second = Permit()
+        self.assertEqual(lib.arena_concurrent_try_acquire_permit(shared, byref(second)), EBUSY)
+        self.assertIsNone(second.arena)
+        self.assertEqual(lib.arena_concurrent_release_permit(shared, byref(second)), EINVAL)
+        self.assertEqual(lib.arena_concurrent_destroy_checked(shared), EBUSY)
+        self.assertEqual(lib.arena_concurrent_release_permit(shared, byref(permit)), OK)
+        self.assertEqual(lib.arena_concurrent_release_permit(shared, byref(permit)), EINVAL)
+        self.assertEqual(lib.arena_concurrent_destroy_checked(shared), OK)
 
 
 class Panics(unittest.TestCase):
