@@ -225,10 +225,16 @@ class Writer:
         return "\n".join([*lines, line])
 
     def said_elsewhere(self, entry):
-        """The entries that a comment refers to for what it does not say: "As arena_alloc", "Statuses as for ..."."""
+        """The entries that a comment refers to for what it does not say: "As arena_alloc", "Statuses as for ...", or "The same"
+        for the one before."""
         found, waiting = [], [entry]
         while waiting:
-            for name in re.findall(r"\b[Aa]s(?: for)? (%s)\b" % NAME, waiting.pop(0).comment or ""):
+            current = waiting.pop(0)
+            names = re.findall(r"\b[Aa]s(?: for)? (%s)\b" % NAME, current.comment or "")
+            if (current.comment or "").startswith("The same"):
+                at = current.header.entries.index(current)
+                names += [current.header.entries[at - 1].name] if at > 0 else []
+            for name in names:
                 other = self.entries.get(name)
                 if other is not None and other is not entry and other not in found:
                     found.append(other)
