@@ -46,6 +46,8 @@ ARENA_DEFINE(others, struct other)
 /* The macros paste their first argument: here it is looked up before. */
 #define EACH_DEFINE(...) ARENA_DEFINE(__VA_ARGS__)
 #define EACH_DEFINE_DROP(...) ARENA_DEFINE_DROP(__VA_ARGS__)
+#define EACH_SCRATCH_IN(arena) EACH_SCRATCH(PREFIX, arena)
+#define EACH_SCRATCH(...) ARENA_SCRATCH(__VA_ARGS__)
 #define EACH_SLAB_WITH(...) ARENA_SLAB_WITH(__VA_ARGS__)
 #define EACH_TRY_SLAB_WITH(...) ARENA_TRY_SLAB_WITH(__VA_ARGS__)
 #define EACH_SLAB_WITH_CONTEXT(...) ARENA_SLAB_WITH_CONTEXT(__VA_ARGS__)

@@ -314,8 +314,43 @@ static void P(each_other_spelling)(void) {
     each_dropped = 0;
     assert_int_equal(P(reset_checked)(arena), ARENA_OK);
     assert_int_equal(each_dropped, P(drops) ? 8 : 0);
+    /* Marks, and what an arena says of itself. */
+    assert_ptr_equal(P(alloc)(arena, P(value)(1)), base);
+    struct arena_mark mark = P(mark)(arena);
+    P(alloc_slab)(arena, 3);
+    assert_ptr_equal(P(at)(arena, 3), base + 3);
+    assert_null(P(at)(arena, 4));
+    assert_true(P(owns)(arena, base + 3) && !P(owns)(arena, base + 4));
+    struct arena_stats stats;
+    stats.struct_size = sizeof stats;
+    assert_int_equal(P(get_stats)(arena, &stats), ARENA_OK);
+    assert_int_equal(stats.used_bytes, 4 * sizeof(ELEMENT));
+    each_dropped = 0;
+    P(rewind)(arena, mark);
+    assert_int_equal(P(used)(arena), 1);
+    EACH_SCRATCH_IN(arena) assert_ptr_equal(P(alloc)(arena, P(value)(2)), base + 1);
+    assert_int_equal(P(used)(arena), 1);
+    assert_int_equal(P(rewind_checked)(arena, mark), ARENA_OK);
+    P(alloc_zero)(arena);
+    assert_int_equal(P(rewind_end_checked)(arena, mark), ARENA_OK);
+    assert_int_equal(P(rewind_checked)(arena, mark), ARENA_EINVAL);
+    mark = P(mark)(arena);
+    P(alloc_zero)(arena);
+    P(rewind_end)(arena, mark);
+    assert_int_equal(P(used)(arena), 1);
+    assert_int_equal(each_dropped, P(drops) ? 6 : 0);
+    P(reset)(arena);
     assert_int_equal(P(destroy_checked)(arena), ARENA_OK);
     assert_int_equal(P(destroy_checked)(NULL), ARENA_OK);
+
+    size_t size_bytes = P(in_bytes)(2, NULL);
+    void *memory = malloc(size_bytes);
+    arena = P(create_in)(memory, size_bytes, NULL);
+    if (!support_checked()) assert_true(P(cap)(arena) >= 2);
+    P(alloc)(arena, P(value)(1));
+    P(destroy)(arena);
+    assert_null(P(create_in)(memory, 1, NULL));
+    free(memory);
 
     struct P(concurrent) *shared = P(concurrent_create)(2);
     slot = P(concurrent_alloc_from)(shared, &value);

@@ -18,6 +18,7 @@
  *   prefix_alloc_slab...               arena_alloc_slab, arena_try_alloc_slab and their _with forms
  *   prefix_slab_at                     a bounds check, then base + index x stride
  *   prefix_burst_begin, put, end       arena_burst_begin, arena_burst_put, arena_burst_end
+ *   prefix_mark, rewind, rewind_end    arena_get_mark, arena_rewind, arena_rewind_end
  *   prefix_raw, prefix_from_raw        the handle itself; arena_type_equal on arena_type_of
  *   prefix_concurrent_X                arena_concurrent_X
  *   prefix_pool_X                      arena_pool_X

@@ -164,8 +164,9 @@ static bool block_bytes(size_t header_bytes, size_t align, size_t slots_bytes, b
 }
 
 bool slots_in_bytes(const struct slots_plan *plan, const struct arena_type *type, size_t header_bytes, size_t *bytes) {
-    return block_bytes(header_bytes + label_bytes(plan) + _Alignof(max_align_t), slots_align(plan, type), plan->bytes,
-                       false, bytes);
+    /* Where the slots begin is decided by what there is room for, which may be more than what is asked here. */
+    size_t align = type->align < LINE_BYTES ? LINE_BYTES : type->align;
+    return block_bytes(header_bytes + label_bytes(plan) + _Alignof(max_align_t), align, plan->bytes, false, bytes);
 }
 
 /* How an arena comes to its memory. */
