@@ -4,7 +4,7 @@ pkg-config finds the installed library.
 
     documents.py EXAMPLES_DIR MHD DOCUMENT...      (MHD: true where the HTTP binding is installed)
 
-A block ```c NAME.c is an excerpt of EXAMPLES_DIR/NAME.c: the same lines, one after the other, and nothing else; ...  alone
+A block ```c NAME.c (```cpp NAME.cpp) is an excerpt of EXAMPLES_DIR/NAME.c: the same lines, one after the other, and nothing else; ...  alone
 on a line stands for lines that are left out.  One that begins with #include is the whole program, and is compiled as it is
 printed.  A block ```text after it is what the program prints.  There are no other C blocks.
 """
@@ -16,6 +16,7 @@ import sys
 
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"]
 COMPILERS = (("cc", "-std=c11"), ("gcc", "-std=c17"), ("clang", "-std=c11"))
+CPP_COMPILERS = (("c++", "-std=c++17"), ("g++", "-std=c++20"), ("clang++", "-std=c++17"))
 
 
 def text_of(path):
@@ -53,14 +54,17 @@ def main():
     examples, mhd, documents = sys.argv[1], sys.argv[2] == "true", sys.argv[3:]
     failed = 0
     printed = {}
-    for name in sorted(name for name in os.listdir(examples) if name.endswith(".c")):
+    for name in sorted(name for name in os.listdir(examples) if name.endswith((".c", ".cpp"))):
         path = os.path.join(examples, name)
         if "arena/mhd.h" in text_of(path) and not mhd:
             print(f"skipped: {name}: the HTTP binding is not built")
             continue
-        for compiler in COMPILERS:
-            if shutil.which(compiler[0]):
-                compiled(compiler, path, "./program")
+        compilers = [compiler for compiler in (COMPILERS if name.endswith(".c") else CPP_COMPILERS) if shutil.which(compiler[0])]
+        if not compilers:
+            print(f"skipped: {name}: no compiler")
+            continue
+        for compiler in compilers:
+            compiled(compiler, path, "./program")
         run = subprocess.run(["./program"], check=False, text=True, stdin=subprocess.DEVNULL, capture_output=True)
         printed[name] = run.stdout
         if run.returncode != 0:
@@ -72,7 +76,7 @@ def main():
         where = os.path.basename(document)
         last = None
         for kind, text in blocks(document):
-            if kind[:1] == ["c"]:
+            if kind[:1] in (["c"], ["cpp"]):
                 last = kind[1] if len(kind) > 1 else None
                 if last is None or not os.path.exists(os.path.join(examples, last)):
                     print(f"{where}: a C block that is of no example: {text[:60]!r}")
@@ -82,7 +86,7 @@ def main():
                 if not is_excerpt(text, text_of(os.path.join(examples, last))):
                     print(f"{where}: {last}: has other lines")
                     failed += 1
-                if text.startswith("#include") and last in printed:
+                if text.startswith("#include") and last in printed and last.endswith(".c"):
                     for suffix, compiler in ((".c", COMPILERS[0]), (".cpp", ("c++", "-std=c++17"))):
                         if shutil.which(compiler[0]) and (suffix == ".c" or where == "README.md"):
                             with open("printed" + suffix, "w", encoding="utf-8") as file:

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/* The C++ face, <arena/arena.hpp>: owners, guards, exceptions, and objects whose constructors throw.  Compiled as C++17 and
+ * as C++20. */
+#include <arena/arena.hpp>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "support.h"
+
+struct plain_point {
+    int x, y;
+};
+
+namespace app {
+struct point {
+    int x, y;
+};
+} // namespace app
+
+template <> struct libarena::name<plain_point> {
+    static constexpr const char *value = "struct plain_point";
+};
+
+namespace {
+
+int living; /* counted objects */
+std::vector<int> order;
+
+/* How a type may be made, and moved. */
+enum kind { NOTHROW, MOVABLE, FIXED };
+
+/* An object that is counted, and whose constructor throws where it is told 13. */
+template <kind KIND> struct counted {
+    explicit counted(int value) noexcept(KIND == NOTHROW) : number(value) {
+        if constexpr (KIND != NOTHROW) {
+            if (value == 13) throw std::runtime_error("thirteen");
+        }
+        living++;
+    }
+    counted() : counted(++made_by_default) {}
+    counted(const counted &other) : counted(other.number) {}
+    counted(counted &&other) noexcept(KIND != FIXED) : number(other.number) { living++; }
+    counted &operator=(const counted &) = delete;
+    ~counted() {
+        living--;
+        order.push_back(number);
+    }
+    int number;
+    static int made_by_default;
+};
+template <kind KIND> int counted<KIND>::made_by_default;
+
+/* A node whose constructor makes its children in the same arena. */
+struct node {
+    node(libarena::view<node> arena, int depth, int fails_at) : left(nullptr), right(nullptr) {
+        if (depth == fails_at) throw std::runtime_error("too deep");
+        if (depth > 0) left = arena.emplace(arena, depth - 1, fails_at);
+        if (depth > 0) right = arena.emplace(arena, depth - 1, -1);
+        living++;
+    }
+    node(const node &) = delete;
+    node &operator=(const node &) = delete;
+    ~node() { living--; }
+    node *left, *right;
+};
+
+/* What an action throws, as a status; ARENA_OK: nothing.  Errors are standard exceptions, too. */
+template <class Action> int thrown(Action action, bool *no_room = nullptr) {
+    int status = ARENA_OK;
+    bool full = false;
+    try {
+        action();
+    } catch (const libarena::error &failed) {
+        status = failed.status();
+        assert_string_equal(failed.what(), arena_strerror(status));
+    }
+    try {
+        action();
+    } catch (const std::bad_alloc &) {
+        full = true;
+    } catch (const std::exception &) {
+    }
+    if (no_room != nullptr) *no_room = full;
+    return status;
+}
+
+void start() {
+    living = 0;
+    order.clear();
+}
+
+/* --- single-owner ------------------------------------------------------------------------------------------------- */
+
+void elements_lie_one_behind_the_other(void **) {
+    auto arena = libarena::arena<int>::create(4);
+    int *first = arena.emplace(10);
+    assert_int_equal(*first, 10);
+    assert_ptr_equal(arena.try_emplace(20), first + 1);
+    auto slab = arena.alloc_slab(1);
+    assert_ptr_equal(slab.data(), first + 2);
+    assert_int_equal(slab[0], 0);
+    const int values[] = {30};
+    assert_int_equal(arena.alloc_slab_with(values, 1)[0], 30);
+    assert_int_equal(arena.used(), 4);
+    assert_int_equal(arena.remaining(), 0);
+    assert_int_equal(arena.cap(), 4);
+    assert_ptr_equal(arena.at(1), first + 1);
+    assert_null(arena.at(4));
+    assert_true(arena.owns(first + 3));
+    assert_int_equal(arena.stats().used_bytes, 4 * sizeof(int));
+    arena.reset();
+    arena.trim();
+    assert_ptr_equal(arena.emplace(), first);
+    assert_int_equal(*first, 0);
+}
+
+void full_is_bad_alloc(void **) {
+    auto arena = libarena::arena<int>::create(2);
+    arena.alloc_slab(2);
+    bool full = false;
+    assert_int_equal(thrown([&] { arena.emplace(1); }, &full), ARENA_EFULL);
+    assert_true(full);
+    assert_int_equal(thrown([&] { arena.alloc_slab(1); }, &full), ARENA_EFULL);
+    const int values[] = {1};
+    assert_int_equal(thrown([&] { arena.alloc_slab_with(values, 1); }, &full), ARENA_EFULL);
+    assert_null(arena.try_emplace(1));
+    assert_null(arena.try_alloc_slab(1).data());
+    assert_int_equal(arena.try_alloc_slab(1).size(), 0);
+    assert_null(arena.try_alloc_slab_with(values, 1).data());
+    assert_non_null(arena.alloc_slab(0).data());
+    assert_int_equal(thrown([] { libarena::arena<int>::create(SIZE_MAX); }, &full), ARENA_ENOMEM);
+    assert_true(full);
+    auto options = libarena::options();
+    options.clear = 77;
+    assert_int_equal(thrown([&] { libarena::arena<int>::create(1, &options); }, &full), ARENA_EINVAL);
+    assert_false(full);
+}
+
+void destructors_run_last_to_first(void **) {
+    start();
+    {
+        auto arena = libarena::arena<counted<NOTHROW>>::create(4);
+        for (int i = 1; i <= 3; i++) arena.emplace(i);
+        assert_int_equal(living, 3);
+        arena.reset();
+        assert_int_equal(living, 0);
+        assert_true((order == std::vector<int>{3, 2, 1}));
+        arena.emplace(4);
+    }
+    assert_int_equal(living, 0);
+    assert_int_equal(order.back(), 4);
+}
+
+void owners_move(void **) {
+    start();
+    auto arena = libarena::arena<counted<NOTHROW>>::create(2);
+    arena.emplace(1);
+    libarena::arena<counted<NOTHROW>> other = std::move(arena);
+    assert_false(static_cast<bool>(arena));
+    assert_int_equal(other.used(), 1);
+    arena = libarena::arena<counted<NOTHROW>>::create(2);
+    arena.emplace(2);
+    arena = std::move(other);
+    assert_true((order == std::vector<int>{2}));
+    assert_int_equal(arena.at(0)->number, 1);
+    ::arena *raw = arena.release();
+    auto adopted = libarena::arena<counted<NOTHROW>>::adopt(raw);
+    assert_ptr_equal(adopted.raw(), raw);
+    assert_int_equal(thrown([&] { libarena::arena<int>::adopt(raw); }), ARENA_EINVAL);
+}
+
+void types_are_named_by_their_whole_spelling(void **) {
+    assert_string_equal(libarena::type<int>.name, "int");
+    assert_string_equal(libarena::type<app::point>.name, "app::point");
+    assert_string_equal(libarena::type<plain_point>.name, "struct plain_point");
+    assert_non_null(strstr(libarena::type<std::vector<int>>.name, "vector<int"));
+    assert_true(libarena::type<int>.drop == nullptr && libarena::type<std::string>.drop != nullptr);
+    assert_int_equal(libarena::type<app::point>.size, sizeof(app::point));
+    assert_true(arena_type_equal(&libarena::type<int>, ARENA_TYPE(int)));
+    assert_true(arena_type_equal(&libarena::type<plain_point>, ARENA_TYPE(struct plain_point)));
+    assert_false(arena_type_equal(&libarena::type<app::point>, &libarena::type<plain_point>));
+}
+
+/* --- constructors that throw ---------------------------------------------------------------------------------------- */
+
+template <kind KIND> void constructor_throws() {
+    start();
+    auto arena = libarena::arena<counted<KIND>>::create(4);
+    arena.emplace(1);
+    for (int round = 0; round < 3; round++) {
+        try {
+            arena.emplace(13);
+            fail();
+        } catch (const std::runtime_error &) {
+        }
+        assert_int_equal(arena.used(), 1);
+        assert_int_equal(living, 1);
+    }
+    assert_ptr_equal(arena.emplace(2), arena.at(0) + 1);
+    arena.emplace(3);
+    arena.emplace(4);
+    assert_null(arena.try_emplace(13)); /* no room: not made at all */
+    assert_int_equal(living, 4);
+    arena.reset();
+    assert_int_equal(living, 0);
+}
+
+void throwing_constructor_leaves_nothing_live(void **) {
+    constructor_throws<MOVABLE>();
+    constructor_throws<FIXED>();
+}
+
+/* Of a slab, what was made before the one that throws is destroyed. */
+template <kind KIND> void slab_throws() {
+    start();
+    auto arena = libarena::arena<counted<KIND>>::create(30);
+    arena.emplace(1);
+    counted<KIND>::made_by_default = 10;
+    try {
+        arena.alloc_slab(5);
+        fail();
+    } catch (const std::runtime_error &) {
+    }
+    assert_true(living == 1 && arena.used() == 1);
+    counted<KIND>::made_by_default = 0;
+    auto slab = arena.alloc_slab(3);
+    assert_true(slab.size() == 3 && slab[2].number == 3 && living == 4);
+    slab[1].number = 13;
+    order.clear();
+    try {
+        arena.alloc_slab_with(slab.data(), 3);
+        fail();
+    } catch (const std::runtime_error &) {
+    }
+    assert_true(living == 4 && arena.used() == 4);
+    assert_true((order == std::vector<int>{1}));
+    slab[1].number = 2;
+    assert_int_equal(arena.alloc_slab_with(slab.data(), 3)[1].number, 2);
+    assert_null(arena.try_alloc_slab(24).data());
+    assert_int_equal(living, 7);
+    arena.reset();
+    assert_int_equal(living, 0);
+}
+
+void slabs_are_made_whole_or_not_at_all(void **) {
+    slab_throws<MOVABLE>();
+    slab_throws<FIXED>();
+}
+
+/* A constructor may use the arena that its object is made in; where it throws, that is taken back with it. */
+void constructors_may_allocate(void **) {
+    start();
+    auto arena = libarena::arena<node>::create(100);
+    node *root = arena.emplace(arena, 3, -1);
+    assert_non_null(root->left->right->left);
+    assert_int_equal(living, 15);
+    for (int depth = 0; depth < 3; depth++) {
+        try {
+            arena.emplace(arena, 3, depth);
+            fail();
+        } catch (const std::runtime_error &) {
+        }
+        assert_int_equal(living, 15);
+        assert_int_equal(arena.used(), 15);
+    }
+    arena.reset();
+    assert_int_equal(living, 0);
+}
+
+void strings_live_in_arenas(void **) {
+    auto arena = libarena::arena<std::string>::create(100);
+    std::string *first = arena.emplace("a text that is too long for the small string within the object itself");
+    auto copies = arena.alloc_slab_with(first, 1);
+    for (int i = 0; i < 50; i++) arena.emplace(200u, 'x');
+    assert_true(copies[0] == *first);
+    arena.reset();
+    arena.emplace(200u, 'y');
+}
+
+void marks_and_scratch_take_back(void **) {
+    start();
+    auto arena = libarena::arena<counted<NOTHROW>>::create(10);
+    arena.emplace(1);
+    auto mark = arena.mark();
+    arena.emplace(2);
+    {
+        libarena::scratch scratch(arena);
+        arena.emplace(3);
+        assert_int_equal(living, 3);
+    }
+    assert_int_equal(living, 2);
+    arena.rewind(mark);
+    assert_int_equal(living, 1);
+    arena.emplace(4);
+    arena.rewind_end(mark);
+    assert_int_equal(arena.used(), 1);
+    alignas(64) unsigned char memory[4096];
+    auto here = libarena::arena<counted<NOTHROW>>::create_in(memory, sizeof memory);
+    void *slot = here.emplace(5);
+    assert_true(slot > static_cast<void *>(memory) && slot < static_cast<void *>(memory + sizeof memory));
+}
+
+#if defined(__cpp_lib_span)
+void slabs_are_spans(void **) {
+    auto arena = libarena::arena<int>::create(4);
+    std::span<int> slab = arena.alloc_slab(3);
+    for (int &element : slab) element = 7;
+    std::span<int> last = slab.last(1);
+    assert_int_equal(last[0], 7);
+}
+#endif
+
+/* --- pools ---------------------------------------------------------------------------------------------------------- */
+
+void scopes_and_leases_give_back(void **) {
+    start();
+    auto options = libarena::pool_options();
+    options.max_arenas = 2;
+    auto pool = libarena::pool<counted<NOTHROW>>::create(4, &options);
+    assert_int_equal(pool.arena_cap(), 4);
+    try {
+        auto scope = pool.enter();
+        scope.emplace(1);
+        throw std::runtime_error("out");
+    } catch (const std::runtime_error &) {
+    }
+    assert_int_equal(living, 0);
+    assert_int_equal(pool.execute([](libarena::view<counted<NOTHROW>> arena) { return arena.emplace(5)->number; }), 5);
+    {
+        auto lease = pool.checkout();
+        auto other = pool.checkout();
+        lease.emplace(1);
+        bool full = false;
+        assert_int_equal(thrown([&] { pool.checkout(); }, &full), ARENA_EFULL);
+        assert_true(full);
+        auto ended = libarena::context::with_timeout(std::chrono::milliseconds(1));
+        assert_int_equal(thrown([&] { pool.checkout(ended); }, &full), ARENA_ETIMEDOUT);
+        assert_false(full);
+        auto moved = std::move(lease);
+        assert_int_equal(moved.used(), 1);
+        other = std::move(moved);
+        assert_int_equal(other.used(), 1);
+    }
+    assert_int_equal(living, 0);
+    pool.trim();
+    libarena::pool<counted<NOTHROW>> other = std::move(pool);
+    assert_int_equal(other.checkout().cap(), 4);
+}
+
+/* --- concurrent --------------------------------------------------------------------------------------------------- */
+
+void concurrent_arenas_hold_their_gate(void **) {
+    start();
+    auto numbers = libarena::concurrent<int>::create(3);
+    assert_int_equal(*numbers.emplace(5), 5);
+    {
+        auto hold = numbers.acquire();
+        assert_int_equal(*hold.emplace(6), 6);
+        assert_int_equal(thrown([&] { numbers.emplace(1); }), ARENA_EBUSY);
+        assert_int_equal(thrown([&] { numbers.reset(); }), ARENA_EBUSY);
+        assert_false(static_cast<bool>(numbers.try_acquire()));
+    }
+    assert_true(static_cast<bool>(numbers.try_acquire()));
+    assert_int_equal(*numbers.try_emplace(7), 7);
+    assert_null(numbers.try_emplace(8));
+    bool full = false;
+    assert_int_equal(thrown([&] { numbers.emplace(8); }, &full), ARENA_EFULL);
+    assert_true(full);
+    auto ended = libarena::context::with_cancel();
+    ended.cancel();
+    assert_int_equal(thrown([&] { numbers.emplace_within(ended, 1); }), ARENA_ECANCELED);
+    numbers.reset();
+    assert_int_equal(numbers.used(), 0);
+    assert_int_equal(numbers.remaining(), numbers.cap());
+    numbers.trim();
+
+    auto objects = libarena::concurrent<counted<FIXED>>::create(2);
+    objects.emplace(1);
+    try {
+        objects.emplace(13);
+        fail();
+    } catch (const std::runtime_error &) {
+    }
+    assert_true(objects.used() == 1 && living == 1);
+    objects.emplace(2);
+    assert_null(objects.try_emplace(3));
+    libarena::concurrent<counted<FIXED>> other = std::move(objects);
+    other.reset();
+    assert_int_equal(living, 0);
+}
+
+/* --- contexts ------------------------------------------------------------------------------------------------------- */
+
+void contexts_carry_arenas(void **) {
+    auto arena = libarena::arena<app::point>::create(1);
+    libarena::context background;
+    assert_int_equal(background.status(), ARENA_OK);
+    auto parent = libarena::context::with_cancel();
+    auto carrying = parent.inject(arena);
+    assert_ptr_equal(carrying.extract<app::point>().raw(), arena.raw());
+    assert_int_equal(thrown([&] { carrying.extract<int>(); }), ARENA_ENOARENA);
+    auto again = carrying.retain();
+    assert_ptr_equal(again.raw(), carrying.raw());
+    carrying = libarena::context();
+    parent.cancel();
+    assert_int_equal(again.status(), ARENA_ECANCELED);
+    assert_int_equal(thrown([&] { again.check_running(); }), ARENA_ECANCELED);
+    assert_int_equal(libarena::context::with_timeout(std::chrono::hours::max()).status(), ARENA_OK);
+    assert_int_equal(libarena::context::with_timeout(std::chrono::hours::min()).status(), ARENA_ETIMEDOUT);
+    assert_int_equal(libarena::context::with_deadline(arena_clock_now()).status(), ARENA_ETIMEDOUT);
+    assert_int_equal(libarena::context::with_deadline(INT64_MAX, parent).status(), ARENA_ECANCELED);
+}
+
+} // namespace
+
+int main() {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(elements_lie_one_behind_the_other),
+        cmocka_unit_test(full_is_bad_alloc),
+        cmocka_unit_test(destructors_run_last_to_first),
+        cmocka_unit_test(owners_move),
+        cmocka_unit_test(types_are_named_by_their_whole_spelling),
+        cmocka_unit_test(throwing_constructor_leaves_nothing_live),
+        cmocka_unit_test(slabs_are_made_whole_or_not_at_all),
+        cmocka_unit_test(constructors_may_allocate),
+        cmocka_unit_test(strings_live_in_arenas),
+        cmocka_unit_test(marks_and_scratch_take_back),
+#if defined(__cpp_lib_span)
+        cmocka_unit_test(slabs_are_spans),
+#endif
+        cmocka_unit_test(scopes_and_leases_give_back),
+        cmocka_unit_test(concurrent_arenas_hold_their_gate),
+        cmocka_unit_test(contexts_carry_arenas),
+    };
+    return support_run("the C++ face", tests);
+}
