@@ -74,6 +74,21 @@
 #define ARENA_CONCAT_(a, b) a##b
 #define ARENA_CONCAT(a, b) ARENA_CONCAT_(a, b)
 
+/* Behind a variable that the library fills: MemorySanitizer sees nothing of what a library does that was compiled
+ * without it. */
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#ifdef __cplusplus
+#define ARENA_WRITTEN_BY_LIBRARY_ = {}
+#else
+#define ARENA_WRITTEN_BY_LIBRARY_ = {0}
+#endif
+#endif
+#endif
+#ifndef ARENA_WRITTEN_BY_LIBRARY_
+#define ARENA_WRITTEN_BY_LIBRARY_
+#endif
+
 #ifdef __cplusplus
 #define ARENA_BEGIN_DECLS extern "C" {
 #define ARENA_END_DECLS }

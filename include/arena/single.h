@@ -301,7 +301,7 @@ ARENA_INLINE void arena_scratch_enter_(struct arena *arena, struct arena_scratch
 }
 
 ARENA_INLINE struct arena_scratch arena_scratch_begin_(struct arena *arena) {
-    struct arena_scratch scratch;
+    struct arena_scratch scratch ARENA_WRITTEN_BY_LIBRARY_;
     arena_scratch_enter_(arena, &scratch);
     return scratch;
 }

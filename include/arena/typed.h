@@ -181,21 +181,6 @@ extern "C++" { /* also where a program includes this inside extern "C" */
 #define ARENA_UNROLL_ /* clang does it unasked */
 #endif
 
-/* Behind a variable that the library fills: MemorySanitizer sees nothing of what a library does that was compiled
- * without it. */
-#if defined(__has_feature)
-#if __has_feature(memory_sanitizer)
-#ifdef __cplusplus
-#define ARENA_WRITTEN_BY_LIBRARY_ = {}
-#else
-#define ARENA_WRITTEN_BY_LIBRARY_ = {0}
-#endif
-#endif
-#endif
-#ifndef ARENA_WRITTEN_BY_LIBRARY_
-#define ARENA_WRITTEN_BY_LIBRARY_
-#endif
-
 ARENA_BEGIN_DECLS
 /* Panics: `index` is past a slab's end.  What the inline code calls. */
 ARENA_API ARENA_NORETURN void arena_panic_slab_bounds(size_t index, size_t len);

@@ -32,6 +32,14 @@ static int typed(void) {
     if (put == NULL) return 1;
     sum += *put;
     ints_burst_end(arena, &burst);
+    struct arena_mark mark = ints_mark(arena);
+    for (int i = 0; i < 3; i++) {
+        ARENA_SCRATCH(ints, arena) sum += *ints_alloc_zero(arena);
+        sum += *ints_alloc_slab(arena, 5).data;
+        ints_rewind(arena, mark);
+    }
+    struct arena_stats stats = {.struct_size = sizeof stats};
+    if (ints_get_stats(arena, &stats) != ARENA_OK || stats.used_bytes == 0 || ints_at(arena, 0) == NULL) return 1;
     struct arena_context *context = NULL;
     struct ints *found = NULL;
     if (ints_inject(NULL, arena, &context) != ARENA_OK || ints_extract(context, &found) != ARENA_OK) return 1;
@@ -50,6 +58,20 @@ static int typed(void) {
     ints_destroy(arena);
     ints_concurrent_destroy(shared);
     return ints_pool_destroy(pool) + sum;
+}
+
+/* Scratch scopes with more in them than inline code takes back, and with destructors. */
+static int scratches(void) {
+    struct items *arena = items_create(1000);
+    int sum = 0;
+    for (int i = 0; i < 3; i++) {
+        ARENA_SCRATCH(items, arena) {
+            sum += items_alloc_slab(arena, 100).data[99].tag;
+            ARENA_SCRATCH(items, arena) sum += items_alloc_zero(arena)->tag;
+        }
+    }
+    items_destroy(arena);
+    return sum;
 }
 
 static int slots(size_t capacity, uint32_t clear) {
@@ -80,7 +102,7 @@ static int mixed(void) {
 }
 
 int main(void) {
-    int sum = typed() + mixed();
+    int sum = typed() + scratches() + mixed();
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++)
         sum += slots(20, clear) + slots(20000, clear);
     printf("%d drops\n", drops);

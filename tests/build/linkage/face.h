@@ -24,6 +24,10 @@ inline int everything(int number) {
     struct items_burst burst = items_burst_begin(arena);
     sum += items_burst_put(&burst, item)->number;
     items_burst_end(arena, &burst);
+    struct arena_mark mark = items_mark(arena);
+    sum += items_alloc_zero(arena)->number;
+    items_rewind_end(arena, mark);
+    ARENA_SCRATCH(items, arena) sum += items_alloc_zero(arena)->number;
     struct arena_context *context = NULL;
     struct items *found = NULL;
     sum += items_inject(NULL, arena, &context) + items_extract(context, &found) + (int)items_used(found);
