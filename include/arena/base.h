@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* libarena: status codes, version, panics.  Included by every other header.
+/* libarena: status codes, version, panics, coroutines.  Included by every other header.
  *
  * Thread safety: every function here may be called from any thread.  No function of libarena is async-signal-safe.
  */
@@ -130,19 +130,87 @@ ARENA_API const char *arena_strerror(int status);
  *
  * Undefined: a panic that leaves a frame between pthread_cleanup_push and its pop, or a frame with a C++ destructor
  * to run.  A panic raised by `drop`, or while another one unwinds, or by the handler, aborts.
+ *
+ * A longjmp past arena_protect ends its protection (Lua and libpng do that).  The next panic sees that it is gone, and
+ * ends the protected action outside of it; where there is none, it aborts, and says so.  It finds out by unwinding the
+ * stack: where code without unwind tables stands between, it sees only what was written over and what lies deeper than
+ * the panic itself.  Scopes that the longjmp left stay open, for an outer panic or the thread's end to leave.
  */
 
-/* Sets the process-wide handler; it must return.  NULL restores the default, which writes one line to standard error.
- * `message` is valid during the call alone. */
+/* Who sees panics. */
+struct arena_panic_handler {
+    void (*handler)(const char *message, void *user); /* must return; `message` is valid during the call alone */
+    void *user;
+};
+
+/* sizeof(struct arena_panic_handler). */
+ARENA_API size_t arena_panic_handler_size(void);
+
+/* Sets the process-wide handler.  NULL restores the default, which writes one line to standard error for each panic
+ * that no arena_protect catches. */
 ARENA_API void arena_set_panic_handler(void (*handler)(const char *message, void *user), void *user);
+
+/* Exchanges the process-wide handler for *handler, in one step, so that a library can put back the one it found.
+ * {NULL, NULL} is the default.  NULL: nothing happens. */
+ARENA_API void arena_swap_panic_handler(struct arena_panic_handler *handler);
+
+/* Why a panic was raised. */
+struct arena_panic_info {
+    int status;        /* ARENA_EFULL: no room.  ARENA_ENOMEM.  ARENA_EINVAL: misuse.  ARENA_EBUSY: held, or dropping.
+                          ARENA_EPANIC: arena_panic.  ARENA_OK: there was none */
+    char message[252]; /* cut where it is longer */
+};
+
+/* sizeof(struct arena_panic_info). */
+ARENA_API size_t arena_panic_info_size(void);
 
 /* Runs action(user).  ARENA_OK when it returned; ARENA_EPANIC when a panic ended it, after every execute and pool
  * scope begun inside it was left: arenas reset and back in their pools, innermost first.  A gate taken by acquire
  * stays the caller's.  ARENA_EINVAL when action is NULL.  Nests. */
 ARENA_API int arena_protect(void (*action)(void *user), void *user);
 
-/* Raises a panic.  NULL reads "panic". */
+/* The same, and *out says why: the panic's status and message, or {ARENA_OK, ""} where none ended the action.  NULL: not
+ * wanted. */
+ARENA_API int arena_protect_with(void (*action)(void *user), void *user, struct arena_panic_info *out);
+
+/* Raises a panic of status ARENA_EPANIC.  NULL reads "panic". */
 ARENA_API ARENA_NORETURN void arena_panic(const char *message);
+
+/* Raises a panic with a status of the caller's: for libraries on top of this one, whose own functions panic for the same
+ * reasons.  What is no failure is ARENA_EPANIC. */
+ARENA_API ARENA_NORETURN void arena_panic_with(int status, const char *message);
+
+/* Coroutines.
+ *
+ * Pool scopes and protected actions belong to a thread, in the order in which they were begun.  A program that switches
+ * stacks by itself (makecontext, a library of coroutines, green threads) mixes that order up, unless it says so before
+ * each switch: scopes and protected actions then belong to the fiber.  C++20's coroutines have no stack of their own and
+ * need none of this, as long as no scope or arena_protect stands around a suspension.
+ *
+ * A fiber may go on on another thread.  A gate that is held stays with its thread.  A fiber must switch to another one
+ * before its function returns.
+ */
+
+/* A stack that a program switches to.  Zero at first; the contents are the library's.  It stays where it is, and lives
+ * while it runs: until another one was switched to, or its thread has ended. */
+struct arena_fiber {
+    void *words[2];
+};
+
+/* sizeof(struct arena_fiber). */
+ARENA_API size_t arena_fiber_size(void);
+
+/* Says that the stack of `to` is going to run instead of that of `from`, which runs now; called just before the switch.
+ * NULL is the thread itself, on the stack it was started with.  A thread that is on that stack may also give it an
+ * arena_fiber of its own, as `from`, and return to it by that.  Panics with ARENA_EINVAL, and nothing changes, when
+ * `from` does not run, or `to` does (on any thread), or from a drop function or a panic's handler.  Takes no lock. */
+ARENA_API void arena_fiber_switch(struct arena_fiber *from, struct arena_fiber *to);
+
+/* Gives up a fiber that does not run and will not run again: the scopes that it is inside of are left, innermost first,
+ * and their arenas go back to their pools; what it checked out stays out.  The fiber is zero afterwards.  Any thread may
+ * do this.  A fiber that is outside of all scopes needs no end.  NULL is legal.  Panics with ARENA_EINVAL, and nothing
+ * changes, when the fiber runs. */
+ARENA_API void arena_fiber_end(struct arena_fiber *fiber);
 
 ARENA_END_DECLS
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How public structs lie in memory, for bindings that check their own declarations.  Each struct that a program lays
  * out has its size here, but for struct arena_head, which is frozen. */
+#include <arena/base.h>
 #include <arena/concurrent.h>
 #include <arena/pool.h>
 #include <arena/single.h>
@@ -18,6 +19,9 @@ size_t arena_stats_size(void) { return sizeof(struct arena_stats); }
 size_t arena_mark_size(void) { return sizeof(struct arena_mark); }
 size_t arena_scratch_size(void) { return sizeof(struct arena_scratch); }
 size_t arena_burst_size(void) { return sizeof(struct arena_burst); }
+size_t arena_panic_handler_size(void) { return sizeof(struct arena_panic_handler); }
+size_t arena_panic_info_size(void) { return sizeof(struct arena_panic_info); }
+size_t arena_fiber_size(void) { return sizeof(struct arena_fiber); }
 size_t arena_permit_size(void) { return sizeof(struct arena_permit); }
 size_t arena_pool_options_size(void) { return sizeof(struct arena_pool_options); }
 size_t arena_pool_scope_size(void) { return sizeof(struct arena_pool_scope); }

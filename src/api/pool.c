@@ -77,6 +77,7 @@ struct arena_pool {
 static struct pool_arena *pool_arena_of(struct arena *arena) { return (struct pool_arena *)(void *)arena; }
 
 static void leave_scope(struct scope *scope);
+static void park_scope(struct scope *scope, struct thread_state *state);
 
 /* --- making and freeing arenas ------------------------------------------------------------------------------------ */
 
@@ -101,6 +102,7 @@ static struct pool_arena *make_arena(struct arena_pool *pool) {
     made->pool = pool;
     made->node = node;
     made->scope.leave = leave_scope;
+    made->scope.park = park_scope;
     node->item = made;
     slots_seal(arena);
     return made;
@@ -295,6 +297,16 @@ static SLOW void leave_scope(struct scope *scope) {
     if (UNLIKELY(!scope_pop(state, scope)))
         panic(ARENA_EINVAL, "arena_pool_scope_leave: another thread entered the scope");
     put(arena, state);
+}
+
+/* For runtime/fiber.h: it may be left on another thread, which must not touch this one's cache. */
+static void park_scope(struct scope *scope, struct thread_state *state) {
+    struct pool_arena *arena = CONTAINER_OF(scope, struct pool_arena, scope);
+    if (!arena->hot) return;
+    struct local *local = locals_find(state, &arena->pool->owner);
+    arena->hot = false;
+    local->hot = NULL;
+    local->count--;
 }
 
 /* The steady state of leaving: the innermost scope, with the hot arena, which used little.  false: nothing was done. */

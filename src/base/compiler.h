@@ -14,6 +14,12 @@
 #define SLOW __attribute__((noinline))
 #define COLD __attribute__((cold, noinline))
 #define CLEANUP(function) __attribute__((cleanup(function), unused))
+/* For what looks at memory of frames that may be gone: a checker takes it for a mistake. */
+#if defined(__clang__)
+#define UNWATCHED __attribute__((noinline, no_sanitize("address", "memory", "thread")))
+#else
+#define UNWATCHED __attribute__((noinline, no_sanitize("address", "thread")))
+#endif
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 
 /* The structure that holds `member` at `pointer`. */

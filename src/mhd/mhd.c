@@ -117,7 +117,7 @@ int arena_mhd_destroy_checked(struct arena_mhd *mhd) { return destroy(mhd); }
 
 void arena_mhd_destroy(struct arena_mhd *mhd) {
     if (destroy(mhd) != ARENA_OK) {
-        arena_panic("arena_mhd_destroy: a request is still retained, or a daemon still runs");
+        arena_panic_with(ARENA_EBUSY, "arena_mhd_destroy: a request is still retained, or a daemon still runs");
     }
 }
 

@@ -97,7 +97,7 @@ int arena_request_release_checked(struct arena_request *request) { return releas
 
 void arena_request_release(struct arena_request *request) {
     if (release(request) != ARENA_OK) {
-        arena_panic("arena_request_release: released more often than retained");
+        arena_panic_with(ARENA_EINVAL, "arena_request_release: released more often than retained");
     }
 }
 

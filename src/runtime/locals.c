@@ -5,7 +5,7 @@
 #include "base/locking.h"
 #include "platform/memory.h"
 #include "platform/sync.h"
-#include "runtime/scope.h"
+#include "runtime/fiber.h"
 #include "runtime/waiter.h"
 
 #include <string.h>
@@ -130,7 +130,7 @@ struct local *locals_make(struct thread_state *state, struct local_owner *owner)
 
 void thread_exit_hook(struct thread_state *state) {
     state->exiting = true;
-    scope_unwind(state, 0); /* scopes that a longjmp left behind; and, where nothing unwinds frames, all others */
+    fiber_leave_thread(state); /* scopes that a longjmp left behind; and, where nothing unwinds frames, all others */
     mutex_lock(&registry.mutex);
     for (uint32_t i = 0; i < state->local_bytes / sizeof(struct local); i++) {
         struct local *local = &state->locals[i];

@@ -1,46 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* Panics: the handler, protected actions, and the unwinding of scopes.
+/* Panics: the handler, and the unwinding of scopes.
  *
- * A protected action is a setjmp in a frame of panic_protect; the frames of a thread form a chain, innermost first.  A
- * panic calls the handler, leaves the scopes begun since the innermost frame, and jumps there.  Where there is no
- * frame, or the thread is in a place that cannot be left (a drop function, an unwinding panic, the handler), it aborts.
- *
- * setjmp and longjmp by these names: ThreadSanitizer watches no _longjmp, and its record of a thread's calls would grow
- * with each panic until the program crashes.  Neither glibc nor musl saves the signal mask in them.  A fortified
- * longjmp has another name again, so it is not for this file.
+ * A panic calls the handler, leaves the scopes begun since the innermost protected action (runtime/protect.h), and ends
+ * that.  Where there is none, or the thread is in a place that cannot be left (a drop function, an unwinding panic, the
+ * handler), it aborts.
  *
  * Locking: handler_mutex guards the handler and its closure, which are read together; it is held during no call.
  * All else is the thread's own.
  */
-#undef _FORTIFY_SOURCE
-
 #include "runtime/panic.h"
 
 #include <arena/base.h>
 
 #include "platform/sync.h"
+#include "runtime/protect.h"
 #include "runtime/scope.h"
 #include "runtime/thread.h"
 
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-struct protect_frame {
-    jmp_buf jump;
-    struct protect_frame *outer;
-    struct thread_state *state;
-    uint64_t era; /* scopes of this era and later ones were begun inside */
-};
-
-typedef void panic_handler(const char *message, void *user);
-
 static struct mutex handler_mutex = MUTEX_INIT;
-static panic_handler *handler;
-static void *handler_user;
+static struct arena_panic_handler handler;
 
 static void write_line(const char *what, const char *message) {
     char line[320];
@@ -52,21 +35,20 @@ static void write_line(const char *what, const char *message) {
     (void)written; /* there is nobody left to tell */
 }
 
-/* Has the handler see the message. */
-static void tell(struct thread_state *state, const char *message) {
+/* Has the handler see the message.  The default one has nothing to say of what a program catches. */
+static void tell(struct thread_state *state, const char *message, bool caught) {
     if (state->handling) {
         write_line("panic", message);
         abort();
     }
     mutex_lock(&handler_mutex);
-    panic_handler *call = handler;
-    void *user = handler_user;
+    struct arena_panic_handler now = handler;
     mutex_unlock(&handler_mutex);
 
     state->handling = true;
-    if (call != NULL) {
-        call(message, user);
-    } else {
+    if (now.handler != NULL) {
+        now.handler(message, now.user);
+    } else if (!caught) {
         write_line("panic", message);
     }
     state->handling = false;
@@ -76,22 +58,31 @@ void panic_notice(const char *message) { write_line("notice", message); }
 
 void panic_fatal(const char *message) {
     (void)thread_hold_cancel();
-    tell(thread_state(), message);
+    tell(thread_state(), message, false);
     abort();
 }
 
 void panic_raise(int status, const char *message) {
-    (void)status;
     struct thread_state *state = thread_state();
     int cancel = thread_hold_cancel(); /* the handler prints, and scopes are half left */
-    tell(state, message);
-    struct protect_frame *frame = state->frames;
-    if (frame == NULL || state->unwinding || state->dropping) abort();
+    bool stuck = state->handling || state->unwinding || state->dropping;
+    bool protected = state->frames != NULL;
+    struct protect_frame *frame =
+        stuck || !protected ? NULL : protect_innermost(state, (uintptr_t)__builtin_frame_address(0));
+    tell(state, message, frame != NULL);
+    if (frame == NULL) {
+        if (protected && !stuck) {
+            write_line("the arena_protect around the panic is gone",
+                       "a longjmp left it, or stacks were switched without arena_fiber_switch");
+        }
+        abort();
+    }
+    protect_note(frame, status, message); /* now: it may lie in an arena of one of the scopes */
     state->unwinding = true;
-    scope_unwind(state, frame->era);
+    scope_unwind(state, protect_era(frame));
     state->unwinding = false;
     thread_release_cancel(cancel);
-    longjmp(frame->jump, 1);
+    protect_end(frame);
 }
 
 void panic(int status, const char *format, ...) {
@@ -105,37 +96,11 @@ void panic(int status, const char *format, ...) {
 
 void panic_for(const char *function, struct refusal refusal) { panic(refusal.status, "%s: %s", function, refusal.why); }
 
-void panic_set_handler(void (*new_handler)(const char *message, void *user), void *user) {
+void panic_swap_handler(struct arena_panic_handler *other) {
     mutex_lock(&handler_mutex);
-    handler = new_handler;
-    handler_user = new_handler == NULL ? NULL : user;
+    struct arena_panic_handler before = handler;
+    handler.handler = other->handler;
+    handler.user = other->handler == NULL ? NULL : other->user;
     mutex_unlock(&handler_mutex);
-}
-
-/* Runs on every way out: return, panic, pthread_exit, cancellation, a C++ exception.  Idempotent. */
-static void frame_pop(void *argument) {
-    struct protect_frame *frame = argument;
-    if (frame->state == NULL) return;
-    frame->state->frames = frame->outer;
-    frame->state = NULL;
-}
-
-/* glibc without forced unwinding through this attribute, or musl without exceptions, would each need only one of the
- * two ways below; having both keeps the code the same. */
-int panic_protect(void (*action)(void *user), void *user) {
-    struct thread_state *state = thread_state();
-    CLEANUP(frame_pop) struct protect_frame frame;
-    volatile int status = ARENA_OK;
-    frame.outer = state->frames;
-    frame.state = state;
-    frame.era = ++state->era;
-    state->frames = &frame;
-    CLEANUP_PUSH(frame_pop, &frame);
-    if (setjmp(frame.jump) == 0) {
-        action(user);
-    } else {
-        status = ARENA_EPANIC;
-    }
-    CLEANUP_POP(1);
-    return status;
+    *other = before;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Raising a panic from inside the library, and catching one. */
+/* Raising a panic from inside the library, and who sees it. */
 #ifndef RUNTIME_PANIC_H
 #define RUNTIME_PANIC_H
 
 #include "base/compiler.h"
+
+struct arena_panic_handler;
 
 /* `status` says which kind of panic it is, as struct arena_panic_info reports it: ARENA_EFULL for no room, ARENA_ENOMEM
  * for no memory, ARENA_EINVAL for misuse, ARENA_EBUSY for what is held or dropping.  Takes a printf format; the text is
@@ -30,10 +32,7 @@ _Noreturn void panic_fatal(const char *message) COLD;
 /* Says on standard error what a program should know and could not find out; nothing else happens. */
 void panic_notice(const char *message) COLD;
 
-/* Runs action(user).  ARENA_OK, or ARENA_EPANIC after a panic that ended it. */
-int panic_protect(void (*action)(void *user), void *user);
-
-/* NULL is the default handler. */
-void panic_set_handler(void (*handler)(const char *message, void *user), void *user);
+/* Exchanges the handler for *other; {NULL, NULL} is the default one. */
+void panic_swap_handler(struct arena_panic_handler *other);
 
 #endif

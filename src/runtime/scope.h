@@ -21,6 +21,8 @@ struct scope {
     struct scope *outer;
     uint64_t number;
     void (*leave)(struct scope *scope); /* ends what was borrowed; calls scope_pop */
+    /* Unties it from the thread, for the time until a fiber goes on, on this thread or another. */
+    void (*park)(struct scope *scope, struct thread_state *state);
 };
 
 /* A scope that is entered again and again mostly has the right values in it already; comparing them costs less than

@@ -3,7 +3,7 @@
  *
  * Contract
  *   thread_state()     This thread's state: zero when the thread begins, its address unlike that of every other living
- *                      thread.  At most 64 bytes: the library's thread-locals are initial-exec, and a library loaded
+ *                      thread.  At most 96 bytes: the library's thread-locals are initial-exec, and a library loaded
  *                      with dlopen has to fit into what the loader keeps in reserve.
  *   thread_exit_arm()  Has thread_exit_hook run when this thread ends (by return, pthread_exit or cancellation), after
  *                      its frames are gone.  Once armed, again is free.  false: no resources; nothing is armed.
@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct arena_fiber;
 struct local;
 struct scope;
 struct protect_frame;
@@ -34,14 +35,16 @@ struct thread_state {
     bool unwinding;               /* runtime/panic.c: a panic is leaving scopes */
     bool handling;                /* runtime/panic.c: the handler is running */
     bool dropping;                /* core/slots.c: drop functions are running */
-    struct scope *scopes;         /* runtime/scope.h: the innermost scope */
+    struct scope *scopes;         /* runtime/scope.h: the innermost scope of what runs */
     uint64_t era;                 /* protected actions begun so far: what scopes begun now are numbered with */
-    struct protect_frame *frames; /* runtime/panic.c: the innermost protected action */
+    struct protect_frame *frames; /* runtime/protect.c: the outermost protected action of what runs */
+    struct arena_fiber *fiber;    /* runtime/fiber.h: what runs; NULL: the thread itself */
+    void *own[2];                 /* runtime/fiber.h: the scopes and frames of the thread itself while a fiber runs */
     struct waiter *waiter;        /* runtime/waiter.c: the record this thread waits with, once it has waited */
     struct thread_record *record; /* runtime/locals.c: what other threads may find of this one */
 };
 
-_Static_assert(sizeof(struct thread_state) <= 64, "initial-exec thread-locals have to stay small");
+_Static_assert(sizeof(struct thread_state) <= 96, "initial-exec thread-locals have to stay small");
 
 #ifndef THREAD_STATE_MODEL
 /* Initial-exec keeps the address one load away; the build turns it off where the C library cannot load such a library

@@ -9,10 +9,10 @@ local file = assert(io.open(arg[1]))
 local cdef = file:read("*a")
 file:close()
 -- Twice, in the way that the file's head says.
+local known = assert(cdef:match('if not pcall%(ffi%.sizeof, "(struct [%w_]+)"%) then ffi%.cdef%(text%) end'))
 for _ = 1, 2 do
-    if not pcall(ffi.sizeof, "struct arena_type") then ffi.cdef(cdef) end
+    if not pcall(ffi.sizeof, known) then ffi.cdef(cdef) end
 end
-assert(cdef:find('if not pcall(ffi.sizeof, "struct arena_type") then ffi.cdef(text) end', 1, true))
 local lib = ffi.load(arg[2])
 
 local checks = 0

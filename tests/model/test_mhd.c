@@ -66,7 +66,8 @@ int arena_context_status(struct arena_context *context) { return context->ended 
 int64_t arena_clock_now(void) { return 0; }
 void arena_context_cancel(struct arena_context *context) { context->ended = true; }
 void arena_context_release(struct arena_context *context) { free(context); }
-void arena_panic(const char *message) {
+void arena_panic_with(int status, const char *message) {
+    (void)status;
     if (!too_early)
         model_fail("panic: %s", message);
     model_skip();

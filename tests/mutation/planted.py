@@ -170,9 +170,9 @@ PLANTS = [
      "        while (last->outer != NULL && last->outer->number >= first) last = last->outer;\n    }",
      ["scope"]),
     ("scope not unwound: a panic leaves it open", "src/runtime/panic.c",
-     "    scope_unwind(state, frame->era);\n", "", ["scope"]),
+     "    scope_unwind(state, protect_era(frame));\n", "", ["scope"]),
     ("scope not unwound: a thread's end leaves it open", "src/runtime/locals.c",
-     "    scope_unwind(state, 0);", "", ["scope"]),
+     "    fiber_leave_thread(state);", "", ["scope"]),
     ("leak at thread exit: the cache is not given back", "src/runtime/locals.c",
      "        if (local->owner != NULL) local->owner->flush(local->owner, local);\n", "        (void)local;\n",
      ["model pool", "pool"]),
@@ -234,8 +234,8 @@ PLANTS = [
      "UNLIKELY(arena->sealed) ? base : arena->fresh_limit", "arena->fresh_limit", ["unit race"]),
     ("wrong arena: a burst is ended by the one whose memory begins at its limit", "src/api/burst.c",
      "burst == NULL || burst->arena != arena || !", "burst == NULL || !", ["unit pages"]),
-    ("wrong order of unwinding: an action gives its era back", "src/runtime/panic.c",
-     "    frame->state->frames = frame->outer;\n", "    frame->state->frames = frame->outer;\n    frame->state->era--;\n", ["scope"]),
+    ("wrong order of unwinding: an action gives its era back", "src/runtime/protect.c",
+     "    if (at != NULL) cut(state, frame->links.outer);\n", "    if (at != NULL) cut(state, frame->links.outer);\n    state->era--;\n", ["scope"]),
     ("wrong order of unwinding: a quick leave takes the inner scopes along", "src/api/pool.c",
      "UNLIKELY(state->scopes != &arena->scope) || UNLIKELY(!arena->hot)", "UNLIKELY(!arena->hot)", ["scope"]),
     ("order of hand-over: newcomers go in front", "src/sync/gate.c",
@@ -384,8 +384,16 @@ PLANTS = [
      "    struct arena_any *slot = any_take(slots, type, value);\n    if (slot != NULL) slots_seal(slots);", ["any"]),
     ("panic half done: its thread is cancelled in the handler", "src/runtime/panic.c",
      "    int cancel = thread_hold_cancel(); /* the handler prints, and scopes are half left */\n"
-     "    tell(state, message);\n",
-     "    tell(state, message);\n    int cancel = thread_hold_cancel();\n", ["status"]),
+     "    bool stuck = state->handling || state->unwinding || state->dropping;\n"
+     "    bool protected = state->frames != NULL;\n"
+     "    struct protect_frame *frame =\n"
+     "        stuck || !protected ? NULL : protect_innermost(state, (uintptr_t)__builtin_frame_address(0));\n"
+     "    tell(state, message, frame != NULL);\n",
+     "    bool stuck = state->handling || state->unwinding || state->dropping;\n"
+     "    bool protected = state->frames != NULL;\n"
+     "    struct protect_frame *frame =\n"
+     "        stuck || !protected ? NULL : protect_innermost(state, (uintptr_t)__builtin_frame_address(0));\n"
+     "    tell(state, message, frame != NULL);\n    int cancel = thread_hold_cancel();\n", ["status"]),
     ("gives up: the heavy barrier", "src/platform/linux/barrier.c",
      "    for (;;) {\n        if (membarrier(", "    for (int i = 0;; i++) {\n        if (i == 3) return false;\n        if (membarrier(", ["unit calls"]),
     ("no barrier: a refused one is taken for had", "src/platform/linux/barrier.c",
@@ -402,9 +410,25 @@ PLANTS = [
     ("wrong holder: numbers of 16 bits come again", "src/sync/gate.c",
      "state->number = atomic_u32_add(&numbers, 1, relaxed) + 1;",
      "state->number = (uint16_t)(atomic_u32_add(&numbers, 1, relaxed) + 1);", ["unit gate"]),
-    ("wrong scopes: eras of 16 bits come again", "src/runtime/panic.c",
-     "    frame.era = ++state->era;",
-     "    frame.era = state->era = (uint16_t)(state->era + 1);", ["unit panic"]),
+    ("living frame lost: a jump's frame stays in the chain", "src/runtime/protect.c",
+     "    struct protect_frame *outer = state->frames == NULL ? NULL : protect_innermost(state, (uintptr_t)(frame + 1));\n",
+     "    struct links around;\n"
+     "    struct protect_frame *outer = look(state->frames, &around) ? around.innermost : NULL;\n", ["protect"]),
+    ("dead frame ended: one in a hole of the stack", "src/runtime/protect.c",
+     "    if (place >= walk->from) return place < walk->to;", "    if (place >= walk->from) return false;", ["protect"]),
+    ("dead frame ended: one that lies below", "src/runtime/protect.c",
+     "walk->state->fiber != NULL || stack_holds(place, walk->from)", "false", ["protect", "fiber"]),
+    ("coroutines mixed up: a switch leaves the frames", "src/runtime/fiber.c",
+     "    state->frames = words[1];\n", "", ["fiber"]),
+    ("coroutines mixed up: a scope stays tied to its thread", "src/runtime/fiber.c",
+     "    if (from != NULL) untie(state);\n", "", ["fiber"]),
+    ("wrong scopes: eras of another thread", "src/runtime/fiber.c",
+     "    if (state->era < era) state->era = era;\n", "", ["fiber"]),
+    ("noise: what is caught is printed", "src/runtime/panic.c",
+     "} else if (!caught) {", "} else {", ["status"]),
+    ("wrong scopes: eras of 16 bits come again", "src/runtime/protect.c",
+     "    frame->links.era = ++state->era;",
+     "    frame->links.era = state->era = (uint16_t)(state->era + 1);", ["unit panic"]),
     ("wait without an end: who polls cannot be cancelled", "src/sync/gate.c",
      "        thread_sleep(POLL_NS);",
      "        thread_pause();", ["unit gate"]),

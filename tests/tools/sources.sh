@@ -7,7 +7,8 @@ library_flags="-D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -fexceptions -I$root/
 # The sources of libarena on Linux, but for those that give memory.
 library_sources_without_memory() {
     ls "$root"/src/base/*.c "$root"/src/core/*.c "$root"/src/sync/*.c "$root"/src/api/*.c "$root"/src/runtime/*.c \
-        "$root"/src/platform/posix/sync.c "$root"/src/platform/posix/exit.c "$root"/src/platform/linux/barrier.c
+        "$root"/src/platform/posix/sync.c "$root"/src/platform/posix/exit.c "$root"/src/platform/linux/barrier.c \
+        "$root"/src/platform/linux/stack.c
 }
 library_memory_sources() { ls "$root"/src/platform/posix/heap.c "$root"/src/platform/linux/pages.c; }
 

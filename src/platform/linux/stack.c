@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* platform/stack.h by pthread_getattr_np, which glibc and musl have. */
+#define _GNU_SOURCE
+#include "platform/stack.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+bool stack_holds(uintptr_t one, uintptr_t other) {
+    pthread_attr_t attributes;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return false;
+    void *address = NULL;
+    size_t size = 0;
+    bool known = pthread_attr_getstack(&attributes, &address, &size) == 0;
+    (void)pthread_attr_destroy(&attributes);
+    uintptr_t begin = (uintptr_t)address;
+    return known && one - begin < size && other - begin < size;
+}
+
+bool stack_of_signals(void) {
+    stack_t stack;
+    return sigaltstack(NULL, &stack) == 0 && (stack.ss_flags & SS_ONSTACK) != 0;
+}
