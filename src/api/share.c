@@ -232,6 +232,7 @@ void *shares_take_any(const struct shares *shares, const void *values, size_t co
     char *slot;
     char *past;
     if (share == NULL || count > shares->slots->capacity) return NULL; /* so the product cannot overflow */
+    mend(share);
     if (!share_claim(shares, share, count * share->stride, &slot, &past)) return NULL;
     slots_fill(shares->slots, slot, values, count, share->clears && !raw);
     share_commit(share, past);

@@ -176,15 +176,34 @@ static void finish_fan_late(void) {
     cancel_finish(&late);
     finish_fan();
 }
-static void finish_deep(void) {
-    model_check(cancel_status(&below) == ARENA_ECANCELED);
-    cancel_finish(&below);
-    finish_nodes();
-}
 static void finish_two_added(void) {
     model_check(cancel_status(&late) == ARENA_ECANCELED && cancel_status(&branched) == ARENA_ECANCELED);
     cancel_finish(&branched);
     cancel_finish(&late);
+    finish_nodes();
+}
+/* Nothing is below it, and nobody waits: it is cancelled without its lock. */
+static void setup_alone(void) { model_check(cancel_start(&root, NULL, INT64_MAX)); }
+static void look_root(void) {
+    if (cancel_status(&root) != ARENA_OK)
+        model_check(data == 1);
+}
+static void finish_alone(void) {
+    model_check(cancel_status(&root) == ARENA_ECANCELED);
+    cancel_finish(&root);
+}
+static void add_late(void) { model_check(cancel_start(&late, &root, INT64_MAX)); }
+static void add_branched(void) { model_check(cancel_start(&branched, &root, INT64_MAX)); }
+static void finish_adders(void) {
+    cancel_trigger(&root);
+    model_check(cancel_status(&late) == ARENA_ECANCELED && cancel_status(&branched) == ARENA_ECANCELED);
+    cancel_finish(&branched);
+    cancel_finish(&late);
+    cancel_finish(&root);
+}
+static void finish_deep(void) {
+    model_check(cancel_status(&below) == ARENA_ECANCELED);
+    cancel_finish(&below);
     finish_nodes();
 }
 
@@ -275,6 +294,7 @@ static void wait_child_cancelled(void) {
 static const struct model_scenario scenarios[] = {
     {.name = "cancel.wait", .setup = setup, .threads = {cancel_root, wait_child}, .finish = finish_cancelled, .spurious = 1},
     {.name = "cancel.look", .setup = setup, .threads = {cancel_root, look_child}, .finish = finish_cancelled},
+    {.name = "cancel.look.alone", .setup = setup_alone, .threads = {cancel_root, look_root}, .finish = finish_alone},
     {.name = "cancel.twice",
      .setup = setup,
      .threads = {cancel_root, cancel_child, look_twice},
@@ -318,6 +338,7 @@ static const struct model_scenario scenarios[] = {
      .finish = finish_fan},
     {.name = "cancel.fan.wait", .setup = setup_fan, .threads = {cancel_root, wait_below}, .finish = finish_fan},
     {.name = "cancel.fan.add", .setup = setup_fan, .threads = {cancel_root, add_to_fan}, .finish = finish_fan_late},
+    {.name = "cancel.fan.adders", .setup = setup_alone, .threads = {add_late, add_branched}, .finish = finish_adders},
     {.name = "cancel.fan.open", .setup = setup, .threads = {cancel_root, add_two_to_root}, .finish = finish_two_added},
     {.name = "cancel.deadline",
      .setup = setup_deadline,

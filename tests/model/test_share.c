@@ -209,7 +209,7 @@ static void take_leave_end(void) {
 }
 static void take_leave_take(void) {
     take_leave_end();
-    take_slab();
+    take();
 }
 /* Is what is free zero, whoever left something there? */
 static void take_zeros(void) {
@@ -226,6 +226,22 @@ static void take_zeros(void) {
 static void await_take_zeros(void) {
     await_done();
     take_zeros();
+}
+/* The thread comes back, to the gate, which another one holds that waits for its allocation: that one sees what is cleared. */
+static void take_leave_refill(void) {
+    take_leave_end();
+    void *slab = refill(NULL, 1);
+    made[model_thread()] += slab != NULL;
+}
+static void take_await_look(void) {
+    take(); /* so that what comes is ordered by nothing else */
+    await_done();
+    mutex_lock(&permit);
+    model_check(shares_revoke(&shares, NULL) == ARENA_OK);
+    for (const struct run *run = slots->runs; run != NULL; run = run->next)
+        for (const char *at = run->from; at != run->to; at += sizeof(struct pair))
+            model_check(((const struct pair *)(const void *)at)->first == 0);
+    mutex_unlock(&permit);
 }
 
 /* --- what a slab could fit in -------------------------------------------------------------------------------------------- */
@@ -309,6 +325,11 @@ static void end_full(void) {
     model_check(all_made() == slots_capacity(slots));
     end();
 }
+/* Slots that were handed out as zeros were not written to. */
+static void end_zeroed(void) {
+    zeroed = true;
+    end();
+}
 static void end_made_five(void) {
     model_check(all_made() == 5);
     end();
@@ -372,6 +393,7 @@ static const struct model_scenario scenarios[] = {
      .threads = {take_signal_take, await_reset_under_node, kill_reset},
      .finish = end},
     {.name = "share.left.end", .setup = setup, .threads = {take_leave_end, await_take_zeros}, .finish = end},
+    {.name = "share.left.gate", .setup = setup, .threads = {take_leave_refill, take_await_look}, .finish = end_zeroed},
     {.name = "share.left.take", .setup = setup, .threads = {take_leave_take, await_reset}, .finish = end, .slow = true},
     {.name = "share.fit",
      .setup = setup,
