@@ -995,7 +995,7 @@ static void never_clearing_with_a_drop_is_invalid(void **state) {
     struct arena *arena = NULL;
     struct arena_concurrent *concurrent = NULL;
     struct arena_pool *pool = NULL;
-    struct arena_pool_options pool_options = {sizeof pool_options, 0, &options};
+    struct arena_pool_options pool_options = {.struct_size = sizeof pool_options, .arena_options = &options};
     assert_int_equal(arena_create_with(&noted, 4, &options, &arena), ARENA_EINVAL);
     assert_int_equal(arena_create_with(&noted, 0, &options, &arena),
                      ARENA_EINVAL); /* also where there is nothing to drop */
@@ -1209,7 +1209,7 @@ static void checked_spellings_inside_a_drop_are_busy(void **state) {
 
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create_with(
-                         &type, 4, &(struct arena_pool_options){sizeof(struct arena_pool_options), 0, &options}, &pool),
+                         &type, 4, &(struct arena_pool_options){.struct_size = sizeof(struct arena_pool_options), .arena_options = &options}, &pool),
                      ARENA_OK);
     assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
     arena_alloc(arena, &(int){1});

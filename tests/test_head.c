@@ -65,7 +65,8 @@ static void options_begin_with_their_size(void **state) {
     assert_int_equal(offsetof(struct arena_options, drop_user), 3 * sizeof(size_t) + 2 * sizeof(void *) + 8);
     assert_int_equal(offsetof(struct arena_pool_options, struct_size), 0);
     assert_int_equal(offsetof(struct arena_pool_options, max_arenas), sizeof(size_t));
-    assert_int_equal(offsetof(struct arena_pool_options, arena_options), 2 * sizeof(size_t));
+    assert_int_equal(offsetof(struct arena_pool_options, idle_bytes), 2 * sizeof(size_t));
+    assert_int_equal(offsetof(struct arena_pool_options, arena_options), 3 * sizeof(size_t));
 }
 
 static void constants_keep_their_values(void **state) {

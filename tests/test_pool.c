@@ -16,7 +16,7 @@ static struct arena_pool *make(const struct arena_type *type, size_t capacity) {
 }
 
 static struct arena_pool *make_limited(size_t max_arenas) {
-    struct arena_pool_options options = {sizeof options, max_arenas, NULL};
+    struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = max_arenas};
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &pool), ARENA_OK);
     return pool;
@@ -69,9 +69,9 @@ static void options_that_are_not_understood_are_invalid(void **state) {
     struct {
         struct arena_pool_options known;
         size_t unknown;
-    } longer = {{sizeof longer, 0, NULL}, 0};
+    } longer = {{.struct_size = sizeof longer}, 0};
     struct arena_options arena_options = {sizeof arena_options, 3, 0};
-    struct arena_pool_options options = {0, 0, NULL};
+    struct arena_pool_options options = {.struct_size = 0};
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &pool), ARENA_EINVAL);
     options.struct_size = sizeof options;
@@ -96,7 +96,7 @@ static void options_that_are_not_understood_are_invalid(void **state) {
 /* What an older program's struct does not have yet is a default. */
 static void shorter_options_are_understood(void **state) {
     struct arena_options arena_options = {sizeof arena_options, 3, 0}; /* which would be refused */
-    struct arena_pool_options options = {sizeof options.struct_size, 1, &arena_options};
+    struct arena_pool_options options = {.struct_size = sizeof options.struct_size, .max_arenas = 1, .arena_options = &arena_options};
     struct arena_pool *pool = NULL;
     struct arena *arenas[2];
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &pool), ARENA_OK);
@@ -117,7 +117,7 @@ static void arenas_are_made_when_they_are_wanted(void **state) {
     enum { BYTES = 16 << 20 };
     struct arena_options arena_options = {sizeof arena_options, 0, ARENA_PREFAULT};
     for (size_t limit = 0; limit < 2; limit++) {
-        struct arena_pool_options options = {sizeof options, limit, &arena_options};
+        struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = limit, .arena_options = &arena_options};
         struct arena_pool *pool = NULL;
         size_t before = support_resident_bytes();
         assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), BYTES, &options, &pool), ARENA_OK);
@@ -204,7 +204,7 @@ static void execute_runs_the_action_on_an_empty_arena(void **state) {
 
 static void arenas_are_made_with_the_pools_options(void **state) {
     struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
-    struct arena_pool_options options = {sizeof options, 0, &arena_options};
+    struct arena_pool_options options = {.struct_size = sizeof options, .arena_options = &arena_options};
     struct visit seen = {.pool = NULL};
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 5000, &options, &seen.pool), ARENA_OK);
     for (int i = 0; i < 3; i++) {
@@ -239,7 +239,7 @@ static void arenas_come_out_clean_after_a_burst_that_was_left(void **state) {
     const int64_t value = -1;
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         struct arena_options arena_options = {sizeof arena_options, clear, 0};
-        struct arena_pool_options options = {sizeof options, 0, &arena_options};
+        struct arena_pool_options options = {.struct_size = sizeof options, .arena_options = &arena_options};
         struct arena_pool *pool = NULL;
         assert_int_equal(arena_pool_create_with(ARENA_TYPE(int64_t), CAPACITY, &options, &pool), ARENA_OK);
         for (int round = 0; round < 6; round++) {
@@ -351,7 +351,7 @@ static void fifty_threads_are_isolated(void **state) {
 }
 
 static void fifty_threads_are_isolated_under_a_limit(void **state) {
-    struct arena_pool_options options = {sizeof options, FIFTY, NULL};
+    struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = FIFTY};
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int64_t), 100, &options, &pool), ARENA_OK);
     struct worker workers[FIFTY];
@@ -677,7 +677,7 @@ static void limits_that_no_pool_meets_are_none(void **state) {
     const size_t word = (size_t)UINT32_MAX;
     const size_t limits[] = {SIZE_MAX, SIZE_MAX / 2 + 2, SIZE_MAX / 4 + 2, word, word / 2 + 2, word / 4 + 2, word / 8 + 1};
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
-        struct arena_pool_options options = {sizeof options, limits[i], NULL};
+        struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = limits[i]};
         struct arena_pool *pool = NULL;
         struct arena *arenas[4];
         assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 1, &options, &pool), ARENA_OK);
@@ -991,7 +991,7 @@ static void a_refused_destroy_frees_nothing(void **state) {
 /* A pool of arenas of LEFT_BYTES whose memory stays where it is when they come back. */
 static struct arena_pool *make_keeping(size_t max_arenas) {
     struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
-    struct arena_pool_options options = {sizeof options, max_arenas, &arena_options};
+    struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = max_arenas, .arena_options = &arena_options};
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), LEFT_BYTES, &options, &pool), ARENA_OK);
     return pool;
@@ -1023,7 +1023,7 @@ static void trim_frees_all_that_is_idle(void **state) {
     static struct arena *arenas[MANY];
     for (size_t limit = 0; limit <= MANY; limit += MANY) {
         struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
-        struct arena_pool_options options = {sizeof options, limit, &arena_options};
+        struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = limit, .arena_options = &arena_options};
         struct arena_pool *pool = NULL;
         assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), SMALL, &options, &pool), ARENA_OK);
         for (int i = 0; i < MANY; i++) {
@@ -1217,7 +1217,7 @@ static void the_excess_of_a_cache_is_shared(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-enum { NESTED = 100 };
+enum { NESTED = 400 }; /* more than a cache has room for */
 
 struct nested_scopes {
     struct arena_pool *pool;
@@ -1483,6 +1483,338 @@ static void child_of_a_single_thread_may_use_the_pool(void **state) {
     assert_int_equal(arena_pool_destroy(handoff.pool), ARENA_OK);
 }
 
+/* --- statuses instead of panics ----------------------------------------------------------------------------------- */
+
+static void return_from_drop(void *element, void *user) {
+    (void)element;
+    struct handoff *handoff = user;
+    flag_set(&log_count, arena_pool_return_checked(handoff->pool, handoff->arena));
+}
+
+static void checked_return_says_what_the_plain_one_panics_with(void **state) {
+    struct arena_pool *pool = make(ARENA_TYPE(int), 4);
+    struct arena_pool *other = make(ARENA_TYPE(int), 4);
+    struct arena *alone = NULL;
+    struct arena_pool_scope scope;
+    assert_int_equal(arena_pool_return_checked(pool, NULL), ARENA_OK);
+    assert_int_equal(arena_pool_return_checked(NULL, NULL), ARENA_OK);
+    assert_int_equal(arena_create(ARENA_TYPE(int), 4, &alone), ARENA_OK);
+    assert_int_equal(arena_pool_return_checked(pool, alone), ARENA_EINVAL);
+    arena_destroy(alone);
+    struct arena *arena = check_out(pool);
+    arena_alloc(arena, NULL);
+    assert_int_equal(arena_pool_return_checked(other, arena), ARENA_EINVAL);
+    assert_int_equal(arena_pool_return_checked(NULL, arena), ARENA_EINVAL);
+    assert_int_equal(arena_used(arena), 1);
+    assert_int_equal(arena_pool_return_checked(pool, arena), ARENA_OK);
+    assert_int_equal(arena_pool_return_checked(pool, arena), ARENA_EINVAL);
+    assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
+    assert_int_equal(arena_pool_return_checked(pool, scope.arena), ARENA_EINVAL);
+    arena_pool_scope_leave(&scope);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    assert_int_equal(arena_pool_destroy(other), ARENA_OK);
+}
+
+static void an_arena_that_drops_is_not_returned(void **state) {
+    struct handoff handoff;
+    const struct arena_type type = {.name = "back", .size = 1, .align = 1, .drop = return_from_drop};
+    struct arena_options arena_options = {.struct_size = sizeof arena_options, .drop_user = &handoff};
+    struct arena_pool_options options = {.struct_size = sizeof options, .arena_options = &arena_options};
+    assert_int_equal(arena_pool_create_with(&type, 1, &options, &handoff.pool), ARENA_OK);
+    handoff.arena = check_out(handoff.pool);
+    arena_alloc(handoff.arena, NULL);
+    log_clear();
+    assert_int_equal(arena_pool_return_checked(handoff.pool, handoff.arena), ARENA_OK);
+    assert_int_equal(flag_get(&log_count), ARENA_EBUSY);
+    assert_int_equal(arena_pool_destroy(handoff.pool), ARENA_OK);
+}
+
+static void an_arena_knows_its_pool(void **state) {
+    struct arena_pool *pool = make(ARENA_TYPE(int), 4);
+    struct arena *alone = NULL;
+    assert_int_equal(arena_create(ARENA_TYPE(int), 4, &alone), ARENA_OK);
+    assert_null(arena_pool_of(alone));
+    assert_null(arena_pool_of(NULL));
+    arena_destroy(alone);
+    struct arena *arena = check_out(pool);
+    assert_ptr_equal(arena_pool_of(arena), pool);
+    arena_pool_return(pool, arena);
+    assert_ptr_equal(arena_pool_of(arena), pool);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* --- statistics --------------------------------------------------------------------------------------------------- */
+
+static struct arena_pool_stats stats_of(const struct arena_pool *pool) {
+    struct arena_pool_stats stats = {.struct_size = sizeof stats};
+    assert_int_equal(arena_pool_get_stats(pool, &stats), ARENA_OK);
+    return stats;
+}
+
+static void statistics_count_arenas(void **state) {
+    enum { COUNT = 5 };
+    struct arena_pool *pool = make(ARENA_TYPE(int64_t), 100);
+    struct arena *arenas[COUNT];
+    struct arena_pool_stats stats = stats_of(pool);
+    assert_int_equal(stats.made + stats.out + stats.idle + stats.idle_bytes + stats.peak_out, 0);
+    assert_int_equal(stats.waits + stats.refusals, 0);
+    for (int i = 0; i < COUNT; i++) arenas[i] = check_out(pool);
+    stats = stats_of(pool);
+    assert_int_equal(stats.made, COUNT);
+    assert_int_equal(stats.out, COUNT);
+    assert_int_equal(stats.idle, 0);
+    assert_int_equal(stats.peak_out, COUNT);
+    for (int i = 0; i < 3; i++) {
+        arena_alloc_slab(arenas[i], 100);
+        arena_pool_return(pool, arenas[i]);
+    }
+    ARENA_POOL_SCOPE(pool, scratch) {
+        arena_alloc(scratch, NULL);
+        stats = stats_of(pool);
+        assert_int_equal(stats.out, COUNT - 2);
+    }
+    stats = stats_of(pool);
+    assert_int_equal(stats.made, COUNT);
+    assert_int_equal(stats.out, COUNT - 3);
+    assert_int_equal(stats.idle, 3);
+    assert_in_range(stats.idle_bytes, 3 * 100 * sizeof(int64_t), 1 << 16);
+    assert_int_equal(stats.peak_out, COUNT);
+    arena_pool_trim(pool);
+    stats = stats_of(pool);
+    assert_int_equal(stats.made, COUNT);
+    assert_int_equal(stats.idle + stats.idle_bytes, 0);
+    for (int i = 3; i < COUNT; i++) arena_pool_return(pool, arenas[i]);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void statistics_fill_as_much_as_they_are_given(void **state) {
+    struct {
+        struct arena_pool_stats known;
+        size_t unknown;
+    } longer = {{.struct_size = sizeof longer}, 77};
+    struct arena_pool *pool = make(ARENA_TYPE(int), 4);
+    struct arena_pool_stats stats = {.struct_size = offsetof(struct arena_pool_stats, out), .out = 77};
+    struct arena *arena = check_out(pool);
+    assert_int_equal(arena_pool_get_stats(pool, &stats), ARENA_OK);
+    assert_int_equal(stats.struct_size, offsetof(struct arena_pool_stats, out));
+    assert_int_equal(stats.made, 1);
+    assert_int_equal(stats.out, 77);
+    assert_int_equal(arena_pool_get_stats(pool, &longer.known), ARENA_OK);
+    assert_int_equal(longer.known.struct_size, sizeof longer);
+    assert_int_equal(longer.known.out, 1);
+    assert_int_equal(longer.unknown, 77);
+    stats.struct_size = 0;
+    assert_int_equal(arena_pool_get_stats(pool, &stats), ARENA_EINVAL);
+    assert_int_equal(arena_pool_get_stats(pool, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_pool_get_stats(NULL, &longer.known), ARENA_EINVAL);
+    assert_int_equal(arena_pool_stats_size(), sizeof stats);
+    arena_pool_return(pool, arena);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void execute_and_wait(struct worker *self) {
+    struct limited *limited = self->user;
+    flag_set(&self->reached, 1);
+    self->status = arena_pool_execute_context(limited->pool, limited->context, do_nothing, &self->count);
+}
+
+static void enter_and_wait(struct worker *self) {
+    struct limited *limited = self->user;
+    struct arena_pool_scope scope;
+    flag_set(&self->reached, 1);
+    self->status = arena_pool_scope_enter_context(limited->pool, limited->context, &scope);
+    self->count = scope.arena != NULL;
+    arena_pool_scope_leave(&scope);
+}
+
+static void scopes_wait_at_the_limit_and_waits_are_counted(void **state) {
+    void (*const bodies[])(struct worker *self) = {execute_and_wait, enter_and_wait};
+    struct limited limited = {make_limited(1), NULL};
+    struct arena *arena = check_out(limited.pool);
+    struct arena *none = NULL;
+    struct worker worker;
+    uint64_t waits = 0;
+    uint64_t refusals = 0;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(arena_pool_checkout(limited.pool, &none), ARENA_EFULL);
+        assert_int_equal(arena_pool_execute(limited.pool, do_nothing, NULL), ARENA_EFULL);
+        refusals += 2;
+        for (int ends = 0; ends < 2; ends++) {
+            assert_int_equal(arena_context_with_cancel(NULL, &limited.context), ARENA_OK);
+            worker_start(&worker, bodies[i], &limited, 0);
+            assert_true(worker_asleep(&worker));
+            assert_int_equal(stats_of(limited.pool).waits, ++waits);
+            if (ends) {
+                arena_context_cancel(limited.context);
+                refusals++;
+            } else {
+                arena_pool_return(limited.pool, arena);
+            }
+            worker_join(&worker);
+            assert_int_equal(worker.status, ends ? ARENA_ECANCELED : ARENA_OK);
+            assert_int_equal(worker.count, !ends);
+            if (!ends) arena = check_out(limited.pool);
+            assert_int_equal(stats_of(limited.pool).refusals, refusals);
+            arena_context_release(limited.context);
+        }
+    }
+    arena_pool_return(limited.pool, arena);
+    assert_int_equal(stats_of(limited.pool).waits, waits);
+    assert_int_equal(arena_pool_destroy(limited.pool), ARENA_OK);
+}
+
+static void a_context_that_ended_fails_scopes_in_any_case(void **state) {
+    struct arena_context *ended = NULL;
+    struct arena_pool_scope scope = {(struct arena *)(void *)&scope};
+    int count = 0;
+    assert_int_equal(arena_context_with_timeout(NULL, 0, &ended), ARENA_OK);
+    for (size_t limit = 0; limit < 2; limit++) {
+        struct arena_pool *pool = make_limited(limit);
+        assert_int_equal(arena_pool_execute_context(pool, ended, do_nothing, &count), ARENA_ETIMEDOUT);
+        assert_int_equal(arena_pool_scope_enter_context(pool, ended, &scope), ARENA_ETIMEDOUT);
+        assert_null(scope.arena);
+        assert_int_equal(count, 0);
+        assert_int_equal(stats_of(pool).waits + stats_of(pool).refusals, 0);
+        assert_int_equal(arena_pool_execute_context(pool, NULL, do_nothing, &count), ARENA_OK);
+        assert_int_equal(count--, 1);
+        assert_int_equal(arena_pool_execute_context(pool, NULL, NULL, NULL), ARENA_EINVAL);
+        assert_int_equal(arena_pool_scope_enter_context(pool, NULL, NULL), ARENA_EINVAL);
+        assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    }
+    assert_int_equal(arena_pool_execute_context(NULL, NULL, do_nothing, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_pool_scope_enter_context(NULL, NULL, &scope), ARENA_EINVAL);
+    arena_context_release(ended);
+}
+
+/* --- idle memory -------------------------------------------------------------------------------------------------- */
+
+static void fill_all(struct arena *arena, void *user) {
+    (void)user;
+    size_t count = arena_cap(arena);
+    memset(arena_alloc_slab(arena, count), 'x', count);
+}
+
+/* What a burst needed goes back once many returns did not; what is in rotation stays. */
+static void idle_arenas_hold_no_more_than_they_may(void **state) {
+    enum { COUNT = 8, CALM = 200 };
+    const size_t BYTES = (size_t)1 << 20;
+    struct arena_pool_options options = {.struct_size = sizeof options, .idle_bytes = 2 * BYTES};
+    struct arena_pool *pool = NULL;
+    struct arena *arenas[COUNT];
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), BYTES, &options, &pool), ARENA_OK);
+    for (int round = 0; round < CALM; round++) {
+        for (int i = 0; i < COUNT; i++) arenas[i] = check_out(pool);
+        for (int i = 0; i < COUNT; i++) fill_all(arenas[i], NULL);
+        for (int i = 0; i < COUNT; i++) arena_pool_return(pool, arenas[i]);
+        struct arena_pool_stats stats = stats_of(pool);
+        assert_in_range(stats.idle_bytes, COUNT * BYTES, 2 * COUNT * BYTES);
+    }
+    for (int i = 0; i < CALM; i++) assert_int_equal(arena_pool_execute(pool, do_nothing, NULL), ARENA_OK);
+    struct arena_pool_stats stats = stats_of(pool);
+    assert_true(stats.idle_bytes <= options.idle_bytes + BYTES);
+    assert_int_equal(stats.made, COUNT);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* Whatever little idle arenas may hold, everything works, by the store. */
+static void idle_arenas_may_hold_nothing(void **state) {
+    enum { COUNT = 200 };
+    struct arena_pool_options options = {.struct_size = sizeof options, .idle_bytes = 1};
+    struct arena_pool *pool = NULL;
+    struct arena *arenas[COUNT];
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), 100, &options, &pool), ARENA_OK);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < COUNT; i++) arenas[i] = check_out(pool);
+        for (int i = 0; i < COUNT; i++) arena_pool_return(pool, arenas[i]);
+        for (int i = 0; i < COUNT; i++) assert_int_equal(arena_pool_execute(pool, fill_all, NULL), ARENA_OK);
+    }
+    assert_true(stats_of(pool).idle <= COUNT);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* --- trims from outside ------------------------------------------------------------------------------------------- */
+
+struct cached {
+    struct arena_pool *pool;
+    int inside; /* atomic: an execute is under way */
+    int leave;  /* atomic */
+};
+
+static void execute_inside(struct arena *arena, void *user) {
+    struct cached *cached = user;
+    assert_int_equal(arena_pool_execute(cached->pool, do_nothing, NULL), ARENA_OK);
+    (void)arena;
+}
+
+static void cache_two_and_stay(struct worker *self) {
+    struct cached *cached = self->user;
+    self->status = arena_pool_execute(cached->pool, execute_inside, cached);
+    flag_set(&self->reached, 1);
+    (void)flag_wait(&self->go, 1);
+    self->status |= arena_pool_execute(cached->pool, execute_inside, cached);
+}
+
+static void trim_reaches_the_caches_of_all_threads(void **state) {
+    enum { THREADS = 5 };
+    struct cached cached = {make(ARENA_TYPE(int), 100), 0, 0};
+    struct worker workers[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) worker_start(&workers[i], cache_two_and_stay, &cached, i);
+    for (int i = 0; i < THREADS; i++) AWAIT(flag_get(&workers[i].reached) != 0);
+    assert_in_range(stats_of(cached.pool).idle, 2, 2 * THREADS);
+    arena_pool_trim(cached.pool);
+    assert_int_equal(stats_of(cached.pool).idle, 0);
+    for (int i = 0; i < THREADS; i++) flag_set(&workers[i].go, 1);
+    workers_join(workers, THREADS);
+    for (int i = 0; i < THREADS; i++) assert_int_equal(workers[i].status, ARENA_OK);
+    assert_int_equal(arena_pool_destroy(cached.pool), ARENA_OK);
+}
+
+static void fill_and_wait(struct arena *arena, void *user) {
+    struct cached *cached = user;
+    fill_all(arena, NULL);
+    (void)flag_add(&cached->inside, 1);
+    (void)flag_wait(&cached->leave, 1);
+}
+
+static void execute_and_stay(struct worker *self) {
+    struct cached *cached = self->user;
+    self->status = arena_pool_execute(cached->pool, fill_and_wait, cached);
+    flag_set(&self->reached, 1);
+    (void)flag_wait(&self->go, 1);
+}
+
+static void trim_reaches_what_is_in_use_when_that_ends(void **state) {
+    enum { THREADS = 3, BYTES = 100 << 10 };
+    struct cached cached = {make(ARENA_TYPE(char), BYTES), 0, 0};
+    struct worker workers[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) worker_start(&workers[i], execute_and_stay, &cached, i);
+    AWAIT(flag_get(&cached.inside) == THREADS);
+    arena_pool_trim(cached.pool);
+    assert_int_equal(stats_of(cached.pool).out, THREADS);
+    flag_set(&cached.leave, 1);
+    for (int i = 0; i < THREADS; i++) AWAIT(flag_get(&workers[i].reached) != 0);
+    assert_int_equal(stats_of(cached.pool).idle, 0);
+    for (int i = 0; i < THREADS; i++) flag_set(&workers[i].go, 1);
+    workers_join(workers, THREADS);
+    for (int i = 0; i < THREADS; i++) assert_int_equal(workers[i].status, ARENA_OK);
+    assert_int_equal(arena_pool_destroy(cached.pool), ARENA_OK);
+}
+
+/* Whatever a thread is in the middle of. */
+static void trims_may_run_beside_everything(void **state) {
+    enum { THREADS = 4 };
+    struct arena_pool *pool = make(ARENA_TYPE(int64_t), 100);
+    struct worker workers[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) worker_start(&workers[i], execute_often, pool, i);
+    for (size_t i = 0; i < support_rounds(300, 50); i++) {
+        arena_pool_trim(pool);
+        assert_true(stats_of(pool).out <= THREADS);
+    }
+    workers_join(workers, THREADS);
+    for (unsigned i = 0; i < THREADS; i++) assert_int_equal(workers[i].status, 0);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 int main(void) {
     if (pthread_key_create(&key_before, destroy_before) != 0) return 1;
     const struct CMUnitTest tests[] = {
@@ -1537,6 +1869,18 @@ int main(void) {
         cmocka_unit_test(two_thousand_pools_live_at_once),
         cmocka_unit_test(long_lived_threads_see_pools_come_and_go),
         cmocka_unit_test(threads_may_end_beside_destroy),
+        cmocka_unit_test(checked_return_says_what_the_plain_one_panics_with),
+        cmocka_unit_test(an_arena_that_drops_is_not_returned),
+        cmocka_unit_test(an_arena_knows_its_pool),
+        cmocka_unit_test(statistics_count_arenas),
+        cmocka_unit_test(statistics_fill_as_much_as_they_are_given),
+        cmocka_unit_test(scopes_wait_at_the_limit_and_waits_are_counted),
+        cmocka_unit_test(a_context_that_ended_fails_scopes_in_any_case),
+        cmocka_unit_test(idle_arenas_hold_no_more_than_they_may),
+        cmocka_unit_test(idle_arenas_may_hold_nothing),
+        cmocka_unit_test(trim_reaches_the_caches_of_all_threads),
+        cmocka_unit_test(trim_reaches_what_is_in_use_when_that_ends),
+        cmocka_unit_test(trims_may_run_beside_everything),
         cmocka_unit_test(child_of_a_single_thread_may_use_the_pool),
     };
     return support_run("pool", tests);

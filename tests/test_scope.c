@@ -17,7 +17,7 @@ static void note_drop(void *element, void *user) {
 static const struct arena_type noted = {"noted", sizeof(int), _Alignof(int), note_drop};
 
 static struct arena_pool *make(size_t max_arenas) {
-    struct arena_pool_options options = {sizeof options, max_arenas, NULL};
+    struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = max_arenas};
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create_with(&noted, 4, &options, &pool), ARENA_OK);
     flag_set(&log_count, 0);
@@ -558,6 +558,29 @@ static void a_scope_that_another_thread_may_not_leave_is_still_there(void **stat
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
+static void leave_checked_elsewhere(struct worker *self) { self->status = arena_pool_scope_leave_checked(self->user); }
+
+static void checked_leave_says_what_the_plain_one_panics_with(void **state) {
+    struct arena_pool *pool = make(0);
+    struct arena_pool_scope scope;
+    struct worker worker;
+    assert_int_equal(arena_pool_scope_leave_checked(NULL), ARENA_OK);
+    assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
+    struct arena_pool_scope copy = scope;
+    worker_start(&worker, leave_checked_elsewhere, &scope, 0);
+    worker_join(&worker);
+    assert_int_equal(worker.status, ARENA_EINVAL);
+    assert_non_null(scope.arena);
+    put(scope.arena, 1);
+    assert_int_equal(arena_pool_scope_leave_checked(&scope), ARENA_OK);
+    assert_int_equal(log_count, 1);
+    assert_null(scope.arena);
+    assert_int_equal(arena_pool_scope_leave_checked(&scope), ARENA_OK);
+    assert_int_equal(arena_pool_scope_leave_checked(&copy), ARENA_EINVAL);
+    assert_int_equal(log_count, 1);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(block_runs_once_on_an_empty_arena),
@@ -583,6 +606,7 @@ int main(void) {
         cmocka_unit_test(a_pool_whose_arena_is_dropping_is_busy),
         cmocka_unit_test(a_drop_that_enters_a_scope_gets_another_arena),
         cmocka_unit_test(a_scope_that_another_thread_may_not_leave_is_still_there),
+        cmocka_unit_test(checked_leave_says_what_the_plain_one_panics_with),
     };
     return support_run("pool scopes", tests);
 }

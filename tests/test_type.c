@@ -190,7 +190,7 @@ static void pool_keeps_its_own_copy(void **state) {
 
 static void pool_keeps_its_own_copy_of_options(void **state) {
     struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
-    struct arena_pool_options options = {sizeof options, 1, &arena_options};
+    struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = 1, .arena_options = &arena_options};
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 3, &options, &pool), ARENA_OK);
     memset(&arena_options, 0xff, sizeof arena_options);

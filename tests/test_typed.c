@@ -524,7 +524,7 @@ static void sum_three(struct int_arena *arena, void *user) {
 }
 
 static void pool_face(void **state) {
-    struct arena_pool_options options = {sizeof options, 1, NULL};
+    struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = 1};
     for (int with = 0; with < 2; with++) {
         struct int_arena_pool *pool = with ? int_arena_pool_create_with(4, &options) : int_arena_pool_create(4);
         int sum = 0;

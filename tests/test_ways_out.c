@@ -275,7 +275,7 @@ static void walk_on_thread(struct worker *self) {
 }
 
 static void make_pools(struct walk *walk, int pools) {
-    struct arena_pool_options options = {sizeof options, (size_t)walk->depth + 1, NULL};
+    struct arena_pool_options options = {sizeof options, (size_t)walk->depth + 1, 0, NULL};
     for (int i = 0; i < DEPTH; i++) {
         walk->pools[i] = walk->pools[0];
         if (i > 0 && pools != OTHERS) continue;

@@ -578,7 +578,7 @@ static void P(fill_scratch)(struct PREFIX *arena, void *user) {
 static void P(each_pool)(void) {
     size_t live = P(drops) ? EACH_CAPACITY : 0;
     struct arena_options slots = OPTIONS(ARENA_CLEAR_ON_HANDOUT, 0);
-    struct arena_pool_options options = {sizeof options, 1, &slots};
+    struct arena_pool_options options = {sizeof options, 1, 0, &slots};
     struct P(pool) *pool = P(pool_create_with)(EACH_CAPACITY, &options);
     int runs = 0;
     assert_int_equal(P(pool_arena_cap)(pool), EACH_CAPACITY);

@@ -5,8 +5,16 @@
  * pool may run beside it (threads may end beside it).  An arena that is out belongs to the caller that checked it out.
  *
  * In the steady state nothing here takes a lock, allocates, or makes a system call (but for clearing very large
- * arenas).  Each thread keeps a bounded cache; the excess, and the cache of a thread that ends, go to a shared store.
- * A pool with a limit may use atomics and locks.
+ * arenas).  Each thread keeps a cache, bounded in arenas and in bytes; the excess, and the cache of a thread that ends, go
+ * to a shared store.  A pool with a limit may use atomics and locks.
+ *
+ * Memory follows what is out at a time, not the number of threads that ever asked: an arena is made only when all others
+ * are out or in a cache, and all caches together hold no more than idle_bytes.  What idle arenas hold beyond that is given
+ * back to the system once a number of returns in a row did not need it.
+ *
+ * A pool belongs to the copy of the library that made it.  Where a process has two (a static one in a plugin beside the
+ * shared one), a pool that is handed to the other is ARENA_EINVAL in every function that returns a status, and a panic in
+ * the others.
  */
 #ifndef ARENA_POOL_H
 #define ARENA_POOL_H
@@ -21,6 +29,7 @@ struct arena_pool;
 struct arena_pool_options {
     size_t struct_size;                        /* sizeof(struct arena_pool_options) */
     size_t max_arenas;                         /* checked out at a time; 0: no limit */
+    size_t idle_bytes;                         /* what idle arenas may hold touched in all; 0: 16 MiB */
     const struct arena_options *arena_options; /* for its arenas; NULL: the defaults.  Copied */
 };
 
@@ -49,6 +58,11 @@ ARENA_API int arena_pool_destroy(struct arena_pool *pool);
 ARENA_API ARENA_HOT int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user),
                                            void *user);
 
+/* As arena_pool_execute, but at the limit it waits for a return until the context ends (ARENA_ECANCELED,
+ * ARENA_ETIMEDOUT; a context that has ended already fails it in any case). */
+ARENA_API int arena_pool_execute_context(struct arena_pool *pool, struct arena_context *context,
+                                         void (*action)(struct arena *arena, void *user), void *user);
+
 /* Hands out an arena of the pool, empty and zeroed; it is the caller's until arena_pool_return.  ARENA_EINVAL: pool or
  * out is NULL.  ARENA_ENOMEM: no memory for another arena.  ARENA_EFULL: the pool is at its limit.  *out is NULL after
  * a failure.  Never waits. */
@@ -57,12 +71,45 @@ ARENA_API ARENA_HOT int arena_pool_checkout(struct arena_pool *pool, struct aren
  * ARENA_ETIMEDOUT; a context that has ended already fails it in any case). */
 ARENA_API int arena_pool_checkout_context(struct arena_pool *pool, struct arena_context *context, struct arena **out);
 
-/* Resets the arena and puts it back; from any thread.  NULL is legal for the arena.  Panics where the arena is not one
+/* Resets the arena and puts it back; from any thread.  NULL is legal for the arena, and then for the pool.  Panics where the arena is not one
  * of this pool's that is checked out. */
 ARENA_API ARENA_HOT void arena_pool_return(struct arena_pool *pool, struct arena *arena);
+/* As arena_pool_return, but never panics.  ARENA_OK; else nothing has changed: ARENA_EINVAL where the arena is not one of
+ * this pool's, is not checked out, or belongs to a scope, ARENA_EBUSY from a drop function that its reset runs. */
+ARENA_API int arena_pool_return_checked(struct arena_pool *pool, struct arena *arena);
 
-/* Frees what is idle in the shared store and in the caller's cache. */
+/* Frees what is idle in the shared store and in every thread's cache.  Where a thread is in the middle of a call on the
+ * pool, what it has is freed by the end of the call; what the arena of a scope or of execute has, where that is more than
+ * a little, when the scope ends.  Waits for other threads no longer than a few instructions of theirs take, and for a
+ * fraction of a second at most.  NULL: nothing. */
 ARENA_API void arena_pool_trim(struct arena_pool *pool);
+
+/* The pool that the arena belongs to, out or not; NULL where it is none of a pool's. */
+ARENA_API struct arena_pool *arena_pool_of(const struct arena *arena);
+
+/* What a pool has and has had.  The steady state counts nothing, so figures are taken when they are asked for; calls
+ * under way are in them or not yet. */
+struct arena_pool_stats {
+    size_t struct_size; /* to be set by the caller: sizeof(struct arena_pool_stats) */
+    size_t made;        /* arenas, since the pool was created.  Exact */
+    size_t out;         /* checked out now, scopes included.  Exact */
+    size_t idle;        /* the others that there are now.  Exact */
+    size_t idle_bytes;  /* what those have touched, at most, as it was when they came back */
+    /* The most that were out at a time.  Looked at when an arena is made and when statistics are asked for: exact with one
+     * thread; with several it misses when they had more out at a time only of arenas that were in their caches before,
+     * and with more than 256 arenas it counts those in caches as out. */
+    size_t peak_out;
+    uint64_t waits;    /* begun, for a place under the limit */
+    uint64_t refusals; /* ARENA_EFULL, and waits in vain */
+};
+
+/* sizeof(struct arena_pool_stats) in bytes, for bindings that check their own declaration. */
+ARENA_API size_t arena_pool_stats_size(void);
+
+/* Fills *out as far as out->struct_size goes; what a longer struct has behind is left alone.  ARENA_EINVAL: pool or out is
+ * NULL, or struct_size does not reach to its own end.  Takes time in proportion to the arenas there are, and makes calls
+ * that need a new arena wait meanwhile. */
+ARENA_API int arena_pool_get_stats(const struct arena_pool *pool, struct arena_pool_stats *out);
 
 /* How many elements each arena of the pool holds. */
 ARENA_API size_t arena_pool_arena_cap(const struct arena_pool *pool);
@@ -87,9 +134,17 @@ ARENA_API size_t arena_pool_scope_size(void);
 
 /* Begins a scope on this thread.  Statuses as for checkout; out->arena is NULL after a failure. */
 ARENA_API int arena_pool_scope_enter(struct arena_pool *pool, struct arena_pool_scope *out);
+/* As arena_pool_scope_enter, but at the limit it waits for a return until the context ends (ARENA_ECANCELED,
+ * ARENA_ETIMEDOUT; a context that has ended already fails it in any case). */
+ARENA_API int arena_pool_scope_enter_context(struct arena_pool *pool, struct arena_context *context,
+                                             struct arena_pool_scope *out);
 /* Ends a scope: resets its arena and puts it back.  On the thread that entered, else it panics.  A scope that was left
  * already, or NULL: nothing happens. */
 ARENA_API ARENA_HOT void arena_pool_scope_leave(struct arena_pool_scope *scope);
+/* As arena_pool_scope_leave, but never panics.  ARENA_OK, also for NULL and for a scope that was left; else nothing has
+ * changed: ARENA_EINVAL for another thread's scope, and for a copy of one that was left, ARENA_EBUSY from a drop function
+ * that leaving it runs. */
+ARENA_API int arena_pool_scope_leave_checked(struct arena_pool_scope *scope);
 /* Begins a scope or panics; what ARENA_POOL_SCOPE calls.  The arena, to be put into a struct arena_pool_scope. */
 ARENA_API ARENA_HOT struct arena *arena_pool_scope_arena(struct arena_pool *pool);
 

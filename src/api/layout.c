@@ -25,6 +25,7 @@ size_t arena_fiber_size(void) { return sizeof(struct arena_fiber); }
 size_t arena_permit_size(void) { return sizeof(struct arena_permit); }
 size_t arena_pool_options_size(void) { return sizeof(struct arena_pool_options); }
 size_t arena_pool_scope_size(void) { return sizeof(struct arena_pool_scope); }
+size_t arena_pool_stats_size(void) { return sizeof(struct arena_pool_stats); }
 
 size_t arena_type_offset(const char *field) {
     static const struct {

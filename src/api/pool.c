@@ -1,254 +1,121 @@
 /* SPDX-License-Identifier: MIT */
-/* struct arena_pool: arenas on loan.
- *
- * Shape
- *   Every arena of a pool hangs on a numbered node (sync/stack.h) for life.  Idle arenas are either in a thread's
- *   cache, its entry for this pool (runtime/locals.h), or in the shared store, a lock-free stack of nodes.  Nodes that
- *   lost their arena to trim wait in `spare`.
- *   A cache is a list through `next`, and one arena apart from it, the hot one, for scopes alone: the thread's
- *   outermost scope of this pool takes it, and it stays where it is meanwhile.  Whether it is idle is said by a flag.
- *   checkout takes from the list; else a batch from the store; else makes a new arena.  return resets and puts into
- *   the list; what is too much there goes to the store in a batch.  So in the steady state a thread touches its own
- *   memory alone, and arenas that one thread checks out and another returns flow back through the store.
- *
- *   The hot arena is there because a list is slow: to take from it and put back is a chain of loads, each waiting for
- *   the store of the scope before.  The hot arena's address never changes, and the flag is only looked at by branches,
- *   which the processor foresees: scopes overlap.  Measured: 15 % of a scope.
- *
- * Invariants
- *   an arena is in exactly one of: a cache, the store, out; a hot one that is not idle is out
- *   nodes in the table = nodes in spare + nodes in the store + arenas in caches + arenas out, the hot ones counted with
- *   the caches; so nobody has to count what is out, and destroy finds it by taking away, and by looking at the hot ones
- *   idle arenas are empty, cleared and sealed.  (Not the other way: an arena that drops its elements is sealed and not
- *   idle, and a drop may use the pool that its arena goes back to.)  `idle` is written by calls on the pool alone, so
- *   that destroy may look at it beside whoever works with an arena that is out.
- *   with a limit: free permits of the gate + arenas out = the limit, but for calls under way; no thread has a cache,
- *   so that what one returns is there for all
- *
- * Who locks what
- *   make_mutex   guards the growth of the node table
- *   the entry of a thread is its own; idle, scoped, scope and next of an arena belong to whoever has the arena, or the
- *                cache it lies in
- *   destroy runs alone (contract), but for threads that end: locals_leave decides between them
- */
-#include <arena/pool.h>
+/* The calls on a pool, and its steady state.  See pool.h. */
+#include "api/pool.h"
 
 #include "api/context.h"
 #include "base/race.h"
-#include "core/slots.h"
 #include "core/type.h"
 #include "platform/memory.h"
-#include "runtime/locals.h"
 #include "runtime/panic.h"
-#include "runtime/scope.h"
-#include "sync/gate.h"
-#include "sync/stack.h"
 
-/* Idle arenas a thread keeps of one pool, and how many travel at a time.  The model checker has smaller ones, so that
- * it comes to the end of every scenario. */
-#ifndef POOL_CACHE_MOST
-#define POOL_CACHE_MOST 16
-#define POOL_BATCH 8
-#endif
-
-struct pool_arena {
-    struct arena slots; /* first: its address is the public handle */
-    struct scope scope;
-    bool hot;    /* it is the hot arena of some thread's cache */
-    bool scoped; /* while it is out: it belongs to a scope.  A hot one always does */
-    struct arena_pool *pool;
-    struct stack_node *node;
-    struct pool_arena *next; /* in a cache */
-};
-
-struct arena_pool {
-    struct local_owner owner;
-    bool limited;
-    struct slots_plan plan;
-    size_t capacity;
-    struct arena_type *type; /* behind this struct; the arenas share it */
-    struct stack store;
-    struct stack spare;
-    struct stack_table table;
-    struct mutex make_mutex;
-    struct gate gate; /* of a limited pool */
-};
-
-static struct pool_arena *pool_arena_of(struct arena *arena) { return (struct pool_arena *)(void *)arena; }
-
-static void leave_scope(struct scope *scope);
-static void park_scope(struct scope *scope, struct thread_state *state);
-
-/* --- making and freeing arenas ------------------------------------------------------------------------------------ */
-
-static struct stack_node *take_node(struct arena_pool *pool) {
-    struct stack_node *node;
-    if (stack_pop(&pool->spare, &pool->table, &node, 1) == 1) return node;
-    mutex_lock(&pool->make_mutex);
-    node = stack_table_add(&pool->table);
-    mutex_unlock(&pool->make_mutex);
-    return node;
+static COLD _Noreturn void panic_copy(const char *function) {
+    panic_for(function, (struct refusal){ARENA_EINVAL, COPY_REFUSAL});
 }
 
-static struct pool_arena *make_arena(struct arena_pool *pool) {
-    struct stack_node *node = take_node(pool);
-    if (node == NULL) return NULL;
-    struct arena *arena = slots_create(&pool->plan, pool->type, SLOTS_OWNER_POOL, sizeof(struct pool_arena), NULL);
-    if (arena == NULL) {
-        stack_push(&pool->spare, node);
-        return NULL;
-    }
-    struct pool_arena *made = pool_arena_of(arena);
-    made->pool = pool;
-    made->node = node;
-    made->scope.leave = leave_scope;
-    made->scope.park = park_scope;
-    node->item = made;
-    slots_seal(arena);
-    return made;
-}
+/* NULL, or a pool of another copy, whose statuses say so: ARENA_EINVAL. */
+static inline bool usable(const struct arena_pool *pool) { return pool != NULL && copy_is_here(&pool->stamp); }
 
-static void free_arena(struct arena_pool *pool, struct pool_arena *arena) {
-    struct stack_node *node = arena->node;
-    node->item = NULL;
-    slots_destroy(&arena->slots);
-    stack_push(&pool->spare, node);
-}
+/* --- taking and putting back -------------------------------------------------------------------------------------- */
 
-/* --- the shared store --------------------------------------------------------------------------------------------- */
-
-static void store_put(struct arena_pool *pool, struct pool_arena *arena) {
-    race_release(arena);
-    stack_push(&pool->store, arena->node);
-}
-
-/* Up to `most` arenas out of the store; how many. */
-static size_t store_take(struct arena_pool *pool, struct pool_arena **arenas, size_t most) {
-    struct stack_node *nodes[POOL_BATCH];
-    size_t count = stack_pop(&pool->store, &pool->table, nodes, most);
-    for (size_t i = 0; i < count; i++) {
-        arenas[i] = nodes[i]->item;
-        race_acquire(arenas[i]);
-    }
-    return count;
-}
-
-/* --- a thread's cache --------------------------------------------------------------------------------------------- */
-
-static inline void cache_put(struct local *local, struct pool_arena *arena) {
-    arena->next = local->items;
-    local->items = arena;
-    local->count++;
-}
-
-/* The hot arena, as one like the others; NULL: there is none that is idle. */
-static COLD struct pool_arena *cache_take_hot(struct local *local) {
-    struct pool_arena *arena = local->hot;
-    if (arena == NULL || !arena->slots.idle) return NULL;
-    arena->hot = false;
-    local->hot = NULL;
-    local->count--;
-    return arena;
-}
-
-static inline struct pool_arena *cache_take(struct local *local) {
+/* The steady state, with no call: an arena of the thread's list.  NULL: pool_take_slow knows more. */
+HOT_INLINE struct pool_arena *take_fast(struct arena_pool *pool, struct thread_state *state) {
+    locals_enter(state);
+    struct local *local = locals_find(state, &pool->owner);
+    if (UNLIKELY(local == NULL)) return NULL;
     struct pool_arena *arena = local->items;
-    if (UNLIKELY(arena == NULL)) return cache_take_hot(local);
+    if (UNLIKELY(arena == NULL)) return NULL;
     local->items = arena->next;
-    local->count--;
+    local->room += arena->weight;
+    pool_open(arena);
+    locals_exit(state);
     return arena;
 }
 
-static COLD void cache_shrink(struct arena_pool *pool, struct local *local, uint32_t keep) {
-    while (local->count > keep) {
-        struct pool_arena *arena = cache_take(local);
-        if (arena == NULL) break; /* never: what is cached can be taken.  Static analysis does not see that */
-        store_put(pool, arena);
+/* A place under the limit, where there is one; the status of a checkout that does not wait. */
+static inline int admit(struct arena_pool *pool) {
+    if (!pool->limited || gate_try_enter(&pool->gate)) return ARENA_OK;
+    (void)atomic_u64_add(&pool->refusals, 1, relaxed);
+    return ARENA_EFULL;
+}
+
+/* The same, waiting until the context ends; one that has ended fails in any case. */
+static int admit_waiting(struct arena_pool *pool, struct arena_context *context) {
+    struct cancel_node *node = context_node(context);
+    int status = cancel_status(node);
+    if (status != ARENA_OK || !pool->limited) return status;
+    if (gate_try_enter(&pool->gate)) {
+        status = cancel_status(node); /* what ended before the place was free ends the call */
+        if (status != ARENA_OK) gate_leave(&pool->gate);
+        return status;
     }
+    (void)atomic_u64_add(&pool->waits, 1, relaxed);
+    status = gate_enter(&pool->gate, node);
+    if (status != ARENA_OK) (void)atomic_u64_add(&pool->refusals, 1, relaxed);
+    return status;
 }
 
-/* A thread ends: for locals.h. */
-static void flush(struct local_owner *owner, struct local *local) {
-    cache_shrink(CONTAINER_OF(owner, struct arena_pool, owner), local, 0);
-}
-
-/* --- checkout and return ------------------------------------------------------------------------------------------ */
-
-/* An arena for a thread whose cache is empty, or that has none. */
-static COLD struct pool_arena *take_slow(struct arena_pool *pool, struct thread_state *state, struct local *local) {
-    if (local == NULL && !pool->limited) local = locals_make(state, &pool->owner);
-    struct pool_arena *arenas[POOL_BATCH];
-    size_t count = store_take(pool, arenas, local == NULL ? 1 : POOL_BATCH);
-    if (count == 0) {
-        arenas[0] = make_arena(pool);
-        if (arenas[0] == NULL) return NULL;
-        count = 1;
-    }
-    while (local != NULL && count > 1) cache_put(local, arenas[--count]);
-    return arenas[0];
-}
-
-/* Takes an arena out, whatever the limit says.  NULL: no memory. */
-static inline struct pool_arena *take(struct arena_pool *pool, struct thread_state *state) {
-    struct local *local = locals_find(state, &pool->owner);
-    struct pool_arena *arena = LIKELY(local != NULL) ? cache_take(local) : NULL;
-    if (UNLIKELY(arena == NULL)) {
-        arena = take_slow(pool, state, local);
-        if (arena == NULL) return NULL;
-    }
-    arena->slots.idle = false;
-    slots_unseal(&arena->slots);
-    return arena;
-}
-
-static COLD void put_slow(struct arena_pool *pool, struct thread_state *state, struct pool_arena *arena) {
-    struct local *local = pool->limited ? NULL : locals_make(state, &pool->owner);
-    if (local != NULL) {
-        cache_put(local, arena);
-    } else {
-        store_put(pool, arena);
-    }
-}
-
-/* An ending thread gives back what a longjmp left out.  The pool may be destroyed beside it: once it sees the arena
- * idle, and not before. */
-static COLD void put_exiting(struct arena_pool *pool, struct pool_arena *arena) {
-    slots_seal(&arena->slots);
-    locals_lock();
-    arena->slots.idle = true;
-    if (!arena->hot) store_put(pool, arena);
-    if (pool->limited) gate_leave(&pool->gate);
-    locals_unlock();
-}
-
-/* Takes an arena back. */
-static inline void put(struct pool_arena *arena, struct thread_state *state) {
-    struct arena_pool *pool = arena->pool;
-    slots_reset(&arena->slots);
-    if (UNLIKELY(state->exiting)) {
-        put_exiting(pool, arena);
-        return;
-    }
-    slots_seal(&arena->slots);
-    arena->slots.idle = true;
-    if (arena->hot) return; /* it never left its cache */
-    struct local *local = locals_find(state, &pool->owner);
-    if (LIKELY(local != NULL)) {
-        if (UNLIKELY(local->count >= POOL_CACHE_MOST)) cache_shrink(pool, local, POOL_CACHE_MOST - POOL_BATCH);
-        cache_put(local, arena);
-    } else {
-        put_slow(pool, state, arena);
-    }
-    if (UNLIKELY(pool->limited)) gate_leave(&pool->gate);
-}
-
-/* As take, within the limit; the status of a checkout that does not wait. */
-static inline int take_limited(struct arena_pool *pool, struct thread_state *state, struct pool_arena **out) {
-    if (UNLIKELY(pool->limited) && !gate_try_enter(&pool->gate)) return ARENA_EFULL;
-    *out = take(pool, state);
-    if (LIKELY(*out != NULL)) return ARENA_OK;
+/* For one that was admitted. */
+static int take_admitted(struct arena_pool *pool, struct thread_state *state, struct pool_arena **out) {
+    *out = take_fast(pool, state);
+    if (*out == NULL) *out = pool_take_slow(pool, state);
+    if (*out != NULL) return ARENA_OK;
     if (pool->limited) gate_leave(&pool->gate);
     return ARENA_ENOMEM;
+}
+
+static SLOW int take_slow(struct arena_pool *pool, struct thread_state *state, struct pool_arena **out) {
+    locals_exit(state);
+    if (!usable(pool)) return ARENA_EINVAL;
+    int status = admit(pool);
+    return status == ARENA_OK ? take_admitted(pool, state, out) : status;
+}
+
+/* Puts an arena that was reset into the thread's list, with no call.  false: nothing was done. */
+HOT_INLINE bool put_fast(struct pool_arena *arena, struct thread_state *state, struct local *local) {
+    uint32_t weight = arena->weight;
+    uint32_t room = local->room;
+    if (UNLIKELY(room < weight) || UNLIKELY(--local->ticks == 0)) return false;
+    local->room = room - weight;
+    arena->next = local->items;
+    local->items = arena;
+    arena->slots.sealed = true;
+    pool_set_idle(arena, 1);
+    locals_exit(state);
+    return true;
+}
+
+/* Has an arena that was just reset touched more than it weighs? */
+static inline bool is_heavier(const struct pool_arena *arena) {
+    return slots_touched_bytes(&arena->slots) > arena->weight * POOL_UNIT_BYTES;
+}
+
+/* What used more than a little, or cannot go into the list as it is. */
+static SLOW void put_other(struct pool_arena *arena, struct thread_state *state, bool reset) {
+    locals_exit(state);
+    struct arena_pool *pool = arena->pool;
+    bool due = false;
+    if (UNLIKELY(!copy_is_here(&pool->stamp))) panic_copy("arena_pool_return");
+    if (!reset && LIKELY(arena->slots.quick)) { /* else it may run the program's code */
+        slots_reset(&arena->slots);
+        reset = true;
+    }
+    if (reset && LIKELY(!is_heavier(arena))) {
+        slots_seal(&arena->slots);
+        locals_enter(state);
+        struct local *local = locals_find(state, &pool->owner);
+        if (local != NULL && local->ticks != 0 && put_fast(arena, state, local)) return;
+        due = local != NULL && local->ticks == 0;
+    }
+    pool_put_slow(arena, state, reset, due ? POOL_TICKS : 1);
+}
+
+/* Takes an arena back that is not hot. */
+HOT_INLINE void put(struct pool_arena *arena, struct thread_state *state) {
+    locals_enter(state);
+    struct local *local = locals_find(state, &arena->pool->owner);
+    bool reset = LIKELY(local != NULL) && LIKELY(slots_reset_quick(&arena->slots, true));
+    if (LIKELY(reset) && LIKELY(put_fast(arena, state, local))) return;
+    put_other(arena, state, reset);
 }
 
 /* --- scopes ------------------------------------------------------------------------------------------------------- */
@@ -258,71 +125,108 @@ static inline int take_limited(struct arena_pool *pool, struct thread_state *sta
 HOT_INLINE struct arena *scope_begin_fast(struct arena_pool *pool) {
     if (UNLIKELY(pool == NULL)) return NULL;
     struct thread_state *state = thread_state();
-    struct pool_arena *arena = locals_hot(state, &pool->owner);
-    if (UNLIKELY(arena == NULL) || UNLIKELY(!arena->slots.idle)) return NULL;
-    arena->slots.sealed = false;
-    arena->slots.idle = false;
-    arena->slots.head.limit = arena->slots.fresh_limit;
+    locals_enter(state);
+    const struct local *local = locals_find(state, &pool->owner);
+    if (UNLIKELY(local == NULL)) return NULL;
+    struct pool_arena *arena = local->hot;
+    if (UNLIKELY(atomic_u8_mine(&arena->slots.idle) == 0)) return NULL;
+    pool_open(arena);
     scope_push(state, &arena->scope);
+    locals_exit(state);
     return &arena->slots;
 }
 
-/* A thread's first scope makes its arena the hot one, others beside it use the list. */
-static SLOW int scope_begin(struct arena_pool *pool, struct arena_pool_scope *out) {
-    if (UNLIKELY(pool == NULL)) return ARENA_EINVAL;
-    struct thread_state *state = thread_state();
-    struct pool_arena *arena;
-    int status = take_limited(pool, state, &arena);
-    if (UNLIKELY(status != ARENA_OK)) return status;
-    struct local *local = locals_find(state, &pool->owner);
-    if (UNLIKELY(local == NULL)) {
-        (void)thread_exit_arm(state); /* the thread's end is where a scope ends that a longjmp leaves behind */
-    } else if (UNLIKELY(local->hot == NULL)) {
-        arena->hot = true;
-        local->hot = arena;
-        local->count++;
-    }
+/* Begins a scope with an arena that was taken.  A thread's first one makes its arena the hot one; others beside it use the
+ * list. */
+static void scope_start(struct pool_arena *arena, struct thread_state *state, struct arena_pool_scope *out) {
     arena->scoped = true;
+    pool_warm(arena, state);
+    (void)thread_exit_arm(state); /* the thread's end is where a scope ends that a longjmp leaves behind */
     scope_push(state, &arena->scope);
     out->arena = &arena->slots;
-    return ARENA_OK;
 }
 
-/* For runtime/scope.h, and from scope_end. */
-static SLOW void leave_scope(struct scope *scope) {
-    struct pool_arena *arena = CONTAINER_OF(scope, struct pool_arena, scope);
+static SLOW int scope_begin(struct arena_pool *pool, struct arena_pool_scope *out) {
     struct thread_state *state = thread_state();
-    if (UNLIKELY(arena->slots.idle || !arena->scoped))
-        panic(ARENA_EINVAL, "arena_pool_scope_leave: the scope was left already");
-    if (UNLIKELY(!scope_pop(state, scope)))
-        panic(ARENA_EINVAL, "arena_pool_scope_leave: another thread entered the scope");
-    put(arena, state);
+    struct pool_arena *arena;
+    locals_exit(state);
+    if (UNLIKELY(!usable(pool))) return ARENA_EINVAL;
+    int status = admit(pool);
+    if (LIKELY(status == ARENA_OK)) status = take_admitted(pool, state, &arena);
+    if (LIKELY(status == ARENA_OK)) scope_start(arena, state, out);
+    return status;
 }
 
-/* For runtime/fiber.h: it may be left on another thread, which must not touch this one's cache. */
-static void park_scope(struct scope *scope, struct thread_state *state) {
-    struct pool_arena *arena = CONTAINER_OF(scope, struct pool_arena, scope);
-    if (!arena->hot) return;
-    struct local *local = locals_find(state, &arena->pool->owner);
-    arena->hot = false;
-    local->hot = NULL;
-    local->count--;
+/* At the limit, waits. */
+static SLOW int scope_begin_context(struct arena_pool *pool, struct arena_context *context,
+                                    struct arena_pool_scope *out) {
+    struct thread_state *state = thread_state();
+    struct pool_arena *arena;
+    if (!usable(pool)) return ARENA_EINVAL;
+    int status = admit_waiting(pool, context);
+    if (status == ARENA_OK) status = take_admitted(pool, state, &arena);
+    if (status == ARENA_OK) scope_start(arena, state, out);
+    return status;
 }
 
-/* The steady state of leaving: the innermost scope, with the hot arena, which used little.  false: nothing was done. */
+/* Why this thread cannot leave the scope of an arena. */
+static struct refusal scope_refusal(const struct pool_arena *arena, const struct thread_state *state) {
+    if (!copy_is_here(&arena->pool->stamp)) return (struct refusal){ARENA_EINVAL, COPY_REFUSAL};
+    if (atomic_u8_mine(&arena->slots.idle) != 0 || !arena->scoped)
+        return (struct refusal){ARENA_EINVAL, "the scope was left already"};
+    if (!scope_is_in(state, &arena->scope)) return (struct refusal){ARENA_EINVAL, "another thread entered the scope"};
+    return slots_refusal(&arena->slots);
+}
+
+/* Leaves the scope of an arena, which this thread may. */
+static SLOW void leave(struct pool_arena *arena, struct thread_state *state) {
+    struct arena_pool *pool = arena->pool;
+    (void)scope_pop(state, &arena->scope);
+    bool trimmed = arena->trims != atomic_u32_load(&pool->trims, relaxed); /* one beside it comes before or after */
+    if (!arena->hot) {
+        arena->ticks = 0;
+        if (UNLIKELY(state->exiting) || UNLIKELY(trimmed)) {
+            pool_put_slow(arena, state, false, 1);
+        } else {
+            put(arena, state);
+        }
+        return;
+    }
+    bool reset = false;
+    bool due = arena->ticks < 0;
+    if (LIKELY(arena->slots.quick) && !state->exiting && !trimmed) { /* else its reset may run the program's code */
+        slots_reset(&arena->slots);
+        reset = true;
+        if (LIKELY(!due) && LIKELY(!is_heavier(arena))) {
+            slots_seal(&arena->slots);
+            pool_set_idle(arena, 1);
+            return;
+        }
+    }
+    pool_put_slow(arena, state, reset, due ? POOL_TICKS : 1);
+}
+
+void pool_leave_scope(struct scope *scope) { leave(CONTAINER_OF(scope, struct pool_arena, scope), thread_state()); }
+
+/* The steady state of leaving: the innermost scope, with the hot arena, which used little.  false: nothing was done but
+ * that ticks may have gone down. */
 HOT_INLINE bool scope_end_fast(struct pool_arena *arena) {
     struct thread_state *state = thread_state();
-    if (UNLIKELY(state->scopes != &arena->scope) || UNLIKELY(!arena->hot)) return false;
+    if (UNLIKELY(state->scopes != &arena->scope) || UNLIKELY(--arena->ticks < 0)) return false;
     if (UNLIKELY(!slots_reset_quick(&arena->slots, true))) return false;
     arena->slots.sealed = true;
-    arena->slots.idle = true;
     state->scopes = arena->scope.outer;
+    pool_set_idle(arena, 1); /* last: from here on a trim may free it */
     return true;
 }
 
 /* A scope that is not this thread's to leave stays as it is. */
 static SLOW void scope_end_slow(struct arena_pool_scope *scope) {
-    leave_scope(&pool_arena_of(scope->arena)->scope);
+    struct pool_arena *arena = pool_arena_of(scope->arena);
+    struct thread_state *state = thread_state();
+    struct refusal refusal = scope_refusal(arena, state);
+    if (refusal.status != ARENA_OK) panic_for("arena_pool_scope_leave", refusal);
+    leave(arena, state);
     scope->arena = NULL;
 }
 
@@ -346,12 +250,31 @@ HOT int arena_pool_scope_enter(struct arena_pool *pool, struct arena_pool_scope 
     return LIKELY(out->arena != NULL) ? ARENA_OK : scope_begin(pool, out);
 }
 
+int arena_pool_scope_enter_context(struct arena_pool *pool, struct arena_context *context,
+                                   struct arena_pool_scope *out) {
+    if (out == NULL) return ARENA_EINVAL;
+    out->arena = NULL;
+    return scope_begin_context(pool, context, out);
+}
+
 HOT void arena_pool_scope_leave(struct arena_pool_scope *scope) {
     if (scope != NULL) scope_end(scope);
 }
 
+int arena_pool_scope_leave_checked(struct arena_pool_scope *scope) {
+    if (scope == NULL || scope->arena == NULL) return ARENA_OK;
+    struct pool_arena *arena = pool_arena_of(scope->arena);
+    struct thread_state *state = thread_state();
+    struct refusal refusal = scope_refusal(arena, state);
+    if (refusal.status != ARENA_OK) return refusal.status;
+    leave(arena, state);
+    scope->arena = NULL;
+    return ARENA_OK;
+}
+
 static COLD struct arena *scope_arena_slow(struct arena_pool *pool) {
     struct arena_pool_scope scope;
+    if (pool != NULL && !copy_is_here(&pool->stamp)) panic_copy("ARENA_POOL_SCOPE");
     int status = scope_begin(pool, &scope);
     if (status != ARENA_OK) panic(status, "ARENA_POOL_SCOPE: no arena to be had: %s", arena_strerror(status));
     return scope.arena;
@@ -379,15 +302,26 @@ HOT int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena 
     return ARENA_OK;
 }
 
+int arena_pool_execute_context(struct arena_pool *pool, struct arena_context *context,
+                               void (*action)(struct arena *arena, void *user), void *user) {
+    CLEANUP(scope_attribute) struct arena_pool_scope scope = {NULL};
+    int status = action == NULL ? ARENA_EINVAL : scope_begin_context(pool, context, &scope);
+    if (status == ARENA_OK) action(scope.arena, user);
+    return status;
+}
+
 /* --- the public rest ---------------------------------------------------------------------------------------------- */
 
 int arena_pool_checkout(struct arena_pool *pool, struct arena **out) {
     if (out == NULL) return ARENA_EINVAL;
     *out = NULL;
     if (pool == NULL) return ARENA_EINVAL;
-    struct pool_arena *arena;
-    int status = take_limited(pool, thread_state(), &arena);
-    if (status != ARENA_OK) return status;
+    struct thread_state *state = thread_state();
+    struct pool_arena *arena = take_fast(pool, state);
+    if (UNLIKELY(arena == NULL)) {
+        int status = take_slow(pool, state, &arena);
+        if (status != ARENA_OK) return status;
+    }
     arena->scoped = false;
     *out = &arena->slots;
     return ARENA_OK;
@@ -396,43 +330,94 @@ int arena_pool_checkout(struct arena_pool *pool, struct arena **out) {
 int arena_pool_checkout_context(struct arena_pool *pool, struct arena_context *context, struct arena **out) {
     if (out == NULL) return ARENA_EINVAL;
     *out = NULL;
-    if (pool == NULL) return ARENA_EINVAL;
-    struct cancel_node *node = context_node(context);
-    int status = pool->limited ? gate_enter(&pool->gate, node) : cancel_status(node);
+    if (!usable(pool)) return ARENA_EINVAL;
+    struct pool_arena *arena;
+    int status = admit_waiting(pool, context);
+    if (status == ARENA_OK) status = take_admitted(pool, thread_state(), &arena);
     if (status != ARENA_OK) return status;
-    struct pool_arena *arena = take(pool, thread_state());
-    if (arena == NULL) {
-        if (pool->limited) gate_leave(&pool->gate);
-        return ARENA_ENOMEM;
-    }
     arena->scoped = false;
     *out = &arena->slots;
     return ARENA_OK;
 }
 
+/* Why an arena cannot be returned. */
+static COLD struct refusal return_refusal(const struct arena_pool *pool, struct arena *arena) {
+    const struct pool_arena *returned = pool_arena_of(arena);
+    if (pool != NULL && !copy_is_here(&pool->stamp)) return (struct refusal){ARENA_EINVAL, COPY_REFUSAL};
+    if (arena->owner != SLOTS_OWNER_POOL || returned->pool != pool)
+        return (struct refusal){ARENA_EINVAL, "the arena is not one of this pool's"};
+    if (atomic_u8_mine(&arena->idle) != 0) return (struct refusal){ARENA_EINVAL, "the arena is not checked out"};
+    if (returned->scoped) return (struct refusal){ARENA_EINVAL, "the arena belongs to a scope, which returns it"};
+    return slots_refusal(arena);
+}
+
+static inline bool may_return(const struct arena_pool *pool, struct arena *arena) {
+    const struct pool_arena *returned = pool_arena_of(arena);
+    return LIKELY(arena->owner == SLOTS_OWNER_POOL) && LIKELY(returned->pool == pool) &&
+           LIKELY(atomic_u8_mine(&arena->idle) == 0) && LIKELY(!arena->sealed) && LIKELY(!returned->scoped);
+}
+
 void arena_pool_return(struct arena_pool *pool, struct arena *arena) {
     if (arena == NULL) return;
-    struct pool_arena *returned = pool_arena_of(arena);
-    if (UNLIKELY(arena->owner != SLOTS_OWNER_POOL || returned->pool != pool)) {
-        panic(ARENA_EINVAL, "arena_pool_return: the arena is not one of this pool's");
-    }
-    if (UNLIKELY(returned->slots.idle || arena->sealed))
-        panic(ARENA_EINVAL, "arena_pool_return: the arena is not checked out");
-    if (UNLIKELY(returned->scoped))
-        panic(ARENA_EINVAL, "arena_pool_return: the arena belongs to a scope, which returns it");
-    put(returned, thread_state());
+    if (UNLIKELY(!may_return(pool, arena))) panic_for("arena_pool_return", return_refusal(pool, arena));
+    put(pool_arena_of(arena), thread_state());
+}
+
+int arena_pool_return_checked(struct arena_pool *pool, struct arena *arena) {
+    if (arena == NULL) return ARENA_OK;
+    struct refusal refusal = return_refusal(pool, arena);
+    if (refusal.status != ARENA_OK) return refusal.status;
+    put(pool_arena_of(arena), thread_state());
+    return ARENA_OK;
+}
+
+struct arena_pool *arena_pool_of(const struct arena *arena) {
+    if (arena == NULL || arena->owner != SLOTS_OWNER_POOL) return NULL;
+    return ((const struct pool_arena *)(const void *)arena)->pool;
 }
 
 void arena_pool_trim(struct arena_pool *pool) {
     if (pool == NULL) return;
-    struct local *local = locals_find(thread_state(), &pool->owner);
-    struct pool_arena *arena;
-    while (local != NULL && (arena = cache_take(local)) != NULL) free_arena(pool, arena);
-    while (store_take(pool, &arena, 1) == 1) free_arena(pool, arena);
+    if (!copy_is_here(&pool->stamp)) panic_copy("arena_pool_trim");
+    (void)atomic_u32_add(&pool->trims, 1, relaxed); /* whoever leaves a scope reads it, sooner or later */
+    pool_trim_caches(pool);
+    pool_store_drain(pool);
 }
 
-size_t arena_pool_arena_cap(const struct arena_pool *pool) { return pool == NULL ? 0 : pool->capacity; }
-const struct arena_type *arena_pool_type_of(const struct arena_pool *pool) { return pool == NULL ? NULL : pool->type; }
+int arena_pool_get_stats(const struct arena_pool *pool, struct arena_pool_stats *out) {
+    struct arena_pool_stats stats = {0};
+    if (!usable(pool) || out == NULL || out->struct_size < sizeof out->struct_size) return ARENA_EINVAL;
+    pool_count((struct arena_pool *)(uintptr_t)pool, &stats); /* notes the peak, and takes a lock */
+    size_t size = out->struct_size < sizeof stats ? out->struct_size : sizeof stats;
+    stats.struct_size = out->struct_size;
+    memcpy(out, &stats, size);
+    return ARENA_OK;
+}
+
+size_t arena_pool_arena_cap(const struct arena_pool *pool) {
+    if (pool == NULL) return 0;
+    if (!copy_is_here(&pool->stamp)) panic_copy("arena_pool_arena_cap");
+    return pool->capacity;
+}
+
+const struct arena_type *arena_pool_type_of(const struct arena_pool *pool) {
+    if (pool == NULL) return NULL;
+    if (!copy_is_here(&pool->stamp)) panic_copy("arena_pool_type_of");
+    return pool->type;
+}
+
+/* Where a trim could not reach what threads have cached, they have no caches; nor with a limit, so that what one returns is
+ * there for all; nor where a race detector watches the program alone, which sees no bracket. */
+static bool has_caches(const struct arena_pool *pool) {
+    return !pool->limited && pool->cache_units >= POOL_LEAST_UNITS && barrier_available() && !race_watched();
+}
+
+static void set_idle_bytes(struct arena_pool *pool, size_t idle_bytes) {
+    pool->idle_bytes = idle_bytes == 0 ? POOL_IDLE_BYTES : idle_bytes;
+    uint64_t units = pool->idle_bytes / POOL_CACHE_PART / POOL_UNIT_BYTES;
+    units += units / 16; /* what is retained of an arena, and a few small ones beside it */
+    pool->cache_units = units > UINT32_MAX / 4 ? UINT32_MAX / 4 : (uint32_t)units;
+}
 
 static int create(const struct arena_type *type, size_t arena_capacity, const struct arena_pool_options *options,
                   struct arena_pool **out) {
@@ -445,17 +430,22 @@ static int create(const struct arena_type *type, size_t arena_capacity, const st
     if (status != ARENA_OK) return status;
     if (!slots_possible(&plan)) return ARENA_ENOMEM;
 
-    struct arena_pool *pool = memory_alloc(sizeof *pool + type_copy_bytes(type));
+    size_t label_bytes = plan.label == NULL ? 0 : strlen(plan.label) + 1;
+    struct arena_pool *pool = memory_alloc(sizeof *pool + type_copy_bytes(type) + label_bytes);
     if (pool == NULL) return ARENA_ENOMEM;
+    copy_stamp(&pool->stamp);
     pool->plan = plan;
     pool->capacity = arena_capacity;
     pool->type = type_copy(pool + 1, type);
+    if (label_bytes != 0) pool->plan.label = memcpy((char *)(pool + 1) + type_copy_bytes(type), plan.label, label_bytes);
+    set_idle_bytes(pool, known.idle_bytes);
     /* No pool has more arenas than nodes, so a larger limit is none. */
     pool->limited = known.max_arenas != 0 && known.max_arenas < GATE_MAX_PERMITS;
     if (!mutex_init(&pool->make_mutex)) goto no_mutex;
     if (pool->limited && !gate_init(&pool->gate, (uint32_t)known.max_arenas)) goto no_gate;
-    pool->owner.offset = LOCAL_NONE;
-    if (!pool->limited && !locals_join(&pool->owner, flush)) goto no_gate;
+    locals_none(&pool->owner);
+    if (has_caches(pool) && !locals_join(&pool->owner, pool_flush)) goto no_gate;
+    pool->owner.blank = &pool_no_arena;
     *out = pool;
     return ARENA_OK;
 
@@ -475,28 +465,13 @@ int arena_pool_create_with(const struct arena_type *type, size_t arena_capacity,
     return create(type, arena_capacity, options, out);
 }
 
-/* Is every arena that is not in a cache in the store, and no hot one out? */
-static bool all_idle(struct local_owner *owner, uint64_t kept) {
-    struct arena_pool *pool = CONTAINER_OF(owner, struct arena_pool, owner);
-    size_t stored = stack_count(&pool->store, &pool->table) + stack_count(&pool->spare, &pool->table);
-    if (stored + kept != pool->table.count) return false;
-    for (uint32_t index = 1; index <= pool->table.count; index++) {
-        const struct pool_arena *arena = stack_table_at(&pool->table, index)->item;
-        if (arena != NULL && !arena->slots.idle) return false;
-    }
-    return true;
-}
+static bool all_idle(struct local_owner *owner) { return pool_all_idle(CONTAINER_OF(owner, struct arena_pool, owner)); }
 
 int arena_pool_destroy(struct arena_pool *pool) {
     if (pool == NULL) return ARENA_OK;
+    if (!copy_is_here(&pool->stamp)) return ARENA_EINVAL;
     if (!locals_leave(&pool->owner, all_idle)) return ARENA_EBUSY;
-    for (uint32_t index = 1; index <= pool->table.count; index++) {
-        struct pool_arena *arena = stack_table_at(&pool->table, index)->item;
-        if (arena == NULL) continue;
-        race_acquire(arena);
-        slots_destroy(&arena->slots);
-    }
-    stack_table_finish(&pool->table);
+    pool_finish_store(pool);
     if (pool->limited) gate_finish(&pool->gate);
     mutex_destroy(&pool->make_mutex);
     memory_free(pool);

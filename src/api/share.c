@@ -53,7 +53,7 @@ static void orphan(struct local_owner *owner, struct local *local) {
 
 bool shares_start(struct shares *shares, struct arena *slots, bool gate_only) {
     shares->slots = slots;
-    shares->owner.offset = LOCAL_NONE;
+    locals_none(&shares->owner);
     shares->longest_bytes = SIZE_MAX;
     /* A thread's own chunk orders nothing, so a race detector would not see what gates order for programs under it. */
     if (gate_only || slots->watched || race_watched() || !barrier_available()) return true;

@@ -81,7 +81,7 @@ struct share {
 };
 
 struct shares {
-    struct local_owner owner; /* offset LOCAL_NONE: the arena has no shares, and every operation takes the gate */
+    struct local_owner owner; /* not joined: the arena has no shares, and every operation takes the gate */
     struct atomic_u32 epoch;
     struct arena *slots;
     struct atomic_ptr first; /* of the list of shares, which only grows */
@@ -91,7 +91,7 @@ struct shares {
     size_t longest_bytes; /* no run of free slots is longer, chunks included; SIZE_MAX: not known */
 };
 
-static inline bool shares_enabled(const struct shares *shares) { return shares->owner.offset != LOCAL_NONE; }
+static inline bool shares_enabled(const struct shares *shares) { return locals_joined(&shares->owner); }
 
 /* Starts with shares or, where the caller asks for none, or the system, a memory checker or a race detector forbids
  * them, without.  false: no memory. */

@@ -40,6 +40,7 @@
 #include "base/compiler.h"
 #include "core/backing.h"
 #include "core/clear.h"
+#include "platform/sync.h"
 #include "runtime/panic.h"
 
 #include <string.h>
@@ -87,7 +88,7 @@ struct arena {
     uint8_t clear;  /* enum arena_clear */
     uint8_t owner;  /* enum slots_owner */
     bool sealed;    /* nothing may be handed out: idle in a pool, behind a gate, or dropping */
-    bool idle;      /* api/pool.c: in a cache or in the store.  Here, so that one store writes sealed and it */
+    struct atomic_u8 idle; /* api/pool.h: 1: in a cache or in the store.  Read by others, so an atomic one */
     bool watched;   /* a memory checker is watching */
     bool plain;     /* taking back is nothing but clearing: no drop, no checker, never any runs */
     bool quick;     /* plain; no burst is open, no cleanup waits, there is one block, and nothing to give back */

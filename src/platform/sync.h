@@ -32,6 +32,9 @@
 
 /* --- atomics ---------------------------------------------------------------------------------------------------- */
 
+struct atomic_u8 {
+    _Atomic(uint8_t) value;
+};
 struct atomic_u32 {
     _Atomic(uint32_t) value;
 };
@@ -49,16 +52,24 @@ struct atomic_ptr {
 #define atomic_u64_init(object, initial) atomic_init(&(object)->value, (initial))
 #define atomic_ptr_init(object, initial) atomic_init(&(object)->value, (initial))
 
+#define atomic_u8_load(object, order) atomic_load_explicit(&(object)->value, memory_order_##order)
 #define atomic_u32_load(object, order) atomic_load_explicit(&(object)->value, memory_order_##order)
 #define atomic_u64_load(object, order) atomic_load_explicit(&(object)->value, memory_order_##order)
 #define atomic_ptr_load(object, order) atomic_load_explicit(&(object)->value, memory_order_##order)
 
+#define atomic_u8_store(object, desired, order) atomic_store_explicit(&(object)->value, (desired), memory_order_##order)
 #define atomic_u32_store(object, desired, order)                                                                       \
     atomic_store_explicit(&(object)->value, (desired), memory_order_##order)
 #define atomic_u64_store(object, desired, order)                                                                       \
     atomic_store_explicit(&(object)->value, (desired), memory_order_##order)
 #define atomic_ptr_store(object, desired, order)                                                                       \
     atomic_store_explicit(&(object)->value, (desired), memory_order_##order)
+
+/* A load by the only thread that may store meanwhile: of what it wrote itself, or took over.  The compiler may fold it
+ * into the comparison, which it does to no atomic load. */
+static inline uint8_t atomic_u8_mine(const struct atomic_u8 *object) {
+    return *(const unsigned char *)(const void *)object;
+}
 
 /* Compare and swap, strong: true when *object was *expected and is now desired; else *expected is what it was, read
  * relaxed. */

@@ -2,16 +2,18 @@
 /* See locals.h.  Here too: what happens when a thread ends. */
 #include "runtime/locals.h"
 
-#include "base/locking.h"
 #include "platform/memory.h"
-#include "platform/sync.h"
 #include "runtime/fiber.h"
 #include "runtime/waiter.h"
 
 #include <string.h>
 
+/* How long a visitor waits for a thread: so many looks, and then so many pauses. */
+enum { VISIT_SPINS = 200, VISIT_PAUSES = 500 };
+
 struct thread_record {
     struct thread_state *state;
+    uint32_t bytes; /* of state->locals, which the thread itself may hide */
     struct thread_record *next;
     struct thread_record *previous;
 };
@@ -48,39 +50,49 @@ static bool take_index(uint32_t *index) REQUIRES(&registry.mutex) {
     return true;
 }
 
+void locals_none(struct local_owner *owner) {
+    atomic_u32_init(&owner->offset, LOCAL_NONE);
+    owner->home = LOCAL_NONE;
+    owner->asked = 0;
+    owner->blank = NULL;
+    owner->flush = NULL;
+}
+
 bool locals_join(struct local_owner *owner, void (*flush)(struct local_owner *owner, struct local *local)) {
+    locals_none(owner);
     mutex_lock(&registry.mutex);
     uint32_t index;
     bool joined = take_index(&index);
     if (joined) {
-        owner->offset = index * (uint32_t)sizeof(struct local);
+        owner->home = index * (uint32_t)sizeof(struct local);
         owner->flush = flush;
+        atomic_u32_init(&owner->offset, owner->home);
     }
     mutex_unlock(&registry.mutex);
     return joined;
 }
 
-/* The entry that a thread has for an owner, or NULL; the mutex is held. */
-static struct local *entry_of(const struct thread_record *record, const struct local_owner *owner)
-    REQUIRES(&registry.mutex) {
-    return locals_find(record->state, owner);
+/* The entry that a thread has for an owner, or NULL.  The mutex is held, or it is the calling thread's. */
+static struct local *entry_of(const struct thread_record *record, const struct local_owner *owner) {
+    if (record == NULL || owner->home >= record->bytes) return NULL;
+    struct local *local = locals_at(record->state, owner->home);
+    return local->owner == owner ? local : NULL;
 }
 
-bool locals_leave(struct local_owner *owner, bool (*may_leave)(struct local_owner *owner, uint64_t kept)) {
+/* The calling thread's own; NULL at its end, too. */
+static struct local *entry_of_mine(const struct thread_state *state, const struct local_owner *owner) {
+    return state->exiting ? NULL : entry_of(state->record, owner);
+}
+
+bool locals_leave(struct local_owner *owner, bool (*may_leave)(struct local_owner *owner)) {
     mutex_lock(&registry.mutex);
-    uint64_t kept = 0;
-    for (struct thread_record *at = registry.threads; at != NULL; at = at->next) {
-        const struct local *local = entry_of(at, owner);
-        if (local != NULL) kept += local->count;
-    }
-    bool leaves = may_leave == NULL || may_leave(owner, kept);
+    bool leaves = may_leave == NULL || may_leave(owner);
     if (leaves) {
         for (struct thread_record *at = registry.threads; at != NULL; at = at->next) {
             struct local *local = entry_of(at, owner);
             if (local != NULL) memset(local, 0, sizeof *local);
         }
-        if (owner->offset != LOCAL_NONE)
-            registry.free[registry.free_count++] = owner->offset / (uint32_t)sizeof(struct local);
+        if (locals_joined(owner)) registry.free[registry.free_count++] = owner->home / (uint32_t)sizeof(struct local);
     }
     mutex_unlock(&registry.mutex);
     return leaves;
@@ -88,6 +100,82 @@ bool locals_leave(struct local_owner *owner, bool (*may_leave)(struct local_owne
 
 void locals_lock(void) ACQUIRES(&registry.mutex) { mutex_lock(&registry.mutex); }
 void locals_unlock(void) RELEASES(&registry.mutex) { mutex_unlock(&registry.mutex); }
+
+/* --- visits ------------------------------------------------------------------------------------------------------- */
+
+/* Is the thread outside of its bracket, now or soon?  After the heavy barrier. */
+static bool is_out(struct thread_state *state) {
+    for (int looks = 0; looks < VISIT_SPINS + VISIT_PAUSES; looks++) {
+        /* acquire: what it did inside is seen; partner: locals_exit */
+        if (atomic_u8_load(&state->busy, acquire) == 0) return true;
+        if (looks < VISIT_SPINS) {
+            thread_spin();
+        } else {
+            thread_pause();
+        }
+    }
+    return false;
+}
+
+/* Nobody is asked any more: threads find their entries again. */
+static void reopen(struct local_owner *owner) REQUIRES(&registry.mutex) {
+    if (owner->asked == 0) atomic_u32_store(&owner->offset, owner->home, release); /* partner: locals_find */
+}
+
+static void forget_question(struct local_owner *owner, struct local *local) REQUIRES(&registry.mutex) {
+    if (local->asked) owner->asked--;
+    local->asked = false;
+}
+
+void locals_visit(struct local_owner *owner, void (*visit)(struct local_owner *owner, struct local *local, void *user),
+                  void *user) {
+    if (!locals_joined(owner)) return;
+    mutex_lock(&registry.mutex);
+    atomic_u32_store(&owner->offset, LOCAL_NONE, relaxed); /* partner: locals_find, through the barriers */
+    bool ordered = barrier_heavy();
+    for (struct thread_record *at = registry.threads; at != NULL; at = at->next) {
+        struct local *local = entry_of(at, owner);
+        if (local == NULL) continue;
+        if (at->state == thread_state() || (ordered && is_out(at->state))) {
+            forget_question(owner, local);
+            visit(owner, local, user);
+        } else if (!local->asked) {
+            local->asked = true;
+            owner->asked++;
+        }
+    }
+    reopen(owner);
+    mutex_unlock(&registry.mutex);
+}
+
+struct locals_pass locals_open(struct thread_state *state, struct local_owner *owner) UNCHECKED_LOCKING {
+    struct locals_pass pass = {NULL, false, false};
+    locals_enter(state);
+    /* acquire: as in locals_find */
+    if (atomic_u32_load(&owner->offset, acquire) == owner->home) {
+        pass.local = entry_of_mine(state, owner);
+        return pass;
+    }
+    locals_exit(state);
+    mutex_lock(&registry.mutex);
+    pass.locked = true;
+    pass.local = entry_of_mine(state, owner);
+    if (pass.local != NULL && pass.local->asked) {
+        forget_question(owner, pass.local);
+        owner->flush(owner, pass.local);
+        pass.answered = true;
+        reopen(owner);
+    }
+    return pass;
+}
+
+void locals_close(struct thread_state *state, const struct locals_pass *pass) UNCHECKED_LOCKING {
+    if (pass->locked) {
+        mutex_unlock(&registry.mutex);
+    } else {
+        locals_exit(state);
+    }
+}
 
 /* --- threads ------------------------------------------------------------------------------------------------------ */
 
@@ -101,6 +189,7 @@ static bool grow(struct thread_state *state, uint32_t offset) REQUIRES(&registry
     memory_free(state->locals);
     state->locals = larger;
     state->local_bytes = bytes;
+    state->record->bytes = bytes;
     return true;
 }
 
@@ -116,41 +205,51 @@ static bool make_record(struct thread_state *state) REQUIRES(&registry.mutex) {
 }
 
 struct local *locals_make(struct thread_state *state, struct local_owner *owner) {
-    if (state->exited || !thread_exit_arm(state)) return NULL;
+    if (state->exiting || state->exited || !thread_exit_arm(state)) return NULL;
     struct local *local = NULL;
     mutex_lock(&registry.mutex);
     if ((state->record != NULL || make_record(state)) &&
-        (owner->offset < state->local_bytes || grow(state, owner->offset))) {
-        local = locals_at(state, owner->offset);
+        (owner->home < state->local_bytes || grow(state, owner->home))) {
+        local = locals_at(state, owner->home);
         local->owner = owner;
+        local->hot = owner->blank;
     }
     mutex_unlock(&registry.mutex);
     return local;
 }
 
+/* From here on the thread has no entries to its own eyes, so that it keeps nothing more; to others it has, until they are
+ * handed back under the mutex. */
 void thread_exit_hook(struct thread_state *state) {
-    state->exiting = true;
-    fiber_leave_thread(state); /* scopes that a longjmp left behind; and, where nothing unwinds frames, all others */
-    mutex_lock(&registry.mutex);
-    for (uint32_t i = 0; i < state->local_bytes / sizeof(struct local); i++) {
-        struct local *local = &state->locals[i];
-        if (local->owner != NULL) local->owner->flush(local->owner, local);
-    }
     struct thread_record *record = state->record;
+    state->exiting = true;
+    state->local_bytes = 0;
+    locals_exit(state);        /* where a cancellation left the bracket */
+    fiber_leave_thread(state); /* scopes that a longjmp left behind; and, where nothing unwinds frames, all others */
     if (record != NULL) {
+        mutex_lock(&registry.mutex);
+        for (uint32_t i = 0; i < record->bytes / sizeof(struct local); i++) {
+            struct local *local = &state->locals[i];
+            struct local_owner *owner = local->owner;
+            if (owner == NULL) continue;
+            owner->flush(owner, local);
+            if (local->asked) {
+                forget_question(owner, local);
+                reopen(owner);
+            }
+        }
         if (record->previous != NULL) {
             record->previous->next = record->next;
         } else {
             registry.threads = record->next;
         }
         if (record->next != NULL) record->next->previous = record->previous;
+        mutex_unlock(&registry.mutex);
     }
-    mutex_unlock(&registry.mutex);
     memory_free(record);
     memory_free(state->locals);
     state->record = NULL;
     state->locals = NULL;
-    state->local_bytes = 0;
     waiter_recycle(state);
     state->exiting = false;
     state->armed = false;

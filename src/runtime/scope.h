@@ -43,6 +43,13 @@ static inline bool scope_pop(struct thread_state *state, struct scope *scope) {
     return true;
 }
 
+/* Is the scope one of this thread's? */
+static inline bool scope_is_in(const struct thread_state *state, const struct scope *scope) {
+    const struct scope *at = state->scopes;
+    while (at != scope && at != NULL) at = at->outer;
+    return at == scope;
+}
+
 /* Leaves every scope begun in the era `first` or later, innermost first. */
 static inline void scope_unwind(struct thread_state *state, uint64_t first) {
     while (state->scopes != NULL && state->scopes->number >= first) state->scopes->leave(state->scopes);

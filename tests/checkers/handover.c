@@ -221,7 +221,7 @@ static void *use_limited_pool(void *user) {
 }
 
 static void pool_with_a_limit(void) {
-    struct arena_pool_options options = {sizeof options, 2, NULL};
+    struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = 2};
     struct arena_pool *made = NULL;
     must(arena_pool_create_with(ARENA_TYPE(int64_t), 40, &options, &made) == ARENA_OK, "no pool");
     on_threads(THREADS, use_limited_pool, made);

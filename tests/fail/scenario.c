@@ -506,7 +506,7 @@ static void pool_without_limit(void) {
 static void pool_with_limit(void) {
     enum { LIMIT = 3 };
     static const struct arena_options arenas_with = {sizeof arenas_with, ARENA_CLEAR_ON_HANDOUT, 0};
-    static const struct arena_pool_options options = {sizeof options, LIMIT, &arenas_with};
+    static const struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = LIMIT, .arena_options = &arenas_with};
     struct arena_pool *pool;
     UNTIL_OK(CREATE(arena_pool_create_with(&wide_type, (size_t)1 << 12, &options, &pool), &pool), ARENA_ENOMEM, true);
     struct arena *arenas[LIMIT + 1];

@@ -46,7 +46,7 @@ class Written(unittest.TestCase):
             "arena_create_with": (["options"], False, ["out"], ["ARENA_OK", "ARENA_EINVAL", "ARENA_ENOMEM"]),
             "arena_destroy": (["arena"], False, ["arena"], []),
             "arena_try_alloc": (["value"], False, [], []),
-            "arena_pool_return": (["arena"], False, ["arena"], []),
+            "arena_pool_return": (["pool", "arena"], False, ["arena"], []),
             "arena_concurrent_reset": ([], True, [], []),
             "arena_inject": (["parent", "arena"], False, ["out"], ["ARENA_OK", "ARENA_EINVAL", "ARENA_ENOMEM"]),
             "arena_request_body": (["request", "size_bytes"], False, [], []),

@@ -17,8 +17,10 @@ static struct out {
     struct arena *arena; /* NULL: a free place */
     struct model model;
     bool scope; /* given back by leaving */
+    size_t trims; /* so many had been when it came out */
 } outs[MOST_OUT];
 static size_t out_count;
+static size_t trims;
 
 static struct arena_pool *pool;
 static struct arena_type type;
@@ -41,6 +43,7 @@ static struct out *came_out(struct arena *arena, bool scope) {
     CHECK(arena_used(arena) == 0 && arena_cap(arena) == capacity);
     place->arena = arena;
     place->scope = scope;
+    place->trims = trims;
     model_start(&place->model, arena, &type, capacity, clear_policy, true);
     out_count++;
     CHECK(limit == 0 || out_count <= limit);
@@ -54,7 +57,7 @@ static void goes_back(struct out *out) {
 
 static void went_back(struct out *out) {
     model_drops_end(&out->model);
-    model_reset(&out->model);
+    if (!out->scope || out->trims == trims) model_reset(&out->model); /* else it may have been freed */
     model_end(&out->model);
     out->arena = NULL;
     out_count--;
@@ -225,7 +228,10 @@ static void step(void) {
     case 7:
     case 8: execute(); break;
     case 9: scope(); break;
-    case 10: arena_pool_trim(pool); break;
+    case 10:
+        trims++;
+        arena_pool_trim(pool);
+        break;
     default: misuse(); break;
     }
     CHECK(arena_pool_arena_cap(pool) == capacity);
@@ -254,7 +260,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const size_t limits[] = {0, 0, 1, 2, 5, MOST_OUT, SIZE_MAX, 17};
     limit = limits[(choice >> 3) % 8];
     struct arena_options arena_options = {sizeof arena_options, clear_policy, 0};
-    struct arena_pool_options options = {sizeof options, limit, &arena_options};
+    struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = limit, .arena_options = &arena_options};
     CHECK(arena_pool_create_with(&type, capacity, &options, &pool) == ARENA_OK);
     out_count = 0;
     nested = 0;

@@ -134,7 +134,7 @@ void server_start(struct server *server, enum mode mode, arena_mhd_handler *hand
     if (options != NULL) server->options = *options;
     assert_int_equal(pthread_mutex_init(&server->journal_lock, NULL), 0);
     current = server;
-    const struct arena_pool_options pool_options = {sizeof pool_options, server->options.max_arenas, NULL};
+    const struct arena_pool_options pool_options = {.struct_size = sizeof pool_options, .max_arenas = server->options.max_arenas};
     assert_int_equal(
         arena_pool_create_with(&server_cell_type, SERVER_ARENA_CELLS, &pool_options, &server->pool), ARENA_OK);
     struct arena_mhd_options mhd_options = {0};

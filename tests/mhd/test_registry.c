@@ -278,7 +278,7 @@ static void completion_with_any_code_gives_the_arena_back(void **state) {
         MHD_REQUEST_TERMINATED_READ_ERROR,      MHD_REQUEST_TERMINATED_CLIENT_ABORT,
     };
     handled = 0;
-    struct arena_pool_options one = {sizeof one, 1, NULL}; /* arena, for one request at a time */
+    struct arena_pool_options one = {.struct_size = sizeof one, .max_arenas = 1}; /* arena, for one request at a time */
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 10, &one, &pool), ARENA_OK);
     assert_int_equal(arena_mhd_create(pool, keep_context, NULL, &mhd), ARENA_OK);
     for (size_t calls = 1; calls <= 2; calls++) {

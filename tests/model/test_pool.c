@@ -7,6 +7,9 @@
 
 #include <arena/arena.h>
 
+/* What a cache has room for: meson.build. */
+#define POOL_CACHE_MOST 3
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct arena_type number_type = {"number", sizeof(unsigned), _Alignof(unsigned), NULL};

@@ -267,7 +267,7 @@ static void *pool_thread_warm(void *unused) {
 
 /* More than a cache holds, so that batches go to the shared store and come from it.  What a thread has in its cache and out
  * is never more than it had at once before: nothing is made any more. */
-enum { STORE_BEFORE = 32, STORE_OUT = 24 };
+enum { STORE_BEFORE = 320, STORE_OUT = 200 };
 
 static void store_checkout(struct perf_i64 **arenas, size_t count) {
     for (size_t i = 0; i < count; i++) require(perf_i64_pool_checkout(pool, &arenas[i]) == ARENA_OK);

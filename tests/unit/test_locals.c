@@ -17,16 +17,16 @@ static void indices_of_ended_owners_are_used_again(void **state) {
     struct local_owner owners[40];
     for (int i = 0; i < 40; i++) assert_true(locals_join(&owners[i], flush_nothing));
     for (int i = 0; i < 40; i++) {
-        for (int j = 0; j < i; j++) assert_true(owners[i].offset != owners[j].offset);
+        for (int j = 0; j < i; j++) assert_true(owners[i].home != owners[j].home);
     }
-    uint32_t first = owners[7].offset;
-    uint32_t second = owners[31].offset;
+    uint32_t first = owners[7].home;
+    uint32_t second = owners[31].home;
     assert_true(locals_leave(&owners[7], NULL));
     assert_true(locals_leave(&owners[31], NULL));
     assert_true(locals_join(&owners[7], flush_nothing));
     assert_true(locals_join(&owners[31], flush_nothing));
-    assert_int_equal(owners[31].offset, first);
-    assert_int_equal(owners[7].offset, second);
+    assert_int_equal(owners[31].home, first);
+    assert_int_equal(owners[7].home, second);
     for (int i = 0; i < 40; i++) assert_true(locals_leave(&owners[i], NULL));
 }
 
@@ -42,7 +42,7 @@ static void indices_run_out(void **state) {
     struct arena_pool *pool;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 1, &pool), ARENA_ENOMEM);
     assert_null(pool);
-    const struct arena_pool_options limited = {sizeof limited, 1, NULL}; /* needs none */
+    const struct arena_pool_options limited = {.struct_size = sizeof limited, .max_arenas = 1}; /* needs none */
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 1, &limited, &pool), ARENA_OK);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
     assert_true(locals_leave(&owner, NULL));

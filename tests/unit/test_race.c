@@ -127,7 +127,7 @@ static void look_for_permit(void *object) {
 
 static void hand_overs_are_told_before_they_are_made(void **state) {
     for (size_t limit = 1; limit <= 2; limit++) {
-        struct arena_pool_options options = {sizeof options, limit, NULL};
+        struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = limit};
         assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &giving.pool), ARENA_OK);
         assert_int_equal(arena_pool_checkout(giving.pool, &giving.returned), ARENA_OK);
         giving.told = giving.told_of_arena = giving.early = 0;
@@ -143,7 +143,7 @@ static void hand_overs_are_told_before_they_are_made(void **state) {
 
 /* And what is taken, after: before, somebody else may still hold it. */
 static void hand_overs_are_told_after_they_are_taken(void **state) {
-    struct arena_pool_options options = {sizeof options, 1, NULL};
+    struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = 1};
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &giving.pool), ARENA_OK);
     giving.told = giving.early = 0;
     for (int round = 0; round < 2; round++) { /* the arena is made, and found */

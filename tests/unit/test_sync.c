@@ -191,7 +191,10 @@ static void borrow_and_wait(void) {
     struct arena_pool *pool;
     struct arena *arena;
     struct arena *again;
+    bool once = no_once;
+    no_once = false; /* a pool asks for the barrier */
     CHECK(arena_pool_create(ARENA_TYPE(int), 10, &pool) == ARENA_OK);
+    no_once = once;
     CHECK(arena_pool_checkout(pool, &arena) == ARENA_OK);
     CHECK(arena_try_alloc(arena, &(int){1}) != NULL);
     arena_pool_return(pool, arena);

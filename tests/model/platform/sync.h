@@ -48,6 +48,10 @@ uint64_t model_atomic_rmw(volatile void *address, unsigned size, int operation, 
                           const char *site);
 void model_atomic_init(volatile void *address, unsigned size, uint64_t value);
 
+/* Four bytes: the smallest that the checker follows. */
+struct atomic_u8 {
+    uint32_t value;
+};
 struct atomic_u32 {
     uint32_t value;
 };
@@ -67,6 +71,9 @@ struct atomic_ptr {
 #define MODEL_TEXT(x) MODEL_TEXT_(x)
 #define MODEL_SITE(operation) __FILE__ ":" MODEL_TEXT(__LINE__) ": " operation
 
+#define atomic_u8_load(object, order)                                                                                  \
+    ((uint8_t)model_atomic_load(&(object)->value, 4, MODEL_ORDER_##order, MODEL_SITE("load " #object " " #order)))
+#define atomic_u8_mine(object) atomic_u8_load(object, relaxed)
 #define atomic_u32_load(object, order)                                                                                 \
     ((uint32_t)model_atomic_load(&(object)->value, 4, MODEL_ORDER_##order, MODEL_SITE("load " #object " " #order)))
 #define atomic_u64_load(object, order)                                                                                 \
@@ -75,6 +82,8 @@ struct atomic_ptr {
     ((void *)(uintptr_t)model_atomic_load(&(object)->value, sizeof(void *), MODEL_ORDER_##order,                       \
                                           MODEL_SITE("load " #object " " #order)))
 
+#define atomic_u8_store(object, desired, order)                                                                        \
+    model_atomic_store(&(object)->value, 4, (desired), MODEL_ORDER_##order, MODEL_SITE("store " #object " " #order))
 #define atomic_u32_store(object, desired, order)                                                                       \
     model_atomic_store(&(object)->value, 4, (desired), MODEL_ORDER_##order, MODEL_SITE("store " #object " " #order))
 #define atomic_u64_store(object, desired, order)                                                                       \

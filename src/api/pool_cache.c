@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* What a thread keeps of a pool: the slow half of taking from it and putting into it, and how it is taken back.  See
+ * pool.h; the bracket is that of locals.h. */
+#include "api/pool.h"
+
+#include "base/race.h"
+
+struct pool_arena pool_no_arena;
+
+static struct arena_pool *pool_of(struct local_owner *owner) { return CONTAINER_OF(owner, struct arena_pool, owner); }
+
+/* --- inside of the bracket ---------------------------------------------------------------------------------------- */
+
+static struct pool_arena *hot_of(const struct local *local) {
+    return local->hot == &pool_no_arena ? NULL : (struct pool_arena *)local->hot;
+}
+
+/* The thread's hot arena is one like the others, wherever it is. */
+static void cool(struct local *local) {
+    struct pool_arena *arena = hot_of(local);
+    arena->hot = false;
+    arena->ticks = 0;
+    local->hot = &pool_no_arena;
+    local->room += arena->weight;
+}
+
+/* Any arena of a cache; NULL: none is idle. */
+static struct pool_arena *cache_take(struct local *local) {
+    struct pool_arena *arena = local->items;
+    if (arena != NULL) {
+        local->items = arena->next;
+        local->room += arena->weight;
+        return arena;
+    }
+    arena = hot_of(local);
+    if (arena == NULL || atomic_u8_load(&arena->slots.idle, acquire) == 0) return NULL; /* partner: pool_set_idle */
+    cool(local);
+    return arena;
+}
+
+/* Credit for `units` more at least; more than that where the cache has much already, so that it asks seldom. */
+static bool get_credit(struct arena_pool *pool, struct local *local, uint32_t units) {
+    if (units > pool->cache_units - local->credit) return false;
+    uint32_t wanted = units > local->credit ? units : local->credit;
+    if (wanted > pool->cache_units - local->credit) wanted = pool->cache_units - local->credit;
+    uint64_t most = units <= POOL_SMALL_UNITS ? pool->idle_bytes : pool->idle_bytes / 2;
+    uint64_t credited = atomic_u64_load(&pool->credited, relaxed); /* a count, which orders nothing */
+    for (;;) {
+        uint64_t left = credited < most ? (most - credited) / POOL_UNIT_BYTES : 0;
+        if (left < units) return false;
+        uint32_t granted = left < wanted ? (uint32_t)left : wanted;
+        if (atomic_u64_cas(&pool->credited, &credited, credited + granted * POOL_UNIT_BYTES, relaxed)) {
+            local->credit += granted;
+            local->room += granted;
+            return true;
+        }
+    }
+}
+
+/* Takes an arena's weight out of the room there is. */
+static bool take_room(struct arena_pool *pool, struct local *local, uint32_t weight) {
+    if (local->room < weight && !get_credit(pool, local, weight - local->room)) return false;
+    local->room -= weight;
+    return true;
+}
+
+/* What the cache has no more use for. */
+static void give_credit_back(struct arena_pool *pool, struct local *local) {
+    uint32_t left = hot_of(local) == NULL ? 0 : hot_of(local)->weight;
+    (void)atomic_u64_add(&pool->credited, 0 - (uint64_t)(local->credit - left) * POOL_UNIT_BYTES, relaxed);
+    local->credit = left;
+    local->room = 0;
+}
+
+/* --- taking ------------------------------------------------------------------------------------------------------- */
+
+struct pool_arena *pool_take_slow(struct arena_pool *pool, struct thread_state *state) {
+    locals_exit(state);
+    struct locals_pass pass = locals_open(state, &pool->owner);
+    struct pool_arena *arena = pass.local == NULL ? NULL : cache_take(pass.local);
+    locals_close(state, &pass);
+    if (pass.answered) pool_store_drain(pool);
+    if (arena == NULL) arena = pool_store_take(pool);
+    if (arena == NULL) return pool_make(pool);
+    pool_open(arena);
+    return arena;
+}
+
+/* As locals_open, with an entry where there can be one, and its ticks wound up. */
+static struct locals_pass open_made(struct arena_pool *pool, struct thread_state *state) {
+    struct locals_pass pass = locals_open(state, &pool->owner);
+    if (UNLIKELY(pass.local == NULL) && locals_joined(&pool->owner)) {
+        locals_close(state, &pass);
+        (void)locals_make(state, &pool->owner);
+        pass = locals_open(state, &pool->owner);
+    }
+    if (LIKELY(pass.local != NULL) && pass.local->ticks == 0) pass.local->ticks = POOL_TICKS;
+    return pass;
+}
+
+void pool_warm(struct pool_arena *arena, struct thread_state *state) {
+    struct arena_pool *pool = arena->pool;
+    struct locals_pass pass = open_made(pool, state);
+    struct local *local = pass.local;
+    if (local != NULL && hot_of(local) == NULL && take_room(pool, local, arena->weight)) {
+        arena->hot = true;
+        arena->ticks = POOL_TICKS;
+        local->hot = arena;
+    }
+    locals_close(state, &pass);
+}
+
+/* --- putting back ------------------------------------------------------------------------------------------------- */
+
+/* An ending thread gives back what a longjmp left out.  The pool may be destroyed beside it: once it sees the arena idle,
+ * and not before. */
+static void put_exiting(struct pool_arena *arena) {
+    struct arena_pool *pool = arena->pool;
+    locals_lock();
+    pool_set_idle(arena, 1);
+    if (!arena->hot) pool_store_put(arena);
+    if (pool->limited) gate_leave(&pool->gate);
+    locals_unlock();
+}
+
+/* Into the thread's cache.  false: it has none, or no room. */
+static bool keep(struct pool_arena *arena, struct thread_state *state, bool hot) {
+    struct arena_pool *pool = arena->pool;
+    struct locals_pass pass = open_made(pool, state);
+    struct local *local = pass.local;
+    bool kept = local != NULL && take_room(pool, local, arena->weight);
+    if (kept && hot && hot_of(local) == NULL) {
+        arena->hot = true;
+        arena->ticks = POOL_TICKS;
+        local->hot = arena;
+    } else if (kept) {
+        arena->next = local->items;
+        local->items = arena;
+    }
+    locals_close(state, &pass);
+    if (pass.answered) pool_store_drain(pool);
+    return kept;
+}
+
+/* The hot arena is leaving its place. */
+static void leave_hot(const struct pool_arena *arena, struct thread_state *state) {
+    struct locals_pass pass = locals_open(state, &arena->pool->owner);
+    if (pass.local != NULL && hot_of(pass.local) == arena) cool(pass.local);
+    locals_close(state, &pass);
+}
+
+/* For runtime/fiber.h: the scope may be left on another thread, which must not touch this one's cache. */
+void pool_park_scope(struct scope *scope, struct thread_state *state) {
+    const struct pool_arena *arena = CONTAINER_OF(scope, struct pool_arena, scope);
+    if (arena->hot) leave_hot(arena, state);
+}
+
+void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool reset, uint32_t returns) {
+    struct arena_pool *pool = arena->pool;
+    locals_exit(state);
+    bool hot = arena->hot;
+    bool scoped = arena->scoped;
+    /* It is to be weighed again, and its reset may run the program's code. */
+    if (hot && !state->exiting) leave_hot(arena, state);
+    if (!reset) slots_reset(&arena->slots);
+    slots_seal(&arena->slots);
+    pool_weigh(arena);
+    if (state->exiting) {
+        put_exiting(arena);
+        return;
+    }
+    uint32_t trims = atomic_u32_load(&pool->trims, relaxed);
+    bool trimmed = arena->trims != trims; /* while it was out, since what is idle is freed */
+    arena->trims = trims;
+    pool_set_idle(arena, 1);
+    if (trimmed && scoped) {
+        pool_free(arena);
+    } else if (!keep(arena, state, hot)) {
+        pool_store_put(arena);
+    }
+    if (pool->limited) gate_leave(&pool->gate);
+    pool_age(pool, returns);
+}
+
+/* --- taking back -------------------------------------------------------------------------------------------------- */
+
+/* A thread ends, or answers a trim: for locals.h. */
+void pool_flush(struct local_owner *owner, struct local *local) {
+    struct pool_arena *arena;
+    while ((arena = cache_take(local)) != NULL) pool_store_put(arena);
+    if (hot_of(local) != NULL) cool(local);
+    give_credit_back(pool_of(owner), local);
+}
+
+/* What is idle goes to a chain; the hot arena stays hot while it is out. */
+static void take_idle(struct local_owner *owner, struct local *local, void *user) {
+    struct pool_arena **chain = user;
+    struct pool_arena *arena;
+    while ((arena = cache_take(local)) != NULL) {
+        arena->next = *chain;
+        *chain = arena;
+    }
+    give_credit_back(pool_of(owner), local);
+}
+
+void pool_trim_caches(struct arena_pool *pool) {
+    struct pool_arena *chain = NULL;
+    locals_visit(&pool->owner, take_idle, &chain);
+    while (chain != NULL) {
+        struct pool_arena *arena = chain;
+        chain = arena->next;
+        pool_free(arena);
+    }
+}
