@@ -73,6 +73,13 @@ class Comments(unittest.TestCase):
         self.assertGreater(seen, 50)
 
 
+class Guide(unittest.TestCase):
+    def test_functions_that_the_guide_names_exist(self):
+        named = set(re.findall(r"`(arena_[a-z_]+)(?:\([^`]*\))?`", read(ROOT, "docs", "languages.md")))
+        self.assertGreater(len(named), 20)
+        self.assertEqual(named - exported(), set())
+
+
 class Table(unittest.TestCase):
     def complaint(self, change):
         """What api.py says of the table with a change made; "" when it has nothing to say."""
