@@ -1106,6 +1106,35 @@ static void arena_behind_a_gate_cannot_be_destroyed(void **state) {
     arena_concurrent_destroy(concurrent);
 }
 
+/* The status that arena_panic_info has for what panics; ARENA_OK where it did not. */
+static int panic_status(void (*body)(void *user), void *user) {
+    struct arena_panic_info info;
+    (void)arena_protect_with(body, user, &info);
+    return info.status;
+}
+
+static void destroy_plainly(void *user) { arena_destroy(user); }
+static void reset_plainly(void *user) { arena_reset(user); }
+static void trim_plainly(void *user) { arena_trim(user); }
+static void begin_plainly(void *user) { arena_burst_begin(user, &(struct arena_burst){NULL, NULL, NULL}); }
+static void mark_plainly(void *user) {
+    struct arena_mark mark;
+    arena_get_mark(user, &mark);
+}
+
+/* The plain spellings panic with the status that the checked ones return. */
+static void assert_panic_statuses(struct arena *arena, int status, int destroy_status) {
+    struct request request = {arena, NULL, 1};
+    assert_int_equal(panic_status(do_alloc, &request), status);
+    assert_int_equal(panic_status(do_alloc_slab, &request), status);
+    assert_int_equal(panic_status(do_alloc_slab_with, &request), status);
+    assert_int_equal(panic_status(reset_plainly, arena), status);
+    assert_int_equal(panic_status(trim_plainly, arena), status);
+    assert_int_equal(panic_status(begin_plainly, arena), status);
+    assert_int_equal(panic_status(mark_plainly, arena), status);
+    assert_int_equal(panic_status(destroy_plainly, arena), destroy_status);
+}
+
 /* Each checked spelling of an arena that is not the caller's to use: they all give `status`, and leave *out NULL. */
 static void assert_refused(struct arena *arena, int status, int destroy_status) {
     struct arena_burst burst;
@@ -1166,6 +1195,7 @@ static void checked_spellings_do_what_the_plain_ones_do(void **state) {
     assert_int_equal(arena_used(arena), 0); /* without an out nothing is taken */
     assert_int_equal(arena_destroy_checked(arena), ARENA_OK);
     assert_refused(NULL, ARENA_EINVAL, ARENA_OK);
+    assert_panic_statuses(NULL, ARENA_EINVAL, ARENA_OK);
 }
 
 static void checked_spellings_refuse_what_belongs_to_others(void **state) {
@@ -1178,6 +1208,7 @@ static void checked_spellings_refuse_what_belongs_to_others(void **state) {
     assert_int_equal(arena_used(arena), 1);
     arena_pool_return(pool, arena);
     assert_refused(arena, ARENA_EINVAL, ARENA_EBUSY);
+    assert_panic_statuses(arena, ARENA_EINVAL, ARENA_EBUSY);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 
     struct arena_concurrent *concurrent = NULL;
@@ -1188,6 +1219,7 @@ static void checked_spellings_refuse_what_belongs_to_others(void **state) {
     assert_int_equal(arena_reset_checked(arena), ARENA_OK);
     arena_concurrent_release(concurrent);
     assert_refused(arena, ARENA_EINVAL, ARENA_EBUSY);
+    assert_panic_statuses(arena, ARENA_EINVAL, ARENA_EBUSY);
     arena_concurrent_destroy(concurrent);
 }
 
