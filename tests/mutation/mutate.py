@@ -44,11 +44,11 @@ CORE = [*UNITS, GUARDED["arena"], "corpus of arena", "model share", "model pool"
 SYNC = ["unit gate", "unit stack", "unit cancel", "unit panic", "unit concurrent", "model gate", "model stack", "model cancel",
         "scope", "misuse", "status", GUARDED["context"],
         "model pool", "model concurrent", GUARDED["pool"], GUARDED["concurrent"], "pool", "context", *PATHS, "fail once",
-        "gate", "concurrent", "hand-over"]
+        "gate", "waits", "permit", "concurrent", "hand-over"]
 API = ["misuse", "status", "any", "scope", "ways_out", "unit share", "unit concurrent", "unit panic",
        "unit platform", "model share", "model pool", GUARDED["pool"],
        GUARDED["concurrent"], "pool in C++", "model concurrent", "pool", "context", *PATHS, "fail once", "gate",
-       "concurrent", "hand-over", "poisoning"]
+       "waits", "permit", "concurrent", "hand-over", "poisoning"]
 MHD = ["mhd body", "mhd fields", "model mhd"]
 MHD += [f"mhd {name}" for name in ("exchange", "daemons", "refusal", "registry", "request", "memory", "lifecycle", "stress")]
 KEPT = ["address: unit locals", "address: pool", "address: gate", "address: concurrent"]  # what ends is freed, and nothing is written past

@@ -513,6 +513,16 @@ PLANTS = [
     ("memory kept: a trim of elements with a drop", "src/core/slots.c",
      "    give_back_from(arena, arena->head.cursor);\n",
      "    if (arena->type->drop == NULL) give_back_from(arena, arena->head.cursor);\n", ["unit pages"]),
+    ("memory brought in: a reset clears what nobody touched", "src/core/clear.c",
+     "    if (size_bytes < CLEAR_ASK_BYTES || size_bytes < head + page) {\n", "    if (size_bytes != 0) {\n", ["resources resident"]),
+    ("memory kept: a peak never goes back", "src/core/slots.c",
+     "++arena->calm < CALM_RESETS", "++arena->calm > 0", ["resources resident"]),
+    ("faults again and again: what is in rotation goes back", "src/core/slots.c",
+     "#define CALM_RESETS 12", "#define CALM_RESETS 1", ["resources resident"]),
+    ("memory kept: a range that the system does not take back keeps its pages", "src/core/backing.c",
+     "    (void)pages_discard(memory, bytes);\n", "", ["resources limits"]),
+    ("memory brought in: all of an arena, where memory is locked", "src/platform/linux/pages.c",
+     "    if (!future_is_locked()) return", "    if (true) return", ["resources limits"]),
 ]
 
 

@@ -22,7 +22,8 @@ struct measure {
     size_t threads;
 };
 
-/* To be called first in main: a page that is touched is a page that is counted, whatever the machine's huge pages.
+/* To be called first in main: a page that is touched is a page that is counted, and no other is, whatever the machine's
+ * huge pages and the build system's wishes.
  * False where the system does not say what a process takes. */
 bool measure_start(void);
 

@@ -21,6 +21,16 @@ static void in_an_arena(void *handle) {
     touch_both_ends(arena_alloc_slab(handle, CAPACITY), CAPACITY);
     arena_reset(handle);
 }
+static void above_a_mark(void *handle) {
+    struct arena_mark mark;
+    assert_non_null(arena_alloc(handle, NULL));
+    arena_get_mark(handle, &mark);
+    for (int i = 0; i < 2; i++) {
+        touch_both_ends(arena_alloc_slab(handle, CAPACITY - 1), CAPACITY - 1);
+        arena_rewind(handle, &mark);
+    }
+    arena_reset(handle);
+}
 static void behind_a_gate(void *handle) {
     touch_both_ends(arena_concurrent_alloc_slab(handle, CAPACITY), CAPACITY);
     arena_concurrent_reset(handle);
@@ -71,6 +81,7 @@ static const struct way {
     void (*end)(void *handle);
 } ways[] = {
     {"reset", make_arena, in_an_arena, end_arena},
+    {"rewind", make_arena, above_a_mark, end_arena},
     {"concurrent reset", make_concurrent, behind_a_gate, end_concurrent},
     {"reset by a holder", make_concurrent, by_a_holder, end_concurrent},
     {"return", make_pool, by_a_return, end_pool},
