@@ -339,8 +339,10 @@ void scopes_and_leases_give_back(void **) {
         auto ended = libarena::context::with_timeout(std::chrono::milliseconds(1));
         assert_int_equal(thrown([&] { pool.checkout(ended); }, &full), ARENA_ETIMEDOUT);
         assert_false(full);
+        assert_int_equal(thrown([&] { pool.enter(ended); }), ARENA_ETIMEDOUT);
         auto moved = std::move(lease);
         assert_int_equal(moved.used(), 1);
+        assert_int_equal(pool.stats().out, 2);
         other = std::move(moved);
         assert_int_equal(other.used(), 1);
     }

@@ -463,6 +463,11 @@ public:
             check(arena_pool_scope_enter(from.raw_, &entered_));
             this->raw_ = entered_.arena;
         }
+        /* At the pool's limit, waits until the context ends. */
+        scope(pool &from, const context &within) {
+            check(arena_pool_scope_enter_context(from.raw_, within.raw(), &entered_));
+            this->raw_ = entered_.arena;
+        }
         scope(const scope &) = delete;
         scope &operator=(const scope &) = delete;
         ~scope() { arena_pool_scope_leave(&entered_); }
@@ -513,6 +518,7 @@ public:
     ::arena_pool *raw() const noexcept { return raw_; }
 
     scope enter() { return scope(*this); }
+    scope enter(const context &within) { return scope(*this, within); }
     lease checkout() {
         ::arena *out = nullptr;
         check(arena_pool_checkout(raw_, &out));
@@ -533,6 +539,13 @@ public:
     /* Frees what is idle. */
     void trim() { arena_pool_trim(raw_); }
     std::size_t arena_cap() const noexcept { return arena_pool_arena_cap(raw_); }
+
+    ::arena_pool_stats stats() const {
+        ::arena_pool_stats filled{};
+        filled.struct_size = sizeof filled;
+        check(arena_pool_get_stats(raw_, &filled));
+        return filled;
+    }
 
 private:
     ::arena_pool *raw_ = nullptr;

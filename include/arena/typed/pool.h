@@ -35,6 +35,10 @@ ARENA_INLINE size_t ARENA_F(pool_arena_cap)(const struct ARENA_POOL *pool) {
     return arena_pool_arena_cap(ARENA_F(pool_raw)(pool));
 }
 
+ARENA_INLINE int ARENA_F(pool_get_stats)(const struct ARENA_POOL *pool, struct arena_pool_stats *out) {
+    return arena_pool_get_stats(ARENA_F(pool_raw)(pool), out);
+}
+
 /* --- execute ------------------------------------------------------------------------------------------------------ */
 
 /* The action goes through a function of the right type: to call it through a cast pointer would be undefined. */
@@ -56,6 +60,27 @@ ARENA_INLINE int ARENA_F(pool_execute)(struct ARENA_POOL *pool, void (*action)(s
     return arena_pool_execute(ARENA_F(pool_raw)(pool), action == NULL ? NULL : ARENA_PRIVATE_F(run), &call);
 }
 
+ARENA_INLINE int ARENA_F(pool_execute_context)(struct ARENA_POOL *pool, struct arena_context *context,
+                                               void (*action)(struct ARENA_PREFIX *arena, void *user), void *user) {
+    struct ARENA_PRIVATE_F(action) call;
+    call.action = action;
+    call.user = user;
+    return arena_pool_execute_context(ARENA_F(pool_raw)(pool), context, action == NULL ? NULL : ARENA_PRIVATE_F(run),
+                                      &call);
+}
+
+/* --- scopes ------------------------------------------------------------------------------------------------------- */
+
+/* The arena of a scope is a raw one: prefix_from_raw(scope.arena). */
+ARENA_INLINE int ARENA_F(pool_scope_enter)(struct ARENA_POOL *pool, struct arena_pool_scope *out) {
+    return arena_pool_scope_enter(ARENA_F(pool_raw)(pool), out);
+}
+
+ARENA_INLINE int ARENA_F(pool_scope_enter_context)(struct ARENA_POOL *pool, struct arena_context *context,
+                                                   struct arena_pool_scope *out) {
+    return arena_pool_scope_enter_context(ARENA_F(pool_raw)(pool), context, out);
+}
+
 /* --- checkout and return ------------------------------------------------------------------------------------------ */
 
 ARENA_INLINE int ARENA_F(pool_checkout)(struct ARENA_POOL *pool, struct ARENA_PREFIX **out) {
@@ -75,4 +100,12 @@ ARENA_INLINE int ARENA_F(pool_checkout_context)(struct ARENA_POOL *pool, struct 
 
 ARENA_INLINE void ARENA_F(pool_return)(struct ARENA_POOL *pool, struct ARENA_PREFIX *arena) {
     arena_pool_return(ARENA_F(pool_raw)(pool), ARENA_F(raw)(arena));
+}
+
+ARENA_INLINE int ARENA_F(pool_return_checked)(struct ARENA_POOL *pool, struct ARENA_PREFIX *arena) {
+    return arena_pool_return_checked(ARENA_F(pool_raw)(pool), ARENA_F(raw)(arena));
+}
+
+ARENA_INLINE struct ARENA_POOL *ARENA_F(pool_of)(const struct ARENA_PREFIX *arena) {
+    return (struct ARENA_POOL *)(void *)arena_pool_of(ARENA_F(raw)(arena));
 }
