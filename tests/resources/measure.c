@@ -50,7 +50,8 @@ static size_t count_lines(const char *path) {
 
 bool measure_start(void) {
 #ifdef __GLIBC__
-    (void)mallopt(M_PERTURB, 0); /* Meson has malloc fill what it gives, which touches it */
+    (void)mallopt(M_PERTURB, 0);   /* Meson has malloc fill what it gives, which touches it */
+    (void)mallopt(M_ARENA_MAX, 1); /* else each thread may reserve 64 MiB */
 #endif
     (void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     return read_kib("/proc/self/smaps_rollup", "Rss:") != 0;
