@@ -523,6 +523,10 @@ PLANTS = [
      "    (void)pages_discard(memory, bytes);\n", "", ["resources limits"]),
     ("memory brought in: all of an arena, where memory is locked", "src/platform/linux/pages.c",
      "    if (!future_is_locked()) return", "    if (true) return", ["resources limits"]),
+    ("memory kept: a trim leaves what other threads have cached", "src/api/pool.c",
+     "    pool_trim_caches(pool);\n", "", ["resources pools"]),
+    ("memory kept: caches are bounded in arenas alone", "src/api/pool.h",
+     "#define POOL_IDLE_BYTES ((size_t)16 << 20)", "#define POOL_IDLE_BYTES ((size_t)16 << 26)", ["resources pools"]),
 ]
 
 
