@@ -1529,6 +1529,36 @@ static void an_arena_that_drops_is_not_returned(void **state) {
     assert_int_equal(arena_pool_destroy(handoff.pool), ARENA_OK);
 }
 
+static void return_claimed(void *arena) { arena_pool_return_claimed(arena); }
+static void return_plainly(void *arena) { arena_pool_return(arena_pool_of(arena), arena); }
+
+/* Whoever claimed it returns it, and nobody else. */
+static void a_claimed_arena_is_returned_by_who_claimed_it(void **state) {
+    struct arena_pool *pool;
+    struct arena *arena;
+    struct arena *alone;
+    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
+    assert_int_equal(arena_create(ARENA_TYPE(int), 4, &alone), ARENA_OK);
+    assert_int_equal(arena_pool_claim(NULL), ARENA_EINVAL);
+    assert_int_equal(arena_pool_claim(alone), ARENA_EINVAL);
+    arena_pool_return_claimed(NULL);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+        assert_panics(return_claimed, arena, "not claimed");
+        assert_int_equal(arena_pool_claim(arena), ARENA_OK);
+        assert_int_equal(arena_pool_claim(arena), ARENA_EINVAL);
+        assert_int_equal(arena_pool_return_checked(pool, arena), ARENA_EINVAL);
+        assert_panics(return_plainly, arena, "claimed");
+        assert_non_null(arena_alloc(arena, NULL));
+        assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY);
+        arena_pool_return_claimed(arena);
+        assert_int_equal(arena_pool_claim(arena), ARENA_EINVAL); /* it is back */
+    }
+    ARENA_POOL_SCOPE(pool, scoped) { assert_int_equal(arena_pool_claim(scoped), ARENA_EINVAL); }
+    arena_destroy(alone);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 static void an_arena_knows_its_pool(void **state) {
     struct arena_pool *pool = make(ARENA_TYPE(int), 4);
     struct arena *alone = NULL;
@@ -1818,6 +1848,7 @@ static void trims_may_run_beside_everything(void **state) {
 int main(void) {
     if (pthread_key_create(&key_before, destroy_before) != 0) return 1;
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_claimed_arena_is_returned_by_who_claimed_it),
         cmocka_unit_test(pools_work_inside_other_destructors),
         cmocka_unit_test(creation_follows_the_single_owner_arena),
         cmocka_unit_test(options_that_are_not_understood_are_invalid),

@@ -208,6 +208,12 @@ ARENA_API size_t arena_field_size(void);
 ARENA_API bool arena_request_next_field(struct arena_request *request, int kind, size_t *cursor,
                                         struct arena_field *out);
 
+/* Gives the request an arena that is out of a pool: it goes back, reset, when the request ends (the last response that may
+ * point into it is gone, and the last retain is released).  Nobody else may return it any more.
+ * ARENA_EINVAL: request or arena is NULL, or the arena is not out of a pool, a scope's, or a request's already (as its own
+ * is).  ARENA_ENOMEM: no memory; the arena stays the caller's. */
+ARENA_API int arena_request_own(struct arena_request *request, struct arena *arena);
+
 /* A pointer of the program's own, NULL at first; the clones of a request share it. */
 ARENA_API void arena_request_set_user(struct arena_request *request, void *user);
 /* The pointer that arena_request_set_user set last; NULL where it was never called. */

@@ -78,6 +78,13 @@ ARENA_API ARENA_HOT void arena_pool_return(struct arena_pool *pool, struct arena
  * this pool's, is not checked out, or belongs to a scope, ARENA_EBUSY from a drop function that its reset runs. */
 ARENA_API int arena_pool_return_checked(struct arena_pool *pool, struct arena *arena);
 
+/* Makes an arena that is out the caller's alone to return, by arena_pool_return_claimed: for who ties it to something of
+ * his own, as libarena-mhd does to requests.  ARENA_EINVAL: arena is NULL, not out of a pool, a scope's, or claimed already;
+ * ARENA_EBUSY from a drop function that its reset runs. */
+ARENA_API int arena_pool_claim(struct arena *arena);
+/* Resets the arena and puts it back into its pool; from any thread.  NULL is legal.  Panics where it was not claimed. */
+ARENA_API void arena_pool_return_claimed(struct arena *arena);
+
 /* Frees what is idle in the shared store and in every thread's cache.  Where a thread is in the middle of a call on the
  * pool, what it has is freed by the end of the call; what the arena of a scope or of execute has, where that is more than
  * a little, when the scope ends.  Waits for other threads no longer than a few instructions of theirs take, and for a

@@ -347,6 +347,7 @@ static COLD struct refusal return_refusal(const struct arena_pool *pool, struct 
     if (arena->owner != SLOTS_OWNER_POOL || returned->pool != pool)
         return (struct refusal){ARENA_EINVAL, "the arena is not one of this pool's"};
     if (atomic_u8_mine(&arena->idle) != 0) return (struct refusal){ARENA_EINVAL, "the arena is not checked out"};
+    if (returned->claimed) return (struct refusal){ARENA_EINVAL, "the arena was claimed, by who returns it"};
     if (returned->scoped) return (struct refusal){ARENA_EINVAL, "the arena belongs to a scope, which returns it"};
     return slots_refusal(arena);
 }
@@ -369,6 +370,26 @@ int arena_pool_return_checked(struct arena_pool *pool, struct arena *arena) {
     if (refusal.status != ARENA_OK) return refusal.status;
     put(pool_arena_of(arena), thread_state());
     return ARENA_OK;
+}
+
+int arena_pool_claim(struct arena *arena) {
+    if (arena == NULL || arena->owner != SLOTS_OWNER_POOL) return ARENA_EINVAL;
+    struct pool_arena *claimed = pool_arena_of(arena);
+    struct refusal refusal = return_refusal(claimed->pool, arena);
+    if (refusal.status != ARENA_OK) return refusal.status;
+    claimed->scoped = true;
+    claimed->claimed = true;
+    return ARENA_OK;
+}
+
+void arena_pool_return_claimed(struct arena *arena) {
+    if (arena == NULL) return;
+    struct pool_arena *claimed = pool_arena_of(arena);
+    if (arena->owner != SLOTS_OWNER_POOL || !claimed->claimed)
+        panic_for("arena_pool_return_claimed", (struct refusal){ARENA_EINVAL, "the arena was not claimed"});
+    claimed->scoped = false;
+    claimed->claimed = false;
+    put(claimed, thread_state());
 }
 
 struct arena_pool *arena_pool_of(const struct arena *arena) {
@@ -437,7 +458,8 @@ static int create(const struct arena_type *type, size_t arena_capacity, const st
     pool->plan = plan;
     pool->capacity = arena_capacity;
     pool->type = type_copy(pool + 1, type);
-    if (label_bytes != 0) pool->plan.label = memcpy((char *)(pool + 1) + type_copy_bytes(type), plan.label, label_bytes);
+    if (label_bytes != 0)
+        pool->plan.label = memcpy((char *)(pool + 1) + type_copy_bytes(type), plan.label, label_bytes);
     set_idle_bytes(pool, known.idle_bytes);
     /* No pool has more arenas than nodes, so a larger limit is none. */
     pool->limited = known.max_arenas != 0 && known.max_arenas < GATE_MAX_PERMITS;

@@ -31,8 +31,10 @@ struct exchange *exchange_open(struct arena_mhd *mhd, struct MHD_Connection *con
     exchange->mhd = mhd;
     exchange->bucket = registry_bucket(&mhd->registry, connection);
     exchange->key = connection;
-    if (target_bytes > 0) memcpy(exchange->target, target, target_bytes);
-    exchange->target[target_bytes] = '\0';
+    char *copy = (char *)(exchange + 1);
+    if (target_bytes > 0) memcpy(copy, target, target_bytes);
+    copy[target_bytes] = '\0';
+    exchange->target = copy;
     exchange->body_limit = mhd->options.body_limit_bytes;
     body_begin(&exchange->body, mhd->options.body_limit_bytes, &mhd->budget);
     /* relaxed: whoever looks at the count, at the end, has waited for the daemon to stop. */
@@ -65,9 +67,11 @@ int exchange_equip(struct exchange *exchange) {
     struct arena_pool *pool = exchange->mhd->pool;
     int status = arena_pool_checkout(pool, &exchange->arena);
     if (status != ARENA_OK) return status;
+    (void)arena_pool_claim(
+        exchange->arena); /* so that nobody else returns it; it is out, and nobody's: it can be had */
     status = make_context(exchange);
     if (status != ARENA_OK) {
-        arena_pool_return(pool, exchange->arena);
+        arena_pool_return_claimed(exchange->arena);
         exchange->arena = NULL;
     }
     return status;
@@ -139,7 +143,13 @@ static void exchange_end(struct exchange *exchange) {
         clone = next;
     }
     if (exchange->original.context != NULL) arena_context_release(exchange->original.context);
-    arena_pool_return(mhd->pool, exchange->arena);
+    for (struct owned *owned = exchange->owned; owned != NULL;) {
+        struct owned *next = owned->next;
+        arena_pool_return_claimed(owned->arena);
+        free(owned);
+        owned = next;
+    }
+    arena_pool_return_claimed(exchange->arena);
     body_end(&exchange->body);
     free_headers(exchange->headers);
     free(atomic_ptr_load(&exchange->form, relaxed)); /* nobody else is left */

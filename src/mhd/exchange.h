@@ -51,6 +51,12 @@ struct source {
     bool queued;        /* from then on `end` is owed */
 };
 
+/* An arena that the program gave the request. */
+struct owned {
+    struct owned *next;
+    struct arena *arena; /* claimed */
+};
+
 /* A header of the answer to come.  Name and value, each with its NUL, lie behind it. */
 struct header {
     struct header *next;
@@ -60,7 +66,8 @@ struct header {
 
 struct exchange {
     struct arena_request original;
-    struct arena_request *clones; /* guarded by bucket->lock */
+    struct arena_request *clones; /* guarded by bucket->lock, as is `owned` */
+    struct owned *owned;
 
     struct atomic_u64 references;
     struct atomic_u64 retains;    /* the references among them that came from arena_request_retain */
@@ -76,7 +83,7 @@ struct exchange {
     struct fields *fields; /* NULL while STAGE_NEW */
     struct body body;
     size_t body_limit;   /* as it was asked for; the body's own may be lower */
-    struct arena *arena; /* NULL until the exchange is equipped */
+    struct arena *arena; /* claimed; NULL until the exchange is equipped */
     int (*piece)(struct arena_request *request, const void *data, size_t size_bytes, void *user); /* NULL: collect */
     void *piece_user;
 
@@ -86,6 +93,7 @@ struct exchange {
     struct header *headers;      /* to be sent, in order */
     struct source source;
 
+    const char *target; /* as it was sent, behind the exchange; "" where not known */
     struct arena_mhd *mhd;
     struct registry_bucket *bucket;
     const struct MHD_Connection *key; /* the connection, to compare with alone: it may be gone */
@@ -93,7 +101,6 @@ struct exchange {
     struct exchange *previous;
     bool begun;           /* not STAGE_NEW */
     struct overdue sweep; /* see registry_sweep */
-    char target[];        /* as it was sent; "" where not known */
 };
 
 /* Begins an exchange, with the request's reference, and registers it.  target may be NULL.  NULL: no memory. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mhd/refusal.h"
 
+#include "mhd/answer.h"
 #include "mhd/callback.h"
 #include "mhd/exchange.h"
 
@@ -97,6 +98,7 @@ enum MHD_Result refusal_answer(struct exchange *exchange, enum refusal refusal, 
     atomic_u32_store(&exchange->answered, 1, relaxed);
     const struct arena_mhd *mhd = exchange->mhd;
     struct MHD_Response *other = in_other_words(exchange, refusal);
+    answer_limit(exchange, connection);
     enum MHD_Result queued;
     if (other != NULL) {
         queued = MHD_queue_response(connection, answers[refusal].status, other);

@@ -157,6 +157,24 @@ void *arena_request_user(struct arena_request *request) {
     return request == NULL ? NULL : atomic_ptr_load(&request->exchange->user, acquire);
 }
 
+int arena_request_own(struct arena_request *request, struct arena *arena) {
+    if (request == NULL || arena == NULL) return ARENA_EINVAL;
+    struct exchange *exchange = request->exchange;
+    struct owned *owned = malloc(sizeof *owned);
+    if (owned == NULL) return ARENA_ENOMEM;
+    int status = arena_pool_claim(arena);
+    if (status != ARENA_OK) {
+        free(owned);
+        return status;
+    }
+    owned->arena = arena;
+    lock_enter(&exchange->bucket->lock);
+    owned->next = exchange->owned;
+    exchange->owned = owned;
+    lock_leave(&exchange->bucket->lock);
+    return ARENA_OK;
+}
+
 int arena_request_set_body_limit(struct arena_request *request, size_t bytes) {
     if (request == NULL || request->exchange->stage != STAGE_BEGINNING) return ARENA_EINVAL;
     request->exchange->body_limit = bytes;

@@ -442,6 +442,52 @@ static void the_clones_of_a_request_share_its_pointer(void **state) {
     assert_null(arena_request_user(NULL));
 }
 
+/* --- arenas that a request owns ----------------------------------------------------------------------------------- */
+
+static struct arena_pool *scratch;
+static int owning[8]; /* statuses; atomic */
+
+static enum MHD_Result give_arenas(struct arena_request *request, void *user) {
+    struct arena *arenas[2];
+    struct arena_request *clone = NULL;
+    struct arena *alone = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        if (arena_pool_checkout(scratch, &arenas[i]) != ARENA_OK) return MHD_NO;
+    }
+    if (arena_request_inject(request, arenas[0], &clone) != ARENA_OK) return MHD_NO;
+    if (arena_create(ARENA_TYPE(int), 1, &alone) != ARENA_OK) return MHD_NO;
+    int i = 0;
+    flag_set(&owning[i++], arena_request_own(request, arenas[0]));
+    flag_set(&owning[i++], arena_request_own(clone, arenas[1])); /* which is the same request */
+    flag_set(&owning[i++], arena_request_own(request, arenas[0])); /* already */
+    flag_set(&owning[i++], arena_request_own(request, server_arena(request)));
+    flag_set(&owning[i++], arena_request_own(request, alone));
+    flag_set(&owning[i++], arena_request_own(request, NULL));
+    flag_set(&owning[i++], arena_pool_return_checked(scratch, arenas[0])); /* it is the request's to return */
+    ARENA_POOL_SCOPE(scratch, scoped) { flag_set(&owning[i++], arena_request_own(request, scoped)); }
+    arena_destroy(alone);
+    char *text = arena_alloc(arenas[0], NULL);
+    *text = 'x'; /* sent from there */
+    return yes_if(arena_request_respond(request, 200, NULL, text, 1));
+}
+
+static void an_arena_that_a_request_owns_goes_back_with_it(void **state) {
+    static const int expected[] = {ARENA_OK, ARENA_OK, ARENA_EINVAL, ARENA_EINVAL,
+                                   ARENA_EINVAL, ARENA_EINVAL, ARENA_EINVAL, ARENA_EINVAL};
+    assert_int_equal(arena_pool_create(ARENA_TYPE(char), 10, &scratch), ARENA_OK);
+    server_start(&server, SERVER_MODE(state), give_arenas, NULL);
+    client_connect(&client, server.port);
+    for (int round = 0; round < 3; round++) {
+        client_exchange(&client, GET("/x"), 200, &reply);
+        assert_string_equal(reply.body, "x");
+        for (size_t i = 0; i < COUNT(expected); i++) assert_int_equal(flag_get(&owning[i]), expected[i]);
+    }
+    client_close(&client);
+    server_stop(&server);
+    assert_int_equal(arena_pool_destroy(scratch), ARENA_OK); /* all of them are back */
+    assert_int_equal(arena_request_own(NULL, NULL), ARENA_EINVAL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SERVER_TEST(an_answer_of_begin_goes_out_before_the_body),
@@ -458,6 +504,7 @@ int main(void) {
         SERVER_TEST(bodies_hold_no_more_than_they_may_all_together),
         SERVER_TEST(every_field_is_handed_out_in_order),
         SERVER_TEST(the_clones_of_a_request_share_its_pointer),
+        SERVER_TEST(an_arena_that_a_request_owns_goes_back_with_it),
     };
     return support_run("mhd hooks", tests);
 }

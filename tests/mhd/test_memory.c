@@ -63,6 +63,13 @@ static enum MHD_Result use_everything(struct arena_request *request, void *user)
     const char *body = arena_request_body(clone, &size);
     char *text = server_text(request, body);
     if (text == NULL) return MHD_NO;
+    struct arena_field field;
+    size_t cursor = 0;
+    bool has_form = arena_request_next_field(clone, ARENA_FIELD_FORM, &cursor, &field);
+    if (has_form && field.name_bytes != 5000) abort();
+    int added = arena_request_add_header(clone, "X-Some", "1");
+    if (added == ARENA_ENOMEM) added = arena_request_add_header(clone, "X-Some", "1");
+    flag_set(&statuses[0], added);
     int responded = arena_request_respond(clone, 200, "text/plain", text, strlen(text));
     flag_set(&statuses[1], responded);
     if (responded != ARENA_OK) {
@@ -76,7 +83,8 @@ static char request_text[6144];
 
 static void make_request(void) {
     int length = snprintf(request_text, sizeof request_text,
-                          "POST /x?n=1 HTTP/1.1\r\nHost: test\r\nContent-Length: 5000\r\n\r\n");
+                          "POST /x?n=1 HTTP/1.1\r\nHost: test\r\nContent-Length: 5000\r\n"
+                          "Content-Type: application/x-www-form-urlencoded\r\n\r\n");
     memset(request_text + length, 'b', 5000);
     request_text[length + 5000] = '\0';
 }
@@ -225,11 +233,11 @@ void __wrap_arena_context_cancel(struct arena_context *context) {
     __real_arena_context_cancel(context);
 }
 
-void __real_arena_pool_return(struct arena_pool *pool, struct arena *arena);
-void __wrap_arena_pool_return(struct arena_pool *pool, struct arena *arena);
-void __wrap_arena_pool_return(struct arena_pool *pool, struct arena *arena) {
+void __real_arena_pool_return_claimed(struct arena *arena);
+void __wrap_arena_pool_return_claimed(struct arena *arena);
+void __wrap_arena_pool_return_claimed(struct arena *arena) {
     if (watched != NULL) flag_set(&live_at_return, (int)atomic_u64_load(&watched->exchange->mhd->registry.live, relaxed));
-    __real_arena_pool_return(pool, arena);
+    __real_arena_pool_return_claimed(arena);
 }
 
 static enum MHD_Result be_watched(struct arena_request *request, void *user) {

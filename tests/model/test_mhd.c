@@ -36,10 +36,14 @@ int arena_pool_checkout(struct arena_pool *from, struct arena **out) {
     }
     return ARENA_EFULL;
 }
-void arena_pool_return(struct arena_pool *to, struct arena *arena) {
+int arena_pool_claim(struct arena *arena) {
+    model_check(arena->out);
+    return ARENA_OK;
+}
+void arena_pool_return_claimed(struct arena *arena) {
     if (!arena)
         return;
-    model_check(arena == &to->arenas[0] || arena == &to->arenas[1]);
+    model_check(arena == &pool.arenas[0] || arena == &pool.arenas[1]);
     model_check(arena->out);
     arena->used = 0;
     arena->out = false;
