@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* arena-http-server: an HTTP service that keeps each request in arenas.
  *
- * Serves until SIGINT or SIGTERM, then stops libmicrohttpd, checks that every arena came back to its pool, and says
- * what was done.  Exit status: 0, or 1 when it could not serve or an arena is missing, or 2 for a wrong command line.
+ * Serves until SIGINT or SIGTERM.  Then it takes no more requests, waits for those that are open, answers those that wait
+ * for something, stops libmicrohttpd, checks that every arena came back to its pool, and says what was done.  Exit status: 0, or 1 when it could not serve or an arena is missing, or 2 for a wrong command line.
  *
  * The signals are blocked in all threads, and the main thread waits for them.  So no handler ever runs: nothing in
  * libarena or libmicrohttpd may be called from one.
@@ -19,7 +19,16 @@
 #include "options.h"
 #include "service.h"
 
-enum { CONNECTION_TIMEOUT_S = 15, EXTERNAL_WAIT_MS = 100 };
+/* What a server on the internet has to set of libmicrohttpd's own limits: docs/http.md says why. */
+enum {
+    CONNECTION_TIMEOUT_S = 15,            /* of silence: heads that do not come, connections that are kept for nothing */
+    CONNECTION_MEMORY_BYTES = 32 * 1024,  /* of each connection; a head must fit a half */
+    CONNECTIONS_MAX = 1000,
+    CONNECTIONS_PER_IP_MAX = 900,         /* of one address; behind a proxy, which is one, as many as there are */
+    THREAD_STACK_BYTES = 256 * 1024,
+    LAST_ANSWERS_S = 1,
+    EXTERNAL_WAIT_MS = 50
+};
 
 union address {
     struct sockaddr any;
@@ -62,28 +71,32 @@ static void signals_setup(sigset_t *stops) {
 static unsigned daemon_flags(enum options_mode mode) {
     switch (mode) {
     case OPTIONS_MODE_POOL:
-    case OPTIONS_MODE_INTERNAL: return MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC;
+    case OPTIONS_MODE_INTERNAL: return MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME;
     case OPTIONS_MODE_PER_CONNECTION:
         return MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ITC;
     case OPTIONS_MODE_EXTERNAL: break;
     }
-    return MHD_NO_FLAG;
+    return MHD_ALLOW_SUSPEND_RESUME;
 }
 
 static struct MHD_Daemon *daemon_start(const struct options *options, const union address *address,
                                        struct service *service) {
     unsigned flags = daemon_flags(options->mode);
+    struct arena_mhd *mhd = service_mhd(service);
     if (address->any.sa_family == AF_INET6) flags |= MHD_USE_IPv6;
     const struct MHD_OptionItem pool[] = {
         {MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)options->threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
-    return MHD_start_daemon(flags, options->port, NULL, NULL, arena_mhd_access, service_mhd(service),
-                            MHD_OPTION_NOTIFY_COMPLETED, service_completed, (void *)service,
-                            MHD_OPTION_UNESCAPE_CALLBACK, service_unescape, (void *)service,
+    return MHD_start_daemon(flags, options->port, NULL, NULL, arena_mhd_access, mhd,
+                            MHD_OPTION_NOTIFY_COMPLETED, arena_mhd_completed, mhd,
+                            MHD_OPTION_URI_LOG_CALLBACK, arena_mhd_uri, mhd,
                             MHD_OPTION_SOCK_ADDR, &address->any,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVICE_HEAD_MAX_BYTES,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
                             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_S,
+                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+                            MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_PER_IP_MAX,
+                            MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK_BYTES,
                             MHD_OPTION_ARRAY, options->mode == OPTIONS_MODE_POOL ? pool : pool + 1,
                             MHD_OPTION_END);
 }
@@ -112,18 +125,44 @@ static int serve(struct MHD_Daemon *daemon, enum options_mode mode, const sigset
     return stop;
 }
 
+/* Until no request is open, or the time is over.  With external polling somebody has to go on serving them. */
+static void drain(struct MHD_Daemon *daemon, enum options_mode mode, struct service *service, unsigned seconds) {
+    struct arena_context *context;
+    if (arena_context_with_timeout(NULL, (int64_t)seconds * 1000000000, &context) != ARENA_OK) return;
+    if (mode != OPTIONS_MODE_EXTERNAL) {
+        (void)arena_mhd_drain(service_mhd(service), context);
+        arena_context_release(context);
+        return;
+    }
+    struct arena_context *at_once; /* has ended: a look, without a wait */
+    if (arena_context_with_timeout(context, 0, &at_once) == ARENA_OK) {
+        while (arena_mhd_drain(service_mhd(service), at_once) != ARENA_OK && arena_context_status(context) == ARENA_OK)
+            MHD_run_wait(daemon, EXTERNAL_WAIT_MS);
+        arena_context_release(at_once);
+    }
+    arena_context_release(context);
+}
+
+/* In this order: no more requests; those that are open; those that wait, and the time to send what they are answered; the
+ * daemon, which must have none that waits. */
+static void stop_serving(struct MHD_Daemon *daemon, const struct options *options, struct service *service) {
+    drain(daemon, options->mode, service, options->drain_s);
+    service_stop(service);
+    drain(daemon, options->mode, service, LAST_ANSWERS_S);
+    MHD_stop_daemon(daemon);
+}
+
 static void report(const struct service_figures *figures) {
     printf("requests answered   %llu (%llu with 2xx, %llu with 4xx, %llu with 5xx)\n"
            "requests cut short  %llu\n"
-           "arenas made         %zu for fields, %zu for text\n",
+           "arenas made         %zu for fields, %zu for requests\n",
            figures->answered_ok + figures->answered_refused + figures->answered_failed, figures->answered_ok,
            figures->answered_refused, figures->answered_failed, figures->cut_short, figures->field_arenas,
            figures->text_arenas);
 }
 
-static int run(const struct options *options, const union address *address, struct service *service) {
-    sigset_t stops;
-    signals_setup(&stops);
+static int run(const struct options *options, const union address *address, struct service *service,
+               const sigset_t *stops) {
     struct MHD_Daemon *daemon = daemon_start(options, address, service);
     if (daemon == NULL) {
         fprintf(stderr, "arena-http-server: cannot listen on %s port %u: %s\n", options->address,
@@ -134,10 +173,10 @@ static int run(const struct options *options, const union address *address, stru
     printf("listening on http://%s%s%s:%u/ (mode %s)\n", ip6 ? "[" : "", options->address, ip6 ? "]" : "",
            daemon_port(daemon), options_mode_name(options->mode));
     fflush(stdout);
-    int stop = serve(daemon, options->mode, &stops);
+    int stop = serve(daemon, options->mode, stops);
     printf("stopping: %s\n", strsignal(stop));
     fflush(stdout);
-    MHD_stop_daemon(daemon);
+    stop_serving(daemon, options, service);
     return 0;
 }
 
@@ -150,13 +189,22 @@ int main(int argc, char **argv) {
     }
     union address address;
     if (!address_parse(&options, &address)) return 2;
+    sigset_t stops;
+    signals_setup(&stops); /* before there is a second thread, which would get them otherwise */
     struct service *service;
-    int status = service_create(options.fields, &service);
+    const struct service_options what = {
+        .fields = options.fields,
+        .arenas = options.arenas,
+        .folder = options.folder,
+        .log = options.log,
+        .suspends = options.mode != OPTIONS_MODE_PER_CONNECTION,
+    };
+    int status = service_create(&what, &service);
     if (status != ARENA_OK) {
         fprintf(stderr, "arena-http-server: %s\n", arena_strerror(status));
         return 1;
     }
-    int result = run(&options, &address, service);
+    int result = run(&options, &address, service, &stops);
     struct service_figures figures;
     service_figures(service, &figures);
     status = service_destroy(service);

@@ -8,10 +8,10 @@
 
 #include <arena/base.h>
 
-#include "form.h"
 #include "service.h"
+#include "text.h"
 
-enum { THREADS_MAX = 256 };
+enum { THREADS_MAX = 256, ARENAS_MAX = 1000000, DRAIN_MAX_S = 3600 };
 
 static const char *const mode_names[] = {
     [OPTIONS_MODE_POOL] = "pool",
@@ -39,19 +39,29 @@ static void print_help(const struct options *defaults) {
            "                     external        the main thread\n"
            "  --threads COUNT    threads of the mode pool, 2 to %d (%u, one per processor)\n"
            "  --fields COUNT     fields that a request may have, 1 to %d (%zu); more are answered 413\n"
+           "  --arenas COUNT     requests that are answered at once, 1 to %d (%zu); more are answered 503\n"
+           "  --files FOLDER     where files are uploaded to and sent from (none)\n"
+           "  --drain SECONDS    how long requests that are open may take at the end, 0 to %d (%u)\n"
+           "  --log              write a line on standard output for each request\n"
            "  --help             show this\n"
            "  --version          show the version of libarena\n"
            "\n"
            "GET  /parse?key=value   the fields of the query as JSON\n"
            "POST /parse             the same, and those of a form-encoded body\n"
            "GET  /sum?n=10&n=20     the sum of the numbers\n"
+           "GET  /count?to=N        the numbers up to N, in chunks\n"
+           "GET  /large?mib=N       so many MiB, made in the arena\n"
+           "GET  /wait?ms=N         an answer so much later\n"
+           "PUT  /files/NAME        keeps the body as a file\n"
+           "GET  /files/NAME        the file\n"
+           "GET  /metrics           counters in Prometheus' text format\n"
            "GET  /healthz           ok\n",
            defaults->address, (unsigned)defaults->port, mode_names[defaults->mode], THREADS_MAX, defaults->threads,
-           SERVICE_FIELDS_MAX, defaults->fields);
+           SERVICE_FIELDS_MAX, defaults->fields, ARENAS_MAX, defaults->arenas, DRAIN_MAX_S, defaults->drain_s);
 }
 
 static bool parse_count(const char *name, const char *text, int64_t least, int64_t most, int64_t *count) {
-    if (form_number(text, count) == FORM_OK && *count >= least && *count <= most) return true;
+    if (text_number(text, count) == TEXT_NUMBER && *count >= least && *count <= most) return true;
     fprintf(stderr, "arena-http-server: --%s takes a number from %lld to %lld, not '%s'\n", name, (long long)least,
             (long long)most, text);
     return false;
@@ -74,14 +84,24 @@ static unsigned processors(void) {
 }
 
 enum options_result options_parse(int argc, char **argv, struct options *options) {
-    enum { ADDRESS = 1, PORT, MODE, THREADS, FIELDS, HELP, VERSION };
+    enum { ADDRESS = 1, PORT, MODE, THREADS, FIELDS, ARENAS, FILES, DRAIN, LOG, HELP, VERSION };
     static const struct option names[] = {
         {"address", required_argument, NULL, ADDRESS}, {"port", required_argument, NULL, PORT},
         {"mode", required_argument, NULL, MODE},       {"threads", required_argument, NULL, THREADS},
-        {"fields", required_argument, NULL, FIELDS},   {"help", no_argument, NULL, HELP},
+        {"fields", required_argument, NULL, FIELDS},   {"arenas", required_argument, NULL, ARENAS},
+        {"files", required_argument, NULL, FILES},     {"drain", required_argument, NULL, DRAIN},
+        {"log", no_argument, NULL, LOG},               {"help", no_argument, NULL, HELP},
         {"version", no_argument, NULL, VERSION},       {NULL, 0, NULL, 0},
     };
-    const struct options defaults = {"127.0.0.1", 8080, OPTIONS_MODE_POOL, processors(), 64};
+    const struct options defaults = {
+        .address = "127.0.0.1",
+        .port = 8080,
+        .mode = OPTIONS_MODE_POOL,
+        .threads = processors(),
+        .fields = 64,
+        .arenas = 1000,
+        .drain_s = 5,
+    };
     *options = defaults;
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         int64_t count = 0;
@@ -101,6 +121,16 @@ enum options_result options_parse(int argc, char **argv, struct options *options
             fine = parse_count("fields", optarg, 1, SERVICE_FIELDS_MAX, &count);
             options->fields = (size_t)count;
             break;
+        case ARENAS:
+            fine = parse_count("arenas", optarg, 1, ARENAS_MAX, &count);
+            options->arenas = (size_t)count;
+            break;
+        case FILES: options->folder = optarg; break;
+        case DRAIN:
+            fine = parse_count("drain", optarg, 0, DRAIN_MAX_S, &count);
+            options->drain_s = (unsigned)count;
+            break;
+        case LOG: options->log = true; break;
         case HELP: print_help(&defaults); return OPTIONS_DONE;
         case VERSION:
             printf("arena-http-server (libarena %u.%u.%u)\n", (unsigned)(arena_version() >> 16),

@@ -21,6 +21,10 @@ struct options {
     enum options_mode mode;
     unsigned threads; /* of OPTIONS_MODE_POOL, at least 2 */
     size_t fields;
+    size_t arenas;
+    const char *folder; /* or NULL */
+    unsigned drain_s;
+    bool log;
 };
 
 enum options_result {

@@ -1,223 +1,403 @@
 /* SPDX-License-Identifier: MIT */
-/* arena-http-server: the paths, and one request from its arenas to its answer. */
+/* arena-http-server: the routes, and one request from its head to its end.  Begin reading with `begin`, `handle` and
+ * `completed`, which libarena-mhd calls in this order. */
 #include "service.h"
 
-#include <stdatomic.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
-#include "answer.h"
-#include "census.h"
-#include "exchange.h"
-#include "fields.h"
-#include "form.h"
+#include "call.h"
+#include "files.h"
+#include "metrics.h"
+#include "park.h"
 #include "text.h"
 
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S INT64_C(1000000000)
+
+enum {
+    MIB = 1024 * 1024,
+    ARENA_BYTES = (SERVICE_LARGE_MAX_MIB + 1) * MIB, /* reserved; memory is what a request uses of it */
+    TOTAL_BODY_BYTES = 16 * MIB,
+    COUNT_MOST = 100000000,
+    WAIT_MOST_MS = 60000,
+    READ_TIMEOUT_S = 30,
+    WRITE_TIMEOUT_S = 30,
+};
+
+ARENA_DEFINE(field_arena, struct arena_field)
+
 struct service {
+    struct service_options options;
+    struct arena_pool *text_pool; /* of text_arena: libarena-mhd takes one for each request */
     struct field_arena_pool *field_pool;
-    struct text_arena_pool *text_pool;
     struct arena_mhd *mhd;
-    atomic_ullong answered_ok;
-    atomic_ullong answered_refused;
-    atomic_ullong answered_failed;
-    atomic_ullong cut_short;
-    struct census field_arenas;
-    struct census text_arenas;
+    struct park park;
+    struct metrics metrics;
 };
 
 /* --- JSON ------------------------------------------------------------------------------------------------------ */
 
 /* The arena's figures and, under `name`, what was asked for.  Takes `value` over.  NULL: `error` says why. */
-static json_t *json_document(struct exchange *exchange, const char *path, const char *name, json_t *value,
-                             json_error_t *error) {
+static json_t *json_document(struct arena_request *request, const struct field_arena *fields, const char *name,
+                             json_t *value, json_error_t *error) {
     if (value == NULL) return NULL;
-    return json_pack_ex(error, 0, "{s:s, s:s, s:I, s:I, s:o}", "path", path, "method",
-                        arena_request_method(exchange->request), "used",
-                        (json_int_t)field_arena_used(exchange->fields), "remaining",
-                        (json_int_t)field_arena_remaining(exchange->fields), name, value);
+    return json_pack_ex(error, 0, "{s:s, s:s, s:I, s:I, s:o}", "path", arena_request_url(request), "method",
+                        arena_request_method(request), "used", (json_int_t)field_arena_used(fields), "remaining",
+                        (json_int_t)field_arena_remaining(fields), name, value);
 }
 
-static json_t *json_fields(struct exchange *exchange, json_error_t *error) {
+/* The fields lie one after the other; `first` is NULL where there are none. */
+static json_t *json_fields(const struct arena_field *first, size_t count, json_error_t *error) {
     json_t *array = json_array();
-    for (size_t i = 0; array != NULL && i < field_arena_used(exchange->fields); i++) {
-        const struct field *field = &exchange->first[i];
-        json_t *object = json_pack_ex(error, 0, "{s:s%, s:s%}", "key", field->key, field->key_size_bytes, "value",
-                                      field->value, field->value_size_bytes);
+    for (size_t i = 0; array != NULL && first != NULL && i < count; i++) {
+        const struct arena_field *field = &first[i];
+        const char *value = field->value == NULL ? "" : field->value;
+        json_t *object = json_pack_ex(error, 0, "{s:s%, s:s%}", "key", field->name, field->name_bytes, "value", value,
+                                      field->value_bytes);
         if (object == NULL || json_array_append_new(array, object) != 0) return NULL;
     }
     return array;
 }
 
 /* The document as text with a newline after it, where it will be sent from. */
-static struct answer answer_document(struct exchange *exchange, const json_t *document, const json_error_t *error) {
-    if (document == NULL) {
-        if (json_error_code(error) == json_error_invalid_utf8)
-            return answer_static(MHD_HTTP_BAD_REQUEST, "a field is not valid UTF-8\n");
-        return answer_no_room();
-    }
-    size_t size_bytes = json_dumpb(document, NULL, 0, JSON_COMPACT);
-    char *text = size_bytes == 0 ? NULL : text_alloc(exchange->text, size_bytes + 2);
-    if (text == NULL || json_dumpb(document, text, size_bytes, JSON_COMPACT) != size_bytes) return answer_no_room();
+static enum MHD_Result answer_document(struct arena_request *request, const json_t *document,
+                                       const json_error_t *error) {
+    if (document == NULL && json_error_code(error) == json_error_invalid_utf8)
+        return call_answer(request, MHD_HTTP_BAD_REQUEST, CONTENT_TEXT, "a field is not valid UTF-8\n");
+    size_t size_bytes = document == NULL ? 0 : json_dumpb(document, NULL, 0, JSON_COMPACT);
+    char *text = size_bytes == 0 ? NULL : text_alloc(call_arena(request), size_bytes + 2);
+    if (text == NULL || json_dumpb(document, text, size_bytes, JSON_COMPACT) != size_bytes)
+        return call_answer(request, MHD_HTTP_OK, CONTENT_JSON, NULL);
     memcpy(text + size_bytes, "\n", 2);
-    return answer_text(MHD_HTTP_OK, CONTENT_JSON, text);
+    return call_answer(request, MHD_HTTP_OK, CONTENT_JSON, text);
 }
 
-/* --- Paths ----------------------------------------------------------------------------------------------------- */
+/* --- Fields ---------------------------------------------------------------------------------------------------- */
 
-static struct answer answer_parse(struct exchange *exchange) {
-    struct answer answer;
-    if (!fields_add_query(exchange, &answer) || !fields_add_body(exchange, &answer)) return answer;
-    json_error_t error = {0};
-    text_json_begin(exchange->text);
-    json_t *fields = json_fields(exchange, &error);
-    answer = answer_document(exchange, json_document(exchange, "/parse", "fields", fields, &error), &error);
-    text_json_end();
-    return answer;
-}
-
-/* Adds up the fields called n.  False: *answer says why not. */
-static bool sum_fields(struct exchange *exchange, int64_t *sum, struct answer *answer) {
-    size_t numbers = 0;
-    *sum = 0;
-    for (size_t i = 0; i < field_arena_used(exchange->fields); i++) {
-        const struct field *field = &exchange->first[i];
-        if (strcmp(field->key, "n") != 0) continue;
-        numbers++;
-        int64_t number;
-        enum form_status status = form_number(field->value, &number);
-        if (status != FORM_OK) {
-            *answer = answer_text(MHD_HTTP_BAD_REQUEST, CONTENT_TEXT,
-                                  text_format(exchange->text, "n number %zu %s\n", numbers, form_strerror(status)));
-            return false;
-        }
-        if (__builtin_add_overflow(*sum, number, sum)) {
-            *answer = answer_static(MHD_HTTP_BAD_REQUEST, "the sum does not fit 64 bits\n");
-            return false;
+/* The fields of the query and of a form, in the request's second arena.  The first one; NULL: there are none.  false: too many. */
+static bool collect_fields(struct arena_request *request, struct field_arena *fields, const struct arena_field **first) {
+    static const int kinds[] = {ARENA_FIELD_ARGUMENT, ARENA_FIELD_FORM};
+    *first = NULL;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct arena_field field;
+        for (size_t cursor = 0; arena_request_next_field(request, kinds[i], &cursor, &field);) {
+            if (field.name_bytes == 0 && field.value == NULL) continue; /* nothing between two '&' */
+            const struct arena_field *slot = field_arena_try_alloc(fields, field);
+            if (slot == NULL) return false;
+            if (*first == NULL) *first = slot;
         }
     }
-    if (numbers == 0) *answer = answer_static(MHD_HTTP_BAD_REQUEST, "n is missing, as in /sum?n=10&n=20\n");
-    return numbers != 0;
+    return true;
 }
 
-static struct answer answer_sum(struct exchange *exchange) {
-    struct answer answer;
-    int64_t sum;
-    if (!fields_add_query(exchange, &answer) || !sum_fields(exchange, &sum, &answer)) return answer;
-    json_error_t error = {0};
-    text_json_begin(exchange->text);
-    answer = answer_document(exchange, json_document(exchange, "/sum", "sum", json_integer(sum), &error), &error);
-    text_json_end();
-    return answer;
-}
+typedef enum MHD_Result fields_handler(struct arena_request *request, struct field_arena *fields,
+                                       const struct arena_field *first);
 
-static struct answer answer_healthz(struct exchange *exchange) {
-    (void)exchange;
-    return answer_static(MHD_HTTP_OK, "ok");
-}
-
-/* HEAD is GET, of whose answer libmicrohttpd sends the head alone. */
-static const struct route {
-    const char *path;
-    struct answer (*answer)(struct exchange *exchange);
-    bool post; /* beside GET and HEAD */
-} routes[] = {
-    {"/parse", answer_parse, true},
-    {"/sum", answer_sum, false},
-    {"/healthz", answer_healthz, false},
-};
-
-static struct answer answer_request(struct exchange *exchange) {
-    const char *url = arena_request_url(exchange->request);
-    const char *path;
-    size_t path_size_bytes;
-    enum form_status status = fields_decode(exchange, url, strlen(url), &path, &path_size_bytes);
-    if (status != FORM_OK)
-        return answer_text(MHD_HTTP_BAD_REQUEST, CONTENT_TEXT,
-                           text_format(exchange->text, "the path %s\n", form_strerror(status)));
-    if (path == NULL) return answer_no_room();
-    const char *method = arena_request_method(exchange->request);
-    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-        if (strcmp(path, routes[i].path) != 0) continue;
-        if (strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0 ||
-            (routes[i].post && strcmp(method, MHD_HTTP_METHOD_POST) == 0))
-            return routes[i].answer(exchange);
-        return answer_not_allowed(routes[i].post ? "GET, HEAD, POST" : "GET, HEAD");
+/* The second arena is typed, and comes from a pool of its own. */
+static enum MHD_Result with_fields(struct service *service, struct arena_request *request, fields_handler *handler) {
+    struct field_arena *fields;
+    if (field_arena_pool_checkout(service->field_pool, &fields) != ARENA_OK)
+        return call_answer(request, MHD_HTTP_SERVICE_UNAVAILABLE, CONTENT_TEXT, "no memory\n");
+    const struct arena_field *first;
+    enum MHD_Result result;
+    if (collect_fields(request, fields, &first)) {
+        result = handler(request, fields, first);
+    } else {
+        const char *text = text_format(call_arena(request), "more than %zu fields\n", field_arena_cap(fields));
+        result = call_answer(request, MHD_HTTP_CONTENT_TOO_LARGE, CONTENT_TEXT, text);
     }
-    return answer_static(MHD_HTTP_NOT_FOUND, "no such path; there are /parse, /sum and /healthz\n");
-}
-
-/* --- The service ----------------------------------------------------------------------------------------------- */
-
-static void count_answer(struct service *service, unsigned status) {
-    atomic_ullong *counter = status < 400   ? &service->answered_ok
-                             : status < 500 ? &service->answered_refused
-                                            : &service->answered_failed;
-    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
-
-/* Called by libarena-mhd once a request is whole. */
-static enum MHD_Result handle(struct arena_request *request, void *user) {
-    struct service *service = user;
-    static const char no_memory[] = "no memory for another request\n";
-    struct exchange exchange = {0};
-    struct arena_request *with_text = NULL;
-    if (text_arena_pool_checkout(service->text_pool, &exchange.text) != ARENA_OK ||
-        arena_request_inject(request, text_arena_raw(exchange.text), &with_text) != ARENA_OK) {
-        text_arena_pool_return(service->text_pool, exchange.text);
-        if (arena_request_respond(request, MHD_HTTP_SERVICE_UNAVAILABLE, CONTENT_TEXT, no_memory,
-                                  sizeof(no_memory) - 1) != ARENA_OK)
-            return MHD_NO;
-        count_answer(service, MHD_HTTP_SERVICE_UNAVAILABLE);
-        return MHD_YES;
-    }
-    exchange.request = with_text;
-    /* The binding has put an arena of the service's own pool into every request. */
-    if (field_arena_extract(arena_request_context(with_text), &exchange.fields) != ARENA_OK)
-        arena_panic("arena-http-server: a request without its arena");
-    census_note(&service->text_arenas, exchange.text);
-    census_note(&service->field_arenas, exchange.fields);
-    struct answer answer = answer_request(&exchange);
-    enum MHD_Result result = answer_send(&exchange, service->text_pool, &answer);
-    if (result == MHD_YES) count_answer(service, answer.status);
+    field_arena_pool_return(service->field_pool, fields); /* what is sent lies in the request's own arena */
     return result;
 }
 
-/* Room for the text of any request that libmicrohttpd and the binding let through.  Reserved, not used: an arena
- * takes memory as it is touched. */
-static size_t text_capacity(size_t fields) {
-    /* A field costs Jansson two strings and a hash table, and twice a place in the table of what is being written. */
-    const size_t per_field_bytes = 2048;
-    /* A byte is copied when it is decoded, again for Jansson, and is written as up to six ("\u0001"). */
-    const size_t per_byte_bytes = 16;
-    return text_blocks((size_t)64 * 1024 + fields * per_field_bytes +
-                       per_byte_bytes * (SERVICE_HEAD_MAX_BYTES + SERVICE_BODY_MAX_BYTES));
+/* --- Routes ---------------------------------------------------------------------------------------------------- */
+
+static enum MHD_Result answer_parse(struct arena_request *request, struct field_arena *fields,
+                                    const struct arena_field *first) {
+    json_error_t error = {0};
+    text_json_begin(call_arena(request));
+    json_t *array = json_fields(first, field_arena_used(fields), &error);
+    enum MHD_Result result =
+        answer_document(request, json_document(request, fields, "fields", array, &error), &error);
+    text_json_end();
+    return result;
 }
 
-int service_create(size_t fields, struct service **out) {
+static enum MHD_Result route_parse(struct service *service, struct arena_request *request) {
+    size_t size_bytes;
+    size_t cursor = 0;
+    struct arena_field field;
+    (void)arena_request_body(request, &size_bytes);
+    if (size_bytes > 0 && !arena_request_next_field(request, ARENA_FIELD_FORM, &cursor, &field))
+        return call_answer(request, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, CONTENT_TEXT,
+                           "the body must be " MHD_HTTP_POST_ENCODING_FORM_URLENCODED "\n");
+    return with_fields(service, request, answer_parse);
+}
+
+/* Adds up the fields called n.  Where that cannot be, what there is to say. */
+static const char *sum_fields(struct text_arena *arena, const struct arena_field *first, size_t count, int64_t *sum) {
+    size_t numbers = 0;
+    *sum = 0;
+    for (const struct arena_field *field = first; field != first + count; field++) {
+        if (strcmp(field->name, "n") != 0) continue;
+        numbers++;
+        int64_t number = 0;
+        enum text_number kind = text_number(field->value == NULL ? "" : field->value, &number);
+        if (kind == TEXT_NO_NUMBER) return text_format(arena, "n number %zu is not a whole number\n", numbers);
+        if (kind == TEXT_TOO_LARGE) return text_format(arena, "n number %zu does not fit 64 bits\n", numbers);
+        if (__builtin_add_overflow(*sum, number, sum)) return "the sum does not fit 64 bits\n";
+    }
+    return numbers == 0 ? "n is missing, as in /sum?n=10&n=20\n" : NULL;
+}
+
+static enum MHD_Result answer_sum(struct arena_request *request, struct field_arena *fields,
+                                  const struct arena_field *first) {
+    int64_t sum;
+    const char *wrong = sum_fields(call_arena(request), first, field_arena_used(fields), &sum);
+    if (wrong != NULL) return call_answer(request, MHD_HTTP_BAD_REQUEST, CONTENT_TEXT, wrong);
+    json_error_t error = {0};
+    text_json_begin(call_arena(request));
+    enum MHD_Result result =
+        answer_document(request, json_document(request, fields, "sum", json_integer(sum), &error), &error);
+    text_json_end();
+    return result;
+}
+
+static enum MHD_Result route_sum(struct service *service, struct arena_request *request) {
+    return with_fields(service, request, answer_sum);
+}
+
+static enum MHD_Result route_healthz(struct service *service, struct arena_request *request) {
+    (void)service;
+    return call_answer(request, MHD_HTTP_OK, CONTENT_TEXT, "ok");
+}
+
+static enum MHD_Result route_metrics(struct service *service, struct arena_request *request) {
+    const struct metrics_pool pools[] = {
+        {"requests", service->text_pool},
+        {"fields", field_arena_pool_raw(service->field_pool)},
+    };
+    const char *text = metrics_text(&service->metrics, pools, 2, call_arena(request));
+    return call_answer(request, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", text);
+}
+
+enum { COUNT_LINE_BYTES = 10 };
+
+/* The lines from 1 to *user, each of ten bytes: so any part of them can be said without a state. */
+static int64_t read_count(void *user, uint64_t offset, char *to, size_t most) {
+    const int64_t *last = user;
+    uint64_t end = (uint64_t)*last * COUNT_LINE_BYTES;
+    size_t length = 0;
+    while (length < most && offset < end) {
+        char line[32];
+        snprintf(line, sizeof(line), "%9llu\n", (unsigned long long)(offset / COUNT_LINE_BYTES + 1));
+        size_t at = offset % COUNT_LINE_BYTES;
+        size_t piece = COUNT_LINE_BYTES - at < most - length ? COUNT_LINE_BYTES - at : most - length;
+        memcpy(to + length, line + at, piece);
+        length += piece;
+        offset += piece;
+    }
+    return (int64_t)length;
+}
+
+/* Chunked, of a length that is not told: what it needs lies in the request's arena, which lives as long as the answer. */
+static enum MHD_Result route_count(struct service *service, struct arena_request *request) {
+    (void)service;
+    int64_t number;
+    if (!call_number(request, "to", 0, COUNT_MOST, 10, &number))
+        return call_answer(request, MHD_HTTP_BAD_REQUEST, CONTENT_TEXT, "to is a number up to 100000000\n");
+    int64_t *last = text_alloc(call_arena(request), sizeof(*last));
+    if (last == NULL) return call_answer(request, MHD_HTTP_OK, CONTENT_TEXT, NULL);
+    *last = number;
+    int status = arena_request_respond_stream(request, MHD_HTTP_OK, CONTENT_TEXT, -1, read_count, NULL, last);
+    return status == ARENA_OK ? MHD_YES : MHD_NO;
+}
+
+/* As large as asked for, made in the arena and sent from there. */
+static enum MHD_Result route_large(struct service *service, struct arena_request *request) {
+    (void)service;
+    int64_t mib;
+    if (!call_number(request, "mib", 1, SERVICE_LARGE_MAX_MIB, 1, &mib))
+        return call_answer(request, MHD_HTTP_BAD_REQUEST, CONTENT_TEXT, "mib is a number from 1 to 16\n");
+    size_t size_bytes = (size_t)mib * MIB;
+    char *body = text_alloc(call_arena(request), size_bytes);
+    if (body == NULL) return call_answer(request, MHD_HTTP_OK, CONTENT_TEXT, NULL);
+    memset(body, 'x', size_bytes);
+    int status = arena_request_respond(request, MHD_HTTP_OK, "application/octet-stream", body, size_bytes);
+    return status == ARENA_OK ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result route_wait(struct service *service, struct arena_request *request) {
+    int64_t wait_ms;
+    if (!call_number(request, "ms", 0, WAIT_MOST_MS, 100, &wait_ms))
+        return call_answer(request, MHD_HTTP_BAD_REQUEST, CONTENT_TEXT, "ms is a number up to 60000\n");
+    return park_answer(&service->park, request, wait_ms * NS_PER_MS);
+}
+
+static enum MHD_Result route_file(struct service *service, struct arena_request *request) {
+    const struct call *call = arena_request_user(request);
+    if (call != NULL && call->upload != NULL) return upload_answer(request, call->upload);
+    return files_answer(request, service->options.folder, files_name(arena_request_url(request)));
+}
+
+enum { GET = 1, POST = 2, PUT = 4 };
+
+static const struct route {
+    const char *path; /* NULL: a file */
+    unsigned methods;
+    const char *allow;
+    enum MHD_Result (*answer)(struct service *service, struct arena_request *request);
+} routes[] = {
+    {"/parse", GET | POST, "GET, HEAD, POST", route_parse}, {"/sum", GET, "GET, HEAD", route_sum},
+    {"/healthz", GET, "GET, HEAD", route_healthz},          {"/metrics", GET, "GET, HEAD", route_metrics},
+    {"/count", GET, "GET, HEAD", route_count},              {"/large", GET, "GET, HEAD", route_large},
+    {"/wait", GET, "GET, HEAD", route_wait},                {NULL, GET | PUT, "GET, HEAD, PUT", route_file},
+};
+
+static const struct route *find_route(const struct service *service, const char *url) {
+    bool is_file = service->options.folder != NULL && files_name(url) != NULL;
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+        if (routes[i].path == NULL ? is_file : strcmp(routes[i].path, url) == 0) return &routes[i];
+    return NULL;
+}
+
+static bool has_method(const struct route *route, const char *method) {
+    if (strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0)
+        return (route->methods & GET) != 0;
+    if (strcmp(method, MHD_HTTP_METHOD_POST) == 0) return (route->methods & POST) != 0;
+    return strcmp(method, MHD_HTTP_METHOD_PUT) == 0 && (route->methods & PUT) != 0;
+}
+
+/* --- One request ----------------------------------------------------------------------------------------------- */
+
+static enum MHD_Result refuse_method(struct arena_request *request, const char *allow, unsigned status) {
+    if (arena_request_add_header(request, MHD_HTTP_HEADER_ALLOW, allow) != ARENA_OK) return MHD_NO;
+    return call_answer(request, status, CONTENT_TEXT,
+                       status == MHD_HTTP_METHOD_NOT_ALLOWED ? "this path has no such method\n" : "");
+}
+
+/* The head is there: what can be refused is refused before its body comes. */
+static enum MHD_Result begin(struct arena_request *request, void *user) {
+    struct service *service = user;
+    struct call *call = calloc(1, sizeof(*call));
+    if (call == NULL) return MHD_NO;
+    call->started_ns = arena_clock_now();
+    arena_request_set_user(request, call);
+    const char *url = arena_request_url(request);
+    const char *method = arena_request_method(request);
+    if (strcmp(url, "*") == 0) return refuse_method(request, "GET, HEAD, POST, PUT", MHD_HTTP_NO_CONTENT);
+    const struct route *route = find_route(service, url);
+    if (route == NULL)
+        return call_answer(request, MHD_HTTP_NOT_FOUND, CONTENT_TEXT,
+                           "no such path; there are /parse, /sum and /healthz\n");
+    if (!has_method(route, method)) return refuse_method(request, route->allow, MHD_HTTP_METHOD_NOT_ALLOWED);
+    if (strcmp(method, MHD_HTTP_METHOD_PUT) != 0) return MHD_YES;
+    call->upload = upload_begin(request, service->options.folder, files_name(url));
+    if (call->upload != NULL) return MHD_YES;
+    return call_answer(request, MHD_HTTP_INTERNAL_SERVER_ERROR, CONTENT_TEXT, "the file cannot be written\n");
+}
+
+/* All of the request is there, and its arena. */
+static enum MHD_Result handle(struct arena_request *request, void *user) {
+    struct service *service = user;
+    const struct route *route = find_route(service, arena_request_url(request));
+    return route == NULL ? MHD_NO : route->answer(service, request); /* `begin` has found one */
+}
+
+/* A JSON API answers JSON. */
+static void refuse(struct arena_request *request, unsigned status, const char **content_type, const char **body,
+                   void *user) {
+    (void)user;
+    const char *accepted = arena_request_header(request, MHD_HTTP_HEADER_ACCEPT);
+    if (accepted == NULL || strstr(accepted, CONTENT_JSON) == NULL) return;
+    *content_type = CONTENT_JSON;
+    switch (status) {
+    case MHD_HTTP_BAD_REQUEST: *body = "{\"error\":\"the request is malformed\"}\n"; break;
+    case MHD_HTTP_CONTENT_TOO_LARGE: *body = "{\"error\":\"the request body is too large\"}\n"; break;
+    case MHD_HTTP_SERVICE_UNAVAILABLE: *body = "{\"error\":\"the server is too busy\"}\n"; break;
+    default: *body = "{\"error\":\"the server failed\"}\n"; break;
+    }
+}
+
+/* One line of the access log: client, method, target, status, milliseconds.  Bytes that a terminal or a reader of lines
+ * could mistake are not in a method or a target that the binding took. */
+static void log_request(struct arena_request *request, unsigned status, bool whole, int64_t duration_ns) {
+    char address[INET6_ADDRSTRLEN] = "-";
+    struct MHD_Connection *connection = arena_request_connection(request);
+    const union MHD_ConnectionInfo *info =
+        connection == NULL ? NULL : MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (info != NULL && info->client_addr->sa_family == AF_INET) {
+        const struct sockaddr_in *ip4 = (const struct sockaddr_in *)(const void *)info->client_addr;
+        (void)inet_ntop(AF_INET, &ip4->sin_addr, address, sizeof(address));
+    } else if (info != NULL && info->client_addr->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *ip6 = (const struct sockaddr_in6 *)(const void *)info->client_addr;
+        (void)inet_ntop(AF_INET6, &ip6->sin6_addr, address, sizeof(address));
+    }
+    const char *target = arena_request_target(request);
+    const char *path = status == MHD_HTTP_BAD_REQUEST || target == NULL ? "-" : target;
+    printf("%s %s %s %u %.3f%s\n", address, status == MHD_HTTP_BAD_REQUEST ? "-" : arena_request_method(request), path,
+           status, (double)duration_ns / 1e6, whole ? "" : " cut short");
+}
+
+/* It is over, whatever way: also where libarena-mhd answered by itself, and `begin` was not called. */
+static void completed(struct arena_request *request, unsigned status, enum MHD_RequestTerminationCode termination,
+                      void *user) {
+    struct service *service = user;
+    struct call *call = arena_request_user(request);
+    int64_t duration_ns = call == NULL ? 0 : arena_clock_now() - call->started_ns;
+    bool whole = status != 0 && termination == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    metrics_note(&service->metrics, status, whole, duration_ns);
+    if (service->options.log) log_request(request, status, whole, duration_ns);
+    if (call == NULL) return;
+    upload_end(call->upload);
+    free(call);
+}
+
+/* --- Life ------------------------------------------------------------------------------------------------------ */
+
+/* What is not in limits here libmicrohttpd has to limit: see daemon_start in main.c. */
+static int bind_pools(struct service *service) {
+    const struct arena_mhd_options options = {
+        .struct_size = sizeof(options),
+        .body_limit_bytes = SERVICE_BODY_MAX_BYTES,
+        .begin = begin,
+        .completed = completed,
+        .refuse = refuse,
+        .total_body_bytes = TOTAL_BODY_BYTES,
+        .read_timeout_ns = READ_TIMEOUT_S * NS_PER_S,
+        .write_timeout_ns = WRITE_TIMEOUT_S * NS_PER_S,
+    };
+    return arena_mhd_create_with(service->text_pool, handle, service, &options, &service->mhd);
+}
+
+static void free_service(struct service *service) {
+    if (service->field_pool != NULL) (void)field_arena_pool_destroy(service->field_pool);
+    if (service->text_pool != NULL) (void)arena_pool_destroy(service->text_pool);
+    free(service);
+}
+
+int service_create(const struct service_options *options, struct service **out) {
     *out = NULL;
-    if (fields == 0 || fields > SERVICE_FIELDS_MAX) return ARENA_EINVAL;
     struct service *service = calloc(1, sizeof(*service));
     if (service == NULL) return ARENA_ENOMEM;
+    service->options = *options;
     text_json_setup();
-    /* Text is overwritten as it is handed out, so a reset need not clear it: O(1). */
-    const struct arena_options text_options = {.struct_size = sizeof(text_options), .clear = ARENA_CLEAR_ON_HANDOUT};
-    const struct arena_pool_options text_pool_options = {.struct_size = sizeof(text_pool_options),
-                                                         .arena_options = &text_options};
-    const struct arena_mhd_options mhd_options = {.struct_size = sizeof(mhd_options),
-                                                  .body_limit_bytes = SERVICE_BODY_MAX_BYTES};
-    service->field_pool = field_arena_pool_create(fields);
-    service->text_pool = text_arena_pool_create_with(text_capacity(fields), &text_pool_options);
-    int status = ARENA_ENOMEM;
-    if (service->field_pool != NULL && service->text_pool != NULL)
-        status = arena_mhd_create_with(field_arena_pool_raw(service->field_pool), handle, service, &mhd_options,
-                                       &service->mhd);
+    const struct arena_pool_options limit = {.struct_size = sizeof(limit), .max_arenas = options->arenas};
+    int status = arena_pool_create_with(text_arena_type(), text_blocks(ARENA_BYTES), &limit, &service->text_pool);
+    service->field_pool = field_arena_pool_create(options->fields);
+    if (status == ARENA_OK) status = service->field_pool == NULL ? ARENA_ENOMEM : bind_pools(service);
+    if (status == ARENA_OK && !park_start(&service->park, options->suspends)) {
+        arena_mhd_destroy(service->mhd);
+        status = ARENA_ENOMEM;
+    }
     if (status != ARENA_OK) {
-        /* No arena is out yet, so neither pool is busy. */
-        (void)field_arena_pool_destroy(service->field_pool);
-        (void)text_arena_pool_destroy(service->text_pool);
-        free(service);
+        free_service(service);
         return status;
     }
     *out = service;
@@ -228,37 +408,32 @@ struct arena_mhd *service_mhd(struct service *service) {
     return service->mhd;
 }
 
-void service_completed(void *user, struct MHD_Connection *connection, void **req_cls,
-                       enum MHD_RequestTerminationCode termination) {
-    struct service *service = user;
-    if (termination != MHD_REQUEST_TERMINATED_COMPLETED_OK)
-        atomic_fetch_add_explicit(&service->cut_short, 1, memory_order_relaxed);
-    arena_mhd_completed(service->mhd, connection, req_cls, termination);
+void service_stop(struct service *service) {
+    park_stop(&service->park);
 }
 
-size_t service_unescape(void *user, struct MHD_Connection *connection, char *text) {
-    (void)user;
-    (void)connection;
-    return strlen(text);
+static size_t arenas_made(const struct arena_pool *pool) {
+    struct arena_pool_stats stats = {.struct_size = sizeof(stats)};
+    return arena_pool_get_stats(pool, &stats) == ARENA_OK ? stats.made : 0;
 }
 
-void service_figures(struct service *service, struct service_figures *out) {
-    out->answered_ok = atomic_load_explicit(&service->answered_ok, memory_order_relaxed);
-    out->answered_refused = atomic_load_explicit(&service->answered_refused, memory_order_relaxed);
-    out->answered_failed = atomic_load_explicit(&service->answered_failed, memory_order_relaxed);
-    out->cut_short = atomic_load_explicit(&service->cut_short, memory_order_relaxed);
-    out->field_arenas = census_count(&service->field_arenas);
-    out->text_arenas = census_count(&service->text_arenas);
+void service_figures(struct service *service, struct service_figures *figures) {
+    const struct metrics *metrics = &service->metrics;
+    *figures = (struct service_figures){
+        .answered_ok = metrics_hundred(metrics, 200) + metrics_hundred(metrics, 300),
+        .answered_refused = metrics_hundred(metrics, 400),
+        .answered_failed = metrics_hundred(metrics, 500),
+        .cut_short = atomic_load_explicit(&metrics->cut_short, memory_order_relaxed),
+        .field_arenas = arenas_made(field_arena_pool_raw(service->field_pool)),
+        .text_arenas = arenas_made(service->text_pool),
+    };
 }
 
 int service_destroy(struct service *service) {
+    park_destroy(&service->park);
     arena_mhd_destroy(service->mhd);
-    service->mhd = NULL;
-    int status = field_arena_pool_destroy(service->field_pool);
-    if (status != ARENA_OK) return status;
-    service->field_pool = NULL;
-    status = text_arena_pool_destroy(service->text_pool);
-    if (status != ARENA_OK) return status;
+    int fields = field_arena_pool_destroy(service->field_pool);
+    int text = arena_pool_destroy(service->text_pool);
     free(service);
-    return ARENA_OK;
+    return fields != ARENA_OK ? fields : text;
 }

@@ -45,22 +45,10 @@ static void text_alloc_in_a_full_arena_gives_null_and_takes_nothing(void **state
     assert_non_null(text_alloc(arena, (BLOCKS - 1) * sizeof(struct text_block)));
     assert_null(text_alloc(arena, sizeof(struct text_block) + 1));
     assert_null(text_alloc(arena, SIZE_MAX));
-    assert_null(text_copy(arena, "", SIZE_MAX));
     assert_int_equal(text_arena_remaining(arena), 1);
     assert_non_null(text_alloc(arena, sizeof(struct text_block)));
     assert_null(text_alloc(arena, 0));
-    assert_null(text_copy(arena, "a", 1));
     assert_null(text_format(arena, "%d", 1));
-}
-
-static void text_copy_ends_with_a_zero_byte(void **state) {
-    struct text_arena *arena = *state;
-    assert_string_equal(text_copy(arena, "abcdef", 3), "abc");
-    assert_string_equal(text_copy(arena, "abcdef", 0), "");
-    const char *full = text_copy(arena, "0123456789abcdef", 16); /* just fills a block of 16 bytes */
-    assert_string_equal(full, "0123456789abcdef");
-    assert_string_equal(text_copy(arena, "next", 4), "next");
-    assert_string_equal(full, "0123456789abcdef");
 }
 
 static void text_format_formats(void **state) {
@@ -100,14 +88,46 @@ static void json_in_a_full_arena_fails(void **state) {
     assert_true(made > 1);
 }
 
+static void text_number_takes_whole_numbers(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t number;
+    } cases[] = {
+        {"0", 0},     {"10", 10},   {"-10", -10}, {"+10", 10},
+        {"007", 7},   {"-0", 0},    {"9223372036854775807", INT64_MAX},
+        {"-9223372036854775808", INT64_MIN},      {"00000000000000000000000000001", 1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int64_t number = 99;
+        assert_int_equal(text_number(cases[i].text, &number), TEXT_NUMBER);
+        assert_true(number == cases[i].number);
+    }
+}
+
+static void text_number_refuses_everything_else(void **state) {
+    (void)state;
+    static const char *const cases[] = {"",    " ",   "-",   "+",    "x",    "1x",  " 1",  "1 ",  "\t1",
+                                        "--1", "+-1", "1.5", "1e3",  "0x10", "1,0", "1_0", "inf", "-x",
+                                        "\xd9\xa1"};
+    int64_t number = 99;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(text_number(cases[i], &number), TEXT_NO_NUMBER);
+    assert_int_equal(text_number("9223372036854775808", &number), TEXT_TOO_LARGE);
+    assert_int_equal(text_number("-9223372036854775809", &number), TEXT_TOO_LARGE);
+    assert_int_equal(text_number("99999999999999999999999", &number), TEXT_TOO_LARGE);
+    assert_true(number == 99);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(text_alloc_takes_the_blocks_that_hold_the_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(text_alloc_in_a_full_arena_gives_null_and_takes_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(text_copy_ends_with_a_zero_byte, setup, teardown),
         cmocka_unit_test_setup_teardown(text_format_formats, setup, teardown),
         cmocka_unit_test_setup_teardown(json_takes_its_memory_from_the_arena_between_begin_and_end, setup, teardown),
         cmocka_unit_test_setup_teardown(json_in_a_full_arena_fails, setup, teardown),
+        cmocka_unit_test(text_number_takes_whole_numbers),
+        cmocka_unit_test(text_number_refuses_everything_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "text.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -17,14 +19,6 @@ size_t text_blocks(size_t size_bytes) {
 void *text_alloc(struct text_arena *arena, size_t size_bytes) {
     struct text_arena_slab slab;
     return text_arena_try_alloc_slab(arena, text_blocks(size_bytes), &slab) ? slab.data : NULL;
-}
-
-char *text_copy(struct text_arena *arena, const char *text, size_t size_bytes) {
-    char *copy = size_bytes == SIZE_MAX ? NULL : text_alloc(arena, size_bytes + 1);
-    if (copy == NULL) return NULL;
-    if (size_bytes != 0) memcpy(copy, text, size_bytes);
-    copy[size_bytes] = '\0';
-    return copy;
 }
 
 char *text_format(struct text_arena *arena, const char *format, ...) {
@@ -61,4 +55,15 @@ void text_json_begin(struct text_arena *arena) {
 
 void text_json_end(void) {
     json_arena = NULL;
+}
+
+enum text_number text_number(const char *text, int64_t *number) {
+    /* strtoll alone would also take leading space and trailing text. */
+    const char *digits = text + (*text == '-' || *text == '+');
+    if (*digits == '\0' || digits[strspn(digits, "0123456789")] != '\0') return TEXT_NO_NUMBER;
+    errno = 0;
+    long long value = strtoll(text, NULL, 10);
+    if (errno == ERANGE) return TEXT_TOO_LARGE;
+    *number = value;
+    return TEXT_NUMBER;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* arena-http-server: memory for text, out of a request's second arena.
+/* arena-http-server: memory for text, out of a request's arena.
  *
- * The request's own arena holds its fields.  Text has no element type: decoded keys and values, the JSON tree and the
- * JSON text that is sent all come in any size.  So they live in an arena of 16-byte blocks, from a pool of its own;
- * nothing in it is freed one by one.
+ * Text has no element type: the JSON tree, the JSON text that is sent and what is said to clients all come in any size.
+ * So they live in an arena of 16-byte blocks; nothing in it is freed one by one.
  *
  * Jansson, which makes the JSON, has one pair of allocation functions per process and passes no argument to them: the
  * arena to take from is therefore a thread-local, set for as long as a JSON text is built.
@@ -29,9 +28,6 @@ size_t text_blocks(size_t size_bytes);
 /* Memory for any object of that size, also for 0 bytes.  NULL: the arena is full. */
 void *text_alloc(struct text_arena *arena, size_t size_bytes);
 
-/* A copy with a zero byte after it.  NULL: the arena is full. */
-char *text_copy(struct text_arena *arena, const char *text, size_t size_bytes);
-
 /* As printf.  NULL: the arena is full. */
 char *text_format(struct text_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -42,5 +38,9 @@ void text_json_setup(void);
  * with the arena.  Outside of the two Jansson has no memory. */
 void text_json_begin(struct text_arena *arena);
 void text_json_end(void);
+
+/* A whole number: a sign, digits, and nothing else. */
+enum text_number { TEXT_NUMBER, TEXT_NO_NUMBER, TEXT_TOO_LARGE };
+enum text_number text_number(const char *text, int64_t *number);
 
 #endif

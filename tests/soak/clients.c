@@ -25,6 +25,8 @@ enum {
     SERVICE_TIMEOUT_S = 15
 };
 
+#define FORM "Content-Type: application/x-www-form-urlencoded\r\n"
+
 /* KEEP: the connection can be used again.  LEAVE: the visitor has left, or the service may have. */
 enum outcome { KEEP, LEAVE, WRONG };
 
@@ -130,8 +132,8 @@ static unsigned short_request(struct visitor *visitor, char *text, size_t text_s
         snprintf(body, body_size, "n number 2 is not a whole number\n");
         return 400;
     case 5:
-        snprintf(text, text_size, "GET /parse?a=%u&b=%%z HTTP/1.1\r\nHost: soak\r\n\r\n", a);
-        snprintf(body, body_size, "field 2 has a '%%' that is not followed by two hexadecimal digits\n");
+        snprintf(text, text_size, "GET /large?mib=%u HTTP/1.1\r\nHost: soak\r\n\r\n", a + 17);
+        snprintf(body, body_size, "mib is a number from 1 to 16\n");
         return 400;
     case 6:
         snprintf(text, text_size, "GET /no%u HTTP/1.1\r\nHost: soak\r\n\r\n", a);
@@ -178,7 +180,7 @@ static bool hear_long(struct visitor *visitor, size_t size, const char *shown) {
 /* The head of such a request, with this line in it. */
 static bool say_long_head(struct visitor *visitor, size_t size, const char *line) {
     snprintf(visitor->text, sizeof visitor->text,
-             "POST /parse HTTP/1.1\r\nHost: soak\r\n%sContent-Length: %zu\r\n\r\n", line, strlen("long=") + size);
+             "POST /parse HTTP/1.1\r\nHost: soak\r\n" FORM "%sContent-Length: %zu\r\n\r\n", line, strlen("long=") + size);
     return say(visitor, visitor->text);
 }
 
@@ -225,7 +227,7 @@ static enum outcome visit_continued(struct visitor *visitor) {
 static enum outcome visit_chunked(struct visitor *visitor) {
     const char *shown;
     size_t size = long_value(visitor, &shown);
-    if (!say(visitor, "POST /parse HTTP/1.1\r\nHost: soak\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nlong=\r\n")) return WRONG;
+    if (!say(visitor, "POST /parse HTTP/1.1\r\nHost: soak\r\n" FORM "Transfer-Encoding: chunked\r\n\r\n5\r\nlong=\r\n")) return WRONG;
     for (size_t sent = 0; sent < size;) {
         size_t piece = 1 + below(visitor, 8000);
         if (piece > size - sent) piece = size - sent;
