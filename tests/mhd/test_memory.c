@@ -212,7 +212,8 @@ static void a_field_too_many_is_left_out(void **state) {
     client_exchange(&client, "GET /x?n=5 HTTP/1.1\r\nHost: test\r\n\r\n", 200, &reply);
     client_close(&client);
     server_stop(&server);
-    assert_int_equal(flag_get(&passes), 3); /* the last one looks for what hides between them */
+    /* A third looks for what hides between them, but where libmicrohttpd does. */
+    assert_int_equal(flag_get(&passes), MHD_get_version()[0] == '0' ? 3 : 2);
 }
 
 /* --- completion --------------------------------------------------------------------------------------------------- */
