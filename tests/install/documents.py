@@ -6,7 +6,7 @@ pkg-config finds the installed library.
 
 A block ```c NAME.c (```cpp NAME.cpp) is an excerpt of EXAMPLES_DIR/NAME.c: the same lines, one after the other, and nothing else; ...  alone
 on a line stands for lines that are left out.  One that begins with #include is the whole program, and is compiled as it is
-printed.  A block ```text after it is what the program prints.  There are no other C blocks.
+printed.  A block ```text after it is what the program prints.  There are no other C or C++ blocks.
 """
 import os
 import re
@@ -16,6 +16,7 @@ import sys
 
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"]
 COMPILERS = (("cc", "-std=c11"), ("gcc", "-std=c17"), ("clang", "-std=c11"))
+COMPILERS_CPP = (("c++", "-std=c++17"), ("clang++", "-std=c++17"))
 CPP_COMPILERS = (("c++", "-std=c++17"), ("g++", "-std=c++20"), ("clang++", "-std=c++17"))
 
 
