@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every test that docs/misuse.md names exists:  python3 tests/docs.py [SOURCE_ROOT]"""
+"""Every test that docs/misuse.md names exists, and every file that a document links to:  python3 tests/docs.py [SOURCE_ROOT]"""
 
 import glob
 import os
@@ -33,4 +33,16 @@ for group, name in named:
         missing.append("%s/%s" % (group, name))
 if not named or missing:
     sys.exit("docs/misuse.md names tests that do not exist: %s" % (", ".join(missing) or "none named at all"))
-print("%d tests named, all there" % len(named))
+
+broken = []
+documents = [path for pattern in ("*.md", "docs/*.md", "tests/*.md", "tests/*/*.md", "benchmarks/*.md", "examples/*/*.md")
+             for path in glob.glob(os.path.join(root, pattern))]
+for path in documents:
+    with open(path, encoding="utf-8") as file:
+        text = re.sub(r"```.*?```|`[^`\n]*`", "", file.read(), flags=re.S)
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if "://" not in target and not os.path.exists(os.path.join(os.path.dirname(path), target)):
+            broken.append("%s: %s" % (os.path.relpath(path, root), target))
+if not documents or broken:
+    sys.exit("links to what does not exist: %s" % (", ".join(broken) or "no documents at all"))
+print("%d tests named, all there; %d documents" % (len(named), len(documents)))
