@@ -17,6 +17,10 @@
  * middle of an allocation (a page fault that takes seconds, a debugger) delays who waits without a context, and nobody
  * else.
  *
+ * A concurrent arena belongs to the copy of the library that made it.  Where a process has two (a static one in a
+ * plugin beside the shared one), one that is handed to the other is ARENA_EINVAL in every function that returns a status, and a panic in
+ * the others, counts and try_ included.
+ *
  * Values are read before anything is taken: a thread whose value faults, or has to be fetched, keeps nobody waiting,
  * and may leave by siglongjmp.  An allocation that is left by longjmp at another place is finished when its thread next
  * calls any allocation or reset of the arena, or ends; who waits for it without a context says so on standard error

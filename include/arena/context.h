@@ -7,6 +7,9 @@
  * Ownership: every function with an `out` hands over one reference, ended by arena_context_release.  A context retains
  * its parent.  It never owns the arenas it carries.
  *
+ * A context belongs to the copy of the library that made it, as a pool does (pool.h): handed to another copy, it is
+ * ARENA_EINVAL, or a panic in cancel, retain and release.
+ *
  * NULL means the background context wherever a context is taken.  What a context carries and its deadline never
  * change.  A child ends when its parent does, or earlier; a parent never sees a child's end.
  */

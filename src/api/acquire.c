@@ -31,7 +31,7 @@ static void close_slots(struct arena_concurrent *arena) {
 
 /* The gate and all chunks, waiting until the context ends. */
 static int take(struct arena_concurrent *arena, struct arena_context *context) {
-    if (arena == NULL) return ARENA_EINVAL;
+    if (arena == NULL || !context_usable(context)) return ARENA_EINVAL;
     struct cancel_node *node = context_node(context);
     int status = concurrent_enter(arena, node);
     return status == ARENA_OK ? concurrent_take_back(arena, node) : status;
@@ -39,7 +39,7 @@ static int take(struct arena_concurrent *arena, struct arena_context *context) {
 
 /* The same where nobody has to be waited for. */
 static int try_take(struct arena_concurrent *arena) {
-    if (arena == NULL) return ARENA_EINVAL;
+    if (arena == NULL || !copy_is_here(&arena->stamp)) return ARENA_EINVAL;
     if (gate_held_by_me(&arena->gate)) return ARENA_EBUSY;
     shares_mend_mine(&arena->shares);
     if (!gate_try_enter(&arena->gate)) return ARENA_EBUSY;
@@ -74,6 +74,7 @@ int arena_concurrent_try_acquire(struct arena_concurrent *arena, struct arena **
 
 static struct refusal release_refusal(const struct arena_concurrent *arena) {
     if (arena == NULL) return (struct refusal){ARENA_EINVAL, "arena is NULL"};
+    if (!copy_is_here(&arena->stamp)) return (struct refusal){ARENA_EINVAL, COPY_REFUSAL};
     if (!gate_held_by_me(&arena->gate)) {
         return (struct refusal){ARENA_EINVAL, "the calling thread does not hold the gate"};
     }
@@ -124,7 +125,8 @@ int arena_concurrent_try_acquire_permit(struct arena_concurrent *arena, struct a
 }
 
 int arena_concurrent_release_permit(struct arena_concurrent *arena, const struct arena_permit *permit) {
-    if (arena == NULL || permit == NULL || permit->arena != &arena->slots || permit->ticket == 0) return ARENA_EINVAL;
+    if (arena == NULL || !copy_is_here(&arena->stamp)) return ARENA_EINVAL;
+    if (permit == NULL || permit->arena != &arena->slots || permit->ticket == 0) return ARENA_EINVAL;
     uint64_t ticket = permit->ticket;
     /* relaxed: of several releases of one permit, one; what was done under it, they have from where they have it. */
     if (!atomic_u64_cas(&arena->ticket, &ticket, 0, relaxed)) return ARENA_EINVAL;

@@ -28,6 +28,11 @@ static inline void enter_or_panic(struct arena_concurrent *arena, const char *fu
     }
 }
 
+/* For calls that ask nothing of the gate first. */
+static inline void look_at_copy(const struct arena_concurrent *arena, const char *function) {
+    if (UNLIKELY(!copy_is_here(&arena->stamp))) copy_panic(function);
+}
+
 /* A cancelled thread puts the permit back. */
 static void leave_cancelled(void *arena) { concurrent_leave(arena); }
 
@@ -121,7 +126,7 @@ static int step_context(struct arena_concurrent *arena, struct arena_context *co
                         void **out) {
     if (out == NULL) return ARENA_EINVAL;
     *out = NULL;
-    if (arena == NULL) return ARENA_EINVAL;
+    if (arena == NULL || !context_usable(context)) return ARENA_EINVAL;
     touch_values(arena, step);
     struct cancel_node *node = context_node(context);
     if (cancel_status(node) == ARENA_OK) {
@@ -227,9 +232,12 @@ static int take_any(struct arena_concurrent *arena, struct cancel_node *node, co
 
 struct arena_any *arena_concurrent_try_alloc_any(struct arena_concurrent *arena, const struct arena_type *type,
                                                  const void *value) {
-    if (arena == NULL || any_refusal(&arena->slots, type) != NULL) return NULL;
+    if (arena == NULL) return NULL;
+    look_at_copy(arena, "arena_concurrent_try_alloc_any"); /* whose mixed type is not ours */
+    if (any_refusal(&arena->slots, type) != NULL) return NULL;
     struct arena_any *slot = NULL;
-    if (take_any(arena, NULL, type, value, &slot) == ARENA_EBUSY) {
+    int status = take_any(arena, NULL, type, value, &slot);
+    if (status == ARENA_EBUSY || status == ARENA_EINVAL) {
         panic_for("arena_concurrent_try_alloc_any", concurrent_refusal(arena));
     }
     return slot;
@@ -238,13 +246,14 @@ struct arena_any *arena_concurrent_try_alloc_any(struct arena_concurrent *arena,
 struct arena_any *arena_concurrent_alloc_any(struct arena_concurrent *arena, const struct arena_type *type,
                                              const void *value) {
     static const char function[] = "arena_concurrent_alloc_any";
+    if (arena != NULL) look_at_copy(arena, function);
     const char *refusal = any_refusal(arena == NULL ? NULL : &arena->slots, type);
     if (refusal != NULL) panic(ARENA_EINVAL, "%s: %s", function, refusal);
     struct arena_any *slot = NULL;
     int status = take_any(arena, NULL, type, value, &slot);
     if (LIKELY(status == ARENA_OK)) return slot;
     if (status == ARENA_ENOMEM) panic(ARENA_ENOMEM, "%s: no memory for the descriptor of %s", function, type->name);
-    if (status == ARENA_EBUSY) panic_for(function, concurrent_refusal(arena));
+    if (status == ARENA_EBUSY || status == ARENA_EINVAL) panic_for(function, concurrent_refusal(arena));
     panic_full(arena, function, 1);
 }
 
@@ -252,7 +261,8 @@ int arena_concurrent_alloc_any_context(struct arena_concurrent *arena, struct ar
                                        const struct arena_type *type, const void *value, struct arena_any **out) {
     if (out == NULL) return ARENA_EINVAL;
     *out = NULL;
-    if (arena == NULL || any_refusal(&arena->slots, type) != NULL) return ARENA_EINVAL;
+    if (arena == NULL || !context_usable(context)) return ARENA_EINVAL;
+    if (any_refusal(&arena->slots, type) != NULL) return ARENA_EINVAL;
     return take_any(arena, context_node(context), type, value, out);
 }
 
@@ -281,7 +291,7 @@ void arena_concurrent_reset(struct arena_concurrent *arena) {
 }
 
 int arena_concurrent_reset_context(struct arena_concurrent *arena, struct arena_context *context) {
-    if (arena == NULL) return ARENA_EINVAL;
+    if (arena == NULL || !context_usable(context)) return ARENA_EINVAL;
     struct cancel_node *node = context_node(context);
     int status = concurrent_enter(arena, node);
     return status == ARENA_OK ? reset(arena, node) : status;
@@ -306,24 +316,35 @@ int arena_concurrent_trim_checked(struct arena_concurrent *arena) {
     return status;
 }
 
-size_t arena_concurrent_cap(const struct arena_concurrent *arena) {
-    return arena == NULL ? 0 : slots_capacity(&arena->slots);
-}
-
-size_t arena_concurrent_used(const struct arena_concurrent *arena) {
-    if (arena == NULL) return 0;
+static size_t count_used(const struct arena_concurrent *arena) {
     if (gate_held_by_me(&arena->gate)) return slots_used(&arena->slots);
     size_t used_bytes = (size_t)atomic_u64_load(&arena->used_bytes, relaxed);
     size_t unused_bytes = shares_unused_bytes(&arena->shares);
     return unused_bytes > used_bytes ? 0 : (used_bytes - unused_bytes) / arena->slots.stride;
 }
 
+size_t arena_concurrent_cap(const struct arena_concurrent *arena) {
+    if (arena == NULL) return 0;
+    look_at_copy(arena, "arena_concurrent_cap");
+    return slots_capacity(&arena->slots);
+}
+
+size_t arena_concurrent_used(const struct arena_concurrent *arena) {
+    if (arena == NULL) return 0;
+    look_at_copy(arena, "arena_concurrent_used");
+    return count_used(arena);
+}
+
 size_t arena_concurrent_remaining(const struct arena_concurrent *arena) {
-    return arena_concurrent_cap(arena) - arena_concurrent_used(arena);
+    if (arena == NULL) return 0;
+    look_at_copy(arena, "arena_concurrent_remaining");
+    return slots_capacity(&arena->slots) - count_used(arena);
 }
 
 const struct arena_type *arena_concurrent_type_of(const struct arena_concurrent *arena) {
-    return arena == NULL ? NULL : arena->slots.type;
+    if (arena == NULL) return NULL;
+    look_at_copy(arena, "arena_concurrent_type_of");
+    return arena->slots.type;
 }
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
@@ -339,6 +360,7 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
         slots_create(&plan, type, SLOTS_OWNER_GATE, sizeof(struct arena_concurrent) + type_copy_bytes(type), NULL);
     if (slots == NULL) return ARENA_ENOMEM;
     struct arena_concurrent *arena = (struct arena_concurrent *)(void *)slots;
+    copy_stamp(&arena->stamp);
     bool gated = gate_init(&arena->gate, 1);
     if (!gated || !shares_start(&arena->shares, slots, (plan.flags & ARENA_GATE_ONLY) != 0)) {
         if (gated) gate_finish(&arena->gate);
@@ -362,6 +384,7 @@ int arena_concurrent_create_with(const struct arena_type *type, size_t capacity,
 }
 
 static struct refusal destroy_refusal(const struct arena_concurrent *arena) {
+    if (arena != NULL && !copy_is_here(&arena->stamp)) return (struct refusal){ARENA_EINVAL, COPY_REFUSAL};
     if (arena == NULL || (gate_idle(&arena->gate) && !gate_held_by_me(&arena->gate))) {
         return (struct refusal){ARENA_OK, NULL};
     }

@@ -8,6 +8,7 @@
 
 #include "api/share.h"
 #include "core/slots.h"
+#include "runtime/copy.h"
 #include "runtime/panic.h"
 #include "sync/gate.h"
 
@@ -16,8 +17,9 @@ struct arena_concurrent {
     struct gate gate;
     struct atomic_u64 used_bytes;
     struct atomic_u64 ticket; /* api/acquire.c: of the permit that is out; 0: none is */
-    bool keeps;               /* ARENA_CLEAR_NEVER: slabs are whatever was there */
-    char line[64];            /* what every allocation reads does not share a cache line with what slow ones write */
+    struct copy_stamp stamp;
+    bool keeps;    /* ARENA_CLEAR_NEVER: slabs are whatever was there */
+    char line[64]; /* what every allocation reads does not share a cache line with what slow ones write */
     struct shares shares;
 };
 
@@ -27,6 +29,7 @@ static inline void concurrent_note_used(struct arena_concurrent *arena) {
 
 /* Takes the permit, waiting for it until `node` ends.  ARENA_OK, or a status with nothing taken. */
 static inline int concurrent_enter(struct arena_concurrent *arena, struct cancel_node *node) {
+    if (UNLIKELY(!copy_is_here(&arena->stamp))) return ARENA_EINVAL;
     if (UNLIKELY(gate_held_by_me(&arena->gate))) return ARENA_EBUSY;
     shares_mend_mine(&arena->shares);
     return gate_enter(&arena->gate, node);
@@ -40,6 +43,7 @@ static inline void concurrent_leave(struct arena_concurrent *arena) {
 /* Why this thread gets no permit however long it waits. */
 static inline struct refusal concurrent_refusal(const struct arena_concurrent *arena) {
     if (arena == NULL) return (struct refusal){ARENA_EINVAL, "arena is NULL"};
+    if (!copy_is_here(&arena->stamp)) return (struct refusal){ARENA_EINVAL, COPY_REFUSAL};
     if (gate_held_by_me(&arena->gate)) return (struct refusal){ARENA_EBUSY, "the calling thread holds the gate"};
     return (struct refusal){ARENA_OK, NULL};
 }

@@ -15,6 +15,7 @@
 #include "core/slots.h"
 #include "core/type.h"
 #include "platform/memory.h"
+#include "runtime/copy.h"
 #include "runtime/panic.h"
 #include "sync/cancel.h"
 
@@ -31,6 +32,7 @@ struct carrier {
 };
 
 struct arena_context {
+    struct copy_stamp stamp;
     struct cancel_node node;
     struct atomic_u32 references;  /* REFERENCES_STUCK and above: for ever */
     struct arena_context *parent;  /* NULL: the background */
@@ -39,13 +41,22 @@ struct arena_context {
 
 #define REFERENCES_STUCK ((uint32_t)1 << 31)
 
-static struct arena_context background;
+static struct arena_context background = {.stamp = {&copy_here}};
 
 struct arena_context *arena_context_background(void) {
     return &background;
 }
 
 static bool is_background(const struct arena_context *context) { return context == NULL || context == &background; }
+
+bool context_usable(const struct arena_context *context) {
+    return is_background(context) || copy_is_here(&context->stamp);
+}
+
+/* For the calls that have no status. */
+static inline void look_at_copy(const struct arena_context *context, const char *function) {
+    if (UNLIKELY(!context_usable(context))) copy_panic(function);
+}
 
 struct cancel_node *context_node(struct arena_context *context) {
     return is_background(context) ? NULL : &context->node;
@@ -86,8 +97,10 @@ static void release(struct arena_context *context) {
 
 /* A child of `parent`; extra_bytes follow the struct. */
 static int make(struct arena_context *parent, int64_t deadline_ns, size_t extra_bytes, struct arena_context **out) {
+    if (!context_usable(parent)) return ARENA_EINVAL;
     struct arena_context *context = memory_alloc(sizeof *context + extra_bytes);
     if (context == NULL) return ARENA_ENOMEM;
+    copy_stamp(&context->stamp);
     if (!cancel_start(&context->node, context_node(parent), deadline_ns)) {
         memory_free(context);
         return ARENA_ENOMEM;
@@ -119,15 +132,24 @@ int arena_context_with_deadline(struct arena_context *parent, int64_t deadline_n
     return with_deadline(parent, deadline_ns, out);
 }
 
-void arena_context_cancel(struct arena_context *context) { cancel_trigger(context_node(context)); }
+void arena_context_cancel(struct arena_context *context) {
+    look_at_copy(context, "arena_context_cancel");
+    cancel_trigger(context_node(context));
+}
 
-int arena_context_status(struct arena_context *context) { return cancel_status(context_node(context)); }
+int arena_context_status(struct arena_context *context) {
+    return context_usable(context) ? cancel_status(context_node(context)) : ARENA_EINVAL;
+}
 
 struct arena_context *arena_context_retain(struct arena_context *context) {
+    look_at_copy(context, "arena_context_retain");
     return retain(context);
 }
 
-void arena_context_release(struct arena_context *context) { release(context); }
+void arena_context_release(struct arena_context *context) {
+    look_at_copy(context, "arena_context_release");
+    release(context);
+}
 
 int64_t arena_clock_now(void) { return clock_now(); }
 
@@ -166,7 +188,7 @@ int arena_inject(struct arena_context *parent, struct arena *arena, struct arena
 int arena_extract(struct arena_context *context, const struct arena_type *type, struct arena **out) {
     if (out == NULL) return ARENA_EINVAL;
     *out = NULL;
-    if (!type_valid(type)) return ARENA_EINVAL;
+    if (!type_valid(type) || !context_usable(context)) return ARENA_EINVAL;
     if (is_background(context)) return ARENA_ENOARENA;
     uint64_t key = type_key(type);
     for (const struct carrier *from = context->carrier; from != NULL; from = from->beyond) {

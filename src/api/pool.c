@@ -8,10 +8,6 @@
 #include "platform/memory.h"
 #include "runtime/panic.h"
 
-static COLD _Noreturn void panic_copy(const char *function) {
-    panic_for(function, (struct refusal){ARENA_EINVAL, COPY_REFUSAL});
-}
-
 /* NULL, or a pool of another copy, whose statuses say so: ARENA_EINVAL. */
 static inline bool usable(const struct arena_pool *pool) { return pool != NULL && copy_is_here(&pool->stamp); }
 
@@ -40,6 +36,7 @@ static inline int admit(struct arena_pool *pool) {
 
 /* The same, waiting until the context ends; one that has ended fails in any case. */
 static int admit_waiting(struct arena_pool *pool, struct arena_context *context) {
+    if (!context_usable(context)) return ARENA_EINVAL;
     struct cancel_node *node = context_node(context);
     int status = cancel_status(node);
     if (status != ARENA_OK || !pool->limited) return status;
@@ -94,7 +91,7 @@ static SLOW void put_other(struct pool_arena *arena, struct thread_state *state,
     locals_exit(state);
     struct arena_pool *pool = arena->pool;
     bool due = false;
-    if (UNLIKELY(!copy_is_here(&pool->stamp))) panic_copy("arena_pool_return");
+    if (UNLIKELY(!copy_is_here(&pool->stamp))) copy_panic("arena_pool_return");
     if (!reset && LIKELY(arena->slots.quick)) { /* else it may run the program's code */
         slots_reset(&arena->slots);
         reset = true;
@@ -274,7 +271,7 @@ int arena_pool_scope_leave_checked(struct arena_pool_scope *scope) {
 
 static COLD struct arena *scope_arena_slow(struct arena_pool *pool) {
     struct arena_pool_scope scope;
-    if (pool != NULL && !copy_is_here(&pool->stamp)) panic_copy("ARENA_POOL_SCOPE");
+    if (pool != NULL && !copy_is_here(&pool->stamp)) copy_panic("ARENA_POOL_SCOPE");
     int status = scope_begin(pool, &scope);
     if (status != ARENA_OK) panic(status, "ARENA_POOL_SCOPE: no arena to be had: %s", arena_strerror(status));
     return scope.arena;
@@ -399,7 +396,7 @@ struct arena_pool *arena_pool_of(const struct arena *arena) {
 
 void arena_pool_trim(struct arena_pool *pool) {
     if (pool == NULL) return;
-    if (!copy_is_here(&pool->stamp)) panic_copy("arena_pool_trim");
+    if (!copy_is_here(&pool->stamp)) copy_panic("arena_pool_trim");
     (void)atomic_u32_add(&pool->trims, 1, relaxed); /* whoever leaves a scope reads it, sooner or later */
     pool_trim_caches(pool);
     pool_store_drain(pool);
@@ -417,13 +414,13 @@ int arena_pool_get_stats(const struct arena_pool *pool, struct arena_pool_stats 
 
 size_t arena_pool_arena_cap(const struct arena_pool *pool) {
     if (pool == NULL) return 0;
-    if (!copy_is_here(&pool->stamp)) panic_copy("arena_pool_arena_cap");
+    if (!copy_is_here(&pool->stamp)) copy_panic("arena_pool_arena_cap");
     return pool->capacity;
 }
 
 const struct arena_type *arena_pool_type_of(const struct arena_pool *pool) {
     if (pool == NULL) return NULL;
-    if (!copy_is_here(&pool->stamp)) panic_copy("arena_pool_type_of");
+    if (!copy_is_here(&pool->stamp)) copy_panic("arena_pool_type_of");
     return pool->type;
 }
 

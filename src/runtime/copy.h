@@ -9,6 +9,8 @@
 #ifndef RUNTIME_COPY_H
 #define RUNTIME_COPY_H
 
+#include "base/compiler.h"
+
 #include <stdbool.h>
 
 struct copy_stamp {
@@ -20,6 +22,8 @@ extern const char copy_here __attribute__((visibility("hidden")));
 static inline void copy_stamp(struct copy_stamp *stamp) { stamp->copy = &copy_here; }
 static inline bool copy_is_here(const struct copy_stamp *stamp) { return stamp->copy == &copy_here; }
 
+/* What is said of it.  copy_panic: in a call that has no status. */
 #define COPY_REFUSAL "it was made by another copy of the library in this process"
+_Noreturn void copy_panic(const char *function) COLD;
 
 #endif

@@ -19,6 +19,9 @@ if [ -e "$stage$libdir/libarena.a" ]; then
     expect 'a plugin' 'loaded, used and unloaded' "$(./a.out "$PWD/plugin.so" gone 2>&1 || echo "exit status $?")"
     # As many plugins as like may have one: what their threads keep does not come out of the loader's reserve.
     for number in $(seq 100); do cp plugin.so "plugin-$number.so"; done
+    # Beside the shared library it is a library of its own, and knows what is not its own.
+    "${CC:-cc}" -Wall -Wextra -Werror "$here/copies.c" -o copies $(pkg-config --cflags --libs arena) -ldl -pthread
+    expect 'two copies' 'each knows its own' "$(LD_LIBRARY_PATH="$stage$libdir" ./copies "$PWD/plugin.so" 2>&1 || echo "exit status $?")"
     expect '100 plugins' 'all loaded' "$(./a.out all "$PWD"/plugin-*.so 2>&1 || echo "exit status $?")"
 fi
 

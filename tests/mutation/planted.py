@@ -326,6 +326,8 @@ PLANTS = [
      "(ordered && is_out(at->state))", "ordered", ["model pool"]),
     ("memory kept: what is in use at a trim goes into a cache", "src/api/pool_cache.c",
      "    if (trimmed && scoped) {", "    if (false && trimmed && scoped) {", ["pool"]),
+    ("another library's arena: nobody looks whose entry it is", "src/runtime/locals.h",
+     "    if (UNLIKELY(local->owner != owner)) return NULL;\n    if (local->hot", "    if (local->hot", ["installed dlopen"]),
     ("memory kept: what nobody needed stays", "src/api/pool_store.c",
      "    uint64_t gone = shed(pool, unneeded);", "    uint64_t gone = unneeded;", ["pool"]),
     ("memory given back that is in rotation: no patience", "src/api/pool_store.c",
