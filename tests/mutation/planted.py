@@ -126,7 +126,7 @@ PLANTS = [
      "        concurrent_note_used(arena);\n    } else {\n        concurrent_leave(arena);\n",
      "        concurrent_note_used(arena);\n    } else {\n        concurrent_note_used(arena);\n", ["waits"]),
     ("torn slot: a chunk of a passed epoch counts as quiet", "src/api/share.c",
-     "        if (is_quiet(share)) {", "        if (is_quiet(share) || epoch - share->epoch > 1) {", ["model share"]),
+     "        if (is_quiet(share)) {", "        if (is_quiet(share) || !shares->fresh) {", ["model share"]),
     ("wait for others: a value is read with its slot claimed", "src/api/share.h",
      "        uint64_t word = share_read_word(value, 0);\n        if (UNLIKELY(!share_claim(shares, share, 8, &slot, &past))) return NULL;\n",
      "        if (UNLIKELY(!share_claim(shares, share, 8, &slot, &past))) return NULL;\n        uint64_t word = share_read_word(value, 0);\n",
