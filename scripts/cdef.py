@@ -82,7 +82,7 @@ def strip_attributes(text):
 
 
 def strip_definitions(text):
-    """Removes what has a body: each inline function has an exported twin."""
+    """Removes what has a body: each inline function has an exported twin.  And what takes a va_list, which only C has."""
     kept, start, at = [], 0, 0
     while at < len(text):
         if text[at] == ";":
@@ -97,6 +97,7 @@ def strip_definitions(text):
         at += 1
     if text[start:].strip():
         sys.exit(f"cdef.py: not a declaration: {text[start:].strip()[:200]}")
+    kept = [declaration for declaration in kept if not re.search(r"\bva_list\b", declaration)]
     return [" ".join(declaration.split()).replace(" ;", ";") for declaration in kept]
 
 

@@ -5,6 +5,7 @@
  *   struct arena_concurrent  concurrent.h  shared behind a gate                         any thread
  *   struct arena_pool        pool.h        isolated arenas per scope                    any thread
  *   struct arena_context     context.h     cancellation, deadline, the arenas it bears  any thread
+ *   struct arena_bytes       bytes.h       one owner, blocks of any size                one thread at a time
  *   struct arena_any         any.h         one slot of mixed values                     as its arena
  *   ARENA_DEFINE             typed.h       all of it for one type, checked by the compiler
  *
@@ -17,6 +18,7 @@
 
 #include <arena/any.h>
 #include <arena/base.h>
+#include <arena/bytes.h>
 #include <arena/concurrent.h>
 #include <arena/context.h>
 #include <arena/pool.h>

@@ -45,6 +45,7 @@ ARENA_FACE_BEGIN_
 ARENA_QUIET_BEGIN_
 
 #include <arena/typed/element.h>
+#include <arena/typed/handle.h>
 #include <arena/typed/single.h>
 #ifndef ARENA_WITHOUT_CONCURRENT
 #include <arena/typed/concurrent.h>

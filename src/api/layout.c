@@ -3,6 +3,7 @@
  * out has its size here, but for struct arena_head, which is frozen. */
 #include <arena/base.h>
 #include <arena/concurrent.h>
+#include <arena/bytes.h>
 #include <arena/pool.h>
 #include <arena/single.h>
 #include <arena/type.h>
@@ -16,6 +17,8 @@ size_t arena_type_align(void) { return _Alignof(struct arena_type); }
 size_t arena_options_size(void) { return sizeof(struct arena_options); }
 size_t arena_source_size(void) { return sizeof(struct arena_source); }
 size_t arena_stats_size(void) { return sizeof(struct arena_stats); }
+size_t arena_cleanup_size(void) { return sizeof(struct arena_cleanup); }
+size_t arena_buffer_size(void) { return sizeof(struct arena_buffer); }
 size_t arena_mark_size(void) { return sizeof(struct arena_mark); }
 size_t arena_scratch_size(void) { return sizeof(struct arena_scratch); }
 size_t arena_burst_size(void) { return sizeof(struct arena_burst); }

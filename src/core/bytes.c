@@ -84,7 +84,7 @@ static void free_block(struct arena *arena, struct block *block) {
     struct block copy = *block;
     if (arena->watched) {
         poison_clear(copy.memory, copy.memory_bytes);
-        poison_unroot(copy.memory, copy.memory + copy.memory_bytes);
+        if (copy.backing == BACKING_PAGES) poison_unroot(copy.base, copy.end);
     }
     if (copy.backing == BACKING_PAGES) {
         struct span span = {copy.memory, copy.memory_bytes, 0};
@@ -330,6 +330,21 @@ void *bytes_take_zeroed(struct arena *arena, size_t size, size_t align) {
     return at;
 }
 
+char *bytes_free_room(const struct arena *arena, size_t *size_bytes) {
+    *size_bytes = arena->watched ? 0 : (size_t)(arena->bound - arena->head.cursor);
+    return arena->head.cursor;
+}
+
+void bytes_forget_room(struct arena *arena, size_t size_bytes) {
+    char *from = arena->head.cursor;
+    char *to = from + size_bytes;
+    if (size_bytes == 0) return;
+    if (to > arena->dirty) arena->dirty = to;
+    if (arena->ready > from && arena->clear != ARENA_CLEAR_NEVER) arena->ready = from;
+    if (to > arena->used_end) arena->used_end = to;
+    slots_open_window(arena);
+}
+
 /* --- changing the size of a block --------------------------------------------------------------------------------- */
 
 /* [from, cursor) is free again. */
@@ -346,16 +361,17 @@ static void give_tail(struct arena *arena, char *from) {
     if (arena->watched) arena->head.limit = from;
 }
 
-static bool grow_last(struct arena *arena, size_t by) {
+static bool grow_last(struct arena *arena, size_t by, bool zeroed) {
     char *from = arena->head.cursor;
     if (by > (size_t)(arena->end - from) || !within_capacity(arena, by, 0)) return false;
     (void)take_at(arena, from, by, 0);
+    if (!zeroed) return true;
     slots_clear_for_handout(arena, from, from + by);
     if (arena->watched) poison_clear(from, by); /* zeros count as written, whatever the policy */
     return true;
 }
 
-bool bytes_resize(struct arena *arena, char *block, size_t old_size, size_t new_size) {
+bool bytes_resize(struct arena *arena, char *block, size_t old_size, size_t new_size, bool zeroed) {
     if (arena->sealed) return false;
     if (new_size == old_size) return true;
     bool movable = block >= slots_floor(arena) && block >= arena->base && block <= arena->head.cursor;
@@ -368,7 +384,7 @@ bool bytes_resize(struct arena *arena, char *block, size_t old_size, size_t new_
             poison_set(block + new_size, old_size - new_size);
         }
     } else {
-        done = last && grow_last(arena, new_size - old_size);
+        done = last && grow_last(arena, new_size - old_size, zeroed);
     }
     if (last) slots_open_window(arena);
     return done;

@@ -41,8 +41,13 @@ void *bytes_take_nothing(const struct arena *arena, size_t align);
 /* Why there was no block: ARENA_EFULL or ARENA_ENOMEM. */
 int bytes_refusal(const struct arena *arena, size_t size, size_t align);
 
-/* Changes the size of a block in place; what it grows by is zero.  false: nothing has changed. */
-bool bytes_resize(struct arena *arena, char *block, size_t old_size, size_t new_size);
+/* Changes the size of a block in place; what it grows by is zero, if it is to be (`zeroed`).  false: nothing has changed. */
+bool bytes_resize(struct arena *arena, char *block, size_t old_size, size_t new_size, bool zeroed);
+
+/* What is free behind the cursor and may be written to before it is taken; 0 bytes under a checker.  What was written there and
+ * is not taken has to be forgotten: [cursor, cursor + size_bytes) is then as it was to everybody. */
+char *bytes_free_room(const struct arena *arena, size_t *size_bytes);
+void bytes_forget_room(struct arena *arena, size_t size_bytes);
 
 bool bytes_set_cap(struct arena *arena, size_t capacity);
 

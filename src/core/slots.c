@@ -502,6 +502,7 @@ void slots_settle(struct arena *arena) {
 }
 
 void slots_take_back(struct arena *arena, char *from, char *to) {
+    if (arena->watched && arena->bytes) poison_clear(from, (size_t)(to - from)); /* the zones between the blocks */
     if (arena->clear == ARENA_CLEAR_ON_RESET) {
         if (from < to) clear_used(arena, from, to);
         if (arena->ready < to && arena->owner != SLOTS_OWNER_GATE)
@@ -763,7 +764,7 @@ void slots_stats(const struct arena *arena, struct arena_stats *stats) {
     stats->blocks = 0;
     for (const struct block *at = arena->block; at != NULL; at = at->older) {
         stats->reserved_bytes += at->memory_bytes;
-        stats->blocks++;
+        if (at == arena->block || at->cursor != at->base) stats->blocks++; /* home may be empty beside a larger one */
     }
     stats->resets = arena->resets;
 }

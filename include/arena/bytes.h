@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/* libarena: struct arena_bytes, blocks of any size and alignment in one arena.
+ *
+ *   struct arena_bytes *arena = arena_bytes_create(SIZE_MAX);
+ *   struct node *node = ARENA_NEW(arena, struct node);
+ *   node->name = arena_bytes_strdup(arena, "root");
+ *   ARENA_SCRATCH(arena_bytes, arena) { ... }
+ *   arena_bytes_destroy(arena);
+ *
+ * It grows: the capacity (SIZE_MAX: no limit) bounds what is handed out, alignment padding included, and is no
+ * reservation.  More memory comes as it is needed, and nothing that was handed out moves.  After a reset at most one block
+ * of memory is kept.  Full (ARENA_EFULL): the capacity refuses, or the sizes overflow; ARENA_ENOMEM: memory does.  The
+ * plain spellings panic then, the try_ ones return NULL, and nothing has changed.
+ *
+ * `align` is 0 (max_align_t's) or a power of two up to at least 65,536; another one panics (try_: NULL), always.  A block of
+ * size 0 takes nothing and never fails: its address is aligned, not NULL, may be that of a later block, and it does not grow
+ * in place.
+ *
+ * A memory checker (AddressSanitizer, Valgrind) sees an access before or behind a block, between neighbours too.
+ *
+ * Of a byte arena every function of the typed face exists with the prefix arena_bytes: create, create_with, create_in,
+ * create_on, destroy, raw, from_raw, used, remaining, cap (in bytes), reset, trim, mark, rewind, rewind_end, owns, get_stats,
+ * inject, extract, and all of struct arena_bytes_pool.  They are inline; a binding calls what is behind them, with
+ * arena_type_bytes() for the type: arena_create, arena_pool_create and so on.  As a struct arena, arena_alloc hands out one
+ * byte and a slab of n n bytes; arena_at is NULL, and a burst panics.
+ *
+ * Thread safety: as struct arena, one thread at a time.
+ */
+#ifndef ARENA_BYTES_H
+#define ARENA_BYTES_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <arena/pool.h>
+#include <arena/typed.h>
+
+ARENA_BEGIN_DECLS
+
+struct arena_bytes;
+
+/* --- Blocks --------------------------------------------------------------------------------------------------------- */
+
+/* A block of `size` bytes, zeroed but with ARENA_CLEAR_NEVER.  Inline; these are the same for bindings. */
+ARENA_API void *arena_bytes_alloc(struct arena_bytes *arena, size_t size, size_t align);
+/* The same; NULL where there is no room. */
+ARENA_API void *arena_bytes_try_alloc(struct arena_bytes *arena, size_t size, size_t align);
+/* A block whose contents are not specified: for what is written at once. */
+ARENA_API void *arena_bytes_alloc_raw(struct arena_bytes *arena, size_t size, size_t align);
+/* The same; NULL where there is no room. */
+ARENA_API void *arena_bytes_try_alloc_raw(struct arena_bytes *arena, size_t size, size_t align);
+/* The block in *out, or a status: ARENA_EFULL; ARENA_ENOMEM; ARENA_EINVAL: arena or out is NULL, align is no power of two, or
+ * the arena is back in its pool; ARENA_EBUSY: it is running cleanups. */
+ARENA_API int arena_bytes_alloc_checked(struct arena_bytes *arena, size_t size, size_t align, void **out);
+
+/* A copy of from[0 .. size); NULL: zeroed, whatever the policy. */
+ARENA_API void *arena_bytes_memdup(struct arena_bytes *arena, const void *from, size_t size, size_t align);
+/* The same; NULL where there is no room. */
+ARENA_API void *arena_bytes_try_memdup(struct arena_bytes *arena, const void *from, size_t size, size_t align);
+
+/* Changes the size of a block where it lies; what it grows by is zero.  The newest block grows and shrinks; another one
+ * shrinks, and nothing is gained.  A wrong old_size is undefined.  false, and nothing has changed: it cannot grow, it lies
+ * below a living mark, or block is NULL. */
+ARENA_API bool arena_bytes_resize(struct arena_bytes *arena, void *block, size_t old_size, size_t new_size);
+/* The block with its first min(old_size, new_size) bytes, in place where resize can and the address is aligned so, else as a
+ * copy (the old one stays as it was); what it grew by is zero.  block NULL: as alloc.  new_size 0: an empty block. */
+ARENA_API void *arena_bytes_realloc(struct arena_bytes *arena, void *block, size_t old_size, size_t new_size,
+                                    size_t align);
+/* The same; NULL where there is no room. */
+ARENA_API void *arena_bytes_try_realloc(struct arena_bytes *arena, void *block, size_t old_size, size_t new_size,
+                                        size_t align);
+
+/* --- Text ----------------------------------------------------------------------------------------------------------- */
+
+/* A copy of a text, and of its first `most` bytes at the most, with a NUL behind.  NULL of NULL. */
+ARENA_API char *arena_bytes_strdup(struct arena_bytes *arena, const char *text);
+ARENA_API char *arena_bytes_strndup(struct arena_bytes *arena, const char *text, size_t most);
+/* The same; NULL where there is no room, too. */
+ARENA_API char *arena_bytes_try_strdup(struct arena_bytes *arena, const char *text);
+ARENA_API char *arena_bytes_try_strndup(struct arena_bytes *arena, const char *text, size_t most);
+
+#if defined(__GNUC__)
+#define ARENA_PRINTF_(text, first) __attribute__((__format__(__printf__, text, first)))
+#else
+#define ARENA_PRINTF_(text, first)
+#endif
+
+/* What printf would print, with a NUL behind, formatted once where it fits.  Arguments may lie in the arena.  An encoding
+ * error panics with ARENA_EINVAL (try_: NULL). */
+ARENA_API char *arena_bytes_printf(struct arena_bytes *arena, const char *format, ...) ARENA_PRINTF_(2, 3);
+ARENA_API char *arena_bytes_vprintf(struct arena_bytes *arena, const char *format, va_list arguments)
+    ARENA_PRINTF_(2, 0);
+/* The same; NULL where there is no room. */
+ARENA_API char *arena_bytes_try_printf(struct arena_bytes *arena, const char *format, ...) ARENA_PRINTF_(2, 3);
+ARENA_API char *arena_bytes_try_vprintf(struct arena_bytes *arena, const char *format, va_list arguments)
+    ARENA_PRINTF_(2, 0);
+
+/* --- Cleanups -------------------------------------------------------------------------------------------------------- */
+
+/* Lies in the arena, where it takes its own size and a link.  Both fields may be set later; run NULL cancels. */
+struct arena_cleanup {
+    void (*run)(void *user);
+    void *user;
+};
+
+/* Has run(user) called when the arena is rewound past here, reset, returned to its pool or destroyed: newest first, on the
+ * thread that does it, with memory as it is.  It must not allocate from the arena, panic or exit.  run may be NULL. */
+ARENA_API struct arena_cleanup *arena_bytes_defer(struct arena_bytes *arena, void (*run)(void *user), void *user);
+/* The same; NULL where there is no room. */
+ARENA_API struct arena_cleanup *arena_bytes_try_defer(struct arena_bytes *arena, void (*run)(void *user), void *user);
+
+/* --- The whole arena -------------------------------------------------------------------------------------------------- */
+
+/* Changes the capacity.  false, and nothing has changed: it is less than what is used, more than a fixed arena holds, or the
+ * arena is NULL, or from acquire. */
+ARENA_API bool arena_bytes_set_cap(struct arena_bytes *arena, size_t capacity);
+
+/* A source (struct arena_source) of memory out of `parent`, for a child arena.  What is given back frees the newest block
+ * only.  A reset or rewind of the parent takes the child's memory and runs nothing of it. */
+ARENA_API struct arena_source arena_bytes_source(struct arena_bytes *parent);
+
+/* --- Buffers: text or bytes that grow in an arena ----------------------------------------------------------------------
+ *
+ * Begun as {0} with the arena set.  data[0 .. len) is what was appended, cap what there is room for.  **A buffer begun before
+ * a mark moves when it grows after it, and goes with the next rewind to that mark.**
+ */
+struct arena_buffer {
+    char *data;
+    size_t len;
+    size_t cap;
+    struct arena_bytes *arena;
+};
+
+/* Appends data[0 .. size_bytes), which may lie in the buffer itself. */
+ARENA_API void arena_buffer_append(struct arena_buffer *buffer, const void *data, size_t size_bytes);
+ARENA_API void arena_buffer_append_byte(struct arena_buffer *buffer, unsigned char byte);
+/* Appends a text without its NUL; NULL appends nothing. */
+ARENA_API void arena_buffer_append_text(struct arena_buffer *buffer, const char *text);
+ARENA_API void arena_buffer_printf(struct arena_buffer *buffer, const char *format, ...) ARENA_PRINTF_(2, 3);
+ARENA_API void arena_buffer_vprintf(struct arena_buffer *buffer, const char *format, va_list arguments)
+    ARENA_PRINTF_(2, 0);
+/* Makes room for `more` bytes at least. */
+ARENA_API void arena_buffer_reserve(struct arena_buffer *buffer, size_t more);
+/* Length 0; the room stays. */
+ARENA_API void arena_buffer_clear(struct arena_buffer *buffer);
+/* The data with a NUL behind, which is not counted; "" when it is empty.  Valid until the next call that appends. */
+ARENA_API char *arena_buffer_text(struct arena_buffer *buffer);
+/* The same; false (text: NULL), and nothing has changed, where there is no room. */
+ARENA_API bool arena_buffer_try_append(struct arena_buffer *buffer, const void *data, size_t size_bytes);
+ARENA_API bool arena_buffer_try_append_byte(struct arena_buffer *buffer, unsigned char byte);
+ARENA_API bool arena_buffer_try_append_text(struct arena_buffer *buffer, const char *text);
+ARENA_API bool arena_buffer_try_printf(struct arena_buffer *buffer, const char *format, ...) ARENA_PRINTF_(2, 3);
+ARENA_API bool arena_buffer_try_vprintf(struct arena_buffer *buffer, const char *format, va_list arguments)
+    ARENA_PRINTF_(2, 0);
+ARENA_API bool arena_buffer_try_reserve(struct arena_buffer *buffer, size_t more);
+ARENA_API char *arena_buffer_try_text(struct arena_buffer *buffer);
+
+/* --- Vectors ---------------------------------------------------------------------------------------------------------- */
+
+/* For ARENA_PUSH: room for one more of `len` elements, of which *cap have room; the data, moved where it cannot grow in
+ * place, and *cap more.  NULL: there is no room, and nothing has changed. */
+ARENA_API void *arena_bytes_try_grow(struct arena_bytes *arena, void *data, size_t len, size_t *cap, size_t size,
+                                     size_t align);
+/* The same, or a panic. */
+ARENA_API void *arena_bytes_grow(struct arena_bytes *arena, void *data, size_t len, size_t *cap, size_t size,
+                                 size_t align);
+
+/* sizeof of these, for bindings. */
+ARENA_API size_t arena_cleanup_size(void);
+ARENA_API size_t arena_buffer_size(void);
+
+/* For the inline forms: what the window has no room for. */
+ARENA_API ARENA_COLD void *arena_bytes_alloc_slow(struct arena_bytes *arena, size_t size, size_t align);
+ARENA_API ARENA_COLD void *arena_bytes_try_alloc_slow(struct arena_bytes *arena, size_t size, size_t align);
+
+ARENA_END_DECLS
+
+/* --- The inline path --------------------------------------------------------------------------------------------------- */
+
+#if !defined(ARENA_BYTES_IN_LIBRARY)
+#if defined(__cplusplus)
+#define ARENA_TWIN_ inline
+#define ARENA_INSIDE_TWIN_ inline
+#elif defined(__GNUC__)
+#define ARENA_TWIN_ extern inline __attribute__((gnu_inline))
+#define ARENA_INSIDE_TWIN_ extern inline __attribute__((always_inline, gnu_inline))
+#endif
+#else
+#define ARENA_TWIN_
+#define ARENA_INSIDE_TWIN_ static inline
+#endif
+
+ARENA_QUIET_BEGIN_
+#if defined(ARENA_TWIN_)
+ARENA_BEGIN_DECLS
+
+/* The window begins at the cursor and is zero (but with ARENA_CLEAR_NEVER).  A block of a size that the compiler knows needs
+ * one comparison: no address is so high that a small sum could wrap. */
+ARENA_INSIDE_TWIN_ void *arena_bytes_take_(struct arena_bytes *arena, size_t size, size_t align) {
+#if defined(ARENA_BYTES_IN_LIBRARY)
+    if (arena == NULL) return NULL;
+#endif
+    struct arena_head *head = ARENA_HEAD_(arena);
+    char *cursor = head->cursor;
+    if (align == 0) align = ARENA_ALIGNOF(max_align_t);
+    if (!ARENA_IS_CONSTANT(align) && (align & (align - 1)) != 0) return NULL;
+    size_t padding = (size_t)(-(uintptr_t)cursor & (align - 1));
+    if (ARENA_IS_CONSTANT(size) && ARENA_IS_CONSTANT(align) && size != 0 && size <= 65536 && align <= 65536) {
+        if (!ARENA_LIKELY((uintptr_t)cursor + padding + size <= (uintptr_t)head->limit)) return NULL;
+    } else {
+        size_t room = (size_t)(head->limit - cursor);
+        if (!ARENA_LIKELY(size != 0 && size <= room && padding <= room - size)) return NULL;
+    }
+    head->cursor = cursor + padding + size;
+    return cursor + padding;
+}
+
+ARENA_TWIN_ void *arena_bytes_alloc(struct arena_bytes *arena, size_t size, size_t align) {
+    void *block = arena_bytes_take_(arena, size, align);
+    return ARENA_LIKELY(block != NULL) ? block : arena_bytes_alloc_slow(arena, size, align);
+}
+ARENA_TWIN_ void *arena_bytes_try_alloc(struct arena_bytes *arena, size_t size, size_t align) {
+    void *block = arena_bytes_take_(arena, size, align);
+    return ARENA_LIKELY(block != NULL) ? block : arena_bytes_try_alloc_slow(arena, size, align);
+}
+
+ARENA_END_DECLS
+#endif
+
+/* --- Values, arrays, vectors -------------------------------------------------------------------------------------------- */
+
+#define ARENA_NEW_BYTES_ 256
+
+/* Zeroed whatever the policy. */
+ARENA_INLINE void *arena_bytes_new_(struct arena_bytes *arena, size_t size, size_t align) {
+    if (!ARENA_IS_CONSTANT(size) || size > ARENA_NEW_BYTES_) return arena_bytes_memdup(arena, NULL, size, align);
+    return memset(arena_bytes_alloc(arena, size, align), 0, size);
+}
+ARENA_INLINE void *arena_bytes_try_new_(struct arena_bytes *arena, size_t size, size_t align) {
+    if (!ARENA_IS_CONSTANT(size) || size > ARENA_NEW_BYTES_) return arena_bytes_try_memdup(arena, NULL, size, align);
+    void *block = arena_bytes_try_alloc(arena, size, align);
+    return block == NULL ? NULL : memset(block, 0, size);
+}
+/* The sum of `head` and count x size, or SIZE_MAX, which fits no arena. */
+ARENA_INLINE size_t arena_bytes_sum_(size_t head, size_t count, size_t size) {
+    return size != 0 && count > (SIZE_MAX - head) / size ? SIZE_MAX : head + count * size;
+}
+ARENA_INLINE size_t arena_bytes_flex_(size_t least, size_t head, size_t count, size_t size) {
+    size_t sum = arena_bytes_sum_(head, count, size);
+    return sum < least ? least : sum;
+}
+ARENA_QUIET_END_
+
+/* A zeroed T, `count` of them, and a struct T with a flexible array `member` of `count` elements: a T *.  T without commas
+ * outside of parentheses.  The TRY_ forms: NULL where there is no room. */
+#ifdef __cplusplus
+#define ARENA_CAST_(T, pointer) static_cast<T *>(pointer)
+#else
+#define ARENA_CAST_(T, pointer) ((T *)(pointer))
+#endif
+#define ARENA_NEW(arena, T) ARENA_CAST_(T, arena_bytes_new_((arena), sizeof(T), ARENA_ALIGNOF(T)))
+#define ARENA_TRY_NEW(arena, T) ARENA_CAST_(T, arena_bytes_try_new_((arena), sizeof(T), ARENA_ALIGNOF(T)))
+#define ARENA_NEW_ARRAY(arena, T, count)                                                                               \
+    ARENA_CAST_(T, arena_bytes_new_((arena), arena_bytes_sum_(0, (count), sizeof(T)), ARENA_ALIGNOF(T)))
+#define ARENA_TRY_NEW_ARRAY(arena, T, count)                                                                           \
+    ARENA_CAST_(T, arena_bytes_try_new_((arena), arena_bytes_sum_(0, (count), sizeof(T)), ARENA_ALIGNOF(T)))
+#define ARENA_FLEX_BYTES_(T, member, count)                                                                            \
+    arena_bytes_flex_(sizeof(T), offsetof(T, member), (count), sizeof(ARENA_CAST_(T, ARENA_NO_OBJECT_)->member[0]))
+#ifdef __cplusplus
+#define ARENA_NO_OBJECT_ static_cast<void *>(nullptr)
+#else
+#define ARENA_NO_OBJECT_ NULL
+#endif
+#define ARENA_NEW_FLEX(arena, T, member, count)                                                                        \
+    ARENA_CAST_(T, arena_bytes_new_((arena), ARENA_FLEX_BYTES_(T, member, count), ARENA_ALIGNOF(T)))
+#define ARENA_TRY_NEW_FLEX(arena, T, member, count)                                                                    \
+    ARENA_CAST_(T, arena_bytes_try_new_((arena), ARENA_FLEX_BYTES_(T, member, count), ARENA_ALIGNOF(T)))
+
+/* ARENA_PUSH(arena, &vector): a pointer to one more zeroed element of any struct { T *data; size_t len, cap; ... }, with data
+ * NULL and cap 0 at first, or from this arena.  It grows in place where it can, doubling, or by what still fits.  **A vector
+ * begun before a mark moves when it grows after it, and goes with the next rewind to that mark.**  ARENA_TRY_PUSH: NULL, and
+ * nothing has changed, where there is no room.  (gcc, clang; arguments are evaluated once.) */
+#if defined(__GNUC__)
+#ifdef __cplusplus
+#define ARENA_SAME_(pointer, value) static_cast<__typeof__(pointer)>(value)
+#else
+#define ARENA_SAME_(pointer, value) ((__typeof__(pointer))(value))
+#endif
+#define ARENA_PUSH(arena, vector) ARENA_PUSH_(arena, vector, arena_bytes_grow, ARENA_CONCAT(arena_vector_, __COUNTER__))
+#define ARENA_TRY_PUSH(arena, vector)                                                                                  \
+    ARENA_PUSH_(arena, vector, arena_bytes_try_grow, ARENA_CONCAT(arena_vector_, __COUNTER__))
+#define ARENA_PUSH_(arena, vector, grow, it)                                                                           \
+    __extension__({                                                                                                    \
+        __typeof__(vector) it = (vector);                                                                              \
+        struct arena_bytes *ARENA_CONCAT(it, _in) = (arena);                                                           \
+        bool ARENA_CONCAT(it, _ok) = true;                                                                             \
+        if (!ARENA_LIKELY(it->len < it->cap)) {                                                                        \
+            void *ARENA_CONCAT(it, _data) = grow(ARENA_CONCAT(it, _in), (void *)(it->data), it->len, &it->cap,         \
+                                                 sizeof *it->data, __alignof__(*it->data));                            \
+            if (ARENA_CONCAT(it, _data) == NULL) {                                                                     \
+                ARENA_CONCAT(it, _ok) = false;                                                                         \
+            } else {                                                                                                   \
+                it->data = ARENA_SAME_(it->data, ARENA_CONCAT(it, _data));                                             \
+            }                                                                                                          \
+        }                                                                                                              \
+        ARENA_CONCAT(it, _ok)                                                                                          \
+        ? ARENA_SAME_(it->data, memset((void *)(it->data + it->len++), 0, sizeof *it->data))                           \
+        : ARENA_SAME_(it->data, NULL);                                                                                 \
+    })
+#endif
+
+/* --- The typed face of byte arenas --------------------------------------------------------------------------------------- */
+
+#define ARENA_PREFIX arena_bytes
+#define ARENA_F(name) ARENA_JOIN_(ARENA_PREFIX, _##name)
+#define ARENA_PRIVATE_F(name) ARENA_PRIVATE(ARENA_PREFIX, name)
+#define ARENA_POOL ARENA_F(pool)
+struct arena_bytes_pool;
+
+ARENA_FACE_BEGIN_
+ARENA_QUIET_BEGIN_
+ARENA_INLINE const struct arena_type *arena_bytes_type(void) { return arena_type_bytes(); }
+#include <arena/typed/handle.h>
+#include <arena/typed/pool.h>
+
+/* A byte arena that begins in the caller's memory and takes more where that is used up.  NULL: not even the handle fits. */
+ARENA_INLINE struct arena_bytes *arena_bytes_create_on(void *memory, size_t size_bytes, size_t capacity,
+                                                       const struct arena_options *options) {
+    struct arena *arena = NULL;
+    (void)arena_create_on(arena_type_bytes(), memory, size_bytes, capacity, options, &arena);
+    return ARENA_CAST_(struct arena_bytes, ARENA_CAST_(void, arena));
+}
+ARENA_QUIET_END_
+ARENA_FACE_END_
+
+#undef ARENA_PREFIX
+#undef ARENA_F
+#undef ARENA_PRIVATE_F
+#undef ARENA_POOL
+
+#endif
