@@ -3,7 +3,7 @@
  * as C++20. */
 #include <arena/arena.hpp>
 
-#include <memory>
+#include <memory_resource>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -394,6 +394,80 @@ void concurrent_arenas_hold_their_gate(void **) {
     assert_int_equal(living, 0);
 }
 
+#ifdef ARENA_BYTES_H
+/* --- bytes ---------------------------------------------------------------------------------------------------------- */
+
+void objects_live_among_bytes(void **) {
+    start();
+    auto arena = libarena::bytes::create();
+    counted<MOVABLE> *first = arena.emplace<counted<MOVABLE>>(1);
+    counted<MOVABLE> *second = arena.emplace<counted<MOVABLE>>(2);
+    assert_true(first->number == 1 && second->number == 2 && living == 2);
+    std::size_t used = arena.used();
+    try {
+        arena.emplace<counted<MOVABLE>>(13);
+        fail();
+    } catch (const std::runtime_error &) {
+    }
+    assert_int_equal(living, 2);
+    assert_int_equal(arena.used(), used);
+    app::point *point = arena.emplace<app::point>(app::point{3, 4});
+    assert_true(point->x == 3 && point->y == 4);
+    auto text = arena.copy("hello");
+    assert_true(text == "hello" && text.data()[5] == '\0' && arena.owns(text.data()));
+    auto numbers = arena.alloc_slab<int>(100);
+    assert_true(numbers.size() == 100 && numbers[99] == 0);
+    auto mark = arena.mark();
+    arena.emplace<counted<NOTHROW>>(3);
+    arena.rewind_end(mark);
+    assert_int_equal(living, 2);
+    {
+        libarena::scratch scratch(arena);
+        arena.emplace<counted<NOTHROW>>(4);
+    }
+    assert_int_equal(living, 2);
+    order.clear();
+    arena.reset();
+    assert_true((order == std::vector<int>{2, 1}));
+    assert_int_equal(arena.used(), 0);
+    libarena::bytes other = std::move(arena);
+    other.emplace<counted<NOTHROW>>(5);
+    other = libarena::bytes::create(64);
+    assert_int_equal(living, 0);
+    bool full = false;
+    assert_int_equal(thrown([&] { other.alloc(100); }, &full), ARENA_EFULL);
+    assert_true(full);
+    assert_null(other.try_alloc(100));
+    assert_int_equal(thrown([&] { other.alloc_slab<int>(SIZE_MAX); }, &full), ARENA_EFULL);
+    std::memset(other.alloc_raw(64, 1), 1, 64);
+    assert_int_equal(other.remaining(), 0);
+}
+
+void containers_live_among_bytes(void **) {
+    auto arena = libarena::bytes::create(1 << 20);
+    libarena::resource resource(arena);
+    {
+        std::pmr::vector<std::pmr::string> texts(&resource);
+        for (int i = 0; i < 100; i++) texts.emplace_back("a text that is too long for the small string within the object");
+        assert_true(arena.owns(texts.data()) && arena.owns(texts[99].data()));
+        assert_ptr_equal(texts.get_allocator().resource(), &resource);
+    }
+    std::size_t used = arena.used();
+    void *block = resource.allocate(100, 64);
+    assert_int_equal(reinterpret_cast<std::uintptr_t>(block) % 64, 0);
+    resource.deallocate(block, 100, 64);
+    void *again = resource.allocate(100, 64);
+    if (!support_checked()) assert_ptr_equal(again, block); /* the newest is of use again */
+    assert_true(arena.used() > used);
+    assert_true(resource == libarena::resource(arena));
+    assert_false(resource == *std::pmr::new_delete_resource());
+    bool full = false;
+    assert_int_equal(thrown([&] { (void)resource.allocate(2 << 20); }, &full), ARENA_EFULL);
+    assert_true(full);
+    arena.reset();
+}
+#endif
+
 /* --- contexts ------------------------------------------------------------------------------------------------------- */
 
 void contexts_carry_arenas(void **) {
@@ -435,6 +509,10 @@ int main() {
 #endif
         cmocka_unit_test(scopes_and_leases_give_back),
         cmocka_unit_test(concurrent_arenas_hold_their_gate),
+#ifdef ARENA_BYTES_H
+        cmocka_unit_test(objects_live_among_bytes),
+        cmocka_unit_test(containers_live_among_bytes),
+#endif
         cmocka_unit_test(contexts_carry_arenas),
     };
     return support_run("the C++ face", tests);

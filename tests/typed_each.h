@@ -627,6 +627,10 @@ static void P(each_pool)(void) {
     assert_int_equal(stats.out, 1);
     assert_int_equal(P(pool_return_checked)(pool, arena), ARENA_OK);
     assert_int_equal(P(pool_return_checked)(pool, arena), ARENA_EINVAL);
+    assert_int_equal(P(pool_checkout)(pool, &arena), ARENA_OK);
+    assert_int_equal(P(pool_claim)(arena), ARENA_OK);
+    assert_int_equal(P(pool_return_checked)(pool, arena), ARENA_EINVAL);
+    P(pool_return_claimed)(arena);
     P(pool_trim)(pool);
     assert_ptr_equal(P(pool_from_raw)(P(pool_raw)(pool)), pool);
     assert_int_equal(P(pool_destroy)(pool), ARENA_OK);

@@ -6,6 +6,7 @@
  *   pool<T>        owns a struct arena_pool        pool<T>::scope, pool<T>::lease
  *   concurrent<T>  owns a struct arena_concurrent  concurrent<T>::hold
  *   context        owns a reference to a struct arena_context
+ *   bytes          owns a struct arena_bytes       resource, a std::pmr::memory_resource over one
  *   scratch        takes back what is allocated while it lives
  *
  * Owners are move-only; one that was moved from owns nothing, and may only be destroyed or assigned to.  raw() is the C
@@ -29,6 +30,7 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <memory_resource>
 #include <new>
 #include <string_view>
 #include <type_traits>
@@ -38,6 +40,9 @@
 #endif
 
 #include <arena/arena.h>
+#if __has_include(<arena/bytes.h>)
+#include <arena/bytes.h>
+#endif
 
 namespace libarena {
 
@@ -642,10 +647,141 @@ private:
     ::arena_concurrent *raw_ = nullptr;
 };
 
+#ifdef ARENA_BYTES_H
+/* --- bytes -------------------------------------------------------------------------------------------------------- */
+
+/* Blocks of any size and alignment (arena/bytes.h).  It grows.  Objects that are made in it are destroyed newest first, at
+ * reset, rewind and the end, before their memory is taken back. */
+class bytes {
+public:
+    bytes() noexcept = default;
+    bytes(bytes &&other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
+    bytes &operator=(bytes &&other) noexcept {
+        if (this != &other) {
+            arena_bytes_destroy(raw_);
+            raw_ = std::exchange(other.raw_, nullptr);
+        }
+        return *this;
+    }
+    ~bytes() { arena_bytes_destroy(raw_); }
+
+    /* `capacity` bounds what is handed out, in bytes; it is no reservation. */
+    static bytes create(std::size_t capacity = SIZE_MAX, const ::arena_options *with = nullptr) {
+        ::arena *made = nullptr;
+        check(arena_create_with(arena_type_bytes(), capacity, with, &made));
+        return adopt(arena_bytes_from_raw(made));
+    }
+    /* Takes over an arena of C's. */
+    static bytes adopt(::arena_bytes *raw) noexcept {
+        bytes made;
+        made.raw_ = raw;
+        return made;
+    }
+    /* Gives up the arena; the caller ends it with arena_bytes_destroy. */
+    ::arena_bytes *release() noexcept { return std::exchange(raw_, nullptr); }
+    ::arena_bytes *raw() const noexcept { return raw_; }
+    explicit operator bool() const noexcept { return raw_ != nullptr; }
+
+    /* A zeroed block; `align` 0: that of std::max_align_t.  Throws std::bad_alloc where there is no room. */
+    void *alloc(std::size_t size, std::size_t align = 0) { return found(arena_bytes_try_alloc(raw_, size, align)); }
+    /* A block whose contents are anything. */
+    void *alloc_raw(std::size_t size, std::size_t align = 0) {
+        return found(arena_bytes_try_alloc_raw(raw_, size, align));
+    }
+    /* The same; nullptr where there is no room. */
+    void *try_alloc(std::size_t size, std::size_t align = 0) noexcept {
+        return arena_bytes_try_alloc(raw_, size, align);
+    }
+
+    /* Constructs an object from the arguments (or an aggregate of them).  Throws std::bad_alloc where there is no room, and
+     * what the constructor throws; then the object's memory is taken back, where nothing lies behind it. */
+    template <class T, class... Args> T *emplace(Args &&...args) {
+        void *place = alloc(sizeof(T), alignof(T));
+        T *made = nullptr;
+        try {
+            made = detail::make<T>(place, std::forward<Args>(args)...);
+        } catch (...) {
+            (void)arena_bytes_resize(raw_, place, sizeof(T), 0);
+            throw;
+        }
+        if constexpr (!std::is_trivially_destructible_v<T>) {
+            if (arena_bytes_try_defer(
+                    raw_, [](void *object) { static_cast<T *>(object)->~T(); }, made) == nullptr) {
+                made->~T();
+                (void)arena_bytes_resize(raw_, place, sizeof(T), 0);
+                detail::raise(ARENA_EFULL);
+            }
+        }
+        return made;
+    }
+    /* `count` zeroed elements of a type that zeros are a value of. */
+    template <class T> slab<T> alloc_slab(std::size_t count) {
+        static_assert(std::is_trivially_default_constructible_v<T> && std::is_trivially_destructible_v<T>,
+                      "zeros have to be a value of the elements, which nobody destroys");
+        if (count > SIZE_MAX / sizeof(T)) detail::raise(ARENA_EFULL);
+        return slab<T>(static_cast<T *>(alloc(count * sizeof(T), alignof(T))), count);
+    }
+    /* A copy of the text, with a NUL behind it. */
+    std::string_view copy(std::string_view text) {
+        char *copied = static_cast<char *>(alloc_raw(text.size() + 1, 1));
+        if (!text.empty()) std::memcpy(copied, text.data(), text.size());
+        copied[text.size()] = '\0';
+        return {copied, text.size()};
+    }
+
+    void reset() { arena_bytes_reset(raw_); }
+    void trim() { arena_bytes_trim(raw_); }
+    std::size_t used() const noexcept { return arena_bytes_used(raw_); }
+    std::size_t remaining() const noexcept { return arena_bytes_remaining(raw_); }
+    std::size_t cap() const noexcept { return arena_bytes_cap(raw_); }
+    bool owns(const void *address) const noexcept { return arena_bytes_owns(raw_, address); }
+    ::arena_mark mark() { return arena_bytes_mark(raw_); }
+    void rewind(const ::arena_mark &place) { arena_bytes_rewind(raw_, place); }
+    void rewind_end(const ::arena_mark &place) { arena_bytes_rewind_end(raw_, place); }
+
+private:
+    ::arena_bytes *raw_ = nullptr;
+
+    static void *found(void *block) {
+        if (block == nullptr) detail::raise(ARENA_EFULL);
+        return block;
+    }
+};
+
+/* The memory of std::pmr containers out of a byte arena, which has to outlive it.  What is given back is of use again where it
+ * is the newest block; the rest is taken back by the arena's reset, before which the containers have to end.  Not for
+ * threads. */
+class resource : public std::pmr::memory_resource {
+public:
+    explicit resource(bytes &from) noexcept : raw_(from.raw()) {}
+    explicit resource(::arena_bytes *from) noexcept : raw_(from) {}
+    ::arena_bytes *raw() const noexcept { return raw_; }
+
+private:
+    ::arena_bytes *raw_;
+
+    void *do_allocate(std::size_t size, std::size_t align) override {
+        void *block = arena_bytes_try_alloc_raw(raw_, size, align);
+        if (block == nullptr) detail::raise(ARENA_EFULL);
+        return block;
+    }
+    void do_deallocate(void *block, std::size_t size, std::size_t) override {
+        (void)arena_bytes_resize(raw_, block, size, 0);
+    }
+    bool do_is_equal(const std::pmr::memory_resource &other) const noexcept override {
+        const resource *same = dynamic_cast<const resource *>(&other);
+        return same != nullptr && same->raw_ == raw_;
+    }
+};
+#endif
+
 /* Takes back what is allocated while it lives: destroyed last to first. */
 class scratch {
 public:
     template <class T> explicit scratch(view<T> in) : scratch(in.raw()) {}
+#ifdef ARENA_BYTES_H
+    explicit scratch(bytes &in) : scratch(arena_bytes_raw(in.raw())) {}
+#endif
     explicit scratch(::arena *in) : entered_(arena_scratch_begin_(in)) {}
     scratch(const scratch &) = delete;
     scratch &operator=(const scratch &) = delete;

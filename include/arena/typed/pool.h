@@ -109,3 +109,9 @@ ARENA_INLINE int ARENA_F(pool_return_checked)(struct ARENA_POOL *pool, struct AR
 ARENA_INLINE struct ARENA_POOL *ARENA_F(pool_of)(const struct ARENA_PREFIX *arena) {
     return (struct ARENA_POOL *)(void *)arena_pool_of(ARENA_F(raw)(arena));
 }
+
+ARENA_INLINE int ARENA_F(pool_claim)(struct ARENA_PREFIX *arena) { return arena_pool_claim(ARENA_F(raw)(arena)); }
+
+ARENA_INLINE void ARENA_F(pool_return_claimed)(struct ARENA_PREFIX *arena) {
+    arena_pool_return_claimed(ARENA_F(raw)(arena));
+}
