@@ -63,6 +63,7 @@ static enum MHD_Result after_handler(struct exchange *exchange, struct MHD_Conne
     if (atomic_u32_load(&exchange->answered, relaxed) != 0) return MHD_YES;
     if (exchange_is_answered(exchange, connection)) {
         answer_limit(exchange, connection); /* of a response of its own */
+        if (exchange->deadline.deaf) exchange_watch(exchange, connection);
         return MHD_YES;
     }
     (void)refusal_answer(exchange, REFUSAL_INTERNAL, connection);
@@ -159,16 +160,6 @@ static struct exchange *open_exchange(struct arena_mhd *mhd, struct MHD_Connecti
     return exchange_open(mhd, connection, NULL);
 }
 
-/* libmicrohttpd does not call the binding for what stands between chunks and behind them: others look after that. */
-static void watch(struct exchange *exchange, struct MHD_Connection *connection) {
-    const union MHD_ConnectionInfo *info =
-        connection == NULL ? NULL : MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (info == NULL || exchange->deadline.at_ns == DEADLINE_NEVER) return;
-    const struct overdue overdue = {exchange->deadline.at_ns, info->connect_fd,
-                                    registry_socket_cookie(info->connect_fd)};
-    registry_watch(exchange, &overdue);
-}
-
 static void sweep(struct arena_mhd *mhd, int64_t now_ns) {
     uint64_t swept_ns = atomic_u64_load(&mhd->swept_ns, relaxed); /* who wins looks; nothing else is said by it */
     if ((uint64_t)now_ns - swept_ns < SWEEP_EVERY_NS) return;
@@ -233,7 +224,8 @@ static enum MHD_Result first_call(struct arena_mhd *mhd, struct MHD_Connection *
         return refuse_unread(exchange, REFUSAL_TOO_LARGE, connection);
     }
     if (!chunked) body_announce(&exchange->body, announced);
-    if (chunked) watch(exchange, connection);
+    /* libmicrohttpd does not call the binding for what stands between chunks and behind them. */
+    if (chunked || exchange->deadline.deaf) exchange_watch(exchange, connection);
     if (!early) exchange->begin_later = true;
     return MHD_YES;
 }
@@ -278,7 +270,7 @@ static enum MHD_Result upload_call(struct exchange *exchange, struct MHD_Connect
 
 static enum MHD_Result whole_call(struct exchange *exchange, struct MHD_Connection *connection) {
     if (exchange->stage == STAGE_HANDLED) return refusal_answer(exchange, REFUSAL_INTERNAL, connection);
-    if (is_chunked(exchange->fields)) registry_unwatch(exchange);
+    if (is_chunked(exchange->fields) || exchange->deadline.deaf) registry_unwatch(exchange);
     if (deadline_passed(&exchange->deadline, arena_clock_now())) return give_up(exchange);
     enum MHD_Result result;
     if (exchange->begin_later && !run_begin(exchange, connection, &result)) return result;

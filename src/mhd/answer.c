@@ -213,6 +213,7 @@ static int queue(struct exchange *exchange, struct MHD_Connection *connection, u
         return ARENA_ENOMEM;
     }
     answer_limit(exchange, connection);
+    if (exchange->deadline.deaf) exchange_watch(exchange, connection);
     exchange->status = status; /* libmicrohttpd may tell of the end before it returns */
     exchange->source.queued = true;
     if (MHD_queue_response(connection, status, response) != MHD_YES) {

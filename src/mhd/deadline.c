@@ -15,6 +15,11 @@ static unsigned seconds(int64_t left_ns) {
     return rounded < MOST_S ? (unsigned)rounded : MOST_S;
 }
 
+static unsigned limit_of(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_TIMEOUT);
+    return info == NULL ? 0 : info->connection_timeout;
+}
+
 static void set(struct deadline *deadline, struct MHD_Connection *connection, unsigned value_s) {
     if (connection == NULL || deadline->set_s == value_s) return;
     if (deadline->set_s != 0 && value_s != 0) {
@@ -22,13 +27,13 @@ static void set(struct deadline *deadline, struct MHD_Connection *connection, un
     }
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, value_s);
     deadline->set_s = value_s;
+    deadline->deaf = limit_of(connection) != value_s;
 }
 
 void deadline_begin(struct deadline *deadline, struct MHD_Connection *connection) {
-    const union MHD_ConnectionInfo *info =
-        connection == NULL ? NULL : MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_TIMEOUT);
     deadline->at_ns = DEADLINE_NEVER;
-    deadline->usual_s = deadline->set_s = info == NULL ? 0 : info->connection_timeout;
+    deadline->usual_s = deadline->set_s = connection == NULL ? 0 : limit_of(connection);
+    deadline->deaf = false;
 }
 
 void deadline_set(struct deadline *deadline, struct MHD_Connection *connection, int64_t at_ns, int64_t now_ns) {

@@ -18,7 +18,8 @@
 struct deadline {
     int64_t at_ns;    /* a time of arena_clock_now */
     unsigned usual_s; /* what the connection had; 0: no limit */
-    unsigned set_s;   /* what it has */
+    unsigned set_s;   /* what it was told to have */
+    bool deaf;        /* it did not listen: libmicrohttpd 1.0, with a thread per connection or while suspended */
 };
 
 /* connection may be NULL everywhere: nothing is set then. */

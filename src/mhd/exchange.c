@@ -77,6 +77,15 @@ int exchange_equip(struct exchange *exchange) {
     return status;
 }
 
+void exchange_watch(struct exchange *exchange, struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        connection == NULL ? NULL : MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info == NULL || exchange->deadline.at_ns == DEADLINE_NEVER) return;
+    const struct overdue overdue = {exchange->deadline.at_ns, info->connect_fd,
+                                    registry_socket_cookie(info->connect_fd)};
+    registry_watch(exchange, &overdue);
+}
+
 bool exchange_is_answered(struct exchange *exchange, struct MHD_Connection *connection) {
     if (atomic_u32_load(&exchange->answered, relaxed) != 0) return true;
     return connection != NULL && MHD_get_connection_info(connection, MHD_CONNECTION_INFO_HTTP_STATUS) != NULL;

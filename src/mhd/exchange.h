@@ -121,6 +121,9 @@ void exchange_complete(struct exchange *exchange, struct MHD_Connection *alive,
 void exchange_retain(struct exchange *exchange);
 void exchange_release(struct exchange *exchange);
 
+/* What its deadline cannot do, the next request does: from now on one that is overdue is cut off. */
+void exchange_watch(struct exchange *exchange, struct MHD_Connection *connection);
+
 /* Is a response queued, by whom ever? */
 bool exchange_is_answered(struct exchange *exchange, struct MHD_Connection *connection);
 

@@ -93,9 +93,10 @@ bool registry_busy(struct registry *registry) {
 /* relaxed, in all of these: a hint whether to look at all. */
 void registry_watch(struct exchange *exchange, const struct overdue *overdue) {
     lock_enter(&exchange->bucket->lock);
+    bool again = exchange->sweep.at_ns != 0;
     exchange->sweep = *overdue;
     lock_leave(&exchange->bucket->lock);
-    (void)atomic_u32_add(&exchange->mhd->registry.watched, 1, relaxed);
+    if (!again) (void)atomic_u32_add(&exchange->mhd->registry.watched, 1, relaxed);
 }
 
 void registry_unwatch(struct exchange *exchange) {

@@ -17,10 +17,14 @@ struct bytes {
 };
 #define BYTES(text) {text, sizeof(text) - 1}
 
-static void ask(const struct bytes *bytes) {
+/* false: libmicrohttpd 1.0 closed the connection without an answer. */
+static bool ask(const struct bytes *bytes) {
     client_connect(&client, server.port);
     assert_true(client_try_send(&client, bytes->text, bytes->length));
-    if (!client_try_receive(&client, &reply)) fail_msg("no answer to: %s", bytes->text);
+    if (client_try_receive(&client, &reply)) return true;
+    if (MHD_get_version()[0] == '0') fail_msg("no answer to: %s", bytes->text);
+    client_close(&client);
+    return false;
 }
 
 /* In both ways: with the target as it was sent known, and not. */
@@ -91,14 +95,23 @@ static const struct bytes with_zeros[] = {
     BYTES("GET http://test/public%00/../secret HTTP/1.1\r\n" HOST "\r\n"),
 };
 
+/* libmicrohttpd 1.0 takes blanks from behind a value, and unfolds. */
+static bool is_mended(const struct bytes *bytes) {
+    static const char *const parts[] = {"chunked \r\n", "\r\n ", "\r\n\t"};
+    bool found = false;
+    for (size_t i = 0; i < COUNT(parts); i++) found = found || strstr(bytes->text, parts[i]) != NULL;
+    return found && MHD_get_version()[0] != '0';
+}
+
 static void refuse_all(const struct bytes *requests, size_t count) {
     int before = flag_get(&server.handled);
     for (size_t i = 0; i < count; i++) {
-        ask(&requests[i]);
-        if (reply.status != 400) fail_msg("%u to: %s", reply.status, requests[i].text);
+        if (is_mended(&requests[i])) continue;
+        if (!ask(&requests[i])) continue;
+        bool old = MHD_get_version()[0] == '0'; /* 1.0 answers some by itself, some of them with 301 */
+        if (old ? reply.status != 400 : reply.status < 300) fail_msg("%u to: %s", reply.status, requests[i].text);
         assert_true(reply.close);
-        /* libmicrohttpd 1.0 answers some by itself. */
-        if (MHD_get_version()[0] == '0') assert_string_equal(reply.body, "The request is malformed.\n");
+        if (old) assert_string_equal(reply.body, "The request is malformed.\n");
         assert_true(client_sees_end(&client));
         client_close(&client);
     }
@@ -124,7 +137,7 @@ static void nothing_is_smuggled(void **state) {
     };
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
     for (size_t i = 0; i < COUNT(two); i++) {
-        ask(&two[i]);
+        assert_true(ask(&two[i]));
         assert_int_equal(reply.status, 400);
         assert_true(client_sees_end(&client));
         client_close(&client);
@@ -143,7 +156,7 @@ static void take_leniently(void) {
         BYTES("GET   /x HTTP/1.1\r\n" HOST "\r\n"),
     };
     for (size_t i = 0; i < COUNT(requests); i++) {
-        ask(&requests[i]);
+        assert_true(ask(&requests[i]));
         assert_int_equal(reply.status, 200);
         client_close(&client);
     }
@@ -185,7 +198,7 @@ static void take_sound(void) {
         {BYTES("OPTIONS http://test HTTP/1.1\r\n" HOST "\r\n"), "OPTIONS / "},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        ask(&rows[i].bytes);
+        assert_true(ask(&rows[i].bytes));
         if (reply.status != 200) fail_msg("%u to: %s", reply.status, rows[i].bytes.text);
         assert_string_equal(reply.body, rows[i].echo);
         client_close(&client);
