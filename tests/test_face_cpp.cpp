@@ -394,7 +394,6 @@ void concurrent_arenas_hold_their_gate(void **) {
     assert_int_equal(living, 0);
 }
 
-#ifdef ARENA_BYTES_H
 /* --- bytes ---------------------------------------------------------------------------------------------------------- */
 
 void objects_live_among_bytes(void **) {
@@ -466,7 +465,6 @@ void containers_live_among_bytes(void **) {
     assert_true(full);
     arena.reset();
 }
-#endif
 
 /* --- contexts ------------------------------------------------------------------------------------------------------- */
 
@@ -509,10 +507,8 @@ int main() {
 #endif
         cmocka_unit_test(scopes_and_leases_give_back),
         cmocka_unit_test(concurrent_arenas_hold_their_gate),
-#ifdef ARENA_BYTES_H
         cmocka_unit_test(objects_live_among_bytes),
         cmocka_unit_test(containers_live_among_bytes),
-#endif
         cmocka_unit_test(contexts_carry_arenas),
     };
     return support_run("the C++ face", tests);

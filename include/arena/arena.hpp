@@ -40,9 +40,7 @@
 #endif
 
 #include <arena/arena.h>
-#if __has_include(<arena/bytes.h>)
 #include <arena/bytes.h>
-#endif
 
 namespace libarena {
 
@@ -647,7 +645,6 @@ private:
     ::arena_concurrent *raw_ = nullptr;
 };
 
-#ifdef ARENA_BYTES_H
 /* --- bytes -------------------------------------------------------------------------------------------------------- */
 
 /* Blocks of any size and alignment (arena/bytes.h).  It grows.  Objects that are made in it are destroyed newest first, at
@@ -773,15 +770,12 @@ private:
         return same != nullptr && same->raw_ == raw_;
     }
 };
-#endif
 
 /* Takes back what is allocated while it lives: destroyed last to first. */
 class scratch {
 public:
     template <class T> explicit scratch(view<T> in) : scratch(in.raw()) {}
-#ifdef ARENA_BYTES_H
     explicit scratch(bytes &in) : scratch(arena_bytes_raw(in.raw())) {}
-#endif
     explicit scratch(::arena *in) : entered_(arena_scratch_begin_(in)) {}
     scratch(const scratch &) = delete;
     scratch &operator=(const scratch &) = delete;
