@@ -91,7 +91,10 @@ enum {
  * time too.  `user` is the handler's. */
 struct arena_mhd_options {
     size_t struct_size;      /* sizeof(struct arena_mhd_options) */
-    size_t body_limit_bytes; /* a longer request body is answered 413; 0: 1 MiB */
+    /* A longer request body is answered 413; 0: 1 MiB.  With a pool of byte arenas (arena_type_bytes) the body lies in the
+     * request's arena, which is checked out at its first byte: 413 where it does not fit.  With other pools it lies in
+     * memory of the binding's own. */
+    size_t body_limit_bytes;
 
     /* The headers are there, the body and the arena are not (the context carries nothing).  Answers at once, or
      * prepares: arena_request_set_body_limit, arena_request_stream_body, arena_request_set_user.  MHD_YES goes on;
@@ -108,7 +111,8 @@ struct arena_mhd_options {
      * replaced by texts with a NUL behind that are static or live until completed. */
     void (*refuse)(struct arena_request *request, unsigned status, const char **content_type, const char **body,
                    void *user);
-    size_t total_body_bytes; /* what collected bodies may hold at a time, all together; beyond it 503; 0: 64 MiB */
+    /* What collected bodies may hold at a time, all together, where no byte arena holds them; beyond it 503; 0: 64 MiB. */
+    size_t total_body_bytes;
 
     int64_t read_timeout_ns;    /* from the headers to the end of the body; 0: 30 s */
     int64_t write_timeout_ns;   /* from the answer being queued to its last byte; 0: 60 s */

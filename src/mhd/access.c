@@ -13,7 +13,9 @@
  *                       not cost the connection.  An arena is checked out, the handler runs, once.
  *   any after that      The request was suspended, and resumed with no response: 500.
  *
- * The arena is checked out as late as that so that slow clients cannot exhaust the pool by sending slowly.
+ * The arena is checked out as late as that so that slow clients cannot exhaust the pool by sending slowly; but a byte arena
+ * with the first piece of the body, which lies in it: then the pool bounds what bodies hold, and the time to send one
+ * how long.
  *
  * The connection pointer is used inside the callbacks, and by the functions on a request until it completes. */
 #include "mhd/answer.h"
@@ -256,12 +258,32 @@ static bool stream_piece(struct exchange *exchange, const char *data, size_t siz
     return true;
 }
 
+/* The first piece of a body that lies in the request's arena: from now on it has one. */
+static bool collect_in_arena(struct exchange *exchange, const char *data, size_t size_bytes) {
+    struct body *body = &exchange->body;
+    if (exchange->arena == NULL && body->state == BODY_KEPT) {
+        if (exchange_take_arena(exchange) == ARENA_OK) {
+            body_use_arena(body, arena_bytes_from_raw(exchange->arena));
+        } else {
+            body_refuse(body, BODY_NO_MEMORY);
+        }
+    }
+    bool go_on = body_take(body, data, size_bytes);
+    if (body->state != BODY_KEPT) exchange_give_arena(exchange); /* others may have it meanwhile */
+    return go_on;
+}
+
+static bool collect(struct exchange *exchange, const char *data, size_t size_bytes) {
+    if (exchange->piece != NULL) return stream_piece(exchange, data, size_bytes);
+    if (exchange->mhd->has_bytes) return collect_in_arena(exchange, data, size_bytes);
+    return body_take(&exchange->body, data, size_bytes);
+}
+
 static enum MHD_Result upload_call(struct exchange *exchange, struct MHD_Connection *connection, const char *data,
                                    size_t *size_bytes) {
     int64_t now_ns = arena_clock_now();
     if (deadline_passed(&exchange->deadline, now_ns)) return give_up(exchange);
-    bool go_on = exchange->piece == NULL ? body_take(&exchange->body, data, *size_bytes)
-                                         : stream_piece(exchange, data, *size_bytes);
+    bool go_on = collect(exchange, data, *size_bytes);
     *size_bytes = 0;
     if (!go_on) return MHD_NO;
     deadline_set(&exchange->deadline, connection, exchange->deadline.at_ns, now_ns);

@@ -14,6 +14,7 @@
 
 struct arena_mhd {
     struct arena_pool *pool;
+    bool has_bytes; /* its arenas are byte arenas: bodies lie in them */
     arena_mhd_handler *handler;
     void *user;
     struct arena_mhd_options options; /* each of them set: the defaults are filled in */

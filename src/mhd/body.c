@@ -37,10 +37,14 @@ void body_set_limit(struct body *body, size_t limit_bytes) {
 
 void body_announce(struct body *body, uint64_t bytes) { body->announced = bytes < SIZE_MAX ? (size_t)bytes : SIZE_MAX; }
 
+void body_use_arena(struct body *body, struct arena_bytes *arena) { body->arena = arena; }
+
 void body_end(struct body *body) {
-    free(body->data);
+    if (body->arena == NULL) {
+        free(body->data);
+        budget_give(body->budget, body->capacity);
+    }
     body->data = NULL;
-    budget_give(body->budget, body->capacity);
     body->capacity = 0;
 }
 
@@ -51,7 +55,18 @@ void body_refuse(struct body *body, enum body_state state) {
     body->length = 0;
 }
 
+static bool resize_in_arena(struct body *body, size_t capacity) {
+    char *data = body->data == NULL
+                     ? arena_bytes_try_alloc_raw(body->arena, capacity + 1, 1)
+                     : arena_bytes_try_realloc(body->arena, body->data, body->capacity + 1, capacity + 1, 1);
+    if (data == NULL) return false;
+    body->data = data;
+    body->capacity = capacity;
+    return true;
+}
+
 static bool resize(struct body *body, size_t capacity) {
+    if (body->arena != NULL) return resize_in_arena(body, capacity);
     size_t more = capacity - body->capacity;
     if (!budget_take(body->budget, more)) return false;
     char *data = realloc(body->data, capacity + 1);
@@ -67,10 +82,12 @@ static bool resize(struct body *body, size_t capacity) {
 /* needed is at most the limit, and more than the capacity. */
 static bool grow(struct body *body, size_t needed) {
     size_t most = body->limit < body->announced ? body->limit : body->announced;
-    size_t capacity = body->capacity > most / 2 ? most : body->capacity * 2;
+    bool whole = body->arena != NULL && body->announced != SIZE_MAX;
+    size_t capacity = whole || body->capacity > most / 2 ? most : body->capacity * 2;
     if (capacity < FIRST_CAPACITY_BYTES && FIRST_CAPACITY_BYTES <= most) capacity = FIRST_CAPACITY_BYTES;
     if (capacity < needed) capacity = needed;
-    return resize(body, capacity) || (needed < capacity && body->budget != NULL && resize(body, needed));
+    return resize(body, capacity) ||
+           (needed < capacity && (body->budget != NULL || body->arena != NULL) && resize(body, needed));
 }
 
 static bool drain(struct body *body, size_t size_bytes) {
@@ -96,7 +113,7 @@ bool body_take(struct body *body, const char *data, size_t size_bytes) {
     bool go_on;
     if (refused(body, size_bytes, &go_on)) return go_on;
     if (size_bytes > body->capacity - body->length && !grow(body, body->length + size_bytes)) {
-        body_refuse(body, BODY_NO_MEMORY);
+        body_refuse(body, body->arena == NULL ? BODY_NO_MEMORY : BODY_TOO_LONG);
         return drain(body, size_bytes);
     }
     if (size_bytes == 0) return true;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The body of a request, collected piece by piece in memory of the binding's own.
+/* The body of a request, collected piece by piece: in the request's byte arena, or in memory of the binding's own.
  *
- * No more than the limit is ever kept, and the block grows with what has arrived, not with what was announced: a client
- * that announces much and sends little costs little.  All bodies together hold no more than their budget.  Once a body
+ * No more than the limit is ever kept, and memory is used as the body arrives, not as it was announced: a client that
+ * announces much and sends little costs little.  In an arena the block is made in one piece where the length was announced,
+ * since what a block grows out of is lost there; elsewhere it doubles.  All bodies elsewhere hold no more than their budget
+ * together.  Once a body
  * is known to be refused, the rest is read and thrown away, so that the client gets to read the answer and the
  * connection survives; up to BODY_DRAIN_BYTES of it. One thread at a time; the budget is everybody's. */
 #ifndef MHD_BODY_H
@@ -10,6 +12,7 @@
 
 #include "platform/sync.h"
 
+#include <arena/bytes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +21,7 @@ enum { BODY_DRAIN_BYTES = 16 * 1024 * 1024 };
 
 enum body_state {
     BODY_KEPT,      /* all that has come so far is here, or was counted */
-    BODY_TOO_LONG,  /* it exceeds the limit; nothing is kept */
+    BODY_TOO_LONG,  /* it exceeds the limit, or does not fit its arena; nothing is kept */
     BODY_NO_MEMORY, /* memory or the budget ran out; nothing is kept */
     BODY_UNWANTED   /* whoever got the pieces wants no more */
 };
@@ -38,12 +41,14 @@ struct body {
     size_t announced;           /* the block becomes no larger where that is enough; SIZE_MAX: not known */
     size_t drained;             /* bytes thrown away; of a body that is too long, those beyond the limit */
     struct body_budget *budget; /* NULL: without bounds */
+    struct arena_bytes *arena;  /* where the block lies; NULL: in memory of its own, within the budget */
 };
 
 void body_begin(struct body *body, size_t limit_bytes, struct body_budget *budget);
 void body_end(struct body *body);
 
 /* Before the first piece. */
+void body_use_arena(struct body *body, struct arena_bytes *arena);
 void body_set_limit(struct body *body, size_t limit_bytes);
 void body_announce(struct body *body, uint64_t bytes);
 

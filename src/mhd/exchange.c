@@ -63,16 +63,26 @@ static int make_context(struct exchange *exchange) {
     return status;
 }
 
+int exchange_take_arena(struct exchange *exchange) {
+    if (exchange->arena != NULL) return ARENA_OK;
+    int status = arena_pool_checkout(exchange->mhd->pool, &exchange->arena);
+    /* So that nobody else returns it; it is out, and nobody's: it can be had. */
+    if (status == ARENA_OK) (void)arena_pool_claim(exchange->arena);
+    return status;
+}
+
+void exchange_give_arena(struct exchange *exchange) {
+    arena_pool_return_claimed(exchange->arena);
+    exchange->arena = NULL;
+}
+
 int exchange_equip(struct exchange *exchange) {
-    struct arena_pool *pool = exchange->mhd->pool;
-    int status = arena_pool_checkout(pool, &exchange->arena);
+    int status = exchange_take_arena(exchange);
     if (status != ARENA_OK) return status;
-    (void)arena_pool_claim(
-        exchange->arena); /* so that nobody else returns it; it is out, and nobody's: it can be had */
     status = make_context(exchange);
     if (status != ARENA_OK) {
-        arena_pool_return_claimed(exchange->arena);
-        exchange->arena = NULL;
+        body_refuse(&exchange->body, BODY_NO_MEMORY); /* it may lie there */
+        exchange_give_arena(exchange);
     }
     return status;
 }
@@ -158,8 +168,8 @@ static void exchange_end(struct exchange *exchange) {
         free(owned);
         owned = next;
     }
-    arena_pool_return_claimed(exchange->arena);
     body_end(&exchange->body);
+    arena_pool_return_claimed(exchange->arena);
     free_headers(exchange->headers);
     free(atomic_ptr_load(&exchange->form, relaxed)); /* nobody else is left */
     fields_free(exchange->fields);

@@ -109,7 +109,11 @@ struct exchange *exchange_open(struct arena_mhd *mhd, struct MHD_Connection *con
 /* The headers are there; takes the fields over. */
 void exchange_begin(struct exchange *exchange, struct fields *fields);
 
-/* Gives it an arena of the pool and the context that carries it.  ARENA_OK, ARENA_EFULL, ARENA_ENOMEM. */
+/* Gives it an arena of the pool, where it has none.  ARENA_OK, ARENA_EFULL, ARENA_ENOMEM. */
+int exchange_take_arena(struct exchange *exchange);
+/* Gives that back, before a handler has seen it. */
+void exchange_give_arena(struct exchange *exchange);
+/* Gives it an arena, where it has none, and the context that carries it.  Statuses as above. */
 int exchange_equip(struct exchange *exchange);
 
 /* The request is over: tells the program, takes it out of the registry, ends its context and gives up its reference.

@@ -59,6 +59,7 @@ static int create(struct arena_pool *pool, arena_mhd_handler *handler, void *use
     struct arena_mhd *mhd = calloc(1, sizeof *mhd);
     if (mhd == NULL) return ARENA_ENOMEM;
     mhd->pool = pool;
+    mhd->has_bytes = arena_type_equal(arena_pool_type_of(pool), arena_type_bytes());
     mhd->handler = handler;
     mhd->user = user;
     mhd->options = known;

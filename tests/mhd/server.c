@@ -135,8 +135,9 @@ void server_start(struct server *server, enum mode mode, arena_mhd_handler *hand
     assert_int_equal(pthread_mutex_init(&server->journal_lock, NULL), 0);
     current = server;
     const struct arena_pool_options pool_options = {.struct_size = sizeof pool_options, .max_arenas = server->options.max_arenas};
-    assert_int_equal(
-        arena_pool_create_with(&server_cell_type, SERVER_ARENA_CELLS, &pool_options, &server->pool), ARENA_OK);
+    const struct arena_type *type = server->options.byte_arenas == 0 ? &server_cell_type : arena_type_bytes();
+    size_t capacity = server->options.byte_arenas == 0 ? (size_t)SERVER_ARENA_CELLS : server->options.byte_arenas;
+    assert_int_equal(arena_pool_create_with(type, capacity, &pool_options, &server->pool), ARENA_OK);
     struct arena_mhd_options mhd_options = {0};
     if (server->options.hooks != NULL) mhd_options = *server->options.hooks;
     mhd_options.struct_size = sizeof mhd_options;

@@ -29,6 +29,7 @@ enum { SERVER_ARENA_CELLS = 16384, SERVER_JOURNAL_BYTES = 256 };
 
 struct server_options {
     size_t max_arenas;
+    size_t byte_arenas; /* not 0: the pool has byte arenas of that capacity, instead of cells */
     size_t body_limit_bytes;
     size_t connection_memory_bytes;                                         /* 0: libmicrohttpd's default */
     void *(*uri_log)(void *user, const char *uri, struct MHD_Connection *); /* NULL: none */

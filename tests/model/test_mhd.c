@@ -48,6 +48,40 @@ void arena_pool_return_claimed(struct arena *arena) {
     arena->used = 0;
     arena->out = false;
 }
+/* Of another type: bodies lie in memory of the binding's own. */
+const struct arena_type *arena_pool_type_of(const struct arena_pool *from) {
+    (void)from;
+    return NULL;
+}
+const struct arena_type *arena_type_bytes(void) { return NULL; }
+bool arena_type_equal(const struct arena_type *left, const struct arena_type *right) {
+    (void)left;
+    (void)right;
+    return false;
+}
+const struct arena_type *arena_type_of(const struct arena *arena) {
+    (void)arena;
+    return NULL;
+}
+void arena_panic_type(const char *expected, const struct arena_type *found) {
+    (void)found;
+    model_fail("panic: not a %s", expected);
+    model_skip();
+}
+void *arena_bytes_try_alloc_raw(struct arena_bytes *arena, size_t size, size_t align) {
+    (void)arena;
+    (void)size;
+    (void)align;
+    return NULL;
+}
+void *arena_bytes_try_realloc(struct arena_bytes *arena, void *block, size_t old_size, size_t new_size, size_t align) {
+    (void)arena;
+    (void)block;
+    (void)old_size;
+    (void)new_size;
+    (void)align;
+    return NULL;
+}
 struct arena_context *arena_context_background(void) { return &background; }
 int arena_inject(struct arena_context *parent, struct arena *arena, struct arena_context **out) {
     (void)arena;
