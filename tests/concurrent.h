@@ -10,7 +10,7 @@
 #define BOTH_KINDS(flags) for (uint32_t flags = 0; flags <= ARENA_GATE_ONLY; flags += ARENA_GATE_ONLY)
 
 static inline struct arena_concurrent *make_of(const struct arena_type *type, size_t capacity, uint32_t clear,
-                                        uint32_t flags) {
+                                               uint32_t flags) {
     struct arena_options options = {sizeof options, clear, flags};
     struct arena_concurrent *arena = NULL;
     assert_int_equal(arena_concurrent_create_with(type, capacity, &options, &arena), ARENA_OK);
@@ -63,6 +63,8 @@ static inline void do_trim(void *user) { arena_concurrent_trim(((struct request 
 static inline void do_release(void *user) { arena_concurrent_release(((struct request *)user)->arena); }
 static inline void do_destroy(void *user) { arena_concurrent_destroy(((struct request *)user)->arena); }
 
-static inline int64_t stamp_of(unsigned thread, size_t index) { return (int64_t)(thread + 1) * 1000000000 + (int64_t)index; }
+static inline int64_t stamp_of(unsigned thread, size_t index) {
+    return (int64_t)(thread + 1) * 1000000000 + (int64_t)index;
+}
 
 #endif

@@ -64,7 +64,8 @@ bool all_zero(const void *memory, size_t size_bytes);
 
 /* The defaults but for these two: `struct arena_options options = OPTIONS(clear, flags);`, in C and in C++ (which warns of
  * fields without an initializer). */
-#define OPTIONS(clear, flags) {sizeof(struct arena_options), (clear), (flags), 0, 0, NULL, NULL, NULL}
+#define OPTIONS(clear, flags)                                                                                          \
+    { sizeof(struct arena_options), (clear), (flags), 0, 0, NULL, NULL, NULL }
 
 /* Does inline code clear the padding of what it stores?  See ARENA_STORE_ of the typed face. */
 #if defined(__has_builtin)
@@ -136,7 +137,7 @@ bool panics_with(void (*body)(void *user), void *user, const char *text);
 #define assert_panics(body, user, text)                                                                                \
     do {                                                                                                               \
         if (!panics_with((body), (user), (text))) {                                                                    \
-            print_error("expected a panic with \"%s\", last: \"%s\"\n", (text), panic_message());                     \
+            print_error("expected a panic with \"%s\", last: \"%s\"\n", (text), panic_message());                      \
             _fail(__FILE__, __LINE__);                                                                                 \
         }                                                                                                              \
     } while (0)

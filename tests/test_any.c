@@ -486,7 +486,8 @@ static void mixed_values_wait_for_a_gate_that_is_held(void **state) {
 }
 
 static void concurrent_arenas_hold_mixed_values_to_the_last_slot(void **state) {
-    for (size_t capacity = 4; capacity <= 100; capacity += 4) { /* of which a quarter is lent: one slot is left of it, or more */
+    for (size_t capacity = 4; capacity <= 100;
+         capacity += 4) { /* of which a quarter is lent: one slot is left of it, or more */
         struct arena_concurrent *arena = NULL;
         assert_int_equal(arena_concurrent_create(arena_type_any(), capacity, &arena), ARENA_OK);
         struct worker worker;

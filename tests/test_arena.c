@@ -1240,9 +1240,12 @@ static void checked_spellings_inside_a_drop_are_busy(void **state) {
     arena_destroy(arena);
 
     struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create_with(
-                         &type, 4, &(struct arena_pool_options){.struct_size = sizeof(struct arena_pool_options), .arena_options = &options}, &pool),
-                     ARENA_OK);
+    assert_int_equal(
+        arena_pool_create_with(
+            &type, 4,
+            &(struct arena_pool_options){.struct_size = sizeof(struct arena_pool_options), .arena_options = &options},
+            &pool),
+        ARENA_OK);
     assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
     arena_alloc(arena, &(int){1});
     arena_pool_return(pool, arena);

@@ -72,8 +72,10 @@ static void slabs_beyond_four_gigabytes_count_whole(void **state) {
     BOTH_KINDS(flags) {
         for (int with = 0; with < 2; with++) {
             struct arena_concurrent *arena = make_of(ARENA_TYPE(char), 4 * count, ARENA_CLEAR_ON_RESET, flags);
-            for (size_t i = 0; i < 2000; i++) assert_non_null(arena_concurrent_try_alloc(arena, "x")); /* a chunk, too */
-            char *slab = with ? arena_concurrent_alloc_slab_with(arena, NULL, count) : arena_concurrent_alloc_slab(arena, count);
+            for (size_t i = 0; i < 2000; i++)
+                assert_non_null(arena_concurrent_try_alloc(arena, "x")); /* a chunk, too */
+            char *slab =
+                with ? arena_concurrent_alloc_slab_with(arena, NULL, count) : arena_concurrent_alloc_slab(arena, count);
             char *after = arena_concurrent_alloc(arena, "y");
             assert_true(after < slab || after >= slab + count);
             slab[count - 1] = 'z';
@@ -94,7 +96,8 @@ static void full_and_overflowing_requests_change_nothing(void **state) {
         struct request request = {make(3, flags), 0};
         int64_t value = 77;
         int64_t *slot = arena_concurrent_alloc(request.arena, &value);
-        static const size_t counts[] = {3, 4, (size_t)1 << 31, SIZE_MAX / 8, SIZE_MAX / 8 + 1, SIZE_MAX / 2 + 1, SIZE_MAX};
+        static const size_t counts[] = {3,       4, (size_t)1 << 31, SIZE_MAX / 8, SIZE_MAX / 8 + 1, SIZE_MAX / 2 + 1,
+                                        SIZE_MAX};
         for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
             void *out = slot;
             request.count = counts[i];
@@ -259,7 +262,8 @@ static void slabs_of_no_values_are_zero(void **state) {
                     if (round < 2) {
                         slab = arena_concurrent_alloc_slab_with(arena, NULL, counts[i]);
                     } else {
-                        assert_int_equal(arena_concurrent_alloc_slab_with_context(arena, NULL, NULL, counts[i], &slab), ARENA_OK);
+                        assert_int_equal(arena_concurrent_alloc_slab_with_context(arena, NULL, NULL, counts[i], &slab),
+                                         ARENA_OK);
                     }
                     assert_true(all_zero(slab, counts[i] * sizeof(int64_t)));
                     memset(slab, 0xff, counts[i] * sizeof(int64_t));
@@ -273,8 +277,11 @@ static void slabs_of_no_values_are_zero(void **state) {
 
 /* Each way of clearing: nothing is left of an earlier generation, and what was handed out before stays. */
 static void slabs_of_every_length_are_cleared_and_nothing_else(void **state) {
-    static const struct arena_type types[] = {
-        {"char", 1, 1, NULL}, {"int", 4, 4, NULL}, {"long", 8, 8, NULL}, {"three", 24, 8, NULL}, {"line", 64, 64, NULL}};
+    static const struct arena_type types[] = {{"char", 1, 1, NULL},
+                                              {"int", 4, 4, NULL},
+                                              {"long", 8, 8, NULL},
+                                              {"three", 24, 8, NULL},
+                                              {"line", 64, 64, NULL}};
     enum { LONGEST = 300 };
     for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
         for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
@@ -679,7 +686,8 @@ static void remainders_of_several_chunks_are_all_free(void **state) {
         worker_start(&worker, take_one_when_told, arena, 0);
         size_t used = 0;
         for (int step = 1; step <= 2; step++) {
-            assert_non_null(step == 1 ? arena_concurrent_try_alloc(arena, NULL) : arena_concurrent_try_alloc_slab(arena, 2));
+            assert_non_null(step == 1 ? arena_concurrent_try_alloc(arena, NULL)
+                                      : arena_concurrent_try_alloc_slab(arena, 2));
             used += (size_t)step + 1;
             flag_set(&worker.go, step);
             AWAIT(flag_get(&worker.reached) == step);

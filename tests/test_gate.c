@@ -215,7 +215,9 @@ enum operation {
     ALL_OPERATIONS
 };
 
-static bool hands_out(int operation) { return operation != RESET && operation != PLAIN_RESET && operation != PLAIN_TRIM; }
+static bool hands_out(int operation) {
+    return operation != RESET && operation != PLAIN_RESET && operation != PLAIN_TRIM;
+}
 
 struct call {
     struct arena_concurrent *arena;
@@ -227,22 +229,46 @@ static int operate(const struct call *call, void **out) {
     static const int64_t values[] = {5, 6};
     struct arena *held = NULL;
     switch (call->operation) {
-        case ALLOC: return arena_concurrent_alloc_context(call->arena, call->context, values, out);
-        case SLAB: return arena_concurrent_alloc_slab_context(call->arena, call->context, 2, out);
-        case SLAB_WITH: return arena_concurrent_alloc_slab_with_context(call->arena, call->context, values, 2, out);
-        case SLAB_OF_ZERO: return arena_concurrent_alloc_slab_context(call->arena, call->context, 0, out);
-        case RESET: return arena_concurrent_reset_context(call->arena, call->context);
-        case PLAIN_ALLOC: *out = arena_concurrent_alloc(call->arena, values); return ARENA_OK;
-        case PLAIN_SLAB: *out = arena_concurrent_alloc_slab(call->arena, 2); return ARENA_OK;
-        case PLAIN_SLAB_WITH: *out = arena_concurrent_alloc_slab_with(call->arena, values, 2); return ARENA_OK;
-        case PLAIN_SLAB_OF_ZERO: *out = arena_concurrent_alloc_slab(call->arena, 0); return ARENA_OK;
-        case TRY_ALLOC: *out = arena_concurrent_try_alloc(call->arena, values); return ARENA_OK;
-        case TRY_SLAB: *out = arena_concurrent_try_alloc_slab(call->arena, 2); return ARENA_OK;
-        case TRY_SLAB_WITH: *out = arena_concurrent_try_alloc_slab_with(call->arena, values, 2); return ARENA_OK;
-        case PLAIN_RESET: arena_concurrent_reset(call->arena); return ARENA_OK;
-        case PLAIN_TRIM: arena_concurrent_trim(call->arena); return ARENA_OK;
-        case ACQUIRE:
-        default: break;
+    case ALLOC:
+        return arena_concurrent_alloc_context(call->arena, call->context, values, out);
+    case SLAB:
+        return arena_concurrent_alloc_slab_context(call->arena, call->context, 2, out);
+    case SLAB_WITH:
+        return arena_concurrent_alloc_slab_with_context(call->arena, call->context, values, 2, out);
+    case SLAB_OF_ZERO:
+        return arena_concurrent_alloc_slab_context(call->arena, call->context, 0, out);
+    case RESET:
+        return arena_concurrent_reset_context(call->arena, call->context);
+    case PLAIN_ALLOC:
+        *out = arena_concurrent_alloc(call->arena, values);
+        return ARENA_OK;
+    case PLAIN_SLAB:
+        *out = arena_concurrent_alloc_slab(call->arena, 2);
+        return ARENA_OK;
+    case PLAIN_SLAB_WITH:
+        *out = arena_concurrent_alloc_slab_with(call->arena, values, 2);
+        return ARENA_OK;
+    case PLAIN_SLAB_OF_ZERO:
+        *out = arena_concurrent_alloc_slab(call->arena, 0);
+        return ARENA_OK;
+    case TRY_ALLOC:
+        *out = arena_concurrent_try_alloc(call->arena, values);
+        return ARENA_OK;
+    case TRY_SLAB:
+        *out = arena_concurrent_try_alloc_slab(call->arena, 2);
+        return ARENA_OK;
+    case TRY_SLAB_WITH:
+        *out = arena_concurrent_try_alloc_slab_with(call->arena, values, 2);
+        return ARENA_OK;
+    case PLAIN_RESET:
+        arena_concurrent_reset(call->arena);
+        return ARENA_OK;
+    case PLAIN_TRIM:
+        arena_concurrent_trim(call->arena);
+        return ARENA_OK;
+    case ACQUIRE:
+    default:
+        break;
     }
     int status = arena_concurrent_acquire(call->arena, call->context, &held);
     *out = held;
@@ -280,7 +306,8 @@ static void ended_context_fails_even_on_a_free_gate(void **state) {
             assert_true(*kept == 42); /* a failed reset leaves values */
         }
         void *full = arena_concurrent_alloc_slab(arena, 7);
-        assert_int_equal(arena_concurrent_alloc_context(arena, cancelled, NULL, &full), ARENA_ECANCELED); /* not EFULL */
+        assert_int_equal(arena_concurrent_alloc_context(arena, cancelled, NULL, &full),
+                         ARENA_ECANCELED); /* not EFULL */
         assert_null(full);
         arena_concurrent_reset(arena);
         for (int operation = 0; operation < OPERATIONS; operation++) {
@@ -308,7 +335,8 @@ static void who_holds_the_gate_is_told_that_first(void **state) {
             assert_null(out);
         }
         void *out = held;
-        assert_int_equal(arena_concurrent_alloc_slab_context(arena, NULL, 9, &out), ARENA_EBUSY); /* not that it is full */
+        assert_int_equal(arena_concurrent_alloc_slab_context(arena, NULL, 9, &out),
+                         ARENA_EBUSY); /* not that it is full */
         assert_null(out);
         assert_int_equal(arena_used(held), 0);
         arena_concurrent_release(arena);
@@ -574,7 +602,7 @@ static void take_a_turn(struct worker *self) {
     struct ordered *ordered = self->user;
     struct arena *held = NULL;
     self->status = arena_concurrent_acquire(ordered->arena, NULL, &held);
-    self->count = (size_t)++*ordered->turn;
+    self->count = (size_t)++ * ordered->turn;
     if (self->status == ARENA_OK) arena_concurrent_release(ordered->arena);
 }
 
@@ -969,7 +997,8 @@ static void end_as_holder(struct worker *self) {
     struct late *late = self->user;
     struct arena *held;
     self->pointer = arena_concurrent_try_alloc(late->other, NULL);
-    self->status = arena_concurrent_acquire(late->arena, NULL, &held) != ARENA_OK || pthread_setspecific(late_key, late);
+    self->status =
+        arena_concurrent_acquire(late->arena, NULL, &held) != ARENA_OK || pthread_setspecific(late_key, late);
 }
 
 static void destructors_release_the_gate(void **state) {

@@ -90,12 +90,9 @@ static void bursts_and_scopes_keep_their_layout(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_head_is_four_words),
-        cmocka_unit_test(an_arena_begins_with_its_head),
-        cmocka_unit_test(descriptors_keep_their_layout),
-        cmocka_unit_test(options_begin_with_their_size),
-        cmocka_unit_test(constants_keep_their_values),
-        cmocka_unit_test(bursts_and_scopes_keep_their_layout),
+        cmocka_unit_test(the_head_is_four_words),        cmocka_unit_test(an_arena_begins_with_its_head),
+        cmocka_unit_test(descriptors_keep_their_layout), cmocka_unit_test(options_begin_with_their_size),
+        cmocka_unit_test(constants_keep_their_values),   cmocka_unit_test(bursts_and_scopes_keep_their_layout),
     };
     return support_run("head", tests);
 }

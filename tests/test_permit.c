@@ -138,7 +138,8 @@ static void a_permit_belongs_to_no_thread(void **state) {
         assert_true(handed.permit.ticket != 0);
         /* All wait, the thread that took it too, as far as it can. */
         struct asked asked = ask(arena);
-        assert_true(asked.try_acquire == ARENA_EBUSY && asked.try_permit == ARENA_EBUSY && asked.release == ARENA_EINVAL);
+        assert_true(asked.try_acquire == ARENA_EBUSY && asked.try_permit == ARENA_EBUSY &&
+                    asked.release == ARENA_EINVAL);
         struct arena_context *timed = NULL;
         assert_int_equal(arena_context_with_timeout(NULL, 5000000, &timed), ARENA_OK);
         void *out = NULL;
@@ -178,7 +179,11 @@ static void permits_that_are_none_release_nothing(void **state) {
         assert_int_equal(arena_concurrent_acquire_permit(other, NULL, &of_other), ARENA_OK);
         assert_int_not_equal(permit.ticket, of_other.ticket);
         const struct arena_permit copy = permit;
-        const struct arena_permit wrong[] = {{permit.arena, 0}, {permit.arena, permit.ticket + 2}, {NULL, permit.ticket}, of_other, none,
+        const struct arena_permit wrong[] = {{permit.arena, 0},
+                                             {permit.arena, permit.ticket + 2},
+                                             {NULL, permit.ticket},
+                                             of_other,
+                                             none,
                                              {permit.arena, of_other.ticket}};
         for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
             assert_int_equal(arena_concurrent_release_permit(arena, &wrong[i]), ARENA_EINVAL);
@@ -199,7 +204,8 @@ static void permits_that_are_none_release_nothing(void **state) {
         assert_null(permit.arena);
         assert_int_equal(arena_concurrent_try_acquire_permit(arena, &permit), ARENA_EBUSY);
         assert_int_equal(arena_concurrent_release_permit(arena, &(struct arena_permit){held, 0}), ARENA_EINVAL);
-        assert_int_equal(arena_concurrent_release_permit(arena, &(struct arena_permit){held, copy.ticket}), ARENA_EINVAL);
+        assert_int_equal(arena_concurrent_release_permit(arena, &(struct arena_permit){held, copy.ticket}),
+                         ARENA_EINVAL);
         assert_panics(do_alloc, arena, "the calling thread holds the gate");
         arena_concurrent_release(arena);
         arena_concurrent_destroy(arena);
@@ -233,7 +239,8 @@ static void ask_while_dropped(void *element, void *user) {
     answers[1] = arena_concurrent_destroy_checked(dropping);
     struct arena *held = NULL;
     answers[2] = arena_concurrent_try_acquire(dropping, &held);
-    answers[3] = dropping_permit.arena != NULL ? ARENA_EBUSY : arena_concurrent_trim_checked(dropping); /* which would wait */
+    answers[3] =
+        dropping_permit.arena != NULL ? ARENA_EBUSY : arena_concurrent_trim_checked(dropping); /* which would wait */
 }
 
 static void all_is_busy_from_inside_a_drop(void **state) {
@@ -277,7 +284,8 @@ static void mixed_values_under_a_context(void **state) {
         assert_int_equal(arena_concurrent_alloc_any_context(arena, NULL, ARENA_TYPE(int), &number, &slot), ARENA_OK);
         assert_int_equal(*(int *)arena_any_get(slot, ARENA_TYPE(int)), 42);
         struct arena_any *const first = slot;
-        assert_int_equal(arena_concurrent_alloc_any_context(arena, ended, ARENA_TYPE(int), &number, &slot), ARENA_ETIMEDOUT);
+        assert_int_equal(arena_concurrent_alloc_any_context(arena, ended, ARENA_TYPE(int), &number, &slot),
+                         ARENA_ETIMEDOUT);
         assert_null(slot);
         slot = first;
         assert_int_equal(arena_concurrent_alloc_any_context(arena, NULL, &too_large, large, &slot), ARENA_EINVAL);
@@ -287,7 +295,8 @@ static void mixed_values_under_a_context(void **state) {
         assert_int_equal(arena_concurrent_alloc_any_context(arena, NULL, ARENA_TYPE(int), &number, NULL), ARENA_EINVAL);
         struct arena *held = NULL;
         assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
-        assert_int_equal(arena_concurrent_alloc_any_context(arena, ended, ARENA_TYPE(int), &number, &slot), ARENA_EBUSY);
+        assert_int_equal(arena_concurrent_alloc_any_context(arena, ended, ARENA_TYPE(int), &number, &slot),
+                         ARENA_EBUSY);
         arena_concurrent_release(arena);
         assert_int_equal(arena_concurrent_used(arena), 1);
         assert_int_equal(arena_concurrent_alloc_any_context(arena, NULL, ARENA_TYPE(char), NULL, &slot), ARENA_OK);
@@ -297,7 +306,8 @@ static void mixed_values_under_a_context(void **state) {
         assert_null(slot);
         arena_concurrent_destroy(arena);
         arena = make(1, flags);
-        assert_int_equal(arena_concurrent_alloc_any_context(arena, NULL, ARENA_TYPE(int), &number, &slot), ARENA_EINVAL);
+        assert_int_equal(arena_concurrent_alloc_any_context(arena, NULL, ARENA_TYPE(int), &number, &slot),
+                         ARENA_EINVAL);
         arena_concurrent_destroy(arena);
     }
     arena_context_release(ended);
@@ -305,12 +315,9 @@ static void mixed_values_under_a_context(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_tries_does_not_wait),
-        cmocka_unit_test(tries_take_chunks_back),
-        cmocka_unit_test(a_permit_belongs_to_no_thread),
-        cmocka_unit_test(permits_that_are_none_release_nothing),
-        cmocka_unit_test(all_is_busy_from_inside_a_drop),
-        cmocka_unit_test(mixed_values_under_a_context),
+        cmocka_unit_test(who_tries_does_not_wait),        cmocka_unit_test(tries_take_chunks_back),
+        cmocka_unit_test(a_permit_belongs_to_no_thread),  cmocka_unit_test(permits_that_are_none_release_nothing),
+        cmocka_unit_test(all_is_busy_from_inside_a_drop), cmocka_unit_test(mixed_values_under_a_context),
     };
     return support_run("permit", tests);
 }

@@ -105,9 +105,7 @@ static void the_reason_outlives_the_scope_that_held_it(void **state) {
 
 /* --- the handler that was there before ----------------------------------------------------------------------------- */
 
-static void count(const char *message, void *user) {
-    ++*(int *)user;
-}
+static void count(const char *message, void *user) { ++*(int *)user; }
 
 static void a_handler_can_be_put_back(void **state) {
     int theirs = 0;

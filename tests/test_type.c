@@ -30,7 +30,7 @@ static void type_macro_describes_the_type(void **state) {
 #define ALIAS int
 
 static void name_is_the_text_as_written(void **state) {
-    assert_string_equal(ARENA_TYPE(bool)->name, "bool"); /* a macro for _Bool in C11 */
+    assert_string_equal(ARENA_TYPE(bool)->name, "bool");  /* a macro for _Bool in C11 */
     assert_string_equal(ARENA_TYPE(_Bool)->name, "bool"); /* what a program's own macro makes of it */
     assert_string_equal(ARENA_TYPE_NAMED(_Bool, "flag")->name, "flag");
     assert_string_equal(ARENA_TYPE(ALIAS)->name, "ALIAS");
@@ -91,7 +91,8 @@ static void same_means_name_size_and_align(void **state) {
         long_name[length] = 'n';
     }
     /* What describes no type is not the same as anything, itself included. */
-    const struct arena_type none[] = {{NULL, 4, 4, NULL}, {type.name, 0, type.align, NULL}, {type.name, type.size, 3, NULL}};
+    const struct arena_type none[] = {
+        {NULL, 4, 4, NULL}, {type.name, 0, type.align, NULL}, {type.name, type.size, 3, NULL}};
     const struct arena_type like = {"t", 4, 4, NULL};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         assert_false(arena_type_equal(&none[i], &none[i]));
@@ -190,7 +191,8 @@ static void pool_keeps_its_own_copy(void **state) {
 
 static void pool_keeps_its_own_copy_of_options(void **state) {
     struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
-    struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = 1, .arena_options = &arena_options};
+    struct arena_pool_options options = {
+        .struct_size = sizeof options, .max_arenas = 1, .arena_options = &arena_options};
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 3, &options, &pool), ARENA_OK);
     memset(&arena_options, 0xff, sizeof arena_options);

@@ -182,7 +182,8 @@ static void arguments_are_evaluated_once(void **state) {
     assert_true(ARENA_TRY_SLAB_WITH(int_arena, COUNTED(arena), COUNTED(&slab), COUNTED(1)));
     assert_int_equal(evaluations, 5);
     assert_int_equal(
-        ARENA_SLAB_WITH_CONTEXT(int_arena, COUNTED(concurrent), COUNTED(context), COUNTED(&slab), COUNTED(1)), ARENA_OK);
+        ARENA_SLAB_WITH_CONTEXT(int_arena, COUNTED(concurrent), COUNTED(context), COUNTED(&slab), COUNTED(1)),
+        ARENA_OK);
     assert_int_equal(evaluations, 9);
     arena_context_release(context);
     int_arena_concurrent_destroy(concurrent);
@@ -453,11 +454,21 @@ static void concurrent_face_waits_under_its_context(void **state) {
         int status = ARENA_OK;
         assert_int_equal(arena_context_with_timeout(NULL, 3000000, &soon), ARENA_OK);
         switch (operation) {
-        case 0: status = int_arena_concurrent_alloc_context(arena, soon, 4, &slot); break;
-        case 1: status = int_arena_concurrent_alloc_slab_context(arena, soon, 2, &slab); break;
-        case 2: status = ARENA_SLAB_WITH_CONTEXT(int_arena, arena, soon, &slab, 1, 2); break;
-        case 3: status = int_arena_concurrent_reset_context(arena, soon); break;
-        default: status = int_arena_concurrent_acquire(arena, soon, &held); break;
+        case 0:
+            status = int_arena_concurrent_alloc_context(arena, soon, 4, &slot);
+            break;
+        case 1:
+            status = int_arena_concurrent_alloc_slab_context(arena, soon, 2, &slab);
+            break;
+        case 2:
+            status = ARENA_SLAB_WITH_CONTEXT(int_arena, arena, soon, &slab, 1, 2);
+            break;
+        case 3:
+            status = int_arena_concurrent_reset_context(arena, soon);
+            break;
+        default:
+            status = int_arena_concurrent_acquire(arena, soon, &held);
+            break;
         }
         assert_int_equal(status, ARENA_ETIMEDOUT);
         arena_context_release(soon);

@@ -99,7 +99,8 @@ void arguments_are_evaluated_once(void **) {
     assert_true(ARENA_TRY_SLAB_WITH(int_arena, COUNTED(arena), COUNTED(&slab), COUNTED(1)));
     assert_int_equal(evaluations, 5);
     assert_int_equal(
-        ARENA_SLAB_WITH_CONTEXT(int_arena, COUNTED(concurrent), COUNTED(context), COUNTED(&slab), COUNTED(1)), ARENA_OK);
+        ARENA_SLAB_WITH_CONTEXT(int_arena, COUNTED(concurrent), COUNTED(context), COUNTED(&slab), COUNTED(1)),
+        ARENA_OK);
     assert_int_equal(evaluations, 9);
     arena_context_release(context);
     int_arena_concurrent_destroy(concurrent);
@@ -149,9 +150,7 @@ void type_is_named_as_written(void **) {
     assert_true(arena_type_equal(ARENA_TYPE(int), int_arena_type()));
     // In C++ a descriptor is valid always: not to the end of the block alone.
     const struct arena_type *kept = nullptr;
-    {
-        kept = ARENA_TYPE(Point);
-    }
+    { kept = ARENA_TYPE(Point); }
     assert_string_equal(kept->name, "Point");
 }
 
@@ -186,9 +185,7 @@ void concurrent_face(void **) {
     int_arena_concurrent_destroy(arena);
 }
 
-void count_up(int_arena *arena, void *user) {
-    *static_cast<int *>(user) += *int_arena_alloc(arena, 5);
-}
+void count_up(int_arena *arena, void *user) { *static_cast<int *>(user) += *int_arena_alloc(arena, 5); }
 
 void pool_face(void **) {
     int_arena_pool *pool = int_arena_pool_create(4);

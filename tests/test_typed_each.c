@@ -132,9 +132,7 @@ static void slabs_are_longer_than_32_bits_count(void **state) {
 
 enum { MIB = 1 << 20, TOUCHED = 64 * MIB };
 
-static void touch_all(struct bytes *arena, void *user) {
-    memset(bytes_alloc_slab(arena, TOUCHED).data, 1, TOUCHED);
-}
+static void touch_all(struct bytes *arena, void *user) { memset(bytes_alloc_slab(arena, TOUCHED).data, 1, TOUCHED); }
 
 /* Of each kind of handle; and a destroy that is refused gives nothing back. */
 static void trims_give_memory_back(void **state) {
@@ -186,7 +184,9 @@ ARENA_DEFINE(wide_gaps, struct wide_gap)
 
 enum { EARLIER = 0xee }; /* no byte of the values below */
 
-static bool nothing_is_left(const void *memory, size_t size_bytes) { return memchr(memory, EARLIER, size_bytes) == NULL; }
+static bool nothing_is_left(const void *memory, size_t size_bytes) {
+    return memchr(memory, EARLIER, size_bytes) == NULL;
+}
 
 /* Where memory is cleared as it is handed out, what inline code copies in covers all of an earlier life. */
 static void padding_is_not_of_an_earlier_life(void **state) {

@@ -21,7 +21,7 @@ enum { CAPACITY = 1 << 16 };
 
 static char *away; /* NULL: every page is there */
 static size_t page_bytes;
-static int met, arrived;                   /* atomic: somebody waits for the page; it is there */
+static int met, arrived;                  /* atomic: somebody waits for the page; it is there */
 static _Thread_local sigjmp_buf *way_out; /* not NULL: does not wait for it */
 
 static void on_fault(int signal_number, siginfo_t *info, void *context) {
@@ -122,7 +122,8 @@ static int operate(struct arena_concurrent *arena, struct arena_context *context
         status = arena_concurrent_acquire_permit(arena, context, &permit);
         if ((permit.arena != NULL) != (status == ARENA_OK)) return 1;
         return status == ARENA_OK ? arena_concurrent_release_permit(arena, &permit) : status;
-    case RESET: return arena_concurrent_reset_context(arena, context);
+    case RESET:
+        return arena_concurrent_reset_context(arena, context);
     default: /* it is there, but for what lies in chunks */
         status = arena_concurrent_alloc_slab_context(arena, context, CAPACITY - page_bytes / 4, &slab);
         return (slab != NULL) == (status == ARENA_OK) ? status : 1;
@@ -226,11 +227,17 @@ enum { SPELLINGS = 5 };
 static void *take_late(const struct late *late) {
     void *slot = NULL;
     switch (late->spelling) {
-    case 0: return arena_concurrent_alloc(late->arena, late->value);
-    case 1: return arena_concurrent_try_alloc(late->arena, late->value);
-    case 2: return arena_concurrent_try_alloc_slab_with(late->arena, late->value, 1);
-    case 3: return arena_concurrent_alloc_slab_with_context(late->arena, NULL, late->value, 3, &slot) == ARENA_OK ? slot : NULL;
-    default: return arena_concurrent_alloc_context(late->arena, NULL, late->value, &slot) == ARENA_OK ? slot : NULL;
+    case 0:
+        return arena_concurrent_alloc(late->arena, late->value);
+    case 1:
+        return arena_concurrent_try_alloc(late->arena, late->value);
+    case 2:
+        return arena_concurrent_try_alloc_slab_with(late->arena, late->value, 1);
+    case 3:
+        return arena_concurrent_alloc_slab_with_context(late->arena, NULL, late->value, 3, &slot) == ARENA_OK ? slot
+                                                                                                              : NULL;
+    default:
+        return arena_concurrent_alloc_context(late->arena, NULL, late->value, &slot) == ARENA_OK ? slot : NULL;
     }
 }
 
@@ -273,7 +280,8 @@ static void values_that_come_late_keep_nobody_waiting(void **state) {
         for (size_t i = 0; i < SIZES * SPELLINGS; i++) {
             struct arena_type type = {"late", sizes[i % SIZES], 1, NULL, 0, 0};
             struct arena_concurrent *arena = make(&type, CAPACITY, flags);
-            struct late late = {arena, pages + page_bytes - (i % 2 == 0 ? 0 : type.size / 2), type.size, (int)(i / SIZES)};
+            struct late late = {arena, pages + page_bytes - (i % 2 == 0 ? 0 : type.size / 2), type.size,
+                                (int)(i / SIZES)};
             send_away(pages + page_bytes);
             struct worker worker;
             worker_start(&worker, take_late_there, &late, 0);

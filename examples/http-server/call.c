@@ -9,7 +9,8 @@ struct text_arena *call_arena(struct arena_request *request) {
     return text_arena_from_raw(arena);
 }
 
-enum MHD_Result call_answer(struct arena_request *request, unsigned status, const char *content_type, const char *text) {
+enum MHD_Result call_answer(struct arena_request *request, unsigned status, const char *content_type,
+                            const char *text) {
     if (text == NULL) {
         status = MHD_HTTP_CONTENT_TOO_LARGE;
         text = "the request does not fit its arena\n";

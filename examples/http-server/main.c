@@ -21,10 +21,10 @@
 
 /* What a server on the internet has to set of libmicrohttpd's own limits: docs/http.md says why. */
 enum {
-    CONNECTION_TIMEOUT_S = 15,            /* of silence: heads that do not come, connections that are kept for nothing */
-    CONNECTION_MEMORY_BYTES = 32 * 1024,  /* of each connection; a head must fit a half */
+    CONNECTION_TIMEOUT_S = 15,           /* of silence: heads that do not come, connections that are kept for nothing */
+    CONNECTION_MEMORY_BYTES = 32 * 1024, /* of each connection; a head must fit a half */
     CONNECTIONS_MAX = 1000,
-    CONNECTIONS_PER_IP_MAX = 900,         /* of one address; behind a proxy, which is one, as many as there are */
+    CONNECTIONS_PER_IP_MAX = 900, /* of one address; behind a proxy, which is one, as many as there are */
     THREAD_STACK_BYTES = 256 * 1024,
     LAST_ANSWERS_S = 1,
     EXTERNAL_WAIT_MS = 50
@@ -71,10 +71,12 @@ static void signals_setup(sigset_t *stops) {
 static unsigned daemon_flags(enum options_mode mode) {
     switch (mode) {
     case OPTIONS_MODE_POOL:
-    case OPTIONS_MODE_INTERNAL: return MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME;
+    case OPTIONS_MODE_INTERNAL:
+        return MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME;
     case OPTIONS_MODE_PER_CONNECTION:
         return MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ITC;
-    case OPTIONS_MODE_EXTERNAL: break;
+    case OPTIONS_MODE_EXTERNAL:
+        break;
     }
     return MHD_ALLOW_SUSPEND_RESUME;
 }
@@ -88,17 +90,14 @@ static struct MHD_Daemon *daemon_start(const struct options *options, const unio
         {MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)options->threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
-    return MHD_start_daemon(flags, options->port, NULL, NULL, arena_mhd_access, mhd,
-                            MHD_OPTION_NOTIFY_COMPLETED, arena_mhd_completed, mhd,
-                            MHD_OPTION_URI_LOG_CALLBACK, arena_mhd_uri, mhd,
-                            MHD_OPTION_SOCK_ADDR, &address->any,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_S,
-                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+    return MHD_start_daemon(flags, options->port, NULL, NULL, arena_mhd_access, mhd, MHD_OPTION_NOTIFY_COMPLETED,
+                            arena_mhd_completed, mhd, MHD_OPTION_URI_LOG_CALLBACK, arena_mhd_uri, mhd,
+                            MHD_OPTION_SOCK_ADDR, &address->any, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+                            (unsigned)CONNECTION_TIMEOUT_S, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
                             MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_PER_IP_MAX,
-                            MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK_BYTES,
-                            MHD_OPTION_ARRAY, options->mode == OPTIONS_MODE_POOL ? pool : pool + 1,
-                            MHD_OPTION_END);
+                            MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK_BYTES, MHD_OPTION_ARRAY,
+                            options->mode == OPTIONS_MODE_POOL ? pool : pool + 1, MHD_OPTION_END);
 }
 
 /* The port that the daemon got, 0 if that cannot be told. */
@@ -183,9 +182,12 @@ static int run(const struct options *options, const union address *address, stru
 int main(int argc, char **argv) {
     struct options options;
     switch (options_parse(argc, argv, &options)) {
-    case OPTIONS_RUN: break;
-    case OPTIONS_DONE: return 0;
-    case OPTIONS_WRONG: return 2;
+    case OPTIONS_RUN:
+        break;
+    case OPTIONS_DONE:
+        return 0;
+    case OPTIONS_WRONG:
+        return 2;
     }
     union address address;
     if (!address_parse(&options, &address)) return 2;

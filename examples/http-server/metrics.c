@@ -38,7 +38,7 @@ struct text {
 };
 
 #define SAY(text, ...)                                                                                                 \
-    ((text)->length += (size_t)snprintf((text)->length < TEXT_BYTES ? (text)->data + (text)->length : NULL,           \
+    ((text)->length += (size_t)snprintf((text)->length < TEXT_BYTES ? (text)->data + (text)->length : NULL,            \
                                         (text)->length < TEXT_BYTES ? TEXT_BYTES - (text)->length : 0, __VA_ARGS__))
 
 static void say_requests(struct text *text, const struct metrics *metrics) {

@@ -22,9 +22,7 @@ static const char *const mode_names[] = {
 
 enum { MODES = sizeof(mode_names) / sizeof(mode_names[0]) };
 
-const char *options_mode_name(enum options_mode mode) {
-    return mode_names[mode];
-}
+const char *options_mode_name(enum options_mode mode) { return mode_names[mode]; }
 
 static void print_help(const struct options *defaults) {
     printf("Usage: arena-http-server [OPTION]...\n"
@@ -86,12 +84,18 @@ static unsigned processors(void) {
 enum options_result options_parse(int argc, char **argv, struct options *options) {
     enum { ADDRESS = 1, PORT, MODE, THREADS, FIELDS, ARENAS, FILES, DRAIN, LOG, HELP, VERSION };
     static const struct option names[] = {
-        {"address", required_argument, NULL, ADDRESS}, {"port", required_argument, NULL, PORT},
-        {"mode", required_argument, NULL, MODE},       {"threads", required_argument, NULL, THREADS},
-        {"fields", required_argument, NULL, FIELDS},   {"arenas", required_argument, NULL, ARENAS},
-        {"files", required_argument, NULL, FILES},     {"drain", required_argument, NULL, DRAIN},
-        {"log", no_argument, NULL, LOG},               {"help", no_argument, NULL, HELP},
-        {"version", no_argument, NULL, VERSION},       {NULL, 0, NULL, 0},
+        {"address", required_argument, NULL, ADDRESS},
+        {"port", required_argument, NULL, PORT},
+        {"mode", required_argument, NULL, MODE},
+        {"threads", required_argument, NULL, THREADS},
+        {"fields", required_argument, NULL, FIELDS},
+        {"arenas", required_argument, NULL, ARENAS},
+        {"files", required_argument, NULL, FILES},
+        {"drain", required_argument, NULL, DRAIN},
+        {"log", no_argument, NULL, LOG},
+        {"help", no_argument, NULL, HELP},
+        {"version", no_argument, NULL, VERSION},
+        {NULL, 0, NULL, 0},
     };
     const struct options defaults = {
         .address = "127.0.0.1",
@@ -107,12 +111,16 @@ enum options_result options_parse(int argc, char **argv, struct options *options
         int64_t count = 0;
         bool fine = true;
         switch (option) {
-        case ADDRESS: options->address = optarg; break;
+        case ADDRESS:
+            options->address = optarg;
+            break;
         case PORT:
             fine = parse_count("port", optarg, 0, UINT16_MAX, &count);
             options->port = (uint16_t)count;
             break;
-        case MODE: fine = parse_mode(optarg, &options->mode); break;
+        case MODE:
+            fine = parse_mode(optarg, &options->mode);
+            break;
         case THREADS:
             fine = parse_count("threads", optarg, 2, THREADS_MAX, &count);
             options->threads = (unsigned)count;
@@ -125,18 +133,25 @@ enum options_result options_parse(int argc, char **argv, struct options *options
             fine = parse_count("arenas", optarg, 1, ARENAS_MAX, &count);
             options->arenas = (size_t)count;
             break;
-        case FILES: options->folder = optarg; break;
+        case FILES:
+            options->folder = optarg;
+            break;
         case DRAIN:
             fine = parse_count("drain", optarg, 0, DRAIN_MAX_S, &count);
             options->drain_s = (unsigned)count;
             break;
-        case LOG: options->log = true; break;
-        case HELP: print_help(&defaults); return OPTIONS_DONE;
+        case LOG:
+            options->log = true;
+            break;
+        case HELP:
+            print_help(&defaults);
+            return OPTIONS_DONE;
         case VERSION:
             printf("arena-http-server (libarena %u.%u.%u)\n", (unsigned)(arena_version() >> 16),
                    (unsigned)(arena_version() >> 8 & 0xff), (unsigned)(arena_version() & 0xff));
             return OPTIONS_DONE;
-        default: fine = false; /* getopt_long has said what is wrong */
+        default:
+            fine = false; /* getopt_long has said what is wrong */
         }
         if (!fine) return OPTIONS_WRONG;
     }

@@ -81,7 +81,8 @@ static enum MHD_Result answer_document(struct arena_request *request, const json
 /* --- Fields ---------------------------------------------------------------------------------------------------- */
 
 /* The fields of the query and of a form, in the request's second arena.  The first one; NULL: there are none.  false: too many. */
-static bool collect_fields(struct arena_request *request, struct field_arena *fields, const struct arena_field **first) {
+static bool collect_fields(struct arena_request *request, struct field_arena *fields,
+                           const struct arena_field **first) {
     static const int kinds[] = {ARENA_FIELD_ARGUMENT, ARENA_FIELD_FORM};
     *first = NULL;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -123,8 +124,7 @@ static enum MHD_Result answer_parse(struct arena_request *request, struct field_
     json_error_t error = {0};
     text_json_begin(call_arena(request));
     json_t *array = json_fields(first, field_arena_used(fields), &error);
-    enum MHD_Result result =
-        answer_document(request, json_document(request, fields, "fields", array, &error), &error);
+    enum MHD_Result result = answer_document(request, json_document(request, fields, "fields", array, &error), &error);
     text_json_end();
     return result;
 }
@@ -254,10 +254,14 @@ static const struct route {
     const char *allow;
     enum MHD_Result (*answer)(struct service *service, struct arena_request *request);
 } routes[] = {
-    {"/parse", GET | POST, "GET, HEAD, POST", route_parse}, {"/sum", GET, "GET, HEAD", route_sum},
-    {"/healthz", GET, "GET, HEAD", route_healthz},          {"/metrics", GET, "GET, HEAD", route_metrics},
-    {"/count", GET, "GET, HEAD", route_count},              {"/large", GET, "GET, HEAD", route_large},
-    {"/wait", GET, "GET, HEAD", route_wait},                {NULL, GET | PUT, "GET, HEAD, PUT", route_file},
+    {"/parse", GET | POST, "GET, HEAD, POST", route_parse},
+    {"/sum", GET, "GET, HEAD", route_sum},
+    {"/healthz", GET, "GET, HEAD", route_healthz},
+    {"/metrics", GET, "GET, HEAD", route_metrics},
+    {"/count", GET, "GET, HEAD", route_count},
+    {"/large", GET, "GET, HEAD", route_large},
+    {"/wait", GET, "GET, HEAD", route_wait},
+    {NULL, GET | PUT, "GET, HEAD, PUT", route_file},
 };
 
 static const struct route *find_route(const struct service *service, const char *url) {
@@ -318,10 +322,18 @@ static void refuse(struct arena_request *request, unsigned status, const char **
     if (accepted == NULL || strstr(accepted, CONTENT_JSON) == NULL) return;
     *content_type = CONTENT_JSON;
     switch (status) {
-    case MHD_HTTP_BAD_REQUEST: *body = "{\"error\":\"the request is malformed\"}\n"; break;
-    case MHD_HTTP_CONTENT_TOO_LARGE: *body = "{\"error\":\"the request body is too large\"}\n"; break;
-    case MHD_HTTP_SERVICE_UNAVAILABLE: *body = "{\"error\":\"the server is too busy\"}\n"; break;
-    default: *body = "{\"error\":\"the server failed\"}\n"; break;
+    case MHD_HTTP_BAD_REQUEST:
+        *body = "{\"error\":\"the request is malformed\"}\n";
+        break;
+    case MHD_HTTP_CONTENT_TOO_LARGE:
+        *body = "{\"error\":\"the request body is too large\"}\n";
+        break;
+    case MHD_HTTP_SERVICE_UNAVAILABLE:
+        *body = "{\"error\":\"the server is too busy\"}\n";
+        break;
+    default:
+        *body = "{\"error\":\"the server failed\"}\n";
+        break;
     }
 }
 
@@ -408,9 +420,7 @@ struct arena_mhd *service_mhd(struct service *service) {
     return service->mhd;
 }
 
-void service_stop(struct service *service) {
-    park_stop(&service->park);
-}
+void service_stop(struct service *service) { park_stop(&service->park); }
 
 static size_t arenas_made(const struct arena_pool *pool) {
     struct arena_pool_stats stats = {.struct_size = sizeof(stats)};

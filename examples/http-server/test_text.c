@@ -94,9 +94,15 @@ static void text_number_takes_whole_numbers(void **state) {
         const char *text;
         int64_t number;
     } cases[] = {
-        {"0", 0},     {"10", 10},   {"-10", -10}, {"+10", 10},
-        {"007", 7},   {"-0", 0},    {"9223372036854775807", INT64_MAX},
-        {"-9223372036854775808", INT64_MIN},      {"00000000000000000000000000001", 1},
+        {"0", 0},
+        {"10", 10},
+        {"-10", -10},
+        {"+10", 10},
+        {"007", 7},
+        {"-0", 0},
+        {"9223372036854775807", INT64_MAX},
+        {"-9223372036854775808", INT64_MIN},
+        {"00000000000000000000000000001", 1},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         int64_t number = 99;
@@ -107,9 +113,8 @@ static void text_number_takes_whole_numbers(void **state) {
 
 static void text_number_refuses_everything_else(void **state) {
     (void)state;
-    static const char *const cases[] = {"",    " ",   "-",   "+",    "x",    "1x",  " 1",  "1 ",  "\t1",
-                                        "--1", "+-1", "1.5", "1e3",  "0x10", "1,0", "1_0", "inf", "-x",
-                                        "\xd9\xa1"};
+    static const char *const cases[] = {"",    " ",   "-",   "+",    "x",   "1x",  " 1",  "1 ", "\t1",     "--1",
+                                        "+-1", "1.5", "1e3", "0x10", "1,0", "1_0", "inf", "-x", "\xd9\xa1"};
     int64_t number = 99;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         assert_int_equal(text_number(cases[i], &number), TEXT_NO_NUMBER);

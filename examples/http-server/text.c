@@ -34,14 +34,10 @@ char *text_format(struct text_arena *arena, const char *format, ...) {
     return text;
 }
 
-static void *json_alloc(size_t size_bytes) {
-    return json_arena == NULL ? NULL : text_alloc(json_arena, size_bytes);
-}
+static void *json_alloc(size_t size_bytes) { return json_arena == NULL ? NULL : text_alloc(json_arena, size_bytes); }
 
 /* The reset takes everything back at once. */
-static void json_free(void *memory) {
-    (void)memory;
-}
+static void json_free(void *memory) { (void)memory; }
 
 void text_json_setup(void) {
     /* The seed of Jansson's hash tables is drawn here, so that no request pays for reading the random device. */
@@ -49,13 +45,9 @@ void text_json_setup(void) {
     json_set_alloc_funcs(json_alloc, json_free);
 }
 
-void text_json_begin(struct text_arena *arena) {
-    json_arena = arena;
-}
+void text_json_begin(struct text_arena *arena) { json_arena = arena; }
 
-void text_json_end(void) {
-    json_arena = NULL;
-}
+void text_json_end(void) { json_arena = NULL; }
 
 enum text_number text_number(const char *text, int64_t *number) {
     /* strtoll alone would also take leading space and trailing text. */

@@ -4,8 +4,8 @@
 #include <arena/arena.h>
 
 static struct arena *arena;
-static int action, burst, call, capacity, context, count, data, handle, head, limit, none, options, out, parent, pool, raw,
-    slab, slot, status, type, user, value, values;
+static int action, burst, call, capacity, context, count, data, handle, head, limit, none, options, out, parent, pool,
+    raw, slab, slot, status, type, user, value, values;
 
 static void forget(int *number) { *number = 0; }
 
@@ -29,11 +29,13 @@ static int in_expressions(int which) {
     if (ARENA_TYPE(struct pair)->size != ARENA_TYPE(int)->size * 2) sum++;
     struct int_arena_slab few = ARENA_SLAB_WITH(int_arena, which ? arenas[0] : arenas[1], which ? 1 : 2, which & 1);
     sum += ARENA_TRY_SLAB_WITH(int_arena, which ? arenas[0] : arenas[1], which ? &few : NULL, 3, 4) ? few.data[1] : 0;
-    ARENA_POOL_SCOPE_OF(int_arena, which ? pools[0] : pools[1], outer) ARENA_POOL_SCOPE_OF(int_arena, pools[0], inner) {
-        sum += outer != inner;
-    }
+    ARENA_POOL_SCOPE_OF(int_arena, which ? pools[0] : pools[1], outer)
+        ARENA_POOL_SCOPE_OF(int_arena, pools[0], inner) {
+            sum += outer != inner;
+        }
     struct arena_pool *raw_pool = int_arena_pool_raw(pools[1]);
-    ARENA_POOL_SCOPE(raw_pool, outer) ARENA_POOL_SCOPE(raw_pool, inner) sum += outer != inner;
+    ARENA_POOL_SCOPE(raw_pool, outer)
+        ARENA_POOL_SCOPE(raw_pool, inner) sum += outer != inner;
     for (int i = 0; i < 2; i++) {
         int_arena_destroy(arenas[i]);
         sum += int_arena_pool_destroy(pools[i]);
@@ -61,7 +63,8 @@ int main(void) {
     kept_arena_concurrent_destroy(shared);
     struct kept_arena_pool *scratches = kept_arena_pool_create(1);
     ARENA_POOL_SCOPE_OF(kept_arena, scratches, scratch) sum += *kept_arena_alloc(scratch, 1);
-    ARENA_POOL_SCOPE(kept_arena_pool_raw(scratches), scratch) if (arena_try_alloc(scratch, NULL) == NULL) sum++;
+    ARENA_POOL_SCOPE(kept_arena_pool_raw(scratches), scratch)
+        if (arena_try_alloc(scratch, NULL) == NULL) sum++;
     if (kept_arena_pool_destroy(scratches) != ARENA_OK) sum++;
     struct arena *mixed;
     if (arena_create(arena_type_any(), 1, &mixed) != ARENA_OK) return 1;

@@ -115,7 +115,7 @@ static void *acquire_then_read(void *user) {
 static void *operate(void *user) {
     static atomic_int roles;
     return atomic_fetch_add_explicit(&roles, 1, memory_order_relaxed) % 2 == 0 ? write_then_operate(user)
-                                                                             : acquire_then_read(user);
+                                                                               : acquire_then_read(user);
 }
 
 static void published(uint32_t flags) {
@@ -384,7 +384,7 @@ static void *give_or_ask(void *user) {
     struct arena_context **contexts = user;
     static atomic_int roles;
     return atomic_fetch_add_explicit(&roles, 1, memory_order_relaxed) % 2 == 0 ? give_a_reason(contexts[0])
-                                                                             : ask_for_the_reason(contexts[1]);
+                                                                               : ask_for_the_reason(contexts[1]);
 }
 
 static void reasons(void) {
@@ -440,7 +440,8 @@ static const struct {
     const char *name;
     void (*run)(void);
 } cases[] = {
-#define CASE(name) {#name, name}
+#define CASE(name)                                                                                                     \
+    { #name, name }
     CASE(gate_with_chunks),
     CASE(gate_alone),
     CASE(published_with_chunks),

@@ -456,7 +456,8 @@ static const struct {
     const char *name;
     void (*run)(void);
 } cases[] = {
-#define CASE(name) {#name, name}
+#define CASE(name)                                                                                                     \
+    { #name, name }
     CASE(read_next_slot),
     CASE(write_next_slot),
     CASE(read_next_slot_of_a_large_arena),

@@ -22,7 +22,8 @@ enum cmocka_result { CMOCKA_PASSED, CMOCKA_FAILED, CMOCKA_SKIPPED }; /* PASSED: 
 /* Where the running test is left.  One program, one runner: a tentative definition in the file with main, weak in others. */
 __attribute__((weak)) jmp_buf cmocka_left;
 
-#define cmocka_unit_test(function) {#function, function}
+#define cmocka_unit_test(function)                                                                                     \
+    { #function, function }
 #define print_error(...) ((void)fprintf(stderr, __VA_ARGS__))
 #define print_message(...) ((void)printf(__VA_ARGS__))
 
@@ -81,7 +82,10 @@ __attribute__((unused)) static int cmocka_run(const char *group, const struct CM
         void *state = group_state;
         int result = setjmp(cmocka_left);
         if (result == CMOCKA_PASSED) tests[i].function(&state);
-        printf("[ %s ] %s\n", result == CMOCKA_PASSED ? "      OK" : result == CMOCKA_FAILED ? " FAILED " : "SKIPPED ",
+        printf("[ %s ] %s\n",
+               result == CMOCKA_PASSED   ? "      OK"
+               : result == CMOCKA_FAILED ? " FAILED "
+                                         : "SKIPPED ",
                tests[i].name);
         if (result == CMOCKA_FAILED) failed++;
         if (result == CMOCKA_SKIPPED) skipped++;

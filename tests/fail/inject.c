@@ -47,7 +47,9 @@ unsigned inject_failures(void) { return failures; }
 const char *inject_first(void) { return first; }
 void inject_old_kernel(bool old) { old_kernel = old; }
 
-struct inject_live inject_live(void) { return (struct inject_live){blocks, mappings, mutexes, conditions}; }
+struct inject_live inject_live(void) {
+    return (struct inject_live){blocks, mappings, mutexes, conditions};
+}
 
 /* Is this call to fail? */
 static bool fails(const char *function) {
@@ -132,7 +134,8 @@ void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file,
 
 #ifdef __GLIBC__
 void *__wrap_mmap64(void *start, size_t size, int protection, int flags, int file, off_t offset) {
-    return fails("mmap") ? no_pages() : made_mapping(__real_mmap64(start, size, protection, flags, file, offset), flags);
+    return fails("mmap") ? no_pages()
+                         : made_mapping(__real_mmap64(start, size, protection, flags, file, offset), flags);
 }
 #endif
 

@@ -139,7 +139,8 @@ static void exercise(struct arena *arena) {
             used = type->size > sizeof value ? 4 : 5;
         }
         while (used < capacity && used < 40) {
-            unsigned char *slot = type->size > sizeof value ? arena_try_alloc(arena, NULL) : arena_try_alloc(arena, value);
+            unsigned char *slot =
+                type->size > sizeof value ? arena_try_alloc(arena, NULL) : arena_try_alloc(arena, value);
             CHECK(slot != NULL && (uintptr_t)slot % type->align == 0);
             slot[0] = 77;
             used++;
@@ -213,7 +214,8 @@ static int put_status(struct put *put, int spelling) {
     if (spelling == 1) {
         int status = arena_protect(put_any, put);
         CHECK((status == ARENA_OK) == (put->slot != NULL));
-        if (status == ARENA_EPANIC) CHECK(strstr(panic_message, "no memory for the descriptor") != NULL); /* it is not full */
+        if (status == ARENA_EPANIC)
+            CHECK(strstr(panic_message, "no memory for the descriptor") != NULL); /* it is not full */
         return status;
     }
     put->slot = arena_try_alloc_any(put->arena, put->type, put->value);
@@ -292,8 +294,8 @@ enum { WAIT_ENDS_NS = 2000000 };
 struct visitor {
     struct arena_concurrent *arena;
     struct arena_context *context;
-    int first;  /* status of a wait that the deadline ends */
-    int second; /* of one that a cancellation ends */
+    int first;   /* status of a wait that the deadline ends */
+    int second;  /* of one that a cancellation ends */
     void *third; /* of one that the release ends */
     atomic_int stage;
 };
@@ -337,7 +339,8 @@ static void put_concurrent_any(void *user) {
 
 static void concurrent_arena(const struct arena_options *options, size_t capacity) {
     struct arena_concurrent *arena;
-    UNTIL_OK(CREATE(arena_concurrent_create_with(&counted_type, capacity, options, &arena), &arena), ARENA_ENOMEM, true);
+    UNTIL_OK(CREATE(arena_concurrent_create_with(&counted_type, capacity, options, &arena), &arena), ARENA_ENOMEM,
+             true);
     static const struct counted value = {77};
     void *out;
     CHECK(arena_concurrent_try_alloc(arena, &value) != NULL);
@@ -439,7 +442,8 @@ static void nested(struct arena *arena, void *user) {
     struct arena_pool *pool = user;
     int mine = ++depth;
     exercise(arena);
-    if (mine < 3) UNTIL_OK(arena_pool_execute(pool, nested, pool), ARENA_ENOMEM, depth == mine && arena_used(arena) == 0);
+    if (mine < 3)
+        UNTIL_OK(arena_pool_execute(pool, nested, pool), ARENA_ENOMEM, depth == mine && arena_used(arena) == 0);
 }
 
 static void panicking(struct arena *arena, void *user) {
@@ -479,7 +483,8 @@ static void pool_without_limit(void) {
     UNTIL_OK(CREATE(arena_pool_create(&counted_type, 50, &pool), &pool), ARENA_ENOMEM, true);
     struct arena *arenas[OUT_AT_ONCE];
     for (int i = 0; i < OUT_AT_ONCE; i++) {
-        UNTIL_OK(i % 2 == 0 ? checkout(pool, &arenas[i]) : checkout_waiting(pool, NULL, &arenas[i]), ARENA_ENOMEM, true);
+        UNTIL_OK(i % 2 == 0 ? checkout(pool, &arenas[i]) : checkout_waiting(pool, NULL, &arenas[i]), ARENA_ENOMEM,
+                 true);
     }
     CHECK(arena_pool_destroy(pool) == ARENA_EBUSY);
     struct guest guest = {pool, arenas[0], NULL};
@@ -506,7 +511,8 @@ static void pool_without_limit(void) {
 static void pool_with_limit(void) {
     enum { LIMIT = 3 };
     static const struct arena_options arenas_with = {sizeof arenas_with, ARENA_CLEAR_ON_HANDOUT, 0};
-    static const struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = LIMIT, .arena_options = &arenas_with};
+    static const struct arena_pool_options options = {
+        .struct_size = sizeof options, .max_arenas = LIMIT, .arena_options = &arenas_with};
     struct arena_pool *pool;
     UNTIL_OK(CREATE(arena_pool_create_with(&wide_type, (size_t)1 << 12, &options, &pool), &pool), ARENA_ENOMEM, true);
     struct arena *arenas[LIMIT + 1];

@@ -25,10 +25,12 @@ bool bytes_are_zero(const void *start, size_t size_bytes) {
 /* --- input -------------------------------------------------------------------------------------------------------- */
 
 size_t input_size(struct input *input, size_t unit, size_t near) {
+    /* clang-format off */
     static const size_t borders[] = {
         0, 1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 127, 128, 255, 256, 257, 1000, 4095, 4096,
         4097, 8192, 65535, 65536, (size_t)1 << 20, (size_t)1 << 31, UINT32_MAX, PTRDIFF_MAX, SIZE_MAX,
     };
+    /* clang-format on */
     enum { BORDERS = sizeof borders / sizeof borders[0] };
     size_t choice = input_below(input, BORDERS + 6);
     size_t border;
@@ -47,8 +49,8 @@ size_t input_size(struct input *input, size_t unit, size_t near) {
     return beside == 1 ? border - 1 : beside == 2 ? border + 1 : border;
 }
 
-static const size_t small_sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 20, 24, 31, 32, 33, 40, 48, 56, 63, 64, 65, 72, 100,
-                                     128, 200, 255, 256};
+static const size_t small_sizes[] = {1,  2,  3,  4,  5,  7,  8,  9,  12,  16,  20,  24,  31, 32,
+                                     33, 40, 48, 56, 63, 64, 65, 72, 100, 128, 200, 255, 256};
 
 struct arena_type input_small_type(struct input *input) {
     size_t size = small_sizes[input_below(input, sizeof small_sizes / sizeof small_sizes[0])];
@@ -57,10 +59,12 @@ struct arena_type input_small_type(struct input *input) {
 }
 
 struct arena_type input_type(struct input *input, bool *valid) {
+    /* clang-format off */
     static const size_t sizes[] = {257, 1000, 4095, 4096, 4097, 65535, 65536, 65537, (size_t)1 << 20, 0, (size_t)1 << 31,
                                    PTRDIFF_MAX, (size_t)PTRDIFF_MAX + 1, SIZE_MAX};
     static const size_t aligns[] = {128, 256, 4096, 8192, 65536, (size_t)1 << 17, (size_t)1 << 21, 0, 3, 24, 4097,
                                     SIZE_MAX / 2 + 1, SIZE_MAX};
+    /* clang-format on */
     struct arena_type type = input_small_type(input);
     type.name = "any size";
     size_t choice = input_below(input, 8 * sizeof sizes / sizeof sizes[0]);
@@ -223,7 +227,8 @@ static bool forbidden(const void *address) {
 /* AddressSanitizer marks eight bytes at a time: a group that reaches past the arena's end may be open. */
 static bool closed(const struct model *model, const char *address) {
     uintptr_t group_end = ((uintptr_t)address | 7) + 1;
-    return !poison_active() || group_end > (uintptr_t)(model->base + model->capacity * model->stride) || forbidden(address);
+    return !poison_active() || group_end > (uintptr_t)(model->base + model->capacity * model->stride) ||
+           forbidden(address);
 }
 
 void model_reset(struct model *model) {
@@ -280,9 +285,9 @@ static void allocate(struct model *model, struct arena *arena, struct input *inp
     }
     CHECK((call.result != NULL) == fits);
     if (!fits) return;
-    enum model_contents contents = !zero                                                  ? MODEL_VALUES
+    enum model_contents contents = !zero                                                 ? MODEL_VALUES
                                    : model->clear == ARENA_CLEAR_NEVER && call.kind == 1 ? MODEL_UNKNOWN
-                                                                                          : MODEL_ZERO;
+                                                                                         : MODEL_ZERO;
     model_take(model, call.result, call.count, contents, call.values);
 }
 
@@ -342,9 +347,15 @@ void model_operate(struct model *model, struct arena *arena, struct input *input
     case 0:
     case 1:
     case 2:
-    case 3: allocate(model, arena, input); break;
-    case 4: allocate_inline(model, arena); break;
-    case 5: burst(model, arena, input); break;
+    case 3:
+        allocate(model, arena, input);
+        break;
+    case 4:
+        allocate_inline(model, arena);
+        break;
+    case 5:
+        burst(model, arena, input);
+        break;
     case 6:
         if (!reset) break;
         model_drops_begin(model);
@@ -352,7 +363,9 @@ void model_operate(struct model *model, struct arena *arena, struct input *input
         model_drops_end(model);
         model_reset(model);
         break;
-    case 7: arena_trim(arena); break;
+    case 7:
+        arena_trim(arena);
+        break;
     case 8: /* many at once, to get to the end */
         for (size_t i = input_byte(input); i != 0 && !model_too_much(model, 1); i--) {
             const void *value = (i & 1) != 0 ? model_values(model, 1) : NULL;
@@ -362,7 +375,9 @@ void model_operate(struct model *model, struct arena *arena, struct input *input
             model_take(model, slot, 1, value == NULL ? MODEL_ZERO : MODEL_VALUES, value);
         }
         break;
-    default: model_check(model); break;
+    default:
+        model_check(model);
+        break;
     }
     model_check_counts(model, arena_used(arena), arena_remaining(arena), arena_cap(arena));
     const struct arena_type *type = arena_type_of(arena);

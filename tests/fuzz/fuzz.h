@@ -58,10 +58,10 @@ struct model {
     size_t capacity;
     size_t used;
     uint32_t clear;
-    bool packed;         /* slots are handed out in order */
-    bool joined;         /* the free ones are in one piece, wherever it lies */
-    bool dropping;       /* between model_drops_begin and model_drops_end */
-    size_t drop_next;    /* the slot after the one whose turn it is */
+    bool packed;      /* slots are handed out in order */
+    bool joined;      /* the free ones are in one piece, wherever it lies */
+    bool dropping;    /* between model_drops_begin and model_drops_end */
+    size_t drop_next; /* the slot after the one whose turn it is */
     char *base;
     uint8_t *live;       /* by slot: 1 when handed out */
     unsigned char *copy; /* by byte: what live slots contain */

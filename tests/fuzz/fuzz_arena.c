@@ -12,7 +12,8 @@
 /* --- one type ----------------------------------------------------------------------------------------------------- */
 
 /* What arena_create_with has to answer; ARENA_EFULL: OK or ENOMEM, as the system likes. */
-static int expected_status(const struct arena_type *type, bool valid, size_t capacity, const struct arena_options *options) {
+static int expected_status(const struct arena_type *type, bool valid, size_t capacity,
+                           const struct arena_options *options) {
     if (!valid || options->struct_size < sizeof(size_t) || options->clear > ARENA_CLEAR_NEVER ||
         (options->flags & ~7u) != 0 || (options->clear == ARENA_CLEAR_NEVER && type->drop != NULL)) {
         return ARENA_EINVAL;
@@ -120,7 +121,8 @@ static void call_any(void *user) {
 static void mixed_put(struct arena *arena, size_t capacity, struct input *input) {
     struct arena_type type = mixed_type(input);
     uint8_t choice = input_byte(input);
-    bool valid = type.name != NULL && type.size != 0 && type.size <= ARENA_ANY_MAX && type.align <= alignof(max_align_t);
+    bool valid =
+        type.name != NULL && type.size != 0 && type.size <= ARENA_ANY_MAX && type.align <= alignof(max_align_t);
     unsigned char value[ARENA_ANY_MAX];
     memset(value, choice, sizeof value);
     value[0] = (unsigned char)mixed_used;
@@ -168,22 +170,28 @@ static void mixed_look(struct input *input) {
 
 static void mixed_values(struct input *input) {
     size_t capacity = input_below(input, MIXED_SLOTS);
-    struct arena_options options = {sizeof options, input_below(input, 2) == 0 ? ARENA_CLEAR_ON_RESET : ARENA_CLEAR_ON_HANDOUT,
-                                    0};
+    struct arena_options options = {sizeof options,
+                                    input_below(input, 2) == 0 ? ARENA_CLEAR_ON_RESET : ARENA_CLEAR_ON_HANDOUT, 0};
     struct arena *arena;
     CHECK(arena_create_with(arena_type_any(), capacity, &options, &arena) == ARENA_OK);
     mixed_used = 0;
     while (input_left(input)) {
         switch (input_below(input, 8)) {
-        case 0: mixed_zeroed(arena, capacity); break;
+        case 0:
+            mixed_zeroed(arena, capacity);
+            break;
         case 1:
             mixed_next = mixed_used;
             arena_reset(arena);
             for (; mixed_next != 0; mixed_next--) CHECK(mixed[mixed_next - 1].type.drop == NULL);
             mixed_used = 0;
             break;
-        case 2: mixed_look(input); break;
-        default: mixed_put(arena, capacity, input); break;
+        case 2:
+            mixed_look(input);
+            break;
+        default:
+            mixed_put(arena, capacity, input);
+            break;
         }
         CHECK(arena_used(arena) == mixed_used && arena_remaining(arena) == capacity - mixed_used);
     }

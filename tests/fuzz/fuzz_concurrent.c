@@ -16,9 +16,9 @@
 static struct arena_concurrent *arena;
 static struct model model;
 static struct input *input;
-static unsigned thread;         /* whose turn it is */
-static unsigned holder;         /* who has acquired the gate; TURN_THREADS: nobody */
-static struct arena *inside;    /* of the holder */
+static unsigned thread;                   /* whose turn it is */
+static unsigned holder;                   /* who has acquired the gate; TURN_THREADS: nobody */
+static struct arena *inside;              /* of the holder */
 static struct arena_context *contexts[3]; /* live, cancelled, timed out */
 
 /* What an operation with a context answers before it looks at the arena. */
@@ -44,13 +44,27 @@ struct call {
 static void plain(void *user) {
     struct call *call = user;
     switch (call->kind) {
-    case 0: call->result = arena_concurrent_alloc(arena, call->values); break;
-    case 1: call->result = arena_concurrent_alloc_slab(arena, call->count); break;
-    case 2: call->result = arena_concurrent_alloc_slab_with(arena, call->values, call->count); break;
-    case 3: arena_concurrent_reset(arena); break;
-    case 4: arena_concurrent_trim(arena); break;
-    case 5: arena_concurrent_release(arena); break;
-    default: arena_concurrent_destroy(arena); break;
+    case 0:
+        call->result = arena_concurrent_alloc(arena, call->values);
+        break;
+    case 1:
+        call->result = arena_concurrent_alloc_slab(arena, call->count);
+        break;
+    case 2:
+        call->result = arena_concurrent_alloc_slab_with(arena, call->values, call->count);
+        break;
+    case 3:
+        arena_concurrent_reset(arena);
+        break;
+    case 4:
+        arena_concurrent_trim(arena);
+        break;
+    case 5:
+        arena_concurrent_release(arena);
+        break;
+    default:
+        arena_concurrent_destroy(arena);
+        break;
     }
 }
 
@@ -63,10 +77,10 @@ static void try_plain(void *user) {
 
 static int with_context(struct call *call, struct arena_context *context) {
     call->result = call;
-    return call->kind == 0   ? arena_concurrent_alloc_context(arena, context, call->values, &call->result)
-           : call->kind == 1 ? arena_concurrent_alloc_slab_context(arena, context, call->count, &call->result)
-                             : arena_concurrent_alloc_slab_with_context(arena, context, call->values, call->count,
-                                                                        &call->result);
+    return call->kind == 0 ? arena_concurrent_alloc_context(arena, context, call->values, &call->result)
+           : call->kind == 1
+               ? arena_concurrent_alloc_slab_context(arena, context, call->count, &call->result)
+               : arena_concurrent_alloc_slab_with_context(arena, context, call->values, call->count, &call->result);
 }
 
 static void allocate(void) {
@@ -93,9 +107,9 @@ static void allocate(void) {
         CHECK((call.result != NULL) == fits);
         if (!fits) return;
     }
-    enum model_contents contents = !zero                                                 ? MODEL_VALUES
+    enum model_contents contents = !zero                                                ? MODEL_VALUES
                                    : model.clear == ARENA_CLEAR_NEVER && call.kind == 1 ? MODEL_UNKNOWN
-                                                                                         : MODEL_ZERO;
+                                                                                        : MODEL_ZERO;
     model_take(&model, call.result, call.count, contents, call.values);
 }
 
@@ -241,18 +255,33 @@ static void one_turn(void *user) {
     case 0:
     case 1:
     case 2:
-    case 3: allocate(); break;
-    case 4: fill(); break;
-    case 5: reset(); break;
-    case 6: acquire(); break;
+    case 3:
+        allocate();
+        break;
+    case 4:
+        fill();
+        break;
+    case 5:
+        reset();
+        break;
+    case 6:
+        acquire();
+        break;
     case 7:
-    case 8: inside_or_release(); break;
-    case 9: take_permit(); break;
-    default: others(); break;
+    case 8:
+        inside_or_release();
+        break;
+    case 9:
+        take_permit();
+        break;
+    default:
+        others();
+        break;
     }
     /* Beside a holder they may lag. */
     if (waits()) return;
-    model_check_counts(&model, arena_concurrent_used(arena), arena_concurrent_remaining(arena), arena_concurrent_cap(arena));
+    model_check_counts(&model, arena_concurrent_used(arena), arena_concurrent_remaining(arena),
+                       arena_concurrent_cap(arena));
 }
 
 static void release_at_last(void *user) {

@@ -49,9 +49,15 @@ static void add(struct input *input) {
     static const int64_t never[] = {INT64_MAX, INT64_MAX - 1, INT64_MAX / 2, (int64_t)1 << 60};
     static const int64_t gone[] = {0, -1, INT64_MIN, INT64_MIN + 1, -1000000000};
     switch (input_below(input, 6)) {
-    case 0: status = arena_context_with_cancel(above, &node.context); break;
-    case 1: status = arena_context_with_timeout(above, never[input_below(input, 4)], &node.context); break;
-    case 2: status = arena_context_with_deadline(above, never[input_below(input, 4)], &node.context); break;
+    case 0:
+        status = arena_context_with_cancel(above, &node.context);
+        break;
+    case 1:
+        status = arena_context_with_timeout(above, never[input_below(input, 4)], &node.context);
+        break;
+    case 2:
+        status = arena_context_with_deadline(above, never[input_below(input, 4)], &node.context);
+        break;
     case 3:
         status = arena_context_with_timeout(above, gone[input_below(input, 5)], &node.context);
         node.passed = true;
@@ -128,8 +134,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     while (input_left(&input)) {
         switch (input_below(&input, 8)) {
         case 0:
-        case 1: add(&input); break;
-        case 2: cancel(pick(&input), &input); break;
+        case 1:
+            add(&input);
+            break;
+        case 2:
+            cancel(pick(&input), &input);
+            break;
         case 3: {
             int at = pick(&input);
             CHECK(arena_context_retain(at < 0 ? NULL : nodes[at].context) == (at < 0 ? NULL : nodes[at].context));
@@ -142,8 +152,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             break;
         }
         case 5:
-        case 6: extract(pick(&input), &input); break;
-        default: refused(&input); break;
+        case 6:
+            extract(pick(&input), &input);
+            break;
+        default:
+            refused(&input);
+            break;
         }
         for (int i = 0; i < count; i++) {
             if (nodes[i].context != NULL) CHECK(arena_context_status(nodes[i].context) == nodes[i].status);

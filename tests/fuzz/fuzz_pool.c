@@ -16,7 +16,7 @@ enum { MOST_OUT = 40, MOST_NESTED = 4 };
 static struct out {
     struct arena *arena; /* NULL: a free place */
     struct model model;
-    bool scope; /* given back by leaving */
+    bool scope;   /* given back by leaving */
     size_t trims; /* so many had been when it came out */
 } outs[MOST_OUT];
 static size_t out_count;
@@ -220,19 +220,31 @@ static void step(void) {
     switch (input_below(input, 12)) {
     case 0:
     case 1:
-    case 2: checkout(); break;
+    case 2:
+        checkout();
+        break;
     case 3:
-    case 4: give_back(); break;
+    case 4:
+        give_back();
+        break;
     case 5:
-    case 6: use(); break;
+    case 6:
+        use();
+        break;
     case 7:
-    case 8: execute(); break;
-    case 9: scope(); break;
+    case 8:
+        execute();
+        break;
+    case 9:
+        scope();
+        break;
     case 10:
         trims++;
         arena_pool_trim(pool);
         break;
-    default: misuse(); break;
+    default:
+        misuse();
+        break;
     }
     CHECK(arena_pool_arena_cap(pool) == capacity);
 }
@@ -260,7 +272,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const size_t limits[] = {0, 0, 1, 2, 5, MOST_OUT, SIZE_MAX, 17};
     limit = limits[(choice >> 3) % 8];
     struct arena_options arena_options = {sizeof arena_options, clear_policy, 0};
-    struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = limit, .arena_options = &arena_options};
+    struct arena_pool_options options = {
+        .struct_size = sizeof options, .max_arenas = limit, .arena_options = &arena_options};
     CHECK(arena_pool_create_with(&type, capacity, &options, &pool) == ARENA_OK);
     out_count = 0;
     nested = 0;

@@ -57,8 +57,7 @@ static void *work(void *user) {
     check(slot != NULL && *slot == 7, "alloc");
     pool_return(pool, arena);
     sem_post(&used);
-    while (sem_wait(&unloaded) != 0) {
-    }
+    while (sem_wait(&unloaded) != 0) {}
     return NULL;
 }
 
@@ -89,8 +88,7 @@ int main(int argc, char **argv) {
         pthread_t threads[2];
         for (int i = 0; i < 2; i++) check(pthread_create(&threads[i], NULL, work, NULL) == 0, "thread");
         for (int i = 0; i < 2; i++) {
-            while (sem_wait(&used) != 0) {
-            }
+            while (sem_wait(&used) != 0) {}
         }
         check(dlclose(library) == 0, "close");
         for (int i = 0; i < 2; i++) sem_post(&unloaded);

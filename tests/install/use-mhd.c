@@ -21,9 +21,8 @@ int main(void) {
     struct arena_mhd *mhd;
     if (arena_pool_create(ARENA_TYPE(char), 4096, &pool) != ARENA_OK) return 1;
     if (arena_mhd_create(pool, answer, NULL, &mhd) != ARENA_OK) return 1;
-    struct MHD_Daemon *daemon =
-        MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, arena_mhd_access, mhd,
-                         MHD_OPTION_NOTIFY_COMPLETED, arena_mhd_completed, mhd, MHD_OPTION_END);
+    struct MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, arena_mhd_access, mhd,
+                                                 MHD_OPTION_NOTIFY_COMPLETED, arena_mhd_completed, mhd, MHD_OPTION_END);
     if (daemon == NULL) return 1;
     MHD_stop_daemon(daemon);
     arena_mhd_destroy(mhd);

@@ -49,9 +49,7 @@ bool client_try_send(struct client *client, const void *bytes, size_t size) {
     return true;
 }
 
-void client_send(struct client *client, const char *text) {
-    assert_true(client_try_send(client, text, strlen(text)));
-}
+void client_send(struct client *client, const char *text) { assert_true(client_try_send(client, text, strlen(text))); }
 
 /* Appends to the buffer.  false: the end, a reset, or half a minute of silence. */
 static bool fill(struct client *client) {

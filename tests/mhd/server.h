@@ -33,8 +33,9 @@ struct server_options {
     size_t body_limit_bytes;
     size_t connection_memory_bytes;                                         /* 0: libmicrohttpd's default */
     void *(*uri_log)(void *user, const char *uri, struct MHD_Connection *); /* NULL: none */
-    bool knows_targets;                     /* its URI-log callback is arena_mhd_uri */
-    const struct arena_mhd_options *hooks;  /* the rest of the binding's options; its body limit counts where this has none */
+    bool knows_targets;                                                     /* its URI-log callback is arena_mhd_uri */
+    const struct arena_mhd_options
+        *hooks;            /* the rest of the binding's options; its body limit counts where this has none */
     bool loses_completion; /* the completed callback is not passed on, as if libmicrohttpd had not called it */
 };
 
@@ -90,7 +91,8 @@ enum MHD_Result server_echo(struct arena_request *request, void *server);
 
 /* An entry of a CMocka table that runs test(&mode) in each mode, or in those that can suspend. */
 extern enum mode server_modes[MODE_COUNT];
-#define SERVER_TEST_IN_(test, number, label) {#test ", " label, test, NULL, NULL, &server_modes[number]}
+#define SERVER_TEST_IN_(test, number, label)                                                                           \
+    { #test ", " label, test, NULL, NULL, &server_modes[number] }
 #define SERVER_TEST_SUSPENDING(test)                                                                                   \
     SERVER_TEST_IN_(test, MODE_INTERNAL_THREAD, "internal thread"),                                                    \
         SERVER_TEST_IN_(test, MODE_THREAD_POOL, "thread pool"),                                                        \

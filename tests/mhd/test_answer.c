@@ -38,10 +38,21 @@ static void serve_once(void **state, arena_mhd_handler *handler, const char *tex
 
 static enum MHD_Result answer_with_headers(struct arena_request *request, void *user) {
     static const char *const refused[][2] = {
-        {"", "v"},          {"a b", "v"},     {"a:", "v"},          {"X-A", "a\r\nX-B: b"},   {"X-A", "a\nb"},
-        {"X-A", "a\rb"},    {"X-A", ""},      {"Content-Length", "1"}, {"transfer-ENCODING", "chunked"},
-        {"TE", "trailers"}, {"Trailer", "x"}, {"Connection", "close"}, {"Keep-Alive", "x"},
-        {"Upgrade", "x"},   {"Date", "x"},
+        {"", "v"},
+        {"a b", "v"},
+        {"a:", "v"},
+        {"X-A", "a\r\nX-B: b"},
+        {"X-A", "a\nb"},
+        {"X-A", "a\rb"},
+        {"X-A", ""},
+        {"Content-Length", "1"},
+        {"transfer-ENCODING", "chunked"},
+        {"TE", "trailers"},
+        {"Trailer", "x"},
+        {"Connection", "close"},
+        {"Keep-Alive", "x"},
+        {"Upgrade", "x"},
+        {"Date", "x"},
     };
     for (size_t i = 0; i < COUNT(refused); i++) {
         if (arena_request_add_header(request, refused[i][0], refused[i][1]) != ARENA_EINVAL) return MHD_NO;
@@ -134,8 +145,8 @@ static void end_stream(void *user) {
 
 static enum MHD_Result answer_by_stream(struct arena_request *request, void *user) {
     (void)server_text(request, "counts when it is reset");
-    return yes_if(arena_request_respond_stream(request, 200, "text/plain", stream.size_bytes, read_stream, end_stream,
-                                               &stream));
+    return yes_if(
+        arena_request_respond_stream(request, 200, "text/plain", stream.size_bytes, read_stream, end_stream, &stream));
 }
 
 static void start_stream(void **state, struct stream what) {
@@ -357,8 +368,13 @@ static void what_is_no_part_of_a_file_stays_the_callers(void **state) {
         uint64_t offset;
         uint64_t size_bytes;
     } rows[] = {
-        {whole, 0, LONG_BYTES + 1}, {whole, LONG_BYTES + 1, 0}, {whole, 1, LONG_BYTES}, {whole, 1, UINT64_MAX},
-        {whole, UINT64_MAX, 2},     {ends[0], 0, 0},            {folder, 0, 0},
+        {whole, 0, LONG_BYTES + 1},
+        {whole, LONG_BYTES + 1, 0},
+        {whole, 1, LONG_BYTES},
+        {whole, 1, UINT64_MAX},
+        {whole, UINT64_MAX, 2},
+        {ends[0], 0, 0},
+        {folder, 0, 0},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         file = rows[i].fd;

@@ -15,7 +15,8 @@ struct bytes {
     const char *text;
     size_t length;
 };
-#define BYTES(text) {text, sizeof(text) - 1}
+#define BYTES(text)                                                                                                    \
+    { text, sizeof(text) - 1 }
 
 /* false: libmicrohttpd 1.0 closed the connection without an answer. */
 static bool ask(const struct bytes *bytes) {
@@ -50,7 +51,8 @@ static const struct bytes mistakable[] = {
     BYTES("POST /x HTTP/1.1\r\n" HOST "Transfer-Encoding: identity\r\n\r\n"),
     BYTES("POST /x HTTP/1.1\r\n" HOST "Transfer-Encoding:\r\n\r\n"),
     BYTES("POST /x HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked \r\n\r\n0\r\n\r\n"),
-    BYTES("POST /x HTTP/1.1\r\n" HOST "Transfer-Encoding: \x0b" "chunked\r\n\r\n0\r\n\r\n"),
+    BYTES("POST /x HTTP/1.1\r\n" HOST "Transfer-Encoding: \x0b"
+          "chunked\r\n\r\n0\r\n\r\n"),
     BYTES("GET  /x HTTP/1.1\r\n" HOST "\r\n"),
     BYTES(GET " X: y\r\n" HOST "\r\n"),
     BYTES("POST /x HTTP/1.0\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
@@ -131,7 +133,8 @@ static void a_nul_byte_is_400_for_the_lenient_too(void **state) {
 /* What hides behind the request is not read as one. */
 static void nothing_is_smuggled(void **state) {
     static const struct bytes two[] = {
-        BYTES("POST /x HTTP/1.1\r\n" HOST "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" GET HOST "\r\n"),
+        BYTES("POST /x HTTP/1.1\r\n" HOST "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" GET HOST
+              "\r\n"),
         BYTES("POST /x HTTP/1.1\r\n" HOST "Content-Length: 60\r\nContent-Length: 0\r\n\r\n" GET HOST "\r\n"),
         BYTES("POST /x HTTP/1.1\r\n" HOST "Transfer-Encoding: xchunked\r\nX: y\r\n\r\n" GET HOST "\r\n"),
     };

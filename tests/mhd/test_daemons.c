@@ -15,10 +15,9 @@ static struct reply reply;
 
 static struct MHD_Daemon *start_daemon(struct arena_mhd *mhd, uint16_t *port) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    struct MHD_Daemon *daemon =
-        MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, arena_mhd_access, mhd,
-                         MHD_OPTION_NOTIFY_COMPLETED, arena_mhd_completed, mhd, MHD_OPTION_SOCK_ADDR,
-                         (struct sockaddr *)(void *)&address, MHD_OPTION_END);
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, arena_mhd_access, mhd, MHD_OPTION_NOTIFY_COMPLETED,
+        arena_mhd_completed, mhd, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)(void *)&address, MHD_OPTION_END);
     assert_non_null(daemon);
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
     assert_non_null(info);

@@ -181,8 +181,7 @@ static enum MHD_Result suspend_unheld(struct arena_request *request, void *user)
 
 static void answer_by_hand(struct worker *self) {
     static char text[] = "by hand";
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
     self->status = response != NULL && MHD_queue_response(self->user, 202, response) == MHD_YES;
     MHD_destroy_response(response);
     MHD_resume_connection(self->user);

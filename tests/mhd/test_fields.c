@@ -93,12 +93,9 @@ static void a_list_that_grows_between_the_passes_is_cut(void **state) {
         {MHD_GET_ARGUMENT_KIND, "argument", 8, "first", 5},
     };
     static const struct listed later[] = {
-        {MHD_HEADER_KIND, "header", 6, "first", 5},
-        {MHD_HEADER_KIND, "second", 6, "more", 4},
-        {MHD_HEADER_KIND, "third", 5, "more", 4},
-        {MHD_GET_ARGUMENT_KIND, "argument", 8, "first", 5},
-        {MHD_GET_ARGUMENT_KIND, "second", 6, "more", 4},
-        {MHD_GET_ARGUMENT_KIND, "third", 5, "more", 4},
+        {MHD_HEADER_KIND, "header", 6, "first", 5},      {MHD_HEADER_KIND, "second", 6, "more", 4},
+        {MHD_HEADER_KIND, "third", 5, "more", 4},        {MHD_GET_ARGUMENT_KIND, "argument", 8, "first", 5},
+        {MHD_GET_ARGUMENT_KIND, "second", 6, "more", 4}, {MHD_GET_ARGUMENT_KIND, "third", 5, "more", 4},
     };
     list = measured;
     list_length = COUNT(measured);

@@ -156,9 +156,9 @@ static void without_a_body_it_does_not_cost_the_connection(void **state) {
 }
 
 static void begin_may_close_the_connection(void **state) {
-    static const char *const requests[] = {
-        GET("/no"), GET("/suspend"), "POST /no HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody",
-        "POST /suspend HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody"};
+    static const char *const requests[] = {GET("/no"), GET("/suspend"),
+                                           "POST /no HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody",
+                                           "POST /suspend HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody"};
     start(state, &hooks);
     for (size_t i = 0; i < COUNT(requests); i++) {
         if (SERVER_MODE(state) == MODE_THREAD_PER_CONNECTION && strstr(requests[i], "suspend") != NULL) continue;
@@ -381,12 +381,13 @@ static void write_fields(struct arena_request *request, int kind, char *to, size
 
 static enum MHD_Result list_fields(struct arena_request *request, void *user) {
     char text[sizeof seen] = "";
-    for (int kind = ARENA_FIELD_HEADER; kind <= ARENA_FIELD_FORM; kind++) write_fields(request, kind, text, sizeof text);
+    for (int kind = ARENA_FIELD_HEADER; kind <= ARENA_FIELD_FORM; kind++)
+        write_fields(request, kind, text, sizeof text);
     struct arena_field field;
     size_t cursor = 0;
-    if (arena_request_next_field(request, -1, &cursor, &field) || arena_request_next_field(request, 4, &cursor, &field) ||
-        arena_request_next_field(NULL, 0, &cursor, &field) || arena_request_next_field(request, 0, NULL, &field) ||
-        arena_request_next_field(request, 0, &cursor, NULL)) {
+    if (arena_request_next_field(request, -1, &cursor, &field) ||
+        arena_request_next_field(request, 4, &cursor, &field) || arena_request_next_field(NULL, 0, &cursor, &field) ||
+        arena_request_next_field(request, 0, NULL, &field) || arena_request_next_field(request, 0, &cursor, NULL)) {
         return MHD_NO;
     }
     memcpy(seen, text, sizeof seen);
@@ -458,13 +459,15 @@ static enum MHD_Result give_arenas(struct arena_request *request, void *user) {
     if (arena_create(ARENA_TYPE(int), 1, &alone) != ARENA_OK) return MHD_NO;
     int i = 0;
     flag_set(&owning[i++], arena_request_own(request, arenas[0]));
-    flag_set(&owning[i++], arena_request_own(clone, arenas[1])); /* which is the same request */
+    flag_set(&owning[i++], arena_request_own(clone, arenas[1]));   /* which is the same request */
     flag_set(&owning[i++], arena_request_own(request, arenas[0])); /* already */
     flag_set(&owning[i++], arena_request_own(request, server_arena(request)));
     flag_set(&owning[i++], arena_request_own(request, alone));
     flag_set(&owning[i++], arena_request_own(request, NULL));
     flag_set(&owning[i++], arena_pool_return_checked(scratch, arenas[0])); /* it is the request's to return */
-    ARENA_POOL_SCOPE(scratch, scoped) { flag_set(&owning[i++], arena_request_own(request, scoped)); }
+    ARENA_POOL_SCOPE(scratch, scoped) {
+        flag_set(&owning[i++], arena_request_own(request, scoped));
+    }
     arena_destroy(alone);
     char *text = arena_alloc(arenas[0], NULL);
     *text = 'x'; /* sent from there */
@@ -472,7 +475,7 @@ static enum MHD_Result give_arenas(struct arena_request *request, void *user) {
 }
 
 static void an_arena_that_a_request_owns_goes_back_with_it(void **state) {
-    static const int expected[] = {ARENA_OK, ARENA_OK, ARENA_EINVAL, ARENA_EINVAL,
+    static const int expected[] = {ARENA_OK,     ARENA_OK,     ARENA_EINVAL, ARENA_EINVAL,
                                    ARENA_EINVAL, ARENA_EINVAL, ARENA_EINVAL, ARENA_EINVAL};
     assert_int_equal(arena_pool_create(ARENA_TYPE(char), 10, &scratch), ARENA_OK);
     server_start(&server, SERVER_MODE(state), give_arenas, NULL);

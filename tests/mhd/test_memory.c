@@ -99,8 +99,7 @@ static bool request_with_failure(long nth, bool persistent) {
     flag_set(&statuses[2], ARENA_OK);
     int before = flag_get(&server.completed);
     heap_fail(nth, persistent);
-    bool answered = client_try_send(&client, request_text, strlen(request_text)) &&
-                    client_try_receive(&client, &reply);
+    bool answered = client_try_send(&client, request_text, strlen(request_text)) && client_try_receive(&client, &reply);
     AWAIT(flag_get(&server.completed) == before + 1);
     bool failed = heap_fail_end() > 0;
     if (answered) assert_true(reply.status == 200 || (failed && reply.status == 503));
@@ -120,8 +119,7 @@ static bool request_with_failure(long nth, bool persistent) {
 static void serve_with_failures(enum mode mode, bool persistent) {
     server_start(&server, mode, use_everything, NULL);
     long nth = 0;
-    while (request_with_failure(++nth, persistent)) {
-    }
+    while (request_with_failure(++nth, persistent)) {}
     server_stop(&server);
     /* fields, exchange, body twice, clone, context twice, response, header, queue; and the arena while none is idle */
     assert_true(nth > 9);
@@ -237,7 +235,8 @@ void __wrap_arena_context_cancel(struct arena_context *context) {
 void __real_arena_pool_return_claimed(struct arena *arena);
 void __wrap_arena_pool_return_claimed(struct arena *arena);
 void __wrap_arena_pool_return_claimed(struct arena *arena) {
-    if (watched != NULL) flag_set(&live_at_return, (int)atomic_u64_load(&watched->exchange->mhd->registry.live, relaxed));
+    if (watched != NULL)
+        flag_set(&live_at_return, (int)atomic_u64_load(&watched->exchange->mhd->registry.live, relaxed));
     __real_arena_pool_return_claimed(arena);
 }
 

@@ -86,9 +86,7 @@ static void upload(void **req_cls, const char *text) {
     assert_int_equal(size, 0); /* all of it was taken */
 }
 
-static void complete(void **req_cls) {
-    arena_mhd_completed(mhd, NULL, req_cls, MHD_REQUEST_TERMINATED_COMPLETED_OK);
-}
+static void complete(void **req_cls) { arena_mhd_completed(mhd, NULL, req_cls, MHD_REQUEST_TERMINATED_COMPLETED_OK); }
 
 /* --- completion --------------------------------------------------------------------------------------------------- */
 
@@ -550,9 +548,7 @@ static void what_was_taken_out_can_be_put_in_again(void **state) {
     registry_destroy(&registry);
 }
 
-static void destroy(void *user) {
-    arena_mhd_destroy(mhd);
-}
+static void destroy(void *user) { arena_mhd_destroy(mhd); }
 
 static void destroying_while_a_request_that_never_completed_is_retained_panics(void **state) {
     panics_record();
@@ -711,7 +707,8 @@ static void a_longer_struct_of_options_is_read_as_far_as_it_is_known(void **stat
 
 static void the_limit_is_one_mebibyte_where_no_option_says_so(void **state) {
     const size_t limit = 1024 * 1024;
-    const struct arena_mhd_options earlier = {.struct_size = sizeof earlier.struct_size, .body_limit_bytes = 10}; /* the limit is not part of it */
+    const struct arena_mhd_options earlier = {.struct_size = sizeof earlier.struct_size,
+                                              .body_limit_bytes = 10}; /* the limit is not part of it */
     const struct arena_mhd_options zero = {.struct_size = sizeof zero};
     const struct arena_mhd_options *const options[] = {NULL, &earlier, &zero};
     const size_t kinds = sizeof options / sizeof *options;

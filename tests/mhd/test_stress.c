@@ -59,7 +59,7 @@ static enum MHD_Result handle(struct arena_request *request, void *user) {
         if (all == NULL) return MHD_NO;
         memset(all, 'l', LARGE_CELLS * sizeof(struct cell));
         return arena_request_respond(request, 200, NULL, all, LARGE_CELLS * sizeof(struct cell)) == ARENA_OK ? MHD_YES
-                                                                                                              : MHD_NO;
+                                                                                                             : MHD_NO;
     }
     if (strcmp(url, "/later") == 0 && server.mode != MODE_THREAD_PER_CONNECTION && answer_later(request)) {
         return MHD_YES;
@@ -105,18 +105,25 @@ static bool visit(struct visitor *visitor, bool *again) {
     static const char too_long[LIMIT_BYTES + 100];
     *again = true;
     switch (next_random(visitor) % 12) {
-    case 0: return say(visitor, "POST /post HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nhel") &&
-                   say(visitor, "lo") && hear(visitor, 200, "POST /post hello");
-    case 1: return say(visitor, "GET /1 HTTP/1.1\r\nHost: t\r\n\r\nGET /2 HTTP/1.1\r\nHost: t\r\n\r\n") &&
-                   hear(visitor, 200, "GET /1 ") && hear(visitor, 200, "GET /2 ");
-    case 2: return say(visitor, "PUT /c HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n") &&
-                   say(visitor, "2\r\nde\r\n0\r\n\r\n") && hear(visitor, 200, "PUT /c abcde");
-    case 3: return say(visitor, "POST /long HTTP/1.1\r\nHost: t\r\nContent-Length: 20100\r\n\r\n") &&
-                   client_try_send(&visitor->client, too_long, sizeof too_long) && hear(visitor, 413, NULL);
-    case 4: return say(visitor, "GET /later HTTP/1.1\r\nHost: t\r\n\r\n") && hear(visitor, 200, "GET /later ");
-    case 5: return say(visitor, "GET /panic HTTP/1.1\r\nHost: t\r\n\r\n") && hear(visitor, 500, NULL);
-    case 6: return say(visitor, "GET /large HTTP/1.1\r\nHost: t\r\n\r\n") && hear(visitor, 200, NULL) &&
-                   visitor->reply.body_sum == (uint32_t)(LARGE_CELLS * sizeof(struct cell) * 'l');
+    case 0:
+        return say(visitor, "POST /post HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nhel") && say(visitor, "lo") &&
+               hear(visitor, 200, "POST /post hello");
+    case 1:
+        return say(visitor, "GET /1 HTTP/1.1\r\nHost: t\r\n\r\nGET /2 HTTP/1.1\r\nHost: t\r\n\r\n") &&
+               hear(visitor, 200, "GET /1 ") && hear(visitor, 200, "GET /2 ");
+    case 2:
+        return say(visitor, "PUT /c HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n") &&
+               say(visitor, "2\r\nde\r\n0\r\n\r\n") && hear(visitor, 200, "PUT /c abcde");
+    case 3:
+        return say(visitor, "POST /long HTTP/1.1\r\nHost: t\r\nContent-Length: 20100\r\n\r\n") &&
+               client_try_send(&visitor->client, too_long, sizeof too_long) && hear(visitor, 413, NULL);
+    case 4:
+        return say(visitor, "GET /later HTTP/1.1\r\nHost: t\r\n\r\n") && hear(visitor, 200, "GET /later ");
+    case 5:
+        return say(visitor, "GET /panic HTTP/1.1\r\nHost: t\r\n\r\n") && hear(visitor, 500, NULL);
+    case 6:
+        return say(visitor, "GET /large HTTP/1.1\r\nHost: t\r\n\r\n") && hear(visitor, 200, NULL) &&
+               visitor->reply.body_sum == (uint32_t)(LARGE_CELLS * sizeof(struct cell) * 'l');
     case 7:
         *again = false;
         return say(visitor, "GET /large HTTP/1.1\r\nHost: t\r\n\r\n") && client_try_skip(&visitor->client);
@@ -129,7 +136,8 @@ static bool visit(struct visitor *visitor, bool *again) {
     case 10:
         *again = false;
         return say(visitor, "GET /no HTTP/1.1\r\nHost: t\r\n\r\n") && client_sees_end(&visitor->client);
-    default: return say(visitor, "GET /plain HTTP/1.1\r\nHost: t\r\n\r\n") && hear(visitor, 200, "GET /plain ");
+    default:
+        return say(visitor, "GET /plain HTTP/1.1\r\nHost: t\r\n\r\n") && hear(visitor, 200, "GET /plain ");
     }
 }
 
@@ -158,9 +166,7 @@ static void visit_often(struct worker *self) {
     client_close(&visitor->client);
 }
 
-static void ignore_panic(const char *message, void *user) {
-    (void)message;
-}
+static void ignore_panic(const char *message, void *user) { (void)message; }
 
 /* --- the test ----------------------------------------------------------------------------------------------------- */
 

@@ -63,7 +63,7 @@ static void an_upload_that_stops_is_cut_off(void **state) {
     }
     for (size_t i = 0; i < 5; i++) {
         if (i == 4) (void)client_try_receive_head(&clients[i], &reply); /* 100 */
-        assert_true(client_sees_end(&clients[i])); /* without an answer */
+        assert_true(client_sees_end(&clients[i]));                      /* without an answer */
         client_close(&clients[i]);
     }
     AWAIT(flag_get(&told_count) == 5);

@@ -10,8 +10,7 @@
 struct view *view_new(unsigned objects) {
     size_t size = sizeof(struct view) + objects * sizeof(uint32_t);
     size = (size + 15) & ~(size_t)15;
-    if (engine->views_used + size > VIEW_BYTES)
-        engine_limit("views");
+    if (engine->views_used + size > VIEW_BYTES) engine_limit("views");
     struct view *view = (struct view *)(void *)(engine->views + engine->views_used);
     engine->views_used += size;
     memset(view, 0, size);
@@ -29,14 +28,11 @@ static struct view *view_copy(const struct view *from) {
 
 /* `into` has room for every object. */
 void view_join(struct view *into, const struct view *from, bool clocks) {
-    if (!from)
-        return;
+    if (!from) return;
     for (unsigned i = 0; clocks && i < THREADS; i++)
-        if (from->clock[i] > into->clock[i])
-            into->clock[i] = from->clock[i];
+        if (from->clock[i] > into->clock[i]) into->clock[i] = from->clock[i];
     for (unsigned i = 0; i < from->count; i++)
-        if (from->stamps[i] > into->stamps[i])
-            into->stamps[i] = from->stamps[i];
+        if (from->stamps[i] > into->stamps[i]) into->stamps[i] = from->stamps[i];
 }
 
 static uint32_t thread_clock(const struct thread *thread) { return thread->view->clock[thread - engine->threads]; }
@@ -45,23 +41,20 @@ static uint32_t thread_clock(const struct thread *thread) { return thread->view-
 struct view *thread_publish(struct thread *thread) {
     struct view *message = view_copy(thread->view);
     thread->view->clock[thread - engine->threads]++;
-    if (thread_clock(thread) > UINT16_MAX)
-        engine_limit("releases");
+    if (thread_clock(thread) > UINT16_MAX) engine_limit("releases");
     return message;
 }
 
 /* --- objects ------------------------------------------------------------------------------------------------------ */
 
 static struct store *store_new(struct object *object, unsigned place) {
-    if (engine->store_count == STORES)
-        engine_limit("stores");
+    if (engine->store_count == STORES) engine_limit("stores");
     struct store *store = &engine->stores[engine->store_count++];
     memset(store, 0, sizeof *store);
     if (object->count == object->capacity) {
         uint32_t capacity = object->capacity ? object->capacity * 2 : 8;
         struct store **stores = (struct store **)(void *)view_new(capacity * 2); /* of pointers, or smaller ones */
-        if (object->count)
-            memcpy(stores, object->stores, object->count * sizeof stores[0]);
+        if (object->count) memcpy(stores, object->stores, object->count * sizeof stores[0]);
         object->stores = stores;
         object->capacity = capacity;
     }
@@ -72,8 +65,7 @@ static struct store *store_new(struct object *object, unsigned place) {
 }
 
 static uint64_t memory_load(uintptr_t address, unsigned size) {
-    if (size == 4)
-        return *(uint32_t *)address;
+    if (size == 4) return *(uint32_t *)address;
     return *(uint64_t *)address;
 }
 
@@ -89,10 +81,8 @@ unsigned object_at(const volatile void *pointer, unsigned size, enum object_kind
     memory_check(address, size, ATOMIC_READ, NULL);
     struct granule *granule = granule_find(address, true);
     uint16_t *slot = &granule->object[(address & 7) / 4];
-    if (*slot)
-        return *slot - 1u;
-    if (engine->object_count == OBJECTS)
-        engine_limit("atomic objects");
+    if (*slot) return *slot - 1u;
+    if (engine->object_count == OBJECTS) engine_limit("atomic objects");
     struct object *object = &engine->objects[engine->object_count];
     memset(object, 0, sizeof *object);
     object->address = address;
@@ -100,8 +90,7 @@ unsigned object_at(const volatile void *pointer, unsigned size, enum object_kind
     object->size = size;
     object->owner = -1;
     *slot = (uint16_t)++engine->object_count;
-    if (kind == OBJECT_ATOMIC)
-        store_new(object, 0)->value = memory_load(address, size);
+    if (kind == OBJECT_ATOMIC) store_new(object, 0)->value = memory_load(address, size);
     return *slot - 1u;
 }
 
@@ -125,18 +114,14 @@ static unsigned readable(const struct thread *self, unsigned index, int order, b
                          unsigned places[]) {
     const struct object *object = &engine->objects[index];
     uint32_t oldest = self->view->stamps[index];
-    if (order == MODEL_ORDER_seq_cst && object->total_stamp > oldest)
-        oldest = object->total_stamp;
+    if (order == MODEL_ORDER_seq_cst && object->total_stamp > oldest) oldest = object->total_stamp;
     unsigned count = 0;
     for (unsigned i = object->count; i-- > 0 && object->stores[i]->stamp >= oldest;) {
         const struct store *store = object->stores[i];
-        if (self->restricted && store->sequence <= self->floor)
-            continue;
-        if (modifies && store->followed && (!expected || store->value == *expected))
-            continue;
+        if (self->restricted && store->sequence <= self->floor) continue;
+        if (modifies && store->followed && (!expected || store->value == *expected)) continue;
         places[count++] = i;
-        if (count == 64)
-            engine_limit("stores to read");
+        if (count == 64) engine_limit("stores to read");
     }
     return count;
 }
@@ -145,25 +130,20 @@ static unsigned read_place(const struct thread *self, unsigned index, int order,
                            const uint64_t *expected) {
     unsigned places[64];
     unsigned count = readable(self, index, order, modifies, expected, places);
-    if (count == 0)
-        engine_end(END_REDUNDANT);
+    if (count == 0) engine_end(END_REDUNDANT);
     return places[engine_choose(count)];
 }
 
 static void read_from(struct thread *self, unsigned index, const struct store *store, int order) {
-    if (order & MODEL_ORDER_acquire)
-        view_join(self->view, store->message, true);
-    if (store->stamp > self->view->stamps[index])
-        self->view->stamps[index] = store->stamp;
+    if (order & MODEL_ORDER_acquire) view_join(self->view, store->message, true);
+    if (store->stamp > self->view->stamps[index]) self->view->stamps[index] = store->stamp;
     atomics_watch(self, index, store->stamp);
 }
 
 static void order_total(struct thread *self, unsigned index, int order) {
-    if (order != MODEL_ORDER_seq_cst)
-        return;
+    if (order != MODEL_ORDER_seq_cst) return;
     struct object *object = &engine->objects[index];
-    if (self->view->stamps[index] > object->total_stamp)
-        object->total_stamp = self->view->stamps[index];
+    if (self->view->stamps[index] > object->total_stamp) object->total_stamp = self->view->stamps[index];
     schedule_wake(WAKE_TOTAL, index);
 }
 
@@ -175,8 +155,7 @@ static struct store *write_at(struct thread *self, unsigned index, unsigned plac
     uint32_t stamp = before + TICK;
     if (place < object->count) {
         stamp = before + (object->stores[place]->stamp - before) / 2;
-        if (stamp == before)
-            engine_limit("stores between two others");
+        if (stamp == before) engine_limit("stores between two others");
     } else if (before > UINT32_MAX - TICK) {
         engine_limit("stores to one object");
     }
@@ -191,12 +170,9 @@ static struct store *write_at(struct thread *self, unsigned index, unsigned plac
     } else if (carried) {
         store->message = view_new(engine->object_count);
     }
-    if (carried)
-        view_join(store->message, carried, true);
-    if (store->message && store->message->count > index)
-        store->message->stamps[index] = stamp;
-    if (place + 1 == object->count)
-        memory_store(object->address, object->size, value);
+    if (carried) view_join(store->message, carried, true);
+    if (store->message && store->message->count > index) store->message->stamps[index] = stamp;
+    if (place + 1 == object->count) memory_store(object->address, object->size, value);
     engine->writes++;
     self->own_writes++;
     order_total(self, index, order);
@@ -208,15 +184,15 @@ uint64_t model_atomic_load(const volatile void *address, unsigned size, int orde
     order = engine_order(site, order);
     engine->running = false;
     unsigned index = object_at(address, size, OBJECT_ATOMIC);
-    struct thread *self = schedule_step(
-        &(struct pending){.kind = OP_LOAD, .order = order, .object = (uint16_t)index, .site = site});
+    struct thread *self =
+        schedule_step(&(struct pending){.kind = OP_LOAD, .order = order, .object = (uint16_t)index, .site = site});
     memory_access((uintptr_t)address, size, ATOMIC_READ, site);
     index = object_at(address, size, OBJECT_ATOMIC);
     const struct store *store = engine->objects[index].stores[read_place(self, index, order, false, NULL)];
     read_from(self, index, store, order);
     order_total(self, index, order);
     engine_trace("%s (as %s) -> %#" PRIx64 "%s", site, order_names[order], store->value,
-          store == engine->objects[index].stores[engine->objects[index].count - 1] ? "" : "   [an old value]");
+                 store == engine->objects[index].stores[engine->objects[index].count - 1] ? "" : "   [an old value]");
     schedule_done(self);
     return store->value;
 }
@@ -231,19 +207,18 @@ void model_atomic_store(volatile void *address, unsigned size, uint64_t value, i
     index = object_at(address, size, OBJECT_ATOMIC);
     const struct object *object = &engine->objects[index];
     uint32_t oldest = self->view->stamps[index];
-    if (order == MODEL_ORDER_seq_cst && object->total_stamp > oldest)
-        oldest = object->total_stamp;
+    if (order == MODEL_ORDER_seq_cst && object->total_stamp > oldest) oldest = object->total_stamp;
     unsigned places[64], count = 0;
     for (unsigned i = object->count; i-- > 0 && object->stores[i]->stamp >= oldest;)
         if (!object->stores[i]->followed) {
             places[count++] = i + 1;
-            if (count == 64)
-                engine_limit("places for a store");
+            if (count == 64) engine_limit("places for a store");
         }
     unsigned place = places[engine_choose(count)];
     bool last = place == object->count;
     write_at(self, index, place, value, order, NULL);
-    engine_trace("%s (as %s) <- %#" PRIx64 "%s", site, order_names[order], value, last ? "" : "   [before a later store]");
+    engine_trace("%s (as %s) <- %#" PRIx64 "%s", site, order_names[order], value,
+                 last ? "" : "   [before a later store]");
     schedule_done(self);
 }
 
@@ -260,8 +235,8 @@ bool model_atomic_cas(volatile void *address, unsigned size, uint64_t *expected,
     struct store *read = engine->objects[index].stores[place];
     bool done = read->value == *expected;
     engine_trace("%s (as %s): expects %#" PRIx64 ", reads %#" PRIx64 ", %s %#" PRIx64, site,
-          order_names[done ? order : MODEL_ORDER_relaxed], *expected, read->value, done ? "stores" : "does not store",
-          desired);
+                 order_names[done ? order : MODEL_ORDER_relaxed], *expected, read->value,
+                 done ? "stores" : "does not store", desired);
     if (done) {
         memory_access((uintptr_t)address, size, ATOMIC_WRITE, site);
         read_from(self, index, read, order);
@@ -304,8 +279,7 @@ uint64_t model_atomic_rmw(volatile void *address, unsigned size, int operation, 
     default:
         break;
     }
-    if (size == 4)
-        after = (uint32_t)after;
+    if (size == 4) after = (uint32_t)after;
     engine_trace("%s (as %s): reads %#" PRIx64 ", stores %#" PRIx64, site, order_names[order], before, after);
     read_from(self, index, read, order);
     read->followed = true;

@@ -74,8 +74,7 @@ _Noreturn void engine_limit(const char *what) {
 
 void engine_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void engine_trace(const char *format, ...) {
-    if (!engine->tracing || (engine->tracing < 2 && engine->steps == 0 && engine->current == engine->threads))
-        return;
+    if (!engine->tracing || (engine->tracing < 2 && engine->steps == 0 && engine->current == engine->threads)) return;
     va_list arguments;
     va_start(arguments, format);
     printf("    %4u  T%u  ", engine->steps, (unsigned)(engine->current - engine->threads));
@@ -87,10 +86,8 @@ void engine_trace(const char *format, ...) {
 /* --- choices ------------------------------------------------------------------------------------------------------ */
 
 unsigned engine_choose(unsigned count) {
-    if (count <= 1)
-        return 0;
-    if (engine->depth == TRAIL)
-        engine_limit("choices");
+    if (count <= 1) return 0;
+    if (engine->depth == TRAIL) engine_limit("choices");
     struct choice *choice = &engine->trail[engine->depth];
     if (engine->depth++ < engine->length) {
         if (choice->count != count) {
@@ -117,8 +114,7 @@ unsigned engine_choose(unsigned count) {
 static bool choose_next(void) {
     while (engine->length > 0) {
         struct choice *last = &engine->trail[engine->length - 1];
-        if (++last->chosen < last->count)
-            return true;
+        if (++last->chosen < last->count) return true;
         engine->length--;
     }
     return false;
@@ -137,8 +133,7 @@ int engine_order(const char *site, int order) {
                 engine->sites[i].hits++;
                 return order;
             }
-        if (engine->site_count < SITES)
-            engine->sites[engine->site_count++] = (struct site){site, order, 1};
+        if (engine->site_count < SITES) engine->sites[engine->site_count++] = (struct site){site, order, 1};
     }
     return order;
 }
@@ -146,14 +141,12 @@ int engine_order(const char *site, int order) {
 /* --- for scenarios ------------------------------------------------------------------------------------------------ */
 
 void model_check_at(bool condition, const char *text, const char *file, int line) {
-    if (!condition)
-        model_fail("%s:%d: check failed: %s", file, line, text);
+    if (!condition) model_fail("%s:%d: check failed: %s", file, line, text);
 }
 
 unsigned model_choose(unsigned count) {
     unsigned chosen = engine_choose(count);
-    if (count > 1)
-        engine_trace("the scenario takes %u of %u", chosen, count);
+    if (count > 1) engine_trace("the scenario takes %u of %u", chosen, count);
     return chosen;
 }
 
@@ -168,10 +161,8 @@ void model_outcome(const char *format, ...) {
     va_end(arguments);
     engine_trace("outcome: %s", text);
     unsigned i = 0;
-    while (i < engine->outcome_count && strcmp(engine->outcomes[i], text) != 0)
-        i++;
-    if (i == OUTCOMES)
-        engine_limit("outcomes");
+    while (i < engine->outcome_count && strcmp(engine->outcomes[i], text) != 0) i++;
+    if (i == OUTCOMES) engine_limit("outcomes");
     if (i == engine->outcome_count) {
         snprintf(engine->outcomes[i], OUTCOME_BYTES, "%s", text);
         engine->outcome_count++;
@@ -230,24 +221,20 @@ static void execution_threads(void) {
         thread->start.uc_stack.ss_size = STACK_BYTES;
         makecontext(&thread->start, thread_main, 0);
     }
-    if (engine->thread_count == 1)
-        return;
+    if (engine->thread_count == 1) return;
     engine->running = false;
     engine->parallel = true;
     thread_switch(main_thread, &engine->threads[1]);
     engine->parallel = false;
-    for (unsigned i = 1; i < engine->thread_count; i++)
-        view_join(main_thread->view, engine->threads[i].view, true);
+    for (unsigned i = 1; i < engine->thread_count; i++) view_join(main_thread->view, engine->threads[i].view, true);
 }
 
 static void execution_body(void) {
     engine->running = true;
-    if (engine->scenario->setup)
-        engine->scenario->setup();
+    if (engine->scenario->setup) engine->scenario->setup();
     execution_threads();
     engine->running = true;
-    if (engine->scenario->finish)
-        engine->scenario->finish();
+    if (engine->scenario->finish) engine->scenario->finish();
     thread_exit_run(&engine->threads[0]);
     engine->running = false;
     leak_check();
@@ -285,8 +272,7 @@ static bool outcomes_match(const struct model_scenario *scenario, bool complete)
     bool match = true;
     for (unsigned i = 0; i < engine->outcome_count; i++) {
         unsigned k = 0;
-        while (scenario->outcomes[k] && strcmp(scenario->outcomes[k], engine->outcomes[i]) != 0)
-            k++;
+        while (scenario->outcomes[k] && strcmp(scenario->outcomes[k], engine->outcomes[i]) != 0) k++;
         if (!scenario->outcomes[k]) {
             printf("    unexpected outcome: %s\n", engine->outcomes[i]);
             match = false;
@@ -294,8 +280,7 @@ static bool outcomes_match(const struct model_scenario *scenario, bool complete)
     }
     for (unsigned k = 0; complete && scenario->outcomes[k]; k++) {
         unsigned i = 0;
-        while (i < engine->outcome_count && strcmp(scenario->outcomes[k], engine->outcomes[i]) != 0)
-            i++;
+        while (i < engine->outcome_count && strcmp(scenario->outcomes[k], engine->outcomes[i]) != 0) i++;
         if (i == engine->outcome_count) {
             printf("    missing outcome: %s\n", scenario->outcomes[k]);
             match = false;
@@ -310,19 +295,15 @@ static void print_place(uintptr_t at) {
     uintptr_t start = (uintptr_t)__executable_start;
     char command[128], self[4096];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (at == 0 || length < 0)
-        return;
+    if (at == 0 || length < 0) return;
     self[length] = '\0';
-    if (setenv("MODEL_SELF", self, 1) != 0)
-        return;
+    if (setenv("MODEL_SELF", self, 1) != 0) return;
     snprintf(command, sizeof command, "addr2line -pfs -e \"$MODEL_SELF\" %#" PRIxPTR,
              (start < UINT32_MAX / 256 ? at : at - start) - 1);
     FILE *pipe = popen(command, "r");
-    if (!pipe)
-        return;
+    if (!pipe) return;
     char line[256];
-    while (fgets(line, sizeof line, pipe))
-        printf("    in %s", line);
+    while (fgets(line, sizeof line, pipe)) printf("    in %s", line);
     (void)pclose(pipe);
 }
 
@@ -342,8 +323,7 @@ static bool search(const struct model_scenario *scenario, const struct options *
     double start = seconds_now();
     for (uint64_t run = 1;; run++) {
         enum end how = execution_run();
-        if (engine->steps > deepest)
-            deepest = engine->steps;
+        if (engine->steps > deepest) deepest = engine->steps;
         if (how == END_FAILED) {
             failed = true;
             break;
@@ -353,8 +333,7 @@ static bool search(const struct model_scenario *scenario, const struct options *
         skipped += how == END_SKIPPED;
         if (engine->random) {
             engine->length = 0;
-            if (run == options->random)
-                break;
+            if (run == options->random) break;
         } else if (!choose_next()) {
             break;
         }
@@ -366,8 +345,7 @@ static bool search(const struct model_scenario *scenario, const struct options *
     bool expected = scenario->expect ? failed && strstr(engine->failure, scenario->expect) : !failed;
     const char *coverage = engine->random ? "at random" : cut ? "cut off" : engine->bound ? "bounded" : "exhaustive";
     printf("%-40s %9" PRIu64 " executions, %" PRIu64 " redundant", scenario->name, done, redundant);
-    if (skipped)
-        printf(", %" PRIu64 " skipped", skipped);
+    if (skipped) printf(", %" PRIu64 " skipped", skipped);
     printf(", %u steps, %.2f s, %s", deepest, seconds_now() - start, coverage);
     if (failed && scenario->expect)
         printf("; found: %s", engine->failure);
@@ -376,8 +354,7 @@ static bool search(const struct model_scenario *scenario, const struct options *
     else if (scenario->expect)
         printf("; FAILED: did not find \"%s\"", scenario->expect);
     putchar('\n');
-    if (!failed && scenario->outcomes && !outcomes_match(scenario, !cut && !engine->random))
-        expected = false;
+    if (!failed && scenario->outcomes && !outcomes_match(scenario, !cut && !engine->random)) expected = false;
     if (failed && (!expected || options->verbose)) {
         char failure[sizeof engine->failure];
         memcpy(failure, engine->failure, sizeof failure);
@@ -386,8 +363,7 @@ static bool search(const struct model_scenario *scenario, const struct options *
         engine->random = false;
         execution_run();
         engine->tracing = 0;
-        if (strcmp(failure, engine->failure) != 0)
-            printf("    (played back: %s)\n", engine->failure);
+        if (strcmp(failure, engine->failure) != 0) printf("    (played back: %s)\n", engine->failure);
         printf("    %s\n", failure);
         print_place(engine->plain_at);
     }
@@ -412,8 +388,7 @@ static void usage(const char *program) {
 
 static int order_named(const char *name) {
     for (int i = 0; i < 8; i++)
-        if (strcmp(name, order_names[i]) == 0)
-            return i;
+        if (strcmp(name, order_names[i]) == 0) return i;
     fprintf(stderr, "model: no such order: %s\n", name);
     exit(2);
 }
@@ -429,8 +404,7 @@ static void engine_start(void) {
 
 static bool wanted(const struct model_scenario *scenario, const struct options *options) {
     for (unsigned i = 0; i < options->except_count; i++)
-        if (strcmp(scenario->name, options->except[i]) == 0)
-            return false;
+        if (strcmp(scenario->name, options->except[i]) == 0) return false;
     return (!options->only || strstr(scenario->name, options->only)) &&
            (scenario->slow ? options->slow : !options->slow_only);
 }
@@ -472,10 +446,8 @@ int model_main(int argc, char **argv, const struct model_scenario *scenarios, si
     unsigned failures = 0, ran = 0;
     bool weakened = false;
     for (size_t i = 0; i < count; i++) {
-        if (!wanted(&scenarios[i], &options))
-            continue;
-        if (engine->weaken && scenarios[i].expect)
-            continue;
+        if (!wanted(&scenarios[i], &options)) continue;
+        if (engine->weaken && scenarios[i].expect) continue;
         if (options.list) {
             puts(scenarios[i].name);
             continue;

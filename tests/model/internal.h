@@ -13,8 +13,8 @@
 #include <ucontext.h>
 
 #include "platform/sync.h"
-#include "runtime/thread.h"
 #include "platform/wrap.h"
+#include "runtime/thread.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -67,7 +67,7 @@ struct store {
     uint64_t sequence; /* in order of execution, over all objects */
     uint32_t stamp;    /* place in the modification order of the object */
     uint16_t thread;
-    bool followed; /* a read-modify-write read it, and comes right behind it */
+    bool followed;        /* a read-modify-write read it, and comes right behind it */
     struct view *message; /* what an acquire load of it joins; NULL: nothing */
 };
 

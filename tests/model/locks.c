@@ -18,8 +18,7 @@ bool mutex_init(struct mutex *mutex) {
 void mutex_destroy(struct mutex *mutex) {
     engine->running = false;
     unsigned index = object_at(mutex, 8, OBJECT_MUTEX);
-    if (engine->objects[index].owner >= 0)
-        model_fail("a mutex that is held is destroyed");
+    if (engine->objects[index].owner >= 0) model_fail("a mutex that is held is destroyed");
     for (unsigned i = 1; i < engine->thread_count; i++) {
         const struct thread *thread = &engine->threads[i];
         if (!thread->finished && ((thread->pending.kind == OP_LOCK && thread->pending.object == index) ||
@@ -55,8 +54,7 @@ void model_mutex_lock(struct mutex *mutex, const char *site) {
         model_fail("a mutex is locked again by the thread that holds it: %s", site);
     struct thread *self = schedule_step(&(struct pending){.kind = OP_LOCK, .object = (uint16_t)index, .site = site});
     memory_access((uintptr_t)mutex, 8, ATOMIC_WRITE, site);
-    if (engine->objects[index].owner >= 0)
-        model_fail("a mutex is held that nobody can unlock: %s", site);
+    if (engine->objects[index].owner >= 0) model_fail("a mutex is held that nobody can unlock: %s", site);
     mutex_take(self, index);
     self->watch_any = true;
     engine_trace("%s", site);
@@ -120,17 +118,14 @@ void model_condition_signal(struct condition *condition, const char *site) {
 }
 
 static void clock_advance(int64_t now) {
-    if (now <= engine->now)
-        return;
+    if (now <= engine->now) return;
     engine->now = now;
-    while (times_left() > 0 && engine->scenario->times[engine->time_index + 1] <= now)
-        engine->time_index++;
+    while (times_left() > 0 && engine->scenario->times[engine->time_index + 1] <= now) engine->time_index++;
 }
 
 void model_condition_wait(struct condition *condition, struct mutex *mutex, int64_t deadline_ns, const char *site) {
     engine->running = false;
-    if (!engine->parallel)
-        model_fail("deadlock: the main thread waits alone: %s", site);
+    if (!engine->parallel) model_fail("deadlock: the main thread waits alone: %s", site);
     unsigned index = object_at(condition, 8, OBJECT_CONDITION);
     unsigned lock = object_at(mutex, 8, OBJECT_MUTEX);
     struct thread *self = schedule_step(
@@ -144,7 +139,8 @@ void model_condition_wait(struct condition *condition, struct mutex *mutex, int6
     engine_trace("%s: waits", site);
     self->restricted = false;
 
-    schedule_step(&(struct pending){.kind = OP_WAKE, .object = (uint16_t)index, .object2 = (uint16_t)lock, .site = site});
+    schedule_step(
+        &(struct pending){.kind = OP_WAKE, .object = (uint16_t)index, .object2 = (uint16_t)lock, .site = site});
     const char *why = "signalled";
     bool cancelled = thread_cancelled(self) && (!self->signalled || engine_choose(2) == 0);
     if (cancelled) {
@@ -154,7 +150,8 @@ void model_condition_wait(struct condition *condition, struct mutex *mutex, int6
         if (self->forced && reached < 0 && engine->spurious_left == 0) {
             clock_advance(self->deadline);
             why = "its deadline passes, with nothing else to run";
-        } else if (engine_choose((engine->spurious_left > 0 ? 1u : 0u) + (reached >= 0 ? 1u : 0u)) == 0 && engine->spurious_left > 0) {
+        } else if (engine_choose((engine->spurious_left > 0 ? 1u : 0u) + (reached >= 0 ? 1u : 0u)) == 0 &&
+                   engine->spurious_left > 0) {
             engine->spurious_left--;
             why = "without a signal";
         } else {
@@ -171,8 +168,7 @@ void model_condition_wait(struct condition *condition, struct mutex *mutex, int6
     self->watch_any = true;
     engine_trace("%s: wakes, %s", site, why);
     schedule_done(self);
-    if (cancelled)
-        thread_unwind(self);
+    if (cancelled) thread_unwind(self);
 }
 
 /* --- time, spinning, barriers ------------------------------------------------------------------------------------- */
@@ -185,8 +181,7 @@ int64_t model_clock_now(const char *site) {
             schedule_step(&(struct pending){.kind = OP_CLOCK, .site = site});
             self->watch_clock = true;
             unsigned step = engine_choose(1 + times_left());
-            if (step > 0)
-                clock_advance(engine->scenario->times[engine->time_index + step]);
+            if (step > 0) clock_advance(engine->scenario->times[engine->time_index + step]);
             schedule_wake(WAKE_CLOCK, 0);
         }
         engine_trace("%s -> %" PRId64, site, engine->now);
@@ -199,13 +194,11 @@ void model_thread_spin(bool cancellable, const char *site) {
     engine->running = false;
     struct thread *self = engine->current;
     if (!engine->parallel) {
-        if (++self->fruitless > FRUITLESS_SPINS)
-            model_fail("livelock: the main thread spins alone: %s", site);
+        if (++self->fruitless > FRUITLESS_SPINS) model_fail("livelock: the main thread spins alone: %s", site);
         engine->running = true;
         return;
     }
-    if (self->watch_any)
-        self->spin_seen = engine->writes - self->own_writes;
+    if (self->watch_any) self->spin_seen = engine->writes - self->own_writes;
     schedule_step(&(struct pending){.kind = OP_SPIN, .cancellable = cancellable, .site = site});
     unsigned options = spin_options(self);
     bool cancelled = cancellable && thread_cancelled(self) && (options == 0 || engine_choose(2) == 0);
@@ -220,8 +213,7 @@ void model_thread_spin(bool cancellable, const char *site) {
         unsigned chosen = engine_choose(options);
         for (unsigned i = 0; i < self->watch_count; i++) {
             const struct watch *watched = &self->watches[i];
-            if (!spin_changed(watched, floor) || chosen-- > 0)
-                continue;
+            if (!spin_changed(watched, floor) || chosen-- > 0) continue;
             /* What another thread wrote is seen in the end. */
             const struct object *object = &engine->objects[watched->object];
             for (unsigned k = 0; k < object->count; k++)
@@ -238,8 +230,7 @@ void model_thread_spin(bool cancellable, const char *site) {
     self->watch_any = false;
     self->watch_clock = false;
     schedule_done(self);
-    if (cancelled)
-        thread_unwind(self);
+    if (cancelled) thread_unwind(self);
 }
 
 unsigned thread_processors(void) { return engine->scenario->processors ? engine->scenario->processors : 1; }
@@ -247,12 +238,10 @@ unsigned thread_processors(void) { return engine->scenario->processors ? engine-
 bool barrier_available(void) { return !engine->scenario->no_barrier; }
 
 void model_barrier_light(const char *site) {
-    if (engine_order(site, MODEL_ORDER_seq_cst) != MODEL_ORDER_seq_cst)
-        return;
+    if (engine_order(site, MODEL_ORDER_seq_cst) != MODEL_ORDER_seq_cst) return;
     struct thread *self = schedule_step(&(struct pending){.kind = OP_LIGHT, .site = site});
     view_join(self->view, engine->heavy, false);
-    if (!self->light)
-        self->light = view_new(OBJECTS);
+    if (!self->light) self->light = view_new(OBJECTS);
     view_join(self->light, self->view, false);
     schedule_wake(WAKE_LIGHT, 0);
     engine_trace("%s", site);
@@ -260,11 +249,9 @@ void model_barrier_light(const char *site) {
 }
 
 void model_barrier_heavy(const char *site) {
-    if (engine_order(site, MODEL_ORDER_seq_cst) != MODEL_ORDER_seq_cst)
-        return;
+    if (engine_order(site, MODEL_ORDER_seq_cst) != MODEL_ORDER_seq_cst) return;
     struct thread *self = schedule_step(&(struct pending){.kind = OP_HEAVY, .site = site});
-    for (unsigned i = 0; i < engine->thread_count; i++)
-        view_join(self->view, engine->threads[i].light, false);
+    for (unsigned i = 0; i < engine->thread_count; i++) view_join(self->view, engine->threads[i].light, false);
     view_join(self->view, engine->heavy, false);
     view_join(engine->heavy, self->view, false);
     schedule_wake(WAKE_HEAVY, 0);

@@ -18,18 +18,15 @@ struct granule *granule_find(uintptr_t address, bool make) {
     for (;; slot = (slot + 1) & (GRANULES - 1)) {
         struct granule *granule = &engine->granules[slot];
         if (granule->generation != engine->generation) {
-            if (!make)
-                return NULL;
-            if (engine->granule_count > GRANULES * 3 / 4)
-                engine_limit("plain memory");
+            if (!make) return NULL;
+            if (engine->granule_count > GRANULES * 3 / 4) engine_limit("plain memory");
             memset(granule, 0, sizeof *granule);
             granule->generation = engine->generation;
             granule->key = key;
             engine->granule_used[engine->granule_count++] = slot;
             return granule;
         }
-        if (granule->key == key)
-            return granule;
+        if (granule->key == key) return granule;
     }
 }
 
@@ -45,22 +42,20 @@ static struct block *block_of(uintptr_t address) {
 static const char *const access_names[] = {"plain read", "plain write", "atomic read", "atomic write"};
 
 void memory_check(uintptr_t address, size_t size, enum access access, const char *site) {
-    if (address < 65536)
-        model_fail("%s through a null pointer: %s", access_names[access], site ? site : "");
+    if (address < 65536) model_fail("%s through a null pointer: %s", access_names[access], site ? site : "");
     if (in_heap(address)) {
         struct block *block = block_of(address);
         if (!block || address < block->start || address + size > block->start + block->size)
             model_fail("%s of %zu bytes outside any block: %s", access_names[access], size, site ? site : "");
         if (!block->live)
-            model_fail("%s of %zu bytes in freed memory (offset %zu in a block of %zu): %s", access_names[access],
-                       size, (size_t)(address - block->start), block->size, site ? site : "");
+            model_fail("%s of %zu bytes in freed memory (offset %zu in a block of %zu): %s", access_names[access], size,
+                       (size_t)(address - block->start), block->size, site ? site : "");
         return;
     }
     uintptr_t stacks = (uintptr_t)engine->stacks;
     if (address >= stacks && address < stacks + THREADS * (size_t)STACK_BYTES) {
         struct thread *owner = &engine->threads[(address - stacks) / STACK_BYTES];
-        if (owner == engine->current)
-            return;
+        if (owner == engine->current) return;
         if (owner->finished)
             model_fail("%s on the stack of T%u, which has ended: %s", access_names[access],
                        (unsigned)(owner - engine->threads), site ? site : "");
@@ -88,11 +83,9 @@ static void granule_access(struct granule *granule, unsigned from, unsigned to, 
     unsigned self = (unsigned)(engine->current - engine->threads);
     const uint32_t *clock = engine->current->view->clock;
     for (unsigned t = 0; t < engine->thread_count; t++) {
-        if (t == self)
-            continue;
+        if (t == self) continue;
         for (unsigned b = from; b < to; b++) {
-            if (granule->plain_write[t][b] > clock[t])
-                race(granule, b, t, PLAIN_WRITE, access, site);
+            if (granule->plain_write[t][b] > clock[t]) race(granule, b, t, PLAIN_WRITE, access, site);
             if ((access == PLAIN_WRITE || access == ATOMIC_WRITE) && granule->plain_read[t][b] > clock[t])
                 race(granule, b, t, PLAIN_READ, access, site);
             if (access <= PLAIN_WRITE && granule->atomic_write[t][b] > clock[t])
@@ -106,24 +99,19 @@ static void granule_access(struct granule *granule, unsigned from, unsigned to, 
                            : access == ATOMIC_READ ? granule->atomic_read
                                                    : granule->atomic_write;
     /* Clocks start at 1, so that 0 is: never. */
-    for (unsigned b = from; b < to; b++)
-        record[self][b] = (uint16_t)clock[self];
+    for (unsigned b = from; b < to; b++) record[self][b] = (uint16_t)clock[self];
     if (access == PLAIN_WRITE) {
-        if (from < 4)
-            granule->object[0] = 0;
-        if (to > 4)
-            granule->object[1] = 0;
+        if (from < 4) granule->object[0] = 0;
+        if (to > 4) granule->object[1] = 0;
     }
 }
 
 void memory_access(uintptr_t address, size_t size, enum access access, const char *site) {
-    if (size == 0)
-        return;
+    if (size == 0) return;
     memory_check(address, size, access, site);
     for (uintptr_t at = address; at < address + size;) {
         uintptr_t end = (at | 7) + 1;
-        if (end > address + size)
-            end = address + size;
+        if (end > address + size) end = address + size;
         granule_access(granule_find(at, true), (unsigned)(at & 7), (unsigned)((end - 1) & 7) + 1, access, site);
         at = end;
     }
@@ -131,8 +119,7 @@ void memory_access(uintptr_t address, size_t size, enum access access, const cha
 
 /* A plain access of the program.  Its own frames are left alone while only the main thread exists. */
 static void plain_access(const void *address, size_t size, enum access access, const char *site, void *caller) {
-    if (!engine || !engine->running)
-        return;
+    if (!engine || !engine->running) return;
     engine->running = false;
     engine->plain_at = (uintptr_t)caller;
     memory_access((uintptr_t)address, size, access, site);
@@ -140,7 +127,9 @@ static void plain_access(const void *address, size_t size, enum access access, c
     engine->running = true;
 }
 
-void model_plain_read(const void *address, size_t size_bytes) { plain_access(address, size_bytes, PLAIN_READ, NULL, __builtin_return_address(0)); }
+void model_plain_read(const void *address, size_t size_bytes) {
+    plain_access(address, size_bytes, PLAIN_READ, NULL, __builtin_return_address(0));
+}
 void model_plain_write(const void *address, size_t size_bytes) {
     plain_access(address, size_bytes, PLAIN_WRITE, NULL, __builtin_return_address(0));
 }
@@ -152,45 +141,35 @@ static void *heap_take(size_t size, size_t align, const char *what) {
         engine_trace("%s of %zu bytes fails", what, size);
         return NULL;
     }
-    if (align < HEAP_GRAIN)
-        align = HEAP_GRAIN;
+    if (align < HEAP_GRAIN) align = HEAP_GRAIN;
     /* A free grain between blocks shows an access just past one. */
     size_t offset = (engine->heap_used + HEAP_GRAIN + align - 1) & ~(align - 1);
     size_t grains = (size + HEAP_GRAIN - 1) / HEAP_GRAIN;
-    if (size > HEAP_BYTES / 2 || offset + grains * HEAP_GRAIN + HEAP_GRAIN > HEAP_BYTES)
-        return NULL;
-    if (engine->block_count == BLOCKS)
-        engine_limit("allocations");
+    if (size > HEAP_BYTES / 2 || offset + grains * HEAP_GRAIN + HEAP_GRAIN > HEAP_BYTES) return NULL;
+    if (engine->block_count == BLOCKS) engine_limit("allocations");
     struct block *block = &engine->blocks[engine->block_count++];
     *block = (struct block){.start = (uintptr_t)engine->heap + offset, .size = size, .live = true};
-    for (size_t i = 0; i < grains; i++)
-        engine->heap_map[offset / HEAP_GRAIN + i] = engine->block_count;
+    for (size_t i = 0; i < grains; i++) engine->heap_map[offset / HEAP_GRAIN + i] = engine->block_count;
     engine->heap_used = offset + grains * HEAP_GRAIN;
     return engine->heap + offset;
 }
 
 static void *heap_allocate(size_t size, size_t align, int fill, const char *what) {
-    if (!engine || !engine->running)
-        return NULL;
+    if (!engine || !engine->running) return NULL;
     engine->running = false;
     char *memory = heap_take(size, align, what);
-    if (memory && fill >= 0)
-        memset(memory, fill, size);
-    if (memory && fill == 0 && size <= 4096)
-        memory_access((uintptr_t)memory, size, PLAIN_WRITE, what);
+    if (memory && fill >= 0) memset(memory, fill, size);
+    if (memory && fill == 0 && size <= 4096) memory_access((uintptr_t)memory, size, PLAIN_WRITE, what);
     engine->running = true;
     return memory;
 }
 
 static void heap_free(void *memory, const char *what) {
-    if (!memory || !engine || !engine->running)
-        return;
+    if (!memory || !engine || !engine->running) return;
     engine->running = false;
     struct block *block = in_heap((uintptr_t)memory) ? block_of((uintptr_t)memory) : NULL;
-    if (!block || block->start != (uintptr_t)memory)
-        model_fail("%s of what is no block", what);
-    if (!block->live)
-        model_fail("%s of a block that is free already", what);
+    if (!block || block->start != (uintptr_t)memory) model_fail("%s of what is no block", what);
+    if (!block->live) model_fail("%s of a block that is free already", what);
     uintptr_t end = block->start + block->size;
     if (block->size <= 4096) {
         memory_access(block->start, block->size, PLAIN_WRITE, what);
@@ -198,8 +177,7 @@ static void heap_free(void *memory, const char *what) {
         for (unsigned i = 0; i < engine->granule_count; i++) {
             struct granule *granule = &engine->granules[engine->granule_used[i]];
             uintptr_t address = granule->key << 3;
-            if (address >= block->start && address < end)
-                granule_access(granule, 0, 8, PLAIN_WRITE, what);
+            if (address >= block->start && address < end) granule_access(granule, 0, 8, PLAIN_WRITE, what);
         }
     }
     block->live = false;
@@ -208,17 +186,14 @@ static void heap_free(void *memory, const char *what) {
 
 void *model_malloc(size_t size) { return heap_allocate(size ? size : 1, 1, 0xA5, "malloc"); }
 void *model_calloc(size_t count, size_t size) {
-    if (size && count > SIZE_MAX / size)
-        return NULL;
+    if (size && count > SIZE_MAX / size) return NULL;
     return heap_allocate(count > 0 && size > 0 ? count * size : 1, 1, 0, "calloc");
 }
 void *model_realloc(void *block, size_t size) {
-    if (!block)
-        return model_malloc(size);
+    if (!block) return model_malloc(size);
     size_t before = block_of((uintptr_t)block)->size;
     void *moved = model_malloc(size);
-    if (!moved)
-        return NULL;
+    if (!moved) return NULL;
     model_memcpy(moved, block, before < size ? before : size);
     heap_free(block, "realloc");
     return moved;
@@ -233,8 +208,7 @@ void model_free(void *block) { heap_free(block, "free"); }
 void *model_mmap(void *address, size_t size, int protection, int flags, int file, long offset) {
     (void)address, (void)protection, (void)flags, (void)file, (void)offset;
     void *memory = heap_allocate(size, 4096, -1, "mmap");
-    if (!memory)
-        return MAP_FAILED;
+    if (!memory) return MAP_FAILED;
     memset(memory, 0, size);
     return memory;
 }
@@ -251,8 +225,7 @@ int model_mprotect(void *address, size_t size, int protection) {
     return 0;
 }
 int model_madvise(void *address, size_t size, int advice) {
-    if (advice == MADV_DONTNEED)
-        model_memset(address, 0, size);
+    if (advice == MADV_DONTNEED) model_memset(address, 0, size);
     return 0;
 }
 
@@ -276,9 +249,7 @@ int model_memcmp(const void *a, const void *b, size_t size) {
     return memcmp(a, b, size);
 }
 
-_Noreturn void model_abort(void) {
-    model_fail("abort was called");
-}
+_Noreturn void model_abort(void) { model_fail("abort was called"); }
 _Noreturn void model_assert_fail(const char *expression, const char *file, unsigned line, const char *function) {
     model_fail("%s:%u: %s: assertion failed: %s", file, line, function, expression);
 }
@@ -287,8 +258,7 @@ void model_fail_allocation(unsigned n) { engine->current->fail_allocation = n; }
 
 size_t model_live_blocks(void) {
     size_t live = 0;
-    for (unsigned i = 0; i < engine->block_count; i++)
-        live += engine->blocks[i].live;
+    for (unsigned i = 0; i < engine->block_count; i++) live += engine->blocks[i].live;
     return live;
 }
 
@@ -297,8 +267,7 @@ static void leak_mark(uintptr_t from, uintptr_t to) {
     for (from = (from + sizeof(void *) - 1) & ~(sizeof(void *) - 1); from + sizeof(void *) <= to;
          from += sizeof(void *)) {
         uintptr_t word = *(uintptr_t *)from;
-        if (!in_heap(word))
-            continue;
+        if (!in_heap(word)) continue;
         struct block *block = block_of(word);
         if (block && block->live && !block->reached) {
             block->reached = true;
@@ -318,17 +287,29 @@ void leak_check(void) {
 
 #define TSAN_CALLBACK(size)                                                                                            \
     void __tsan_read##size(void *address);                                                                             \
-    void __tsan_read##size(void *address) { plain_access(address, size, PLAIN_READ, NULL, __builtin_return_address(0)); }                           \
+    void __tsan_read##size(void *address) {                                                                            \
+        plain_access(address, size, PLAIN_READ, NULL, __builtin_return_address(0));                                    \
+    }                                                                                                                  \
     void __tsan_write##size(void *address);                                                                            \
-    void __tsan_write##size(void *address) { plain_access(address, size, PLAIN_WRITE, NULL, __builtin_return_address(0)); }                         \
+    void __tsan_write##size(void *address) {                                                                           \
+        plain_access(address, size, PLAIN_WRITE, NULL, __builtin_return_address(0));                                   \
+    }                                                                                                                  \
     void __tsan_unaligned_read##size(void *address);                                                                   \
-    void __tsan_unaligned_read##size(void *address) { plain_access(address, size, PLAIN_READ, NULL, __builtin_return_address(0)); }                 \
+    void __tsan_unaligned_read##size(void *address) {                                                                  \
+        plain_access(address, size, PLAIN_READ, NULL, __builtin_return_address(0));                                    \
+    }                                                                                                                  \
     void __tsan_unaligned_write##size(void *address);                                                                  \
-    void __tsan_unaligned_write##size(void *address) { plain_access(address, size, PLAIN_WRITE, NULL, __builtin_return_address(0)); }               \
+    void __tsan_unaligned_write##size(void *address) {                                                                 \
+        plain_access(address, size, PLAIN_WRITE, NULL, __builtin_return_address(0));                                   \
+    }                                                                                                                  \
     void __tsan_volatile_read##size(void *address);                                                                    \
-    void __tsan_volatile_read##size(void *address) { plain_access(address, size, PLAIN_READ, NULL, __builtin_return_address(0)); }                  \
+    void __tsan_volatile_read##size(void *address) {                                                                   \
+        plain_access(address, size, PLAIN_READ, NULL, __builtin_return_address(0));                                    \
+    }                                                                                                                  \
     void __tsan_volatile_write##size(void *address);                                                                   \
-    void __tsan_volatile_write##size(void *address) { plain_access(address, size, PLAIN_WRITE, NULL, __builtin_return_address(0)); }
+    void __tsan_volatile_write##size(void *address) {                                                                  \
+        plain_access(address, size, PLAIN_WRITE, NULL, __builtin_return_address(0));                                   \
+    }
 TSAN_CALLBACK(1)
 TSAN_CALLBACK(2)
 TSAN_CALLBACK(4)
@@ -336,9 +317,13 @@ TSAN_CALLBACK(8)
 TSAN_CALLBACK(16)
 
 void __tsan_read_range(void *address, unsigned long size);
-void __tsan_read_range(void *address, unsigned long size) { plain_access(address, size, PLAIN_READ, NULL, __builtin_return_address(0)); }
+void __tsan_read_range(void *address, unsigned long size) {
+    plain_access(address, size, PLAIN_READ, NULL, __builtin_return_address(0));
+}
 void __tsan_write_range(void *address, unsigned long size);
-void __tsan_write_range(void *address, unsigned long size) { plain_access(address, size, PLAIN_WRITE, NULL, __builtin_return_address(0)); }
+void __tsan_write_range(void *address, unsigned long size) {
+    plain_access(address, size, PLAIN_WRITE, NULL, __builtin_return_address(0));
+}
 void *__tsan_memcpy(void *to, const void *from, size_t size);
 void *__tsan_memcpy(void *to, const void *from, size_t size) { return model_memcpy(to, from, size); }
 void *__tsan_memmove(void *to, const void *from, size_t size);

@@ -16,8 +16,7 @@ void thread_exit_hook(struct thread_state *state) __attribute__((weak)); /* a pr
 unsigned times_left(void) {
     unsigned count = 0;
     if (engine->scenario->times)
-        while (engine->scenario->times[engine->time_index + 1 + count])
-            count++;
+        while (engine->scenario->times[engine->time_index + 1 + count]) count++;
     return count;
 }
 
@@ -25,40 +24,36 @@ unsigned times_left(void) {
 int time_reaching(int64_t deadline) {
     unsigned left = times_left();
     for (unsigned i = 0; i < left; i++)
-        if (engine->scenario->times[engine->time_index + 1 + i] >= deadline)
-            return (int)i;
+        if (engine->scenario->times[engine->time_index + 1 + i] >= deadline) return (int)i;
     return -1;
 }
 
 bool spin_changed(const struct watch *watch, uint64_t floor) {
     const struct object *object = &engine->objects[watch->object];
     for (unsigned i = object->count; i-- > 0 && object->stores[i]->stamp > watch->stamp;)
-        if (object->stores[i]->sequence > floor)
-            return true;
+        if (object->stores[i]->sequence > floor) return true;
     return false;
 }
 
 unsigned spin_options(const struct thread *thread) {
     uint64_t floor = thread->restricted ? thread->floor : 0;
     unsigned options = 0;
-    for (unsigned i = 0; i < thread->watch_count; i++)
-        options += spin_changed(&thread->watches[i], floor);
+    for (unsigned i = 0; i < thread->watch_count; i++) options += spin_changed(&thread->watches[i], floor);
     options += thread->watch_any && engine->writes - thread->own_writes != thread->spin_seen;
     options += thread->watch_clock && times_left() > 0;
     return options;
 }
 
 static bool thread_enabled(const struct thread *thread) {
-    if (thread->finished)
-        return false;
+    if (thread->finished) return false;
     const struct pending *pending = &thread->pending;
     switch (pending->kind) {
     case OP_LOCK:
         return engine->objects[pending->object].owner < 0;
     case OP_WAKE:
         return engine->objects[pending->object2].owner < 0 &&
-               (thread->signalled || thread->forced || thread_cancelled(thread) || engine->spurious_left > 0 || engine->now >= thread->deadline ||
-                time_reaching(thread->deadline) >= 0);
+               (thread->signalled || thread->forced || thread_cancelled(thread) || engine->spurious_left > 0 ||
+                engine->now >= thread->deadline || time_reaching(thread->deadline) >= 0);
     case OP_SPIN:
         return thread->forced || (pending->cancellable && thread_cancelled(thread)) || spin_options(thread) > 0;
     default:
@@ -96,8 +91,7 @@ static struct thread *schedule_force(void) {
     bool spins = false;
     for (unsigned i = 1; i < engine->thread_count; i++) {
         struct thread *thread = &engine->threads[i];
-        if (thread->finished)
-            continue;
+        if (thread->finished) continue;
         spins |= thread->pending.kind == OP_SPIN;
         size_t used = strlen(text);
         snprintf(text + used, sizeof text - used, "; T%u at %s", i, thread->pending.site);
@@ -109,32 +103,25 @@ static struct thread *schedule_pick(struct thread *self) {
     struct thread *candidates[THREADS];
     unsigned count = 0;
     bool any = false;
-    if (!self->finished && pending_immediate(&self->pending))
-        return self;
+    if (!self->finished && pending_immediate(&self->pending)) return self;
     for (unsigned i = 1; i < engine->thread_count; i++)
-        if (!engine->threads[i].finished && pending_immediate(&engine->threads[i].pending))
-            return &engine->threads[i];
-    if (engine->chosen)
-        self = engine->chosen;
+        if (!engine->threads[i].finished && pending_immediate(&engine->threads[i].pending)) return &engine->threads[i];
+    if (engine->chosen) self = engine->chosen;
     bool self_enabled = thread_enabled(self);
     if (self_enabled) {
         any = true;
-        if (!self->asleep)
-            candidates[count++] = self;
+        if (!self->asleep) candidates[count++] = self;
     }
     bool may_preempt = !engine->chosen || !self_enabled || self->pending.kind == OP_SPIN || engine->bound == 0 ||
                        engine->preemptions < (unsigned)engine->bound;
     for (unsigned i = 1; i < engine->thread_count; i++) {
         struct thread *thread = &engine->threads[i];
-        if (thread == self || !thread_enabled(thread))
-            continue;
+        if (thread == self || !thread_enabled(thread)) continue;
         any = true;
-        if (!thread->asleep && may_preempt)
-            candidates[count++] = thread;
+        if (!thread->asleep && may_preempt) candidates[count++] = thread;
     }
     if (count == 0) {
-        if (any)
-            engine_end(END_REDUNDANT);
+        if (any) engine_end(END_REDUNDANT);
         return schedule_force();
     }
     unsigned chosen = engine_choose(count);
@@ -151,14 +138,11 @@ static struct thread *schedule_pick(struct thread *self) {
 }
 
 void thread_switch(struct thread *from, struct thread *to) {
-    if (from == to)
-        return;
+    if (from == to) return;
     from->stack_low = (uintptr_t)__builtin_frame_address(0);
-    if (_setjmp(from->context))
-        return;
+    if (_setjmp(from->context)) return;
     engine->current = to;
-    if (to->started)
-        _longjmp(to->context, 1);
+    if (to->started) _longjmp(to->context, 1);
     to->started = true;
     setcontext(&to->start);
 }
@@ -171,8 +155,7 @@ struct thread *schedule_step(const struct pending *pending) {
         self->pending = *pending;
         thread_switch(self, schedule_pick(self));
         self->asleep = false;
-        if (++engine->steps > STEPS)
-            model_fail("livelock: more than %d steps", STEPS);
+        if (++engine->steps > STEPS) model_fail("livelock: more than %d steps", STEPS);
     }
     return self;
 }
@@ -188,15 +171,12 @@ void schedule_done(struct thread *self) {
 void schedule_wake_readers(unsigned object, const struct store *store, int order) {
     for (unsigned i = 1; i < engine->thread_count; i++) {
         struct thread *thread = &engine->threads[i];
-        if (!thread->asleep)
-            continue;
+        if (!thread->asleep) continue;
         const struct pending *pending = &thread->pending;
         if (pending->kind == OP_SPIN) {
-            if (spin_options(thread) > 0)
-                thread->asleep = false;
+            if (spin_options(thread) > 0) thread->asleep = false;
         } else if ((pending->kind == OP_LOAD || pending->kind == OP_RMW) && pending->object == object) {
-            if (store->stamp >= thread->view->stamps[object])
-                thread->asleep = false;
+            if (store->stamp >= thread->view->stamps[object]) thread->asleep = false;
         } else if (pending->kind == OP_STORE && pending->object == object && order == MODEL_ORDER_seq_cst) {
             thread->asleep = false;
             thread->restricted = false;
@@ -208,8 +188,7 @@ void schedule_wake_readers(unsigned object, const struct store *store, int order
 void schedule_wake(unsigned what, unsigned object) {
     for (unsigned i = 1; i < engine->thread_count; i++) {
         struct thread *thread = &engine->threads[i];
-        if (!thread->asleep)
-            continue;
+        if (!thread->asleep) continue;
         const struct pending *pending = &thread->pending;
         bool depends = false;
         switch (pending->kind) {
@@ -256,22 +235,20 @@ void schedule_wake(unsigned what, unsigned object) {
 
 /* --- threads ------------------------------------------------------------------------------------------------------ */
 
-struct thread_state *thread_state(void) { return &engine->current->state; }
+struct thread_state *thread_state(void) {
+    return &engine->current->state;
+}
 
 bool thread_exit_arm(struct thread_state *state) {
-    if (state != thread_state())
-        model_fail("thread_exit_arm with another thread's state");
-    if (state->exited)
-        return false;
+    if (state != thread_state()) model_fail("thread_exit_arm with another thread's state");
+    if (state->exited) return false;
     state->armed = true;
     return true;
 }
 
 void thread_exit_run(struct thread *self) {
-    if (!self->state.armed)
-        return;
-    if (thread_exit_hook)
-        thread_exit_hook(&self->state);
+    if (!self->state.armed) return;
+    if (thread_exit_hook) thread_exit_hook(&self->state);
     self->state.armed = false;
     self->state.exited = true;
 }
@@ -326,10 +303,8 @@ void thread_release_cancel(int before) { engine->current->uncancellable = before
 void model_cancel(unsigned thread) {
     struct thread *self = schedule_step(&(struct pending){.kind = OP_CANCEL, .site = "cancel"});
     struct thread *target = &engine->threads[thread];
-    if (!target->finished)
-        target->cancelled = true;
-    if (target->pending.kind == OP_WAKE || target->pending.kind == OP_SPIN)
-        target->asleep = target->restricted = false;
+    if (!target->finished) target->cancelled = true;
+    if (target->pending.kind == OP_WAKE || target->pending.kind == OP_SPIN) target->asleep = target->restricted = false;
     engine_trace("cancels T%u", thread);
     schedule_done(self);
 }

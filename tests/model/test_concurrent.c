@@ -34,8 +34,7 @@ static void end_arena(void) {
 
 static void note(unsigned *slot) {
     unsigned self = model_thread();
-    if (!slot)
-        return;
+    if (!slot) return;
     *slot += 100 * self; /* a plain access: a slot of two threads is a race */
     got[self][count[self]++] = slot;
 }
@@ -54,8 +53,7 @@ static void alloc_zero(void) {
 }
 static void slab_two(void) {
     unsigned *slots = arena_concurrent_try_alloc_slab(arena, 2);
-    if (!slots)
-        return;
+    if (!slots) return;
     model_check(slots[0] == 0 && slots[1] == 0);
     note(&slots[0]);
     note(&slots[1]);
@@ -66,8 +64,7 @@ static void fill(void) {
     model_check(arena_concurrent_used(arena) == before);
     model_check(arena_concurrent_alloc_context(arena, NULL, NULL, &(void *){NULL}) == ARENA_EBUSY);
     unsigned value = model_thread();
-    while (count[model_thread()] < CAPACITY - before)
-        note(arena_alloc(inner, &value));
+    while (count[model_thread()] < CAPACITY - before) note(arena_alloc(inner, &value));
     model_check(arena_remaining(inner) == 0);
     model_check(arena_used(inner) == CAPACITY);
     arena_concurrent_release(arena);
@@ -75,8 +72,7 @@ static void fill(void) {
 static void reset(void) { arena_concurrent_reset(arena); }
 /* What lies in the slots is left alone: the gate does not guard it against the reset. */
 static void alloc_two_bare(void) {
-    for (int i = 0; i < 2; i++)
-        count[model_thread()] += arena_concurrent_try_alloc(arena, &(unsigned){7}) != NULL;
+    for (int i = 0; i < 2; i++) count[model_thread()] += arena_concurrent_try_alloc(arena, &(unsigned){7}) != NULL;
 }
 static void alloc_context(void) {
     void *slot;
@@ -90,8 +86,7 @@ static void acquire_context(void) {
     struct arena *mine;
     status[model_thread()] = arena_concurrent_acquire(arena, context, &mine);
     model_check((mine != NULL) == (status[model_thread()] == ARENA_OK));
-    if (mine)
-        arena_concurrent_release(arena);
+    if (mine) arena_concurrent_release(arena);
 }
 static void cancel(void) { arena_context_cancel(context); }
 static void count_slots(void) {
@@ -121,8 +116,7 @@ static void check_slots(unsigned wanted) {
     for (unsigned t = 1; t <= MODEL_THREADS; t++)
         for (unsigned i = 0; i < count[t]; i++) {
             model_check(all < CAPACITY);
-            for (unsigned k = 0; k < all; k++)
-                model_check(seen[k] != got[t][i]);
+            for (unsigned k = 0; k < all; k++) model_check(seen[k] != got[t][i]);
             seen[all++] = got[t][i];
         }
     model_check(all == wanted);
@@ -158,8 +152,7 @@ static void finish_reset(void) {
 }
 static const char *const outcomes_reset[] = {"0", "1", "2", NULL};
 static void finish_context(void) {
-    for (unsigned t = 1; t <= MODEL_THREADS; t++)
-        model_check(status[t] == ARENA_OK || status[t] == ARENA_ECANCELED);
+    for (unsigned t = 1; t <= MODEL_THREADS; t++) model_check(status[t] == ARENA_OK || status[t] == ARENA_ECANCELED);
     model_check(arena_concurrent_used(arena) == count[1] + count[2] + count[3]);
     model_outcome("%d", status[2]);
     end_arena();
@@ -201,8 +194,7 @@ static void setup_gate_only(void) {
     model_check(arena_context_with_cancel(NULL, &context) == ARENA_OK);
 }
 static bool make_pair(void) {
-    if (arena_concurrent_try_alloc(arena, &(struct pair){3, 3}) == NULL)
-        return false;
+    if (arena_concurrent_try_alloc(arena, &(struct pair){3, 3}) == NULL) return false;
     made[model_thread()]++;
     return true;
 }
@@ -221,16 +213,14 @@ static void make_all(void) {
 }
 static void make_slab(void) {
     static const struct pair pairs[6] = {{1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}};
-    if (arena_concurrent_try_alloc_slab_with(arena, pairs, 6) != NULL)
-        made[model_thread()] += 6;
+    if (arena_concurrent_try_alloc_slab_with(arena, pairs, 6) != NULL) made[model_thread()] += 6;
 }
 static void make_done(void) {
     make_two();
     atomic_u32_store(&done, 1, release);
 }
 static void await_done(void) {
-    while (!atomic_u32_load(&done, acquire))
-        thread_spin();
+    while (!atomic_u32_load(&done, acquire)) thread_spin();
 }
 static void make_done_make(void) {
     make_one();
@@ -281,8 +271,7 @@ static const char *const outcomes_acquired[] = {"1", "2", "3", NULL};
 static const char *const outcomes_acquired_three[] = {"0", "1", "2", "3", NULL};
 static void finish_made(void) {
     unsigned all = 0;
-    for (unsigned t = 0; t <= MODEL_THREADS; t++)
-        all += made[t];
+    for (unsigned t = 0; t <= MODEL_THREADS; t++) all += made[t];
     model_check(arena_concurrent_used(arena) == all - dropped);
     arena_concurrent_destroy(arena);
     model_check(dropped == all);
@@ -320,8 +309,7 @@ static void await_try_acquire(void) {
     struct arena *mine;
     int answer = arena_concurrent_try_acquire(arena, &mine);
     model_check((mine != NULL) == (answer == ARENA_OK));
-    if (mine)
-        arena_concurrent_release(arena);
+    if (mine) arena_concurrent_release(arena);
     model_outcome("%d", answer);
 }
 static const char *const outcomes_try[] = {"0", "-7", NULL};
@@ -404,7 +392,10 @@ static const struct model_scenario scenarios[] = {
      .threads = {make_done_make_one, await_reset, kill_second},
      .finish = finish_made,
      .slow = true},
-    {.name = "concurrent.permit.once", .setup = setup_permit, .threads = {release_permit, release_permit}, .finish = finish_released_once},
+    {.name = "concurrent.permit.once",
+     .setup = setup_permit,
+     .threads = {release_permit, release_permit},
+     .finish = finish_released_once},
     {.name = "concurrent.permit.handed-on",
      .setup = setup_permit,
      .threads = {use_and_release_permit, alloc_two},

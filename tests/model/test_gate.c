@@ -4,9 +4,9 @@
 #include "engine.h"
 #include "platform/sync.h"
 #include "runtime/thread.h"
+#include "runtime/waiter.h"
 #include "sync/cancel.h"
 #include "sync/gate.h"
-#include "runtime/waiter.h"
 
 #include <arena/base.h>
 
@@ -48,8 +48,7 @@ static void check_whole(void) {
 static void use_under(struct cancel_node *under) {
     int got = gate_enter(&gate, under);
     status[model_thread()] = got;
-    if (got != ARENA_OK)
-        return;
+    if (got != ARENA_OK) return;
     inside++;
     gate_leave(&gate);
 }
@@ -71,8 +70,7 @@ static void leave_twice(void) {
     gate_leave(&gate);
 }
 static void try_use(void) {
-    if (!gate_try_enter(&gate))
-        return;
+    if (!gate_try_enter(&gate)) return;
     status[model_thread()] = 1;
     inside++;
     gate_leave(&gate);
@@ -172,8 +170,7 @@ static void finish_deadline(void) {
 static const char *const outcomes_deadline[] = {"0", "-5", NULL};
 /* The permit comes when the deadline has passed, though nobody has looked yet: too late. */
 static void leave_late(void) {
-    if (clock_now() < node.deadline_ns)
-        model_skip();
+    if (clock_now() < node.deadline_ns) model_skip();
     gate_leave(&gate);
 }
 static const char *const outcomes_only_late[] = {"-5", NULL};
@@ -206,8 +203,7 @@ static void finish_granted(void) {
 /* Whoever leaves and comes back at once passes the waiter it has woken, and may do so again; but once the waiter has been
  * queued for 1 ms, however often it was woken in vain, the permit is its. */
 static void leave_and_return(void) {
-    if ((atomic_u32_load(&gate.word, relaxed) & GATE_WAITERS) == 0)
-        model_skip();
+    if ((atomic_u32_load(&gate.word, relaxed) & GATE_WAITERS) == 0) model_skip();
     int64_t seen_ns = clock_now();
     for (int passed = 0; passed < 2; passed++) {
         bool sleeps = (atomic_u32_load(&gate.word, relaxed) & (GATE_WAITERS | GATE_WOKEN)) == GATE_WAITERS;
@@ -216,8 +212,7 @@ static void leave_and_return(void) {
         bool passes = gate_try_enter(&gate);
         model_outcome("passed %d, %s, %s", passed, due ? "due" : "not due", passes ? "passes" : "kept out");
         model_check(!due || !passes);
-        if (!passes)
-            return;
+        if (!passes) return;
     }
     gate_leave(&gate);
 }
@@ -230,8 +225,12 @@ static void setup_held_below(void) {
 }
 static void keep_node(void) { model_check(gate_enter(&gate, &node) == ARENA_OK); }
 static const char *const outcomes_leave_and_return[] = {
-    "passed 0, not due, passes",   "passed 0, not due, kept out", "passed 0, due, kept out",
-    "passed 1, not due, passes",   "passed 1, not due, kept out", "passed 1, due, kept out",
+    "passed 0, not due, passes",
+    "passed 0, not due, kept out",
+    "passed 0, due, kept out",
+    "passed 1, not due, passes",
+    "passed 1, not due, kept out",
+    "passed 1, due, kept out",
     NULL,
 };
 static void finish_taken(void) {
@@ -250,8 +249,7 @@ static void leave_to_first(void) {
     first = gate.first;
     bool both = first != NULL && first != gate.last && (atomic_u32_load(&gate.word, relaxed) & GATE_WAITERS) != 0;
     mutex_unlock(&gate.mutex);
-    if (!both)
-        model_skip();
+    if (!both) model_skip();
     int64_t seen_ns = clock_now();
     first_is_due = clock_now() - seen_ns >= DUE_NS;
     gate_leave(&gate);
@@ -263,8 +261,7 @@ static void use_noting(void) {
 }
 static void finish_first(void) {
     model_check(entries == 2);
-    if (first_is_due)
-        model_check(entered[0] == first);
+    if (first_is_due) model_check(entered[0] == first);
     model_outcome("%s", first_is_due ? "due" : "not yet");
     check_whole();
 }
@@ -298,8 +295,7 @@ static void leave_counted(void) {
     gate_leave(&gate);
 }
 static void look_idle(void) {
-    if (gate_idle(&gate))
-        model_outcome("%u", inside);
+    if (gate_idle(&gate)) model_outcome("%u", inside);
 }
 static const char *const outcomes_one[] = {"1", NULL};
 
@@ -334,14 +330,12 @@ static void setup_cancelled_waiter(void) {
 
 static const struct model_scenario scenarios[] = {
     {.name = "gate.exclusion", .setup = setup, .threads = {use, use}, .finish = finish_two, .spurious = 1},
-    {.name = "gate.exclusion.spinning",
-     .setup = setup,
-     .threads = {use, use},
-     .finish = finish_two,
-     .processors = 2},
+    {.name = "gate.exclusion.spinning", .setup = setup, .threads = {use, use}, .finish = finish_two, .processors = 2},
     {.name = "gate.exclusion.again", .setup = setup, .threads = {use_twice, use}, .finish = finish_three},
     {.name = "gate.exclusion.three", .setup = setup, .threads = {use, use, use}, .finish = finish_three, .slow = true},
-    {.name = "gate.two-permits", .setup = setup_two, .threads = {use_shared, use_shared, use_shared},
+    {.name = "gate.two-permits",
+     .setup = setup_two,
+     .threads = {use_shared, use_shared, use_shared},
      .finish = finish_whole},
     {.name = "gate.two-permits.kept",
      .setup = setup_two_held,

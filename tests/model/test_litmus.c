@@ -365,8 +365,8 @@ static void clock_read(void) {
     a = (uint32_t)clock_now();
     b = (uint32_t)clock_now();
 }
-static const char *const clock_outcomes[] = {"1000 1000", "1000 2000", "1000 3000", "2000 2000", "2000 3000",
-                                             "3000 3000", NULL};
+static const char *const clock_outcomes[] = {"1000 1000", "1000 2000", "1000 3000", "2000 2000",
+                                             "2000 3000", "3000 3000", NULL};
 static void wait_until_2000(void) {
     mutex_lock(&mutex);
     while (!plain && (a = (uint32_t)clock_now()) < 2000) condition_wait_until(&condition, &mutex, 2000);
@@ -512,10 +512,7 @@ static void exit_finish(void) { model_outcome("%u", get(&x)); }
 static const char *const exits[] = {"0", "1", "2", NULL};
 
 static const struct model_scenario scenarios[] = {
-    {.name = "mp.relaxed",
-     .threads = {mp_write_relaxed, mp_read_relaxed},
-     .finish = outcome_ab,
-     .outcomes = mp_weak},
+    {.name = "mp.relaxed", .threads = {mp_write_relaxed, mp_read_relaxed}, .finish = outcome_ab, .outcomes = mp_weak},
     {.name = "mp.release-relaxed",
      .threads = {mp_write_release, mp_read_relaxed},
      .finish = outcome_ab,
@@ -556,7 +553,10 @@ static const struct model_scenario scenarios[] = {
      .finish = iriw_finish,
      .outcomes = iriw_strong},
     {.name = "2+2w.release", .threads = {w22_left, w22_right}, .finish = outcome_xy, .outcomes = w22_weak},
-    {.name = "2+2w.seq_cst", .threads = {w22_left_total, w22_right_total}, .finish = outcome_xy, .outcomes = w22_strong},
+    {.name = "2+2w.seq_cst",
+     .threads = {w22_left_total, w22_right_total},
+     .finish = outcome_xy,
+     .outcomes = w22_strong},
     {.name = "sequence.rmw", .threads = {sequence_head, sequence_relaxed_rmw, sequence_read}},
     {.name = "sequence.store",
      .threads = {sequence_head, sequence_relaxed_store, sequence_read},
@@ -572,10 +572,7 @@ static const struct model_scenario scenarios[] = {
     {.name = "peterson.seq_cst", .threads = {peterson_left_total, peterson_right_total}, .finish = plain_is_two},
     {.name = "spin-lock", .threads = {spin_lock_release, spin_lock_release}, .finish = plain_is_two},
     {.name = "spin-lock.relaxed", .threads = {spin_lock_relaxed, spin_lock_relaxed}, .expect = "data race"},
-    {.name = "mutex",
-     .setup = locks_setup,
-     .threads = {locked_increment, locked_increment},
-     .finish = plain_is_two},
+    {.name = "mutex", .setup = locks_setup, .threads = {locked_increment, locked_increment}, .finish = plain_is_two},
     {.name = "mutex.forgotten",
      .setup = locks_setup,
      .threads = {locked_increment, unlocked_increment},
@@ -623,10 +620,7 @@ static const struct model_scenario scenarios[] = {
     {.name = "progress", .threads = {wait_for_x, set_x}},
     {.name = "progress.none", .threads = {wait_for_x, nothing}, .expect = "livelock"},
     {.name = "progress.bounded", .threads = {bounded_spin, nothing}},
-    {.name = "thread-exit",
-     .threads = {exit_thread, exit_thread},
-     .finish = exit_finish,
-     .outcomes = exits},
+    {.name = "thread-exit", .threads = {exit_thread, exit_thread}, .finish = exit_finish, .outcomes = exits},
 };
 
 int main(int argc, char **argv) { return model_main(argc, argv, scenarios, COUNT(scenarios)); }

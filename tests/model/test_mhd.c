@@ -28,8 +28,7 @@ static bool too_early; /* the binding may be destroyed while a request is retain
 
 int arena_pool_checkout(struct arena_pool *from, struct arena **out) {
     for (size_t i = 0; i < COUNT(from->arenas); i++) {
-        if (from->arenas[i].out)
-            continue;
+        if (from->arenas[i].out) continue;
         from->arenas[i].out = true;
         *out = &from->arenas[i];
         return ARENA_OK;
@@ -41,8 +40,7 @@ int arena_pool_claim(struct arena *arena) {
     return ARENA_OK;
 }
 void arena_pool_return_claimed(struct arena *arena) {
-    if (!arena)
-        return;
+    if (!arena) return;
     model_check(arena == &pool.arenas[0] || arena == &pool.arenas[1]);
     model_check(arena->out);
     arena->used = 0;
@@ -82,7 +80,9 @@ void *arena_bytes_try_realloc(struct arena_bytes *arena, void *block, size_t old
     (void)align;
     return NULL;
 }
-struct arena_context *arena_context_background(void) { return &background; }
+struct arena_context *arena_context_background(void) {
+    return &background;
+}
 int arena_inject(struct arena_context *parent, struct arena *arena, struct arena_context **out) {
     (void)arena;
     struct arena_context *context = calloc(1, sizeof *context);
@@ -106,8 +106,7 @@ void arena_context_cancel(struct arena_context *context) { context->ended = true
 void arena_context_release(struct arena_context *context) { free(context); }
 void arena_panic_with(int status, const char *message) {
     (void)status;
-    if (!too_early)
-        model_fail("panic: %s", message);
+    if (!too_early) model_fail("panic: %s", message);
     model_skip();
 }
 int arena_protect(void (*action)(void *user), void *user) {
@@ -135,8 +134,7 @@ const char *MHD_lookup_connection_value(struct MHD_Connection *connection, enum 
 int MHD_get_connection_values_n(struct MHD_Connection *connection, enum MHD_ValueKind kind,
                                 MHD_KeyValueIteratorN iterator, void *user) {
     (void)connection;
-    if (kind != MHD_HEADER_KIND)
-        return 0;
+    if (kind != MHD_HEADER_KIND) return 0;
     (void)iterator(user, kind, MHD_HTTP_HEADER_HOST, 4, "model", 5);
     return 1;
 }
@@ -182,15 +180,12 @@ enum MHD_Result MHD_add_response_header(struct MHD_Response *response, const cha
 enum MHD_Result MHD_queue_response(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response) {
     (void)connection;
     (void)status;
-    if (queue_full)
-        return MHD_NO;
-    if (response->let_go)
-        queued = response; /* the others are the binding's own, and stay */
+    if (queue_full) return MHD_NO;
+    if (response->let_go) queued = response; /* the others are the binding's own, and stay */
     return MHD_YES;
 }
 static void let_go(struct MHD_Response *response) {
-    if (response->let_go)
-        response->let_go(response->user);
+    if (response->let_go) response->let_go(response->user);
     free(response);
 }
 void MHD_destroy_response(struct MHD_Response *response) {
@@ -202,17 +197,15 @@ void MHD_destroy_response(struct MHD_Response *response) {
 
 static struct arena_mhd *mhd;
 static struct MHD_Connection *connections[2]; /* addresses alone */
-static void *req_cls[2]; /* libmicrohttpd's *req_cls */
+static void *req_cls[2];                      /* libmicrohttpd's *req_cls */
 static struct arena_request *request;
 static bool retains, answers, says_no, destroyed;
 
 static enum MHD_Result handle(struct arena_request *given, void *user) {
     (void)user;
     request = given;
-    if (retains)
-        arena_request_retain(given);
-    if (answers)
-        model_check(arena_request_respond(given, 200, NULL, NULL, 0) == ARENA_OK);
+    if (retains) arena_request_retain(given);
+    if (answers) model_check(arena_request_respond(given, 200, NULL, NULL, 0) == ARENA_OK);
     return says_no ? MHD_NO : MHD_YES;
 }
 
@@ -226,8 +219,7 @@ static void complete(unsigned index) {
 }
 
 static void setup(void) {
-    if (!connections[0])
-        connections[0] = (struct MHD_Connection *)4096;
+    if (!connections[0]) connections[0] = (struct MHD_Connection *)4096;
     model_check(arena_mhd_create(&pool, handle, NULL, &mhd) == ARENA_OK);
 }
 static void setup_open(void) {
@@ -284,8 +276,7 @@ static void inject(void) {
 /* The pool is destroyed next. */
 static void destroy(void) {
     arena_mhd_destroy(mhd);
-    for (size_t i = 0; i < COUNT(pool.arenas); i++)
-        model_check(!pool.arenas[i].out && pool.arenas[i].used == 0);
+    for (size_t i = 0; i < COUNT(pool.arenas); i++) model_check(!pool.arenas[i].out && pool.arenas[i].used == 0);
     destroyed = true;
 }
 static void destroy_early(void) {
@@ -293,8 +284,7 @@ static void destroy_early(void) {
     destroy();
 }
 static void finish(void) {
-    if (!destroyed)
-        destroy();
+    if (!destroyed) destroy();
 }
 static void finish_release(void) {
     arena_request_release(request);
@@ -352,8 +342,7 @@ static void be_refused(void) {
         retains = i == 1;
         call(0);
         call(0);
-        if (retains)
-            arena_request_release(request);
+        if (retains) arena_request_release(request);
         complete(0);
     }
 }
@@ -369,8 +358,7 @@ static void say_no(void) {
 /* The request was lost half way, with no completed call: the connection's next one ends it, a whole one or not. */
 static void lose_and_begin(void) {
     for (unsigned calls = 1; calls <= 2; calls++) {
-        for (unsigned i = 0; i < calls; i++)
-            call(0);
+        for (unsigned i = 0; i < calls; i++) call(0);
         req_cls[0] = NULL;
         call(0);
         struct exchange *exchange = req_cls[0];

@@ -31,12 +31,10 @@ static void end_pool(void) { model_check(arena_pool_destroy(pool) == ARENA_OK); 
 /* More than a cache holds: a batch of it goes to the store, from where the others take it. */
 static void setup_overflow(void) {
     setup();
-    for (unsigned i = 0; i <= POOL_CACHE_MOST; i++)
-        model_check(arena_pool_checkout(pool, &held[i]) == ARENA_OK);
+    for (unsigned i = 0; i <= POOL_CACHE_MOST; i++) model_check(arena_pool_checkout(pool, &held[i]) == ARENA_OK);
 }
 static void return_all(void) {
-    for (unsigned i = 0; i <= POOL_CACHE_MOST; i++)
-        arena_pool_return(pool, held[i]);
+    for (unsigned i = 0; i <= POOL_CACHE_MOST; i++) arena_pool_return(pool, held[i]);
 }
 static void setup_stored(void) {
     setup_overflow();
@@ -72,8 +70,7 @@ static void execute_done(void) {
     atomic_u32_store(&done, 1, release);
 }
 static void await_done(void) {
-    while (!atomic_u32_load(&done, acquire))
-        thread_spin();
+    while (!atomic_u32_load(&done, acquire)) thread_spin();
 }
 
 /* The thread that used the pool ends beside its destruction. */
@@ -114,8 +111,7 @@ static void await_try_destroy(void) {
         model_check(got == ARENA_EBUSY);
 }
 static void finish_maybe(void) {
-    if (pool != NULL)
-        end_pool();
+    if (pool != NULL) end_pool();
 }
 static const char *const outcomes_try_destroy[] = {"0", "-7", NULL};
 
@@ -128,16 +124,14 @@ static void checkout_hand(void) {
 }
 static void return_handed(void) {
     struct arena *arena;
-    while ((arena = atomic_ptr_load(&handed, acquire)) == NULL)
-        thread_spin();
+    while ((arena = atomic_ptr_load(&handed, acquire)) == NULL) thread_spin();
     model_check(arena_used(arena) == 1);
     arena_pool_return(pool, arena);
     execute();
 }
 static void return_handed_destroy(void) {
     struct arena *arena;
-    while ((arena = atomic_ptr_load(&handed, acquire)) == NULL)
-        thread_spin();
+    while ((arena = atomic_ptr_load(&handed, acquire)) == NULL) thread_spin();
     arena_pool_return(pool, arena);
     model_check(arena_pool_destroy(pool) == ARENA_OK);
     pool = NULL;
@@ -263,11 +257,22 @@ static const struct model_scenario scenarios[] = {
     {.name = "pool.return-elsewhere-destroy", .setup = setup, .threads = {checkout_hand, return_handed_destroy}},
     {.name = "pool.store", .setup = setup_stored, .threads = {execute, execute}, .finish = end_pool},
     {.name = "pool.store.trim", .setup = setup_stored, .threads = {execute_trim, trim}, .finish = end_pool},
-    {.name = "pool.store.three", .setup = setup_stored, .threads = {execute, trim, trim}, .finish = end_pool, .slow = true},
+    {.name = "pool.store.three",
+     .setup = setup_stored,
+     .threads = {execute, trim, trim},
+     .finish = end_pool,
+     .slow = true},
     {.name = "pool.overflow", .setup = setup_overflow, .threads = {return_all, execute}, .finish = end_pool},
     {.name = "pool.overflow.trim", .setup = setup_overflow, .threads = {return_all, execute_trim}, .finish = end_pool},
-    {.name = "pool.three", .setup = setup, .threads = {execute, execute, execute_trim}, .finish = end_pool, .slow = true},
-    {.name = "pool.limit", .setup = setup_limited, .threads = {execute_limited, execute_limited}, .finish = finish_limited},
+    {.name = "pool.three",
+     .setup = setup,
+     .threads = {execute, execute, execute_trim},
+     .finish = end_pool,
+     .slow = true},
+    {.name = "pool.limit",
+     .setup = setup_limited,
+     .threads = {execute_limited, execute_limited},
+     .finish = finish_limited},
     {.name = "pool.limit.wait",
      .setup = setup_limited_out,
      .threads = {return_held, checkout_wait},
@@ -287,7 +292,10 @@ static const struct model_scenario scenarios[] = {
      .slow = true},
     {.name = "pool.no-memory", .setup = setup, .threads = {execute_without_memory, execute}, .finish = end_pool},
     {.name = "pool.several", .threads = {create_use_destroy, create_use_destroy}},
-    {.name = "pool.several.index", .setup = setup, .threads = {use_destroyed_index, create_use_destroy}, .finish = end_pool},
+    {.name = "pool.several.index",
+     .setup = setup,
+     .threads = {use_destroyed_index, create_use_destroy},
+     .finish = end_pool},
 };
 
 int main(int argc, char **argv) { return model_main(argc, argv, scenarios, COUNT(scenarios)); }

@@ -72,8 +72,7 @@ static void *refill(const void *values, size_t count) {
 static bool take_from(bool any) {
     struct pair value = {model_thread() + 1, model_thread() + 1};
     void *slot = any ? shares_take_any(&shares, &value, 1, false) : shares_take(&shares, &value);
-    if (slot == NULL)
-        slot = refill(&value, 1);
+    if (slot == NULL) slot = refill(&value, 1);
     made[model_thread()] += slot != NULL;
     return slot != NULL;
 }
@@ -87,8 +86,7 @@ static void take_three(void) {
     take();
 }
 static void take_any_three(void) {
-    for (int i = 0; i < 3; i++)
-        (void)take_from(true);
+    for (int i = 0; i < 3; i++) (void)take_from(true);
 }
 static void take_all(void) {
     while (take_from(false))
@@ -97,14 +95,12 @@ static void take_all(void) {
 /* A slab of one, which is cleared before it counts as handed out. */
 static void take_slab(void) {
     void *slab = shares_take_slab(&shares, 1);
-    if (slab == NULL)
-        slab = refill(NULL, 1);
+    if (slab == NULL) slab = refill(NULL, 1);
     made[model_thread()] += slab != NULL;
 }
 static void signal_done(void) { atomic_u32_store(&done, 1, release); }
 static void await_done(void) {
-    while (!atomic_u32_load(&done, acquire))
-        thread_spin();
+    while (!atomic_u32_load(&done, acquire)) thread_spin();
 }
 static void take_signal_take(void) {
     take();
@@ -136,8 +132,7 @@ static void reset(void) {
 static void try_reset(void) {
     mutex_lock(&permit);
     bool all = shares_try_revoke(&shares);
-    if (all)
-        reset_all();
+    if (all) reset_all();
     mutex_unlock(&permit);
     model_outcome("%d", all);
 }
@@ -171,8 +166,7 @@ static int reset_under_node(void) {
     mutex_lock(&permit);
     CLEANUP_PUSH(unlock_permit, &permit);
     status = shares_revoke(&shares, &node);
-    if (status == ARENA_OK)
-        reset_all();
+    if (status == ARENA_OK) reset_all();
     CLEANUP_POP(1);
     return status;
 }
@@ -198,8 +192,7 @@ static void kill_reset(void) { model_cancel(2); }
 static void leave_claim(void) {
     char *slot, *past;
     struct share *mine = shares_mine(&shares);
-    if (mine == NULL || !share_claim(&shares, mine, sizeof(struct pair), &slot, &past))
-        return;
+    if (mine == NULL || !share_claim(&shares, mine, sizeof(struct pair), &slot, &past)) return;
     *(struct pair *)(void *)slot = (struct pair){77, 78};
 }
 static void take_leave_end(void) {
@@ -262,8 +255,7 @@ static void ask_slab(size_t count) {
     mutex_unlock(&permit);
     if (slab != NULL) {
         struct pair *pairs = slab;
-        for (size_t i = 0; i < count; i++)
-            pairs[i] = (struct pair){9, 9};
+        for (size_t i = 0; i < count; i++) pairs[i] = (struct pair){9, 9};
         made[model_thread()] += (unsigned)count;
     }
 }
@@ -309,8 +301,7 @@ static void retire(void) {
 
 static unsigned all_made(void) {
     unsigned all = 0;
-    for (unsigned t = 0; t <= MODEL_THREADS; t++)
-        all += made[t];
+    for (unsigned t = 0; t <= MODEL_THREADS; t++) all += made[t];
     return all;
 }
 static void end(void) {
@@ -342,9 +333,15 @@ static void end_made_four(void) {
 static const struct model_scenario scenarios[] = {
     {.name = "share.reset", .setup = setup, .threads = {take_signal_take, await_reset}, .finish = end},
     {.name = "share.reset.twice", .setup = setup, .threads = {take_signal_take, await_reset_twice}, .finish = end},
-    {.name = "share.reset.epochs", .setup = setup, .threads = {take_signal_take, await_reset_lend_reset}, .finish = end},
+    {.name = "share.reset.epochs",
+     .setup = setup,
+     .threads = {take_signal_take, await_reset_lend_reset},
+     .finish = end},
     {.name = "share.reset.unsynchronised", .setup = setup, .threads = {take_three, reset}, .finish = end},
-    {.name = "share.reset.slab", .setup = setup_cleared, .threads = {take_signal_take_slabs, await_reset}, .finish = end},
+    {.name = "share.reset.slab",
+     .setup = setup_cleared,
+     .threads = {take_signal_take_slabs, await_reset},
+     .finish = end},
     {.name = "share.reset.any", .setup = setup, .threads = {take_any_three, reset}, .finish = end},
     {.name = "share.reset.three", .setup = setup, .threads = {take_two, take_two, reset}, .finish = end, .slow = true},
     {.name = "share.reset.reset",
@@ -353,11 +350,12 @@ static const struct model_scenario scenarios[] = {
      .finish = end,
      .slow = true},
     {.name = "share.exhaust", .setup = setup_two, .threads = {take_two, take}, .finish = end_full},
-    {.name = "share.steal", .setup = setup, .threads = {take_signal_take, await_take_all}, .finish = end_full, .slow = true},
-    {.name = "share.steal.last",
-     .setup = setup_two,
-     .threads = {take_all, take_all},
-     .finish = end_full},
+    {.name = "share.steal",
+     .setup = setup,
+     .threads = {take_signal_take, await_take_all},
+     .finish = end_full,
+     .slow = true},
+    {.name = "share.steal.last", .setup = setup_two, .threads = {take_all, take_all}, .finish = end_full},
     {.name = "share.adopt", .setup = setup, .threads = {take_signal, await_take_two}, .finish = end_made_four},
     {.name = "share.adopt.two", .setup = setup_orphan, .threads = {take_two, take_two}, .finish = end_made_five},
     {.name = "share.adopt.reset",
@@ -365,8 +363,16 @@ static const struct model_scenario scenarios[] = {
      .threads = {take_signal, await_take_two, reset},
      .finish = end,
      .slow = true},
-    {.name = "share.try", .setup = setup, .threads = {take_signal_take, await_try_reset}, .finish = end, .outcomes = outcomes_try},
-    {.name = "share.try.twice", .setup = setup, .threads = {take_signal_take, await_try_reset, await_reset}, .finish = end, .slow = true},
+    {.name = "share.try",
+     .setup = setup,
+     .threads = {take_signal_take, await_try_reset},
+     .finish = end,
+     .outcomes = outcomes_try},
+    {.name = "share.try.twice",
+     .setup = setup,
+     .threads = {take_signal_take, await_try_reset, await_reset},
+     .finish = end,
+     .slow = true},
     {.name = "share.cancel",
      .setup = setup_node,
      .threads = {take_signal_take, await_reset_under_node, cancel},

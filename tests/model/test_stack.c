@@ -27,8 +27,7 @@ static void setup_nodes(void) {
 }
 static void setup_three(void) {
     setup_nodes();
-    for (unsigned i = 3; i-- > 0;)
-        stack_push(&stack, nodes[i]);
+    for (unsigned i = 3; i-- > 0;) stack_push(&stack, nodes[i]);
 }
 static void setup_two(void) {
     setup_nodes();
@@ -50,8 +49,7 @@ static struct stack_node *pop_one(struct stack *from) {
 static void take(size_t most) {
     struct stack_node *taken[NODES];
     size_t count = stack_pop(&stack, &table, taken, most);
-    for (size_t i = 0; i < count; i++)
-        note(taken[i]);
+    for (size_t i = 0; i < count; i++) note(taken[i]);
 }
 
 static void pop(void) { take(1); }
@@ -72,23 +70,19 @@ static void push_both(void) {
 static void pop_pop_push(void) {
     struct stack_node *first = pop_one(&stack);
     pop();
-    if (first)
-        stack_push(&stack, first);
+    if (first) stack_push(&stack, first);
 }
 static void bulk_push(void) {
     struct stack_node *taken[NODES];
     size_t count = stack_pop(&stack, &table, taken, 2);
-    if (count == 2)
-        note(taken[1]);
-    if (count > 0)
-        stack_push(&stack, taken[0]);
+    if (count == 2) note(taken[1]);
+    if (count > 0) stack_push(&stack, taken[0]);
 }
 
 /* One item travels: push after pop hands on what was written between. */
 static void pop_write_push(void) {
     struct stack_node *node = pop_one(&stack);
-    if (!node)
-        return;
+    if (!node) return;
     *(unsigned *)node->item += 1;
     stack_push(&stack, node);
 }
@@ -100,15 +94,13 @@ static void setup_one(void) {
 /* Between two stacks, as a pool's arenas go between its store and its spare nodes. */
 static void move_over(void) {
     struct stack_node *node = pop_one(&stack);
-    if (!node)
-        return;
+    if (!node) return;
     *(unsigned *)node->item += 1;
     stack_push(&other, node);
 }
 static void move_back(void) {
     struct stack_node *node = pop_one(&other);
-    if (!node)
-        return;
+    if (!node) return;
     *(unsigned *)node->item += 1;
     stack_push(&stack, node);
 }
@@ -116,8 +108,7 @@ static void move_back(void) {
 /* A node of a new segment: its pages are there for whoever pops it. */
 static void setup_segment(void) {
     setup_nodes();
-    while (table.count < STACK_FIRST_SEGMENT)
-        model_check(stack_table_add(&table) != NULL);
+    while (table.count < STACK_FIRST_SEGMENT) model_check(stack_table_add(&table) != NULL);
 }
 static void push_new(void) {
     mutex_lock(&mutex);
@@ -151,8 +142,7 @@ static void pop_new_push(void) {
     mutex_unlock(&mutex);
     late->item = &items[1];
     stack_push(&stack, late);
-    if (node)
-        stack_push(&stack, node);
+    if (node) stack_push(&stack, node);
 }
 
 static void drain(unsigned expected) {
@@ -213,10 +203,7 @@ static const struct model_scenario scenarios[] = {
      .threads = {pop_new_push, pop_two},
      .finish = finish_two},
     {.name = "stack.pop.three", .setup = setup_three, .threads = {pop, pop, pop}, .finish = finish_three_popped},
-    {.name = "stack.push-pop.three",
-     .setup = setup_two,
-     .threads = {push_third, pop, pop_two},
-     .finish = finish_three},
+    {.name = "stack.push-pop.three", .setup = setup_two, .threads = {push_third, pop, pop_two}, .finish = finish_three},
     {.name = "stack.aba.three",
      .setup = setup_three,
      .threads = {pop, pop_pop_push, push_fourth},

@@ -34,8 +34,8 @@ static _Thread_local struct steady *steady_mine;
 
 static void steady_share(void) {
     if (steady_table != NULL) return;
-    void *memory = mmap(NULL, sizeof(struct steady) * COUNT_THREADS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                        -1, 0);
+    void *memory =
+        mmap(NULL, sizeof(struct steady) * COUNT_THREADS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) abort();
     steady_table = memory;
 }
@@ -95,8 +95,8 @@ int posix_memalign(void **out, size_t align, size_t size) {
 }
 
 int pthread_mutex_lock(pthread_mutex_t *mutex) {
-    static int (*_Atomic next)(pthread_mutex_t *mutex);
-    int (*lock)(pthread_mutex_t *mutex) = atomic_load(&next);
+    static int (*_Atomic next)(pthread_mutex_t * mutex);
+    int (*lock)(pthread_mutex_t * mutex) = atomic_load(&next);
     if (lock == NULL) {
         void *found = dlsym(RTLD_NEXT, "pthread_mutex_lock");
         memcpy(&lock, &found, sizeof lock);

@@ -118,7 +118,9 @@ static void fill_scope(struct perf_i64 *scratch, int64_t value) {
 static void pool_scope(size_t times) {
     struct perf_i64_pool *from = pool;
     for (size_t i = 0; i < times; i++) {
-        ARENA_POOL_SCOPE_OF(perf_i64, from, scratch) { fill_scope(scratch, (int64_t)i); }
+        ARENA_POOL_SCOPE_OF(perf_i64, from, scratch) {
+            fill_scope(scratch, (int64_t)i);
+        }
     }
 }
 
@@ -249,7 +251,9 @@ static void *pool_thread(void *unused) {
     for (size_t i = 0; i < steady_times; i++) {
         ARENA_POOL_SCOPE_OF(perf_i64, pool, outer) {
             keep(outer);
-            ARENA_POOL_SCOPE_OF(perf_i64, pool, inner) { keep(inner); }
+            ARENA_POOL_SCOPE_OF(perf_i64, pool, inner) {
+                keep(inner);
+            }
         }
     }
     steady_end();
@@ -260,7 +264,9 @@ static void *pool_thread(void *unused) {
 static void *pool_thread_warm(void *unused) {
     ARENA_POOL_SCOPE_OF(perf_i64, pool, outer) {
         keep(outer);
-        ARENA_POOL_SCOPE_OF(perf_i64, pool, inner) { keep(inner); }
+        ARENA_POOL_SCOPE_OF(perf_i64, pool, inner) {
+            keep(inner);
+        }
     }
     return pool_thread(unused);
 }

@@ -59,7 +59,8 @@ bool measure_start(void) {
 
 struct measure measure_now(void) {
     return (struct measure){
-        .resident_bytes = read_kib("/proc/self/smaps_rollup", "Rss:") * KIB, /* exact: statm is off by what threads batch */
+        .resident_bytes =
+            read_kib("/proc/self/smaps_rollup", "Rss:") * KIB, /* exact: statm is off by what threads batch */
         .mapped_bytes = read_kib("/proc/self/status", "VmSize:") * KIB,
         .mappings = count_lines("/proc/self/maps"),
         .descriptors = count_entries("/proc/self/fd"),

@@ -15,9 +15,7 @@ static void fill(struct arena *arena, void *user) {
     memset(arena_alloc_slab(arena, size_bytes), 'x', size_bytes);
 }
 
-static void fill_a_little(struct arena *arena, void *user) {
-    memset(arena_alloc_slab(arena, 1000), 'x', 1000);
-}
+static void fill_a_little(struct arena *arena, void *user) { memset(arena_alloc_slab(arena, 1000), 'x', 1000); }
 
 /* What is out at a time: as many as there are threads, at the most. */
 static void fill_and_stay(struct arena *arena, void *user) {

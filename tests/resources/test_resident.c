@@ -48,9 +48,7 @@ static void by_a_return(void *handle) {
     touch_both_ends(arena_alloc_slab(arena, CAPACITY), CAPACITY);
     arena_pool_return(handle, arena);
 }
-static void touch_it(struct arena *arena, void *user) {
-    touch_both_ends(arena_alloc_slab(arena, CAPACITY), CAPACITY);
-}
+static void touch_it(struct arena *arena, void *user) { touch_both_ends(arena_alloc_slab(arena, CAPACITY), CAPACITY); }
 static void by_execute(void *handle) { assert_int_equal(arena_pool_execute(handle, touch_it, NULL), ARENA_OK); }
 
 static void make_arena(const struct arena_options *options, void **out) {
@@ -100,7 +98,8 @@ static void what_was_not_touched_stays_untouched(void **state) {
             for (int generation = 0; generation < 3; generation++) {
                 ways[i].generation(handle);
                 size_t grown = measure_grown(&before);
-                if (grown > FEW) print_error("%s, clear %u, generation %d\n", ways[i].name, (unsigned)clear, generation);
+                if (grown > FEW)
+                    print_error("%s, clear %u, generation %d\n", ways[i].name, (unsigned)clear, generation);
                 assert_at_most(grown, FEW);
             }
             ways[i].end(handle);
@@ -131,7 +130,8 @@ static void capacity_is_only_reserved(void **state) {
     struct arena *arenas[COUNT];
     struct measure before = measure_now();
     for (int i = 0; i < COUNT; i++) {
-        assert_int_equal(arena_create(ARENA_TYPE(char), (size_t)1 << (sizeof(size_t) == 8 ? 30 : 24), &arenas[i]), ARENA_OK);
+        assert_int_equal(arena_create(ARENA_TYPE(char), (size_t)1 << (sizeof(size_t) == 8 ? 30 : 24), &arenas[i]),
+                         ARENA_OK);
         assert_non_null(arena_alloc(arenas[i], NULL));
     }
     assert_at_most(measure_grown(&before), COUNT * 32 * KIB);
@@ -256,9 +256,7 @@ static void use_everything(void) {
     arena_destroy(arena);
 }
 
-static void use_everything_there(struct worker *self) {
-    use_everything();
-}
+static void use_everything_there(struct worker *self) { use_everything(); }
 
 static void nothing_is_left_of_handles_and_threads(void **state) {
     enum { ROUNDS = 20, THREADS = 4 };

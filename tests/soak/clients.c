@@ -180,7 +180,8 @@ static bool hear_long(struct visitor *visitor, size_t size, const char *shown) {
 /* The head of such a request, with this line in it. */
 static bool say_long_head(struct visitor *visitor, size_t size, const char *line) {
     snprintf(visitor->text, sizeof visitor->text,
-             "POST /parse HTTP/1.1\r\nHost: soak\r\n" FORM "%sContent-Length: %zu\r\n\r\n", line, strlen("long=") + size);
+             "POST /parse HTTP/1.1\r\nHost: soak\r\n" FORM "%sContent-Length: %zu\r\n\r\n", line,
+             strlen("long=") + size);
     return say(visitor, visitor->text);
 }
 
@@ -227,7 +228,8 @@ static enum outcome visit_continued(struct visitor *visitor) {
 static enum outcome visit_chunked(struct visitor *visitor) {
     const char *shown;
     size_t size = long_value(visitor, &shown);
-    if (!say(visitor, "POST /parse HTTP/1.1\r\nHost: soak\r\n" FORM "Transfer-Encoding: chunked\r\n\r\n5\r\nlong=\r\n")) return WRONG;
+    if (!say(visitor, "POST /parse HTTP/1.1\r\nHost: soak\r\n" FORM "Transfer-Encoding: chunked\r\n\r\n5\r\nlong=\r\n"))
+        return WRONG;
     for (size_t sent = 0; sent < size;) {
         size_t piece = 1 + below(visitor, 8000);
         if (piece > size - sent) piece = size - sent;

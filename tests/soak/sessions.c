@@ -157,7 +157,7 @@ static enum MHD_Result handle(struct arena_request *request, void *user) {
         flag_add(&elements, LARGE_CELLS);
         memset(all, 'l', LARGE_CELLS * sizeof(struct cell));
         return arena_request_respond(request, 200, NULL, all, LARGE_CELLS * sizeof(struct cell)) == ARENA_OK ? MHD_YES
-                                                                                                              : MHD_NO;
+                                                                                                             : MHD_NO;
     }
     flag_add(&elements, 1); /* of server_echo */
     if (strcmp(url, "/later") == 0 && server.mode != MODE_THREAD_PER_CONNECTION) {
@@ -243,27 +243,38 @@ static bool visit(struct visitor *visitor, bool *again) {
         return true;
     }
     switch (kind) {
-    case 3: return say(visitor, large) && hear(visitor, 200, NULL) &&
-                   visitor->reply.body_sum == (uint32_t)(LARGE_CELLS * sizeof(struct cell) * 'l');
+    case 3:
+        return say(visitor, large) && hear(visitor, 200, NULL) &&
+               visitor->reply.body_sum == (uint32_t)(LARGE_CELLS * sizeof(struct cell) * 'l');
     case 4:
-    case 5: return say(visitor, "GET /later HTTP/1.1\r\nHost: t\r\n\r\n") && hear(visitor, 200, "GET /later ");
-    case 6: return say(visitor, "POST /post HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nhel") &&
-                   say(visitor, "lo") && hear(visitor, 200, "POST /post hello");
-    case 7: return say(visitor, "GET /1 HTTP/1.1\r\nHost: t\r\n\r\nGET /later HTTP/1.1\r\nHost: t\r\n\r\n"
-                                "GET /3 HTTP/1.1\r\nHost: t\r\n\r\n") &&
-                   hear(visitor, 200, "GET /1 ") && hear(visitor, 200, "GET /later ") && hear(visitor, 200, "GET /3 ");
-    case 8: return say(visitor, "PUT /c HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n") &&
-                   say(visitor, "2\r\nde\r\n0\r\n\r\n") && hear(visitor, 200, "PUT /c abcde");
-    default: break;
+    case 5:
+        return say(visitor, "GET /later HTTP/1.1\r\nHost: t\r\n\r\n") && hear(visitor, 200, "GET /later ");
+    case 6:
+        return say(visitor, "POST /post HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nhel") && say(visitor, "lo") &&
+               hear(visitor, 200, "POST /post hello");
+    case 7:
+        return say(visitor, "GET /1 HTTP/1.1\r\nHost: t\r\n\r\nGET /later HTTP/1.1\r\nHost: t\r\n\r\n"
+                            "GET /3 HTTP/1.1\r\nHost: t\r\n\r\n") &&
+               hear(visitor, 200, "GET /1 ") && hear(visitor, 200, "GET /later ") && hear(visitor, 200, "GET /3 ");
+    case 8:
+        return say(visitor, "PUT /c HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n") &&
+               say(visitor, "2\r\nde\r\n0\r\n\r\n") && hear(visitor, 200, "PUT /c abcde");
+    default:
+        break;
     }
     *again = false;
     visitor->left++;
     switch (kind) {
-    case 9: return say(visitor, large) && client_try_skip(&visitor->client);
-    case 10: return say(visitor, "GET /later HTTP/1.1\r\nHost: t\r\n\r\n");
-    case 11: return say(visitor, "POST /gone HTTP/1.1\r\nHost: t\r\nContent-Length: 10000\r\n\r\nnot all");
-    case 12: return say(visitor, "GET /half HTTP/1.1\r\nHos");
-    default: return say(visitor, up); /* and leaves before the session begins */
+    case 9:
+        return say(visitor, large) && client_try_skip(&visitor->client);
+    case 10:
+        return say(visitor, "GET /later HTTP/1.1\r\nHost: t\r\n\r\n");
+    case 11:
+        return say(visitor, "POST /gone HTTP/1.1\r\nHost: t\r\nContent-Length: 10000\r\n\r\nnot all");
+    case 12:
+        return say(visitor, "GET /half HTTP/1.1\r\nHos");
+    default:
+        return say(visitor, up); /* and leaves before the session begins */
     }
 }
 

@@ -40,7 +40,8 @@ static void arithmetic_is_what_it_says(void **state) {
     }
     for (size_t count = 0; count < 12; count++) {
         for (size_t stride = 1; stride < 12; stride++) {
-            for (size_t room = 0; room < 150; room++) assert_int_equal(arith_fits(count, stride, room), count * stride <= room);
+            for (size_t room = 0; room < 150; room++)
+                assert_int_equal(arith_fits(count, stride, room), count * stride <= room);
             size_t slots_stride;
             size_t bytes;
             assert_true(arith_slots(stride, 4, count, &slots_stride, &bytes));

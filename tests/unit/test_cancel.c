@@ -192,12 +192,9 @@ static void waiters_leave_in_any_order(void **state) {
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cancelling_wakes_everyone_below),
-        cmocka_unit_test(every_node_of_a_tree_has_its_root_s_lock),
-        cmocka_unit_test(roots_that_many_use_get_a_fan),
-        cmocka_unit_test(cancelling_what_has_ended_looks_at_nothing),
-        cmocka_unit_test(the_first_cause_stays),
-        cmocka_unit_test(waiters_leave_in_any_order),
+        cmocka_unit_test(cancelling_wakes_everyone_below), cmocka_unit_test(every_node_of_a_tree_has_its_root_s_lock),
+        cmocka_unit_test(roots_that_many_use_get_a_fan),   cmocka_unit_test(cancelling_what_has_ended_looks_at_nothing),
+        cmocka_unit_test(the_first_cause_stays),           cmocka_unit_test(waiters_leave_in_any_order),
     };
     return support_run("cancel", tests);
 }

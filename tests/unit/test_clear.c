@@ -23,7 +23,8 @@ static void clears_exactly_what_is_asked(void **state) {
             clear_bytes(start, size);
             assert_int_equal(start[-1], 'x');
             assert_int_equal(start[size], 'x');
-            assert_true(memcmp(memory, memory + 1, ROOM - 1) == 0 && memcmp(start + size, start + size + 1, ROOM / 2) == 0);
+            assert_true(memcmp(memory, memory + 1, ROOM - 1) == 0 &&
+                        memcmp(start + size, start + size + 1, ROOM / 2) == 0);
             assert_true(all_zero(start, size));
             memset(start, 'x', size);
         }

@@ -25,16 +25,16 @@
 enum { MIB = 1 << 20, MOST_CALLS = 64 };
 
 static struct {
-    size_t misalign;     /* mappings start one page past a multiple of this; 0: where the kernel likes */
-    bool full;           /* nothing can be mapped */
-    char *next;          /* the next mappings go here, one right behind the other; NULL: see above */
-    int refused;         /* this advice fails ... */
-    int error;           /* ... with this */
-    char *start;         /* of the last mapping */
+    size_t misalign; /* mappings start one page past a multiple of this; 0: where the kernel likes */
+    bool full;       /* nothing can be mapped */
+    char *next;      /* the next mappings go here, one right behind the other; NULL: see above */
+    int refused;     /* this advice fails ... */
+    int error;       /* ... with this */
+    char *start;     /* of the last mapping */
     size_t size;
     int protection;
     int flags;
-    long mappings;       /* made and not ended, from end to end */
+    long mappings; /* made and not ended, from end to end */
     struct {
         char *start;
         size_t size;

@@ -21,7 +21,7 @@ enum { PIECE = 4096, PIECES = 1 << 16 };
 static struct piece {
     uintptr_t number; /* address divided by PIECE */
     unsigned char marked[PIECE];
-} *pieces[PIECES];
+} * pieces[PIECES];
 
 static struct piece *piece_of(uintptr_t address) {
     uintptr_t number = address / PIECE;
@@ -68,7 +68,8 @@ static bool all_are(const char *from, const char *to, int value) {
 static void check(const struct arena *arena, size_t used) {
     assert_int_equal(slots_used(arena), used);
     const char *past = arena->base + used * arena->stride;
-    const char *bound = (size_t)(arena->end - arena->base) > POISON_BOUND_BYTES ? arena->base + POISON_BOUND_BYTES : arena->end;
+    const char *bound =
+        (size_t)(arena->end - arena->base) > POISON_BOUND_BYTES ? arena->base + POISON_BOUND_BYTES : arena->end;
     assert_true(all_are(arena->base, past, 0));
     assert_true(all_are(past, bound, 1));
     if (arena->home.backing == BACKING_PAGES) {
@@ -84,7 +85,8 @@ static void check(const struct arena *arena, size_t used) {
 /* What was marked of it, whatever the arena was used for. */
 static void destroy(struct arena *arena) {
     const char *from = arena->home.backing == BACKING_PAGES ? arena->home.memory : (const char *)(arena + 1);
-    const char *to = arena->home.backing == BACKING_PAGES ? (char *)arena->home.memory + arena->home.memory_bytes : arena->end + SLOTS_CLEAR_STEP;
+    const char *to = arena->home.backing == BACKING_PAGES ? (char *)arena->home.memory + arena->home.memory_bytes
+                                                          : arena->end + SLOTS_CLEAR_STEP;
     if (arena->home.backing == BACKING_PAGES && (size_t)(arena->end - arena->base) > POISON_BOUND_BYTES) {
         const char *tail = arena->end;
         arena_destroy(arena);
@@ -109,11 +111,16 @@ static size_t step(struct arena *arena, size_t used, const void *values) {
     size_t free_slots = arena_cap(arena) - used;
     size_t count = below(below(4) == 0 ? free_slots + 1 : (free_slots < 5 ? free_slots : 5) + 1);
     switch (below(9)) {
-    case 0: return used + (arena_try_alloc(arena, NULL) != NULL);
-    case 1: return used + (arena_try_alloc(arena, values) != NULL);
-    case 2: return used + (arena_try_alloc_slab(arena, count) != NULL ? count : 0);
-    case 3: return used + (arena_try_alloc_slab_with(arena, values, count) != NULL ? count : 0);
-    case 4: return used + (arena_try_alloc_slab_with(arena, NULL, count) != NULL ? count : 0);
+    case 0:
+        return used + (arena_try_alloc(arena, NULL) != NULL);
+    case 1:
+        return used + (arena_try_alloc(arena, values) != NULL);
+    case 2:
+        return used + (arena_try_alloc_slab(arena, count) != NULL ? count : 0);
+    case 3:
+        return used + (arena_try_alloc_slab_with(arena, values, count) != NULL ? count : 0);
+    case 4:
+        return used + (arena_try_alloc_slab_with(arena, NULL, count) != NULL ? count : 0);
     case 5:
     case 6:
         arena_burst_begin(arena, &burst);
@@ -130,8 +137,12 @@ static size_t step(struct arena *arena, size_t used, const void *values) {
             assert_null(arena_try_alloc_slab(arena, arena_cap(arena) + 1));
         }
         return used;
-    case 7: arena_trim(arena); return used;
-    default: arena_reset(arena); return 0;
+    case 7:
+        arena_trim(arena);
+        return used;
+    default:
+        arena_reset(arena);
+        return 0;
     }
 }
 
@@ -143,10 +154,14 @@ static void what_is_marked_is_what_is_not_handed_out(void **state) {
         size_t capacity;
         int steps;
     } shapes[] = {
-        {{"none", 8, 8, NULL}, 0, 10},           {{"byte", 1, 1, NULL}, 77, 300},
-        {{"three", 3, 1, note_nothing}, 50, 300}, {{"gap", 12, 8, NULL}, 40, 300},
-        {{"line", 40, 64, NULL}, 20, 300},        {{"page", 5000, 4096, note_nothing}, 12, 100},
-        {{"word", 8, 8, NULL}, 9000, 100},        {{"huge", 8, 8, NULL}, 3000000, 3},
+        {{"none", 8, 8, NULL}, 0, 10},
+        {{"byte", 1, 1, NULL}, 77, 300},
+        {{"three", 3, 1, note_nothing}, 50, 300},
+        {{"gap", 12, 8, NULL}, 40, 300},
+        {{"line", 40, 64, NULL}, 20, 300},
+        {{"page", 5000, 4096, note_nothing}, 12, 100},
+        {{"word", 8, 8, NULL}, 9000, 100},
+        {{"huge", 8, 8, NULL}, 3000000, 3},
         {{"wide", 1 << 16, 1 << 17, NULL}, 3, 40},
     };
     static const char values[1 << 20];

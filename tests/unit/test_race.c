@@ -96,7 +96,7 @@ static struct {
     struct arena_pool *pool;
     struct arena *returned;
     int told_of_arena;
-    int told; /* of all */
+    int told;  /* of all */
     int early; /* somebody could have had it */
 } giving;
 

@@ -3,8 +3,8 @@
 #include "api/share.h"
 #include "core/slots.h"
 
-#include "../support.h"
 #include "../shares.h"
+#include "../support.h"
 
 #include <arena/arena.h>
 

@@ -411,7 +411,7 @@ static void lent_ranges_come_back_in_any_order(void **state) {
     assert_int_equal(slots_remaining(arena), 9);
     assert_ptr_equal(arena->head.cursor, from[1] + 8);
     assert_ptr_equal(arena->head.limit, arena->head.cursor); /* it stays sealed */
-    slots_return(arena, from[1], from[1] + 8, &runs[1]); /* and the one below that */
+    slots_return(arena, from[1], from[1] + 8, &runs[1]);     /* and the one below that */
     assert_int_equal(slots_remaining(arena), 10);
     assert_ptr_equal(arena->head.cursor, arena->base);
     assert_int_equal(arena->gap_bytes, 0);
@@ -453,8 +453,8 @@ static bool found(void (*damage)(struct arena *arena)) {
 }
 
 static void damage_is_found(void **state) {
-    static void (*const sound[])(struct arena *arena) = {nothing, limit_at_cursor, burst_open};
-    static void (*const damages[])(struct arena *arena) = {
+    static void (*const sound[])(struct arena * arena) = {nothing, limit_at_cursor, burst_open};
+    static void (*const damages[])(struct arena * arena) = {
         cursor_below,   cursor_above,   cursor_inside_a_slot, limit_elsewhere, no_stride,
         other_capacity, gaps_too_large, burst_below,          burst_above,
     };

@@ -10,7 +10,6 @@
 #include "platform/sync.h"
 #include "sync/gate.h"
 
-
 #include <arena/arena.h>
 
 #include <errno.h>
@@ -96,7 +95,7 @@ int __wrap_pthread_once(pthread_once_t *once, void (*routine)(void)) {
 
 static bool no_clock;
 static _Thread_local clockid_t asked_clock;
-static atomic_long stopped_s; /* the clock stands still there, where that is not 0 */
+static atomic_long stopped_s;                /* the clock stands still there, where that is not 0 */
 static _Thread_local void (*at_clock)(void); /* called at each look at the clock */
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *time) {
@@ -423,16 +422,11 @@ static void the_clock_is_the_monotonic_one(void **state) {
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(larger_pages),
-        cmocka_unit_test(the_clock_is_the_monotonic_one),
-        cmocka_unit_test(one_processor),
-        cmocka_unit_test(more_processors),
-        cmocka_unit_test(what_never_fails),
-        cmocka_unit_test(other_membarriers),
-        cmocka_unit_test(leaving_finds_nobody),
-        cmocka_unit_test(woken_with_one_permit),
-        cmocka_unit_test(woken_with_two_permits),
-        cmocka_unit_test(woken_at_the_deadline),
+        cmocka_unit_test(larger_pages),           cmocka_unit_test(the_clock_is_the_monotonic_one),
+        cmocka_unit_test(one_processor),          cmocka_unit_test(more_processors),
+        cmocka_unit_test(what_never_fails),       cmocka_unit_test(other_membarriers),
+        cmocka_unit_test(leaving_finds_nobody),   cmocka_unit_test(woken_with_one_permit),
+        cmocka_unit_test(woken_with_two_permits), cmocka_unit_test(woken_at_the_deadline),
     };
     return cmocka_run_group_tests_name("sync", tests, NULL, NULL);
 }

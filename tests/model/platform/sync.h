@@ -62,7 +62,8 @@ struct atomic_ptr {
     void *value;
 };
 
-#define ATOMIC_INIT(initial) {initial}
+#define ATOMIC_INIT(initial)                                                                                           \
+    { initial }
 #define atomic_u32_init(object, initial) model_atomic_init(&(object)->value, 4, (initial))
 #define atomic_u64_init(object, initial) model_atomic_init(&(object)->value, 8, (initial))
 #define atomic_ptr_init(object, initial) model_atomic_init(&(object)->value, sizeof(void *), (uintptr_t)(initial))
@@ -96,24 +97,21 @@ static inline bool model_cas_u32(struct atomic_u32 *object, uint32_t *expected, 
                                  const char *site) {
     uint64_t seen = *expected;
     bool done = model_atomic_cas(&object->value, 4, &seen, desired, order, site);
-    if (!done)
-        *expected = (uint32_t)seen;
+    if (!done) *expected = (uint32_t)seen;
     return done;
 }
 static inline bool model_cas_u64(struct atomic_u64 *object, uint64_t *expected, uint64_t desired, int order,
                                  const char *site) {
     uint64_t seen = *expected;
     bool done = model_atomic_cas(&object->value, 8, &seen, desired, order, site);
-    if (!done)
-        *expected = seen;
+    if (!done) *expected = seen;
     return done;
 }
 static inline bool model_cas_ptr(struct atomic_ptr *object, void **expected, void *desired, int order,
                                  const char *site) {
     uint64_t seen = (uintptr_t)*expected;
     bool done = model_atomic_cas(&object->value, sizeof(void *), &seen, (uintptr_t)desired, order, site);
-    if (!done)
-        *expected = (void *)(uintptr_t)seen;
+    if (!done) *expected = (void *)(uintptr_t)seen;
     return done;
 }
 #define atomic_u32_cas(object, expected, desired, order)                                                               \
@@ -152,7 +150,8 @@ struct condition {
     uint64_t live;
 };
 
-#define MUTEX_INIT {0}
+#define MUTEX_INIT                                                                                                     \
+    { 0 }
 
 bool mutex_init(struct mutex *mutex);
 void mutex_destroy(struct mutex *mutex);
