@@ -167,8 +167,8 @@ void pool_age(struct arena_pool *pool, uint32_t returns) {
 bool pool_all_idle(struct arena_pool *pool) {
     for (uint32_t index = 1; index <= pool->table.count; index++) {
         const struct pool_arena *arena = stack_table_at(&pool->table, index)->item;
-        /* acquire: partner is pool_set_idle of a thread that has ended, whose work is done then */
-        if (arena != NULL && atomic_u8_load(&arena->slots.idle, acquire) == 0) return false;
+        /* relaxed: a thread that ends sets it under the registry's mutex, which is held here */
+        if (arena != NULL && atomic_u8_load(&arena->slots.idle, relaxed) == 0) return false;
     }
     return true;
 }

@@ -22,7 +22,7 @@ REASONS = {}
 
 WEAKER = {"acquire": ["relaxed"], "release": ["relaxed"], "acq_rel": ["acquire", "release"], "seq_cst": ["acq_rel"]}
 SITE = re.compile(r"^site (.*?):(\d+): (.*) \[(\w+)\] \d+$")
-OPERATION = re.compile(r"\batomic_(?:u32|u64|ptr)_(?:load|store|cas|add|sub|or|and|swap)\(|\bbarrier_(?:light|heavy)\(\)")
+OPERATION = re.compile(r"\batomic_(?:u8|u32|u64|ptr)_(?:load|mine|store|cas|add|sub|or|and|swap)\(|\bbarrier_(?:light|heavy)\(\)")
 
 
 broken = {}  # scenarios that fail without any weakening, by program

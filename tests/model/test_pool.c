@@ -94,6 +94,44 @@ static void execute_trim(void) {
     trim();
 }
 
+/* --- a trim gets at the caches of threads that live on ------------------------------------------------------------------ */
+
+/* The second time they find what they need in the cache, by the steady state, or find that it was taken. */
+static void execute_twice(void) {
+    execute();
+    execute();
+}
+static void borrow(void) {
+    struct arena *arena;
+    model_check(arena_pool_checkout(pool, &arena) == ARENA_OK);
+    work(arena);
+    arena_pool_return(pool, arena);
+}
+static void borrow_twice(void) {
+    borrow();
+    borrow();
+}
+static size_t idle_arenas(void) {
+    struct arena_pool_stats stats = {.struct_size = sizeof stats};
+    model_check(arena_pool_get_stats(pool, &stats) == ARENA_OK);
+    model_check(stats.idle + stats.out <= stats.made);
+    return stats.idle;
+}
+static struct atomic_u32 trimmed;
+static void execute_stay(void) {
+    execute_done();
+    while (!atomic_u32_load(&trimmed, acquire))
+        thread_spin();
+    execute();
+}
+static void await_trim_all(void) {
+    await_done();
+    model_check(idle_arenas() == 1);
+    trim();
+    model_check(idle_arenas() == 0);
+    atomic_u32_store(&trimmed, 1, release);
+}
+
 /* A scope that a longjmp left behind ends with its thread. */
 static void leave_scope_behind(void) {
     struct arena_pool_scope scope;
@@ -234,6 +272,10 @@ static const struct model_scenario scenarios[] = {
     {.name = "pool.exit-store", .setup = setup, .threads = {execute_done, await_execute}, .finish = end_pool},
     {.name = "pool.exit-trim", .setup = setup, .threads = {execute_done, await_trim}, .finish = end_pool},
     {.name = "pool.trim-make", .setup = setup, .threads = {execute_trim, execute}, .finish = end_pool},
+    {.name = "pool.trim.hot", .setup = setup, .threads = {execute_twice, trim}, .finish = end_pool},
+    {.name = "pool.trim.list", .setup = setup, .threads = {borrow_twice, trim}, .finish = end_pool},
+    {.name = "pool.trim.all", .setup = setup, .threads = {execute_stay, await_trim_all}, .finish = end_pool},
+    {.name = "pool.trim.two", .setup = setup, .threads = {execute_twice, trim, trim}, .finish = end_pool, .slow = true},
     {.name = "pool.exit-destroy", .setup = setup, .threads = {execute_done, await_destroy}},
     {.name = "pool.exit-destroy.three",
      .setup = setup,
