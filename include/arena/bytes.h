@@ -170,7 +170,8 @@ ARENA_API void *arena_bytes_grow(struct arena_bytes *arena, void *data, size_t l
 ARENA_API size_t arena_cleanup_size(void);
 ARENA_API size_t arena_buffer_size(void);
 
-/* For the inline forms: what the window has no room for. */
+/* For the inline forms: what the window, and what the buffer, has no room for. */
+ARENA_API ARENA_COLD void arena_buffer_append_slow(struct arena_buffer *buffer, const void *data, size_t size_bytes);
 ARENA_API ARENA_COLD void *arena_bytes_alloc_slow(struct arena_bytes *arena, size_t size, size_t align);
 ARENA_API ARENA_COLD void *arena_bytes_try_alloc_slow(struct arena_bytes *arena, size_t size, size_t align);
 
@@ -197,32 +198,55 @@ ARENA_BEGIN_DECLS
 
 /* The window begins at the cursor and is zero (but with ARENA_CLEAR_NEVER).  A block of a size that the compiler knows needs
  * one comparison: no address is so high that a small sum could wrap. */
-ARENA_INSIDE_TWIN_ void *arena_bytes_take_(struct arena_bytes *arena, size_t size, size_t align) {
+ARENA_INSIDE_TWIN_ bool arena_bytes_take_(struct arena_bytes *arena, size_t size, size_t align, void **block) {
 #if defined(ARENA_BYTES_IN_LIBRARY)
-    if (arena == NULL) return NULL;
+    if (arena == NULL) return false;
 #endif
     struct arena_head *head = ARENA_HEAD_(arena);
     char *cursor = head->cursor;
     if (align == 0) align = ARENA_ALIGNOF(max_align_t);
-    if (!ARENA_IS_CONSTANT(align) && (align & (align - 1)) != 0) return NULL;
-    size_t padding = (size_t)(-(uintptr_t)cursor & (align - 1));
+    if (!ARENA_IS_CONSTANT(align) && (align & (align - 1)) != 0) return false;
+    uintptr_t at = ((uintptr_t)cursor + (align - 1)) & ~(uintptr_t)(align - 1);
     if (ARENA_IS_CONSTANT(size) && ARENA_IS_CONSTANT(align) && size != 0 && size <= 65536 && align <= 65536) {
-        if (!ARENA_LIKELY((uintptr_t)cursor + padding + size <= (uintptr_t)head->limit)) return NULL;
+        if (!ARENA_LIKELY(at + size <= (uintptr_t)head->limit)) return false;
     } else {
         size_t room = (size_t)(head->limit - cursor);
-        if (!ARENA_LIKELY(size != 0 && size <= room && padding <= room - size)) return NULL;
+        size_t padding = (size_t)(at - (uintptr_t)cursor);
+        if (!ARENA_LIKELY(size != 0 && size <= room && padding <= room - size)) return false;
     }
-    head->cursor = cursor + padding + size;
-    return cursor + padding;
+    head->cursor = (char *)(at + size);
+    *block = (void *)at;
+    return true;
 }
 
 ARENA_TWIN_ void *arena_bytes_alloc(struct arena_bytes *arena, size_t size, size_t align) {
-    void *block = arena_bytes_take_(arena, size, align);
-    return ARENA_LIKELY(block != NULL) ? block : arena_bytes_alloc_slow(arena, size, align);
+    void *block;
+    return ARENA_LIKELY(arena_bytes_take_(arena, size, align, &block)) ? block
+                                                                       : arena_bytes_alloc_slow(arena, size, align);
 }
 ARENA_TWIN_ void *arena_bytes_try_alloc(struct arena_bytes *arena, size_t size, size_t align) {
-    void *block = arena_bytes_take_(arena, size, align);
-    return ARENA_LIKELY(block != NULL) ? block : arena_bytes_try_alloc_slow(arena, size, align);
+    void *block;
+    return ARENA_LIKELY(arena_bytes_take_(arena, size, align, &block)) ? block
+                                                                       : arena_bytes_try_alloc_slow(arena, size, align);
+}
+
+ARENA_TWIN_ void arena_buffer_append(struct arena_buffer *buffer, const void *data, size_t size_bytes) {
+    if (ARENA_LIKELY(size_bytes - 1 < buffer->cap - buffer->len)) {
+        memcpy(buffer->data + buffer->len, data, size_bytes);
+        buffer->len += size_bytes;
+    } else {
+        arena_buffer_append_slow(buffer, data, size_bytes);
+    }
+}
+ARENA_TWIN_ void arena_buffer_append_byte(struct arena_buffer *buffer, unsigned char byte) {
+    if (ARENA_LIKELY(buffer->len < buffer->cap)) {
+        buffer->data[buffer->len++] = (char)byte;
+    } else {
+        arena_buffer_append_slow(buffer, &byte, 1);
+    }
+}
+ARENA_TWIN_ void arena_buffer_append_text(struct arena_buffer *buffer, const char *text) {
+    if (text != NULL) arena_buffer_append(buffer, text, strlen(text));
 }
 
 ARENA_END_DECLS

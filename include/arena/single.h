@@ -246,9 +246,10 @@ struct arena_scratch {
 };
 
 /* Begins an ARENA_SCRATCH where the inline form below cannot.  Panics where the arena is NULL or drops its elements. */
-ARENA_API void arena_scratch_enter_slow(struct arena *arena, struct arena_scratch *out);
-/* Ends an ARENA_SCRATCH where there is more to do than to clear a little. */
-ARENA_API void arena_scratch_leave_slow(struct arena_scratch *scratch);
+ARENA_API struct arena_scratch arena_scratch_enter_slow(struct arena *arena);
+/* Ends an ARENA_SCRATCH where there is more to do than to clear a little.  Takes the fields of the scope one by one, so that
+ * it need not lie in memory. */
+ARENA_API void arena_scratch_leave_slow(struct arena *arena, char *cursor, char *floor, char *place, size_t zones);
 
 /* The byte arenas' type (<arena/bytes.h>): any create of this type makes one.  Static. */
 ARENA_API const struct arena_type *arena_type_bytes(void);
@@ -286,23 +287,13 @@ struct arena_head {
 #define ARENA_HEAD_(arena) ((struct arena_head *)(void *)(arena))
 #endif
 
-ARENA_INLINE void arena_scratch_enter_(struct arena *arena, struct arena_scratch *scratch) {
-    struct arena_head *head = ARENA_HEAD_(arena);
-    if (ARENA_LIKELY(head->floor <= head->cursor)) {
-        scratch->cursor = head->cursor;
-        scratch->floor = head->floor;
-        scratch->arena = arena;
-        scratch->place = NULL;
-        scratch->zones = 0;
-        head->floor = head->cursor;
+/* `scratch` has the head's cursor and floor: inline code leaves it, unless the floor is out of reach. */
+ARENA_INLINE struct arena_scratch *arena_scratch_enter_(struct arena_scratch *scratch) {
+    if (ARENA_LIKELY(scratch->floor <= scratch->cursor)) {
+        ARENA_HEAD_(scratch->arena)->floor = scratch->cursor;
     } else {
-        arena_scratch_enter_slow(arena, scratch);
+        *scratch = arena_scratch_enter_slow(scratch->arena);
     }
-}
-
-ARENA_INLINE struct arena_scratch arena_scratch_begin_(struct arena *arena) {
-    struct arena_scratch scratch ARENA_WRITTEN_BY_LIBRARY_;
-    arena_scratch_enter_(arena, &scratch);
     return scratch;
 }
 
@@ -316,16 +307,22 @@ ARENA_INLINE void arena_scratch_leave_(struct arena_scratch *scratch) {
         head->cursor = from;
         head->floor = scratch->floor;
     } else {
-        arena_scratch_leave_slow(scratch);
+        arena_scratch_leave_slow(scratch->arena, from, scratch->floor, scratch->place, scratch->zones);
     }
 }
 
 #if defined(__GNUC__)
 #define ARENA_SCRATCH(prefix, arena) ARENA_SCRATCH_AS_(prefix##_raw(arena), ARENA_CONCAT(arena_scratch_, __COUNTER__))
-#define ARENA_SCRATCH_AS_(arena, scratch)                                                                              \
-    for (struct arena_scratch scratch __attribute__((cleanup(arena_scratch_leave_))) = arena_scratch_begin_(arena),    \
-                                      *ARENA_CONCAT(scratch, _once) = &scratch;                                        \
-         ARENA_CONCAT(scratch, _once); ARENA_CONCAT(scratch, _once) = NULL)
+#define ARENA_SCRATCH_AS_(handle, scratch)                                                                             \
+    for (struct arena * ARENA_CONCAT(scratch, _in) = (handle),                                                         \
+                                              **ARENA_CONCAT(scratch, _in_once) = &ARENA_CONCAT(scratch, _in);         \
+         ARENA_CONCAT(scratch, _in_once); ARENA_CONCAT(scratch, _in_once) = NULL)                                      \
+        for (struct arena_scratch scratch                                                                              \
+             __attribute__((cleanup(arena_scratch_leave_))) = {ARENA_HEAD_(ARENA_CONCAT(scratch, _in))->cursor,        \
+                                                               ARENA_HEAD_(ARENA_CONCAT(scratch, _in))->floor,         \
+                                                               ARENA_CONCAT(scratch, _in), NULL, 0},                   \
+             *ARENA_CONCAT(scratch, _once) = arena_scratch_enter_(&scratch);                                           \
+             ARENA_CONCAT(scratch, _once); ARENA_CONCAT(scratch, _once) = NULL)
 #endif
 
 /* A burst: the window held in the caller's registers.  Between begin and end only the burst allocates from the arena.

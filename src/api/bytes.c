@@ -77,13 +77,14 @@ void *arena_bytes_try_alloc_slow(struct arena_bytes *bytes, size_t size, size_t 
 
 /* What is written at once may come out of the window as well. */
 static void *take_raw(struct arena_bytes *bytes, const char *function, size_t size, size_t align) {
-    void *block = arena_bytes_take_(bytes, size, align);
-    return LIKELY(block != NULL) ? block : take_or_panic(bytes, function, size, align, false);
+    void *block;
+    if (LIKELY(arena_bytes_take_(bytes, size, align, &block))) return block;
+    return take_or_panic(bytes, function, size, align, false);
 }
 
 static void *try_take_raw(struct arena_bytes *bytes, size_t size, size_t align) {
-    void *block = arena_bytes_take_(bytes, size, align);
-    return LIKELY(block != NULL) ? block : try_take(bytes, size, align, false);
+    void *block;
+    return LIKELY(arena_bytes_take_(bytes, size, align, &block)) ? block : try_take(bytes, size, align, false);
 }
 
 void *arena_bytes_alloc_raw(struct arena_bytes *bytes, size_t size, size_t align) {
@@ -402,7 +403,7 @@ static inline void must(struct arena_buffer *buffer, const char *function, struc
         panic_none(buffer == NULL ? NULL : buffer->arena, function, refusal, size);
 }
 
-void arena_buffer_append(struct arena_buffer *buffer, const void *data, size_t size_bytes) {
+void arena_buffer_append_slow(struct arena_buffer *buffer, const void *data, size_t size_bytes) {
     must(buffer, "arena_buffer_append", append(buffer, data, size_bytes), size_bytes);
 }
 
@@ -410,17 +411,8 @@ bool arena_buffer_try_append(struct arena_buffer *buffer, const void *data, size
     return append(buffer, data, size_bytes).status == ARENA_OK;
 }
 
-void arena_buffer_append_byte(struct arena_buffer *buffer, unsigned char byte) {
-    must(buffer, "arena_buffer_append_byte", append(buffer, &byte, 1), 1);
-}
-
 bool arena_buffer_try_append_byte(struct arena_buffer *buffer, unsigned char byte) {
     return append(buffer, &byte, 1).status == ARENA_OK;
-}
-
-void arena_buffer_append_text(struct arena_buffer *buffer, const char *text) {
-    size_t length = text == NULL ? 0 : strlen(text);
-    must(buffer, "arena_buffer_append_text", append(buffer, text, length), length);
 }
 
 bool arena_buffer_try_append_text(struct arena_buffer *buffer, const char *text) {

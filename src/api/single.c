@@ -317,10 +317,13 @@ int arena_rewind_end_checked(struct arena *arena, const struct arena_mark *mark)
     return rewind(arena, mark, true).status;
 }
 
-void arena_scratch_enter_slow(struct arena *arena, struct arena_scratch *out) {
+struct arena_scratch arena_scratch_enter_slow(struct arena *arena) {
     struct refusal refusal = slots_refusal(arena);
     if (refusal.status != ARENA_OK) panic_for("ARENA_SCRATCH", refusal);
-    mark_enter_scratch(arena, out);
+    return mark_enter_scratch(arena);
 }
 
-void arena_scratch_leave_slow(struct arena_scratch *scratch) { mark_leave_scratch(scratch->arena, scratch); }
+void arena_scratch_leave_slow(struct arena *arena, char *cursor, char *floor, char *place, size_t zones) {
+    const struct arena_scratch scratch = {cursor, floor, arena, place, zones};
+    mark_leave_scratch(arena, &scratch);
+}

@@ -258,6 +258,7 @@ static void run_cleanups(struct arena *arena, const char *from, const char *to) 
 
 /* Those above `place` in `block`, one of the arena's; the newest block is saved. */
 static void run_cleanups_down_to(struct arena *arena, const struct block *block, const char *place) {
+    if (arena->cleanups == NULL) return;
     for (const struct block *at = arena->block; at != block; at = at->older) run_cleanups(arena, at->base, at->cursor);
     run_cleanups(arena, place, block->cursor);
 }
@@ -481,6 +482,7 @@ void bytes_give_back(struct arena *arena, size_t need_bytes) {
 }
 
 void bytes_finish(struct arena *arena) {
+    if (arena->block == &arena->home && arena->cleanups == NULL && arena->spare == NULL) return;
     save(arena);
     run_cleanups_down_to(arena, &arena->home, arena->home.base);
     go_on_with(arena, &arena->home);

@@ -90,10 +90,14 @@ static size_t clear_pages(char *start, size_t count, size_t page, const unsigned
 }
 
 char *clear_touched(char *start, size_t size_bytes) {
+    char *end = start + size_bytes;
+    if (size_bytes < CLEAR_ASK_BYTES) {
+        clear_bytes(start, size_bytes);
+        return end;
+    }
     size_t page = pages_size();
     size_t head = arith_padding((uintptr_t)start, page);
-    char *end = start + size_bytes;
-    if (size_bytes < CLEAR_ASK_BYTES || size_bytes < head + page) {
+    if (size_bytes < head + page) {
         clear_bytes(start, size_bytes);
         return end;
     }

@@ -78,15 +78,18 @@ void mark_rewind(struct arena *arena, const struct arena_mark *mark, bool ends) 
     set_floor(arena, ends ? mark->floor : mark->place);
 }
 
-void mark_enter_scratch(struct arena *arena, struct arena_scratch *scratch) {
+struct arena_scratch mark_enter_scratch(struct arena *arena) {
     slots_settle(arena);
-    scratch->cursor = NULL; /* inline code does not leave it */
-    scratch->floor = slots_floor(arena);
-    scratch->arena = arena;
-    scratch->place = arena->head.cursor;
-    scratch->zones = arena->zone_bytes;
+    struct arena_scratch scratch = {
+        .cursor = NULL, /* inline code does not leave it */
+        .floor = slots_floor(arena),
+        .arena = arena,
+        .place = arena->head.cursor,
+        .zones = arena->zone_bytes,
+    };
     arena->mark_depth++;
     set_floor(arena, arena->head.cursor);
+    return scratch;
 }
 
 /* A scope whose place is gone, by an outer rewind or a reset, has nothing left to take back. */

@@ -19,7 +19,7 @@ bool mark_valid(const struct arena *arena, const struct arena_mark *mark);
 /* Takes back what was handed out since.  `ends`: the mark too. */
 void mark_rewind(struct arena *arena, const struct arena_mark *mark, bool ends);
 
-void mark_enter_scratch(struct arena *arena, struct arena_scratch *scratch);
+struct arena_scratch mark_enter_scratch(struct arena *arena);
 void mark_leave_scratch(struct arena *arena, const struct arena_scratch *scratch);
 
 #endif

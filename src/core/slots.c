@@ -785,7 +785,8 @@ bool slots_owns(const struct arena *arena, const char *address) {
 struct refusal slots_refusal(const struct arena *arena) {
     if (arena == NULL) return (struct refusal){ARENA_EINVAL, "arena is NULL"};
     if (!arena->sealed) return (struct refusal){ARENA_OK, NULL};
-    if (atomic_u8_load(&arena->idle, relaxed) != 0) return (struct refusal){ARENA_EINVAL, "the arena is back in its pool"};
+    if (atomic_u8_load(&arena->idle, relaxed) != 0)
+        return (struct refusal){ARENA_EINVAL, "the arena is back in its pool"};
     if (arena->owner == SLOTS_OWNER_GATE && !thread_state()->dropping)
         return (struct refusal){ARENA_EINVAL, "the gate is not held"};
     return (struct refusal){ARENA_EBUSY, "the arena is dropping its elements"};
