@@ -75,9 +75,11 @@ ARENA_API void *arena_bytes_try_realloc(struct arena_bytes *arena, void *block, 
 
 /* A copy of a text, and of its first `most` bytes at the most, with a NUL behind.  NULL of NULL. */
 ARENA_API char *arena_bytes_strdup(struct arena_bytes *arena, const char *text);
+/* A copy of a text's first `most` bytes at the most, with a NUL behind.  NULL of NULL.  Panics where there is no room. */
 ARENA_API char *arena_bytes_strndup(struct arena_bytes *arena, const char *text, size_t most);
 /* The same; NULL where there is no room, too. */
 ARENA_API char *arena_bytes_try_strdup(struct arena_bytes *arena, const char *text);
+/* As arena_bytes_strndup; NULL where there is no room, too. */
 ARENA_API char *arena_bytes_try_strndup(struct arena_bytes *arena, const char *text, size_t most);
 
 #if defined(__GNUC__)
@@ -89,10 +91,12 @@ ARENA_API char *arena_bytes_try_strndup(struct arena_bytes *arena, const char *t
 /* What printf would print, with a NUL behind, formatted once where it fits.  Arguments may lie in the arena.  An encoding
  * error panics with ARENA_EINVAL (try_: NULL). */
 ARENA_API char *arena_bytes_printf(struct arena_bytes *arena, const char *format, ...) ARENA_PRINTF_(2, 3);
+/* As arena_bytes_printf, with the arguments in a list. */
 ARENA_API char *arena_bytes_vprintf(struct arena_bytes *arena, const char *format, va_list arguments)
     ARENA_PRINTF_(2, 0);
 /* The same; NULL where there is no room. */
 ARENA_API char *arena_bytes_try_printf(struct arena_bytes *arena, const char *format, ...) ARENA_PRINTF_(2, 3);
+/* As arena_bytes_vprintf; NULL where there is no room, or for an encoding error. */
 ARENA_API char *arena_bytes_try_vprintf(struct arena_bytes *arena, const char *format, va_list arguments)
     ARENA_PRINTF_(2, 0);
 
@@ -134,10 +138,13 @@ struct arena_buffer {
 
 /* Appends data[0 .. size_bytes), which may lie in the buffer itself. */
 ARENA_API void arena_buffer_append(struct arena_buffer *buffer, const void *data, size_t size_bytes);
+/* Appends one byte. */
 ARENA_API void arena_buffer_append_byte(struct arena_buffer *buffer, unsigned char byte);
 /* Appends a text without its NUL; NULL appends nothing. */
 ARENA_API void arena_buffer_append_text(struct arena_buffer *buffer, const char *text);
+/* Appends what printf would print, without a NUL.  Arguments may lie in the arena. */
 ARENA_API void arena_buffer_printf(struct arena_buffer *buffer, const char *format, ...) ARENA_PRINTF_(2, 3);
+/* As arena_buffer_printf, with the arguments in a list. */
 ARENA_API void arena_buffer_vprintf(struct arena_buffer *buffer, const char *format, va_list arguments)
     ARENA_PRINTF_(2, 0);
 /* Makes room for `more` bytes at least. */
@@ -148,12 +155,18 @@ ARENA_API void arena_buffer_clear(struct arena_buffer *buffer);
 ARENA_API char *arena_buffer_text(struct arena_buffer *buffer);
 /* The same; false (text: NULL), and nothing has changed, where there is no room. */
 ARENA_API bool arena_buffer_try_append(struct arena_buffer *buffer, const void *data, size_t size_bytes);
+/* As arena_buffer_append_byte; false, and nothing has changed, where there is no room. */
 ARENA_API bool arena_buffer_try_append_byte(struct arena_buffer *buffer, unsigned char byte);
+/* As arena_buffer_append_text; false, and nothing has changed, where there is no room. */
 ARENA_API bool arena_buffer_try_append_text(struct arena_buffer *buffer, const char *text);
+/* As arena_buffer_printf; false, and nothing has changed, where there is no room. */
 ARENA_API bool arena_buffer_try_printf(struct arena_buffer *buffer, const char *format, ...) ARENA_PRINTF_(2, 3);
+/* As arena_buffer_vprintf; false, and nothing has changed, where there is no room. */
 ARENA_API bool arena_buffer_try_vprintf(struct arena_buffer *buffer, const char *format, va_list arguments)
     ARENA_PRINTF_(2, 0);
+/* As arena_buffer_reserve; false, and nothing has changed, where there is no room. */
 ARENA_API bool arena_buffer_try_reserve(struct arena_buffer *buffer, size_t more);
+/* As arena_buffer_text; NULL, and nothing has changed, where there is no room. */
 ARENA_API char *arena_buffer_try_text(struct arena_buffer *buffer);
 
 /* --- Vectors ---------------------------------------------------------------------------------------------------------- */
@@ -166,13 +179,15 @@ ARENA_API void *arena_bytes_try_grow(struct arena_bytes *arena, void *data, size
 ARENA_API void *arena_bytes_grow(struct arena_bytes *arena, void *data, size_t len, size_t *cap, size_t size,
                                  size_t align);
 
-/* sizeof of these, for bindings. */
+/* sizeof(struct arena_cleanup) in bytes, for bindings that check their own declaration. */
 ARENA_API size_t arena_cleanup_size(void);
+/* sizeof(struct arena_buffer) in bytes, for bindings that check their own declaration. */
 ARENA_API size_t arena_buffer_size(void);
 
 /* For the inline forms: what the window, and what the buffer, has no room for. */
 ARENA_API ARENA_COLD void arena_buffer_append_slow(struct arena_buffer *buffer, const void *data, size_t size_bytes);
 ARENA_API ARENA_COLD void *arena_bytes_alloc_slow(struct arena_bytes *arena, size_t size, size_t align);
+/* The same for arena_bytes_try_alloc: NULL where there is no room. */
 ARENA_API ARENA_COLD void *arena_bytes_try_alloc_slow(struct arena_bytes *arena, size_t size, size_t align);
 
 ARENA_END_DECLS
@@ -344,6 +359,7 @@ struct arena_bytes_pool;
 
 ARENA_FACE_BEGIN_
 ARENA_QUIET_BEGIN_
+/* The type of byte arenas, as arena_type_bytes gives it. */
 ARENA_INLINE const struct arena_type *arena_bytes_type(void) { return arena_type_bytes(); }
 #include <arena/typed/handle.h>
 #include <arena/typed/pool.h>
