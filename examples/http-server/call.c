@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-struct text_arena *call_arena(struct arena_request *request) {
+struct arena_bytes *call_arena(struct arena_request *request) {
     struct arena *arena = NULL;
-    if (arena_request_extract(request, text_arena_type(), &arena) != ARENA_OK) return NULL;
-    return text_arena_from_raw(arena);
+    if (arena_request_extract(request, arena_type_bytes(), &arena) != ARENA_OK) return NULL;
+    return arena_bytes_from_raw(arena);
 }
 
 enum MHD_Result call_answer(struct arena_request *request, unsigned status, const char *content_type,

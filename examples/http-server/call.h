@@ -18,7 +18,7 @@ struct call {
 };
 
 /* The arena of the request. */
-struct text_arena *call_arena(struct arena_request *request);
+struct arena_bytes *call_arena(struct arena_request *request);
 
 /* A static text, or one in the request's arena.  NULL: 413, there was no room for what should have been said.  MHD_NO: it could
  * not be queued. */

@@ -157,7 +157,7 @@ static void report(const struct service_figures *figures) {
            "arenas made         %zu for fields, %zu for requests\n",
            figures->answered_ok + figures->answered_refused + figures->answered_failed, figures->answered_ok,
            figures->answered_refused, figures->answered_failed, figures->cut_short, figures->field_arenas,
-           figures->text_arenas);
+           figures->request_arenas);
 }
 
 static int run(const struct options *options, const union address *address, struct service *service,

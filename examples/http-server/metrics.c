@@ -2,9 +2,7 @@
 /* Relaxed throughout: counts, which order nothing. */
 #include "metrics.h"
 
-#include <stdio.h>
-
-enum { TEXT_BYTES = 16 * 1024, BOUND_FIRST_US = 100 };
+enum { BOUND_FIRST_US = 100 };
 
 static void add(atomic_ullong *counter, unsigned long long more) {
     atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
@@ -31,15 +29,13 @@ unsigned long long metrics_hundred(const struct metrics *metrics, unsigned first
     return sum;
 }
 
-/* What does not fit any more is left out, and told by `length`. */
+/* Where it does not fit any more, `fits` becomes false. */
 struct text {
-    char *data;
-    size_t length;
+    struct arena_buffer buffer;
+    bool fits;
 };
 
-#define SAY(text, ...)                                                                                                 \
-    ((text)->length += (size_t)snprintf((text)->length < TEXT_BYTES ? (text)->data + (text)->length : NULL,            \
-                                        (text)->length < TEXT_BYTES ? TEXT_BYTES - (text)->length : 0, __VA_ARGS__))
+#define SAY(text, ...) ((text)->fits = (text)->fits && arena_buffer_try_printf(&(text)->buffer, __VA_ARGS__))
 
 static void say_requests(struct text *text, const struct metrics *metrics) {
     SAY(text, "# HELP http_requests_total Requests that are over, by the status of their answer (0: there was none).\n"
@@ -94,10 +90,9 @@ static void say_pools(struct text *text, const struct metrics_pool *pools, size_
 }
 
 const char *metrics_text(const struct metrics *metrics, const struct metrics_pool *pools, size_t pool_count,
-                         struct text_arena *arena) {
-    struct text text = {text_alloc(arena, TEXT_BYTES), 0};
-    if (text.data == NULL) return NULL;
+                         struct arena_bytes *arena) {
+    struct text text = {{.arena = arena}, true};
     say_requests(&text, metrics);
     say_pools(&text, pools, pool_count);
-    return text.length < TEXT_BYTES ? text.data : NULL;
+    return text.fits ? arena_buffer_try_text(&text.buffer) : NULL;
 }

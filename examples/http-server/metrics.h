@@ -6,11 +6,10 @@
 #define METRICS_H
 
 #include <arena/arena.h>
+#include <arena/bytes.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "text.h"
 
 enum { METRICS_STATUSES = 600, METRICS_BOUNDS = 6 };
 
@@ -36,6 +35,6 @@ struct metrics_pool {
 
 /* All of it as text.  NULL: the arena is full. */
 const char *metrics_text(const struct metrics *metrics, const struct metrics_pool *pools, size_t pool_count,
-                         struct text_arena *arena);
+                         struct arena_bytes *arena);
 
 #endif

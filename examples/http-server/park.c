@@ -87,7 +87,7 @@ static enum MHD_Result wait_here(struct park *park, struct arena_request *reques
 enum MHD_Result park_answer(struct park *park, struct arena_request *request, int64_t wait_ns) {
     int64_t due_ns = arena_clock_now() + wait_ns;
     if (!park->suspends) return wait_here(park, request, due_ns);
-    struct parked *parked = text_alloc(call_arena(request), sizeof(*parked));
+    struct parked *parked = arena_bytes_try_alloc_raw(call_arena(request), sizeof(*parked), 0);
     if (parked == NULL) return call_answer(request, MHD_HTTP_CONTENT_TOO_LARGE, CONTENT_TEXT, NULL);
     parked->due_ns = due_ns;
     pthread_mutex_lock(&park->lock);

@@ -22,8 +22,8 @@
 
 enum {
     MIB = 1024 * 1024,
-    ARENA_BYTES = (SERVICE_LARGE_MAX_MIB + 1) * MIB, /* reserved; memory is what a request uses of it */
-    TOTAL_BODY_BYTES = 16 * MIB,
+    ARENA_BYTES =
+        (SERVICE_LARGE_MAX_MIB + 1) * MIB, /* a bound for a request, its body included: it grows as it is used */
     COUNT_MOST = 100000000,
     WAIT_MOST_MS = 60000,
     READ_TIMEOUT_S = 30,
@@ -34,7 +34,7 @@ ARENA_DEFINE(field_arena, struct arena_field)
 
 struct service {
     struct service_options options;
-    struct arena_pool *text_pool; /* of text_arena: libarena-mhd takes one for each request */
+    struct arena_pool *pool; /* of byte arenas: libarena-mhd takes one for each request */
     struct field_arena_pool *field_pool;
     struct arena_mhd *mhd;
     struct park park;
@@ -71,7 +71,7 @@ static enum MHD_Result answer_document(struct arena_request *request, const json
     if (document == NULL && json_error_code(error) == json_error_invalid_utf8)
         return call_answer(request, MHD_HTTP_BAD_REQUEST, CONTENT_TEXT, "a field is not valid UTF-8\n");
     size_t size_bytes = document == NULL ? 0 : json_dumpb(document, NULL, 0, JSON_COMPACT);
-    char *text = size_bytes == 0 ? NULL : text_alloc(call_arena(request), size_bytes + 2);
+    char *text = size_bytes == 0 ? NULL : arena_bytes_try_alloc_raw(call_arena(request), size_bytes + 2, 0);
     if (text == NULL || json_dumpb(document, text, size_bytes, JSON_COMPACT) != size_bytes)
         return call_answer(request, MHD_HTTP_OK, CONTENT_JSON, NULL);
     memcpy(text + size_bytes, "\n", 2);
@@ -110,7 +110,8 @@ static enum MHD_Result with_fields(struct service *service, struct arena_request
     if (collect_fields(request, fields, &first)) {
         result = handler(request, fields, first);
     } else {
-        const char *text = text_format(call_arena(request), "more than %zu fields\n", field_arena_cap(fields));
+        const char *text =
+            arena_bytes_try_printf(call_arena(request), "more than %zu fields\n", field_arena_cap(fields));
         result = call_answer(request, MHD_HTTP_CONTENT_TOO_LARGE, CONTENT_TEXT, text);
     }
     field_arena_pool_return(service->field_pool, fields); /* what is sent lies in the request's own arena */
@@ -141,7 +142,7 @@ static enum MHD_Result route_parse(struct service *service, struct arena_request
 }
 
 /* Adds up the fields called n.  Where that cannot be, what there is to say. */
-static const char *sum_fields(struct text_arena *arena, const struct arena_field *first, size_t count, int64_t *sum) {
+static const char *sum_fields(struct arena_bytes *arena, const struct arena_field *first, size_t count, int64_t *sum) {
     size_t numbers = 0;
     *sum = 0;
     for (const struct arena_field *field = first; field != first + count; field++) {
@@ -149,8 +150,10 @@ static const char *sum_fields(struct text_arena *arena, const struct arena_field
         numbers++;
         int64_t number = 0;
         enum text_number kind = text_number(field->value == NULL ? "" : field->value, &number);
-        if (kind == TEXT_NO_NUMBER) return text_format(arena, "n number %zu is not a whole number\n", numbers);
-        if (kind == TEXT_TOO_LARGE) return text_format(arena, "n number %zu does not fit 64 bits\n", numbers);
+        if (kind == TEXT_NO_NUMBER)
+            return arena_bytes_try_printf(arena, "n number %zu is not a whole number\n", numbers);
+        if (kind == TEXT_TOO_LARGE)
+            return arena_bytes_try_printf(arena, "n number %zu does not fit 64 bits\n", numbers);
         if (__builtin_add_overflow(*sum, number, sum)) return "the sum does not fit 64 bits\n";
     }
     return numbers == 0 ? "n is missing, as in /sum?n=10&n=20\n" : NULL;
@@ -180,7 +183,7 @@ static enum MHD_Result route_healthz(struct service *service, struct arena_reque
 
 static enum MHD_Result route_metrics(struct service *service, struct arena_request *request) {
     const struct metrics_pool pools[] = {
-        {"requests", service->text_pool},
+        {"requests", service->pool},
         {"fields", field_arena_pool_raw(service->field_pool)},
     };
     const char *text = metrics_text(&service->metrics, pools, 2, call_arena(request));
@@ -212,7 +215,7 @@ static enum MHD_Result route_count(struct service *service, struct arena_request
     int64_t number;
     if (!call_number(request, "to", 0, COUNT_MOST, 10, &number))
         return call_answer(request, MHD_HTTP_BAD_REQUEST, CONTENT_TEXT, "to is a number up to 100000000\n");
-    int64_t *last = text_alloc(call_arena(request), sizeof(*last));
+    int64_t *last = arena_bytes_try_alloc_raw(call_arena(request), sizeof(*last), 0);
     if (last == NULL) return call_answer(request, MHD_HTTP_OK, CONTENT_TEXT, NULL);
     *last = number;
     int status = arena_request_respond_stream(request, MHD_HTTP_OK, CONTENT_TEXT, -1, read_count, NULL, last);
@@ -226,7 +229,7 @@ static enum MHD_Result route_large(struct service *service, struct arena_request
     if (!call_number(request, "mib", 1, SERVICE_LARGE_MAX_MIB, 1, &mib))
         return call_answer(request, MHD_HTTP_BAD_REQUEST, CONTENT_TEXT, "mib is a number from 1 to 16\n");
     size_t size_bytes = (size_t)mib * MIB;
-    char *body = text_alloc(call_arena(request), size_bytes);
+    char *body = arena_bytes_try_alloc_raw(call_arena(request), size_bytes, 0);
     if (body == NULL) return call_answer(request, MHD_HTTP_OK, CONTENT_TEXT, NULL);
     memset(body, 'x', size_bytes);
     int status = arena_request_respond(request, MHD_HTTP_OK, "application/octet-stream", body, size_bytes);
@@ -381,16 +384,15 @@ static int bind_pools(struct service *service) {
         .begin = begin,
         .completed = completed,
         .refuse = refuse,
-        .total_body_bytes = TOTAL_BODY_BYTES,
         .read_timeout_ns = READ_TIMEOUT_S * NS_PER_S,
         .write_timeout_ns = WRITE_TIMEOUT_S * NS_PER_S,
     };
-    return arena_mhd_create_with(service->text_pool, handle, service, &options, &service->mhd);
+    return arena_mhd_create_with(service->pool, handle, service, &options, &service->mhd);
 }
 
 static void free_service(struct service *service) {
     if (service->field_pool != NULL) (void)field_arena_pool_destroy(service->field_pool);
-    if (service->text_pool != NULL) (void)arena_pool_destroy(service->text_pool);
+    if (service->pool != NULL) (void)arena_pool_destroy(service->pool);
     free(service);
 }
 
@@ -401,7 +403,7 @@ int service_create(const struct service_options *options, struct service **out) 
     service->options = *options;
     text_json_setup();
     const struct arena_pool_options limit = {.struct_size = sizeof(limit), .max_arenas = options->arenas};
-    int status = arena_pool_create_with(text_arena_type(), text_blocks(ARENA_BYTES), &limit, &service->text_pool);
+    int status = arena_pool_create_with(arena_type_bytes(), ARENA_BYTES, &limit, &service->pool);
     service->field_pool = field_arena_pool_create(options->fields);
     if (status == ARENA_OK) status = service->field_pool == NULL ? ARENA_ENOMEM : bind_pools(service);
     if (status == ARENA_OK && !park_start(&service->park, options->suspends)) {
@@ -435,7 +437,7 @@ void service_figures(struct service *service, struct service_figures *figures) {
         .answered_failed = metrics_hundred(metrics, 500),
         .cut_short = atomic_load_explicit(&metrics->cut_short, memory_order_relaxed),
         .field_arenas = arenas_made(field_arena_pool_raw(service->field_pool)),
-        .text_arenas = arenas_made(service->text_pool),
+        .request_arenas = arenas_made(service->pool),
     };
 }
 
@@ -443,7 +445,7 @@ int service_destroy(struct service *service) {
     park_destroy(&service->park);
     arena_mhd_destroy(service->mhd);
     int fields = field_arena_pool_destroy(service->field_pool);
-    int text = arena_pool_destroy(service->text_pool);
+    int text = arena_pool_destroy(service->pool);
     free(service);
     return fields != ARENA_OK ? fields : text;
 }

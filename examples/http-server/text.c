@@ -2,39 +2,16 @@
 #include "text.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
-static _Thread_local struct text_arena *json_arena;
+static _Thread_local struct arena_bytes *json_arena;
 
-size_t text_blocks(size_t size_bytes) {
-    size_t blocks = size_bytes / sizeof(struct text_block) + (size_bytes % sizeof(struct text_block) != 0);
-    return blocks == 0 ? 1 : blocks;
+static void *json_alloc(size_t size_bytes) {
+    return json_arena == NULL ? NULL : arena_bytes_try_alloc_raw(json_arena, size_bytes, 0);
 }
-
-void *text_alloc(struct text_arena *arena, size_t size_bytes) {
-    struct text_arena_slab slab;
-    return text_arena_try_alloc_slab(arena, text_blocks(size_bytes), &slab) ? slab.data : NULL;
-}
-
-char *text_format(struct text_arena *arena, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    char *text = length < 0 ? NULL : text_alloc(arena, (size_t)length + 1);
-    if (text == NULL) return NULL;
-    va_start(arguments, format);
-    vsnprintf(text, (size_t)length + 1, format, arguments);
-    va_end(arguments);
-    return text;
-}
-
-static void *json_alloc(size_t size_bytes) { return json_arena == NULL ? NULL : text_alloc(json_arena, size_bytes); }
 
 /* The reset takes everything back at once. */
 static void json_free(void *memory) { (void)memory; }
@@ -45,7 +22,7 @@ void text_json_setup(void) {
     json_set_alloc_funcs(json_alloc, json_free);
 }
 
-void text_json_begin(struct text_arena *arena) { json_arena = arena; }
+void text_json_begin(struct arena_bytes *arena) { json_arena = arena; }
 
 void text_json_end(void) { json_arena = NULL; }
 

@@ -87,6 +87,13 @@ int exchange_equip(struct exchange *exchange) {
     return status;
 }
 
+void exchange_add_owned(struct exchange *exchange, struct owned *owned) {
+    lock_enter(&exchange->bucket->lock);
+    owned->next = exchange->owned;
+    exchange->owned = owned;
+    lock_leave(&exchange->bucket->lock);
+}
+
 void exchange_watch(struct exchange *exchange, struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =
         connection == NULL ? NULL : MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);

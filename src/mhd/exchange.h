@@ -125,6 +125,9 @@ void exchange_complete(struct exchange *exchange, struct MHD_Connection *alive,
 void exchange_retain(struct exchange *exchange);
 void exchange_release(struct exchange *exchange);
 
+/* One arena more that goes back when it ends. */
+void exchange_add_owned(struct exchange *exchange, struct owned *owned);
+
 /* What its deadline cannot do, the next request does: from now on one that is overdue is cut off. */
 void exchange_watch(struct exchange *exchange, struct MHD_Connection *connection);
 

@@ -168,10 +168,7 @@ int arena_request_own(struct arena_request *request, struct arena *arena) {
         return status;
     }
     owned->arena = arena;
-    lock_enter(&exchange->bucket->lock);
-    owned->next = exchange->owned;
-    exchange->owned = owned;
-    lock_leave(&exchange->bucket->lock);
+    exchange_add_owned(exchange, owned);
     return ARENA_OK;
 }
 

@@ -99,12 +99,18 @@ static void poll_daemon(struct worker *self) {
 static struct MHD_Daemon *start_daemon(struct server *server) {
     unsigned flags = MHD_ALLOW_UPGRADE;
     switch (server->mode) {
-    case MODE_INTERNAL_THREAD: flags |= MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME; break;
-    case MODE_THREAD_POOL: flags |= MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME; break;
+    case MODE_INTERNAL_THREAD:
+        flags |= MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+        break;
+    case MODE_THREAD_POOL:
+        flags |= MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+        break;
     case MODE_THREAD_PER_CONNECTION:
         flags |= MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ITC;
         break;
-    default: flags |= MHD_ALLOW_SUSPEND_RESUME; break;
+    default:
+        flags |= MHD_ALLOW_SUSPEND_RESUME;
+        break;
     }
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     struct MHD_OptionItem items[4];
@@ -121,8 +127,8 @@ static struct MHD_Daemon *start_daemon(struct server *server) {
         server->options.knows_targets ? bound_uri_log : no_uri_log;
     if (server->options.uri_log != NULL) uri_log = server->options.uri_log;
     return MHD_start_daemon(flags, 0, NULL, NULL, on_access, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-                            MHD_OPTION_SOCK_ADDR, (struct sockaddr *)(void *)&address, MHD_OPTION_URI_LOG_CALLBACK, uri_log, server,
-                            MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+                            MHD_OPTION_SOCK_ADDR, (struct sockaddr *)(void *)&address, MHD_OPTION_URI_LOG_CALLBACK,
+                            uri_log, server, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 }
 
 void server_start(struct server *server, enum mode mode, arena_mhd_handler *handler,
@@ -134,7 +140,8 @@ void server_start(struct server *server, enum mode mode, arena_mhd_handler *hand
     if (options != NULL) server->options = *options;
     assert_int_equal(pthread_mutex_init(&server->journal_lock, NULL), 0);
     current = server;
-    const struct arena_pool_options pool_options = {.struct_size = sizeof pool_options, .max_arenas = server->options.max_arenas};
+    const struct arena_pool_options pool_options = {.struct_size = sizeof pool_options,
+                                                    .max_arenas = server->options.max_arenas};
     const struct arena_type *type = server->options.byte_arenas == 0 ? &server_cell_type : arena_type_bytes();
     size_t capacity = server->options.byte_arenas == 0 ? (size_t)SERVER_ARENA_CELLS : server->options.byte_arenas;
     assert_int_equal(arena_pool_create_with(type, capacity, &pool_options, &server->pool), ARENA_OK);

@@ -26,8 +26,8 @@ static enum MHD_Result send_back(struct arena_request *request, void *user) {
     const char *body = arena_request_body(request, &size);
     struct arena_bytes *arena = arena_of(request);
     if (arena == NULL || body[size] != '\0' || arena_bytes_try_strdup(arena, "beside it") == NULL) return MHD_NO;
-    flag_set(&lies_in_arena, size > 0 && arena_owns(arena_bytes_raw(arena), body) &&
-                                 arena_owns(arena_bytes_raw(arena), body + size));
+    flag_set(&lies_in_arena,
+             size > 0 && arena_owns(arena_bytes_raw(arena), body) && arena_owns(arena_bytes_raw(arena), body + size));
     flag_set(&body_bytes, (int)size);
     return arena_request_respond(request, 200, NULL, body, size) == ARENA_OK ? MHD_YES : MHD_NO;
 }

@@ -163,8 +163,7 @@ static void a_panic_after_the_answer_closes_the_connection(void **state) {
 
 static enum MHD_Result queue_and_panic(struct arena_request *request, void *user) {
     static char text[] = "by hand";
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
     if (response != NULL) {
         (void)MHD_queue_response(arena_request_connection(request), 200, response);
         MHD_destroy_response(response);

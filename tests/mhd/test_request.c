@@ -177,14 +177,15 @@ static enum MHD_Result use_clones(struct arena_request *request, void *user) {
     see(5, arena_request_body(child, &size));
     seen.status[6] = size == 4 && arena_request_body(child, NULL) == arena_request_body(request, NULL);
     seen.status[7] = arena_request_connection(child) == arena_request_connection(request);
-    seen.status[8] = arena_extract(arena_request_context(child), ARENA_TYPE(double), &found) == ARENA_OK && found == extra;
+    seen.status[8] =
+        arena_extract(arena_request_context(child), ARENA_TYPE(double), &found) == ARENA_OK && found == extra;
     arena_destroy(extra);
     return server_echo(child, user); /* a clone answers for its request */
 }
 
 static void a_clone_carries_its_arena_and_reads_the_same(void **state) {
-    serve_once(SERVER_MODE(state), use_clones,
-               "POST /clone?n=5 HTTP/1.1\r\nHost: me\r\nContent-Length: 4\r\n\r\nbody", 200);
+    serve_once(SERVER_MODE(state), use_clones, "POST /clone?n=5 HTTP/1.1\r\nHost: me\r\nContent-Length: 4\r\n\r\nbody",
+               200);
     assert_int_equal(seen.status[0], ARENA_OK);
     assert_int_equal(seen.status[1], ARENA_OK);
     assert_ptr_equal(seen.pointer[0], seen.pointer[1]);
@@ -438,8 +439,7 @@ static void any_type_in_one_line_is_sent(void **state) {
 /* A response of the handler's own, as libmicrohttpd has it. */
 static enum MHD_Result respond_by_hand(struct arena_request *request, void *user) {
     static char text[] = "by hand";
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
     if (response == NULL) return MHD_NO;
     enum MHD_Result result = MHD_queue_response(arena_request_connection(request), 202, response);
     MHD_destroy_response(response);
@@ -618,9 +618,7 @@ static void releasing_what_an_answer_holds_panics(void **state) {
     arena_set_panic_handler(NULL, NULL);
 }
 
-static void destroy_while_retained(void *user) {
-    arena_mhd_destroy(server.mhd);
-}
+static void destroy_while_retained(void *user) { arena_mhd_destroy(server.mhd); }
 
 static void destroying_the_binding_while_a_request_is_retained_panics(void **state) {
     panics_record();
