@@ -26,6 +26,15 @@
 #endif
 #endif
 
+/* Statuses, which a caller that loses them takes for success; and pointers that are never NULL. */
+#if defined(__GNUC__)
+#define ARENA_NODISCARD __attribute__((warn_unused_result))
+#define ARENA_NONNULL __attribute__((returns_nonnull))
+#else
+#define ARENA_NODISCARD
+#define ARENA_NONNULL
+#endif
+
 #if defined(__GNUC__)
 #define ARENA_COLD __attribute__((cold))
 #define ARENA_IS_CONSTANT(value) __builtin_constant_p(value)

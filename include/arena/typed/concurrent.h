@@ -20,14 +20,14 @@ ARENA_INLINE struct ARENA_CONCURRENT *ARENA_F(concurrent_from_raw)(struct arena_
 }
 
 /* NULL: out of memory, too large, or options that are not understood. */
-ARENA_INLINE struct ARENA_CONCURRENT *ARENA_F(concurrent_create_with)(size_t capacity,
-                                                                      const struct arena_options *options) {
+ARENA_INLINE ARENA_NODISCARD struct ARENA_CONCURRENT *
+ARENA_F(concurrent_create_with)(size_t capacity, const struct arena_options *options) {
     struct arena_concurrent *arena = NULL;
     (void)arena_concurrent_create_with(ARENA_F(type)(), capacity, options, &arena);
     return (struct ARENA_CONCURRENT *)(void *)arena;
 }
 
-ARENA_INLINE struct ARENA_CONCURRENT *ARENA_F(concurrent_create)(size_t capacity) {
+ARENA_INLINE ARENA_NODISCARD struct ARENA_CONCURRENT *ARENA_F(concurrent_create)(size_t capacity) {
     return ARENA_F(concurrent_create_with)(capacity, NULL);
 }
 
@@ -35,7 +35,7 @@ ARENA_INLINE void ARENA_F(concurrent_destroy)(struct ARENA_CONCURRENT *arena) {
     arena_concurrent_destroy(ARENA_F(concurrent_raw)(arena));
 }
 
-ARENA_INLINE int ARENA_F(concurrent_destroy_checked)(struct ARENA_CONCURRENT *arena) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(concurrent_destroy_checked)(struct ARENA_CONCURRENT *arena) {
     return arena_concurrent_destroy_checked(ARENA_F(concurrent_raw)(arena));
 }
 
@@ -47,7 +47,7 @@ ARENA_INLINE void ARENA_F(concurrent_trim)(struct ARENA_CONCURRENT *arena) {
     arena_concurrent_trim(ARENA_F(concurrent_raw)(arena));
 }
 
-ARENA_INLINE int ARENA_F(concurrent_trim_checked)(struct ARENA_CONCURRENT *arena) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(concurrent_trim_checked)(struct ARENA_CONCURRENT *arena) {
     return arena_concurrent_trim_checked(ARENA_F(concurrent_raw)(arena));
 }
 
@@ -119,8 +119,9 @@ ARENA_INLINE bool ARENA_F(concurrent_try_alloc_slab_with)(struct ARENA_CONCURREN
 
 /* --- under a context ---------------------------------------------------------------------------------------------- */
 
-ARENA_INLINE int ARENA_F(concurrent_alloc_context)(struct ARENA_CONCURRENT *arena, struct arena_context *context,
-                                                   ARENA_ELEMENT value, ARENA_ELEMENT **out) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(concurrent_alloc_context)(struct ARENA_CONCURRENT *arena,
+                                                                   struct arena_context *context, ARENA_ELEMENT value,
+                                                                   ARENA_ELEMENT **out) {
     void *slot = NULL;
     int status =
         arena_concurrent_alloc_context(ARENA_F(concurrent_raw)(arena), context, &value, out == NULL ? NULL : &slot);
@@ -128,8 +129,9 @@ ARENA_INLINE int ARENA_F(concurrent_alloc_context)(struct ARENA_CONCURRENT *aren
     return status;
 }
 
-ARENA_INLINE int ARENA_F(concurrent_alloc_slab_context)(struct ARENA_CONCURRENT *arena, struct arena_context *context,
-                                                        size_t count, struct ARENA_SLAB *out) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(concurrent_alloc_slab_context)(struct ARENA_CONCURRENT *arena,
+                                                                        struct arena_context *context, size_t count,
+                                                                        struct ARENA_SLAB *out) {
     void *data = NULL;
     int status =
         arena_concurrent_alloc_slab_context(ARENA_F(concurrent_raw)(arena), context, count, out == NULL ? NULL : &data);
@@ -137,9 +139,10 @@ ARENA_INLINE int ARENA_F(concurrent_alloc_slab_context)(struct ARENA_CONCURRENT 
     return status;
 }
 
-ARENA_INLINE int ARENA_F(concurrent_alloc_slab_with_context)(struct ARENA_CONCURRENT *arena,
-                                                             struct arena_context *context, const ARENA_ELEMENT *values,
-                                                             size_t count, struct ARENA_SLAB *out) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(concurrent_alloc_slab_with_context)(struct ARENA_CONCURRENT *arena,
+                                                                             struct arena_context *context,
+                                                                             const ARENA_ELEMENT *values, size_t count,
+                                                                             struct ARENA_SLAB *out) {
     void *data = NULL;
     int status = arena_concurrent_alloc_slab_with_context(ARENA_F(concurrent_raw)(arena), context, values, count,
                                                           out == NULL ? NULL : &data);
@@ -147,21 +150,23 @@ ARENA_INLINE int ARENA_F(concurrent_alloc_slab_with_context)(struct ARENA_CONCUR
     return status;
 }
 
-ARENA_INLINE int ARENA_F(concurrent_reset_context)(struct ARENA_CONCURRENT *arena, struct arena_context *context) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(concurrent_reset_context)(struct ARENA_CONCURRENT *arena,
+                                                                   struct arena_context *context) {
     return arena_concurrent_reset_context(ARENA_F(concurrent_raw)(arena), context);
 }
 
 /* --- the gate ----------------------------------------------------------------------------------------------------- */
 
-ARENA_INLINE int ARENA_F(concurrent_acquire)(struct ARENA_CONCURRENT *arena, struct arena_context *context,
-                                             struct ARENA_PREFIX **out) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(concurrent_acquire)(struct ARENA_CONCURRENT *arena,
+                                                             struct arena_context *context, struct ARENA_PREFIX **out) {
     struct arena *handle = NULL;
     int status = arena_concurrent_acquire(ARENA_F(concurrent_raw)(arena), context, out == NULL ? NULL : &handle);
     if (out != NULL) *out = (struct ARENA_PREFIX *)(void *)handle;
     return status;
 }
 
-ARENA_INLINE int ARENA_F(concurrent_try_acquire)(struct ARENA_CONCURRENT *arena, struct ARENA_PREFIX **out) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(concurrent_try_acquire)(struct ARENA_CONCURRENT *arena,
+                                                                 struct ARENA_PREFIX **out) {
     struct arena *handle = NULL;
     int status = arena_concurrent_try_acquire(ARENA_F(concurrent_raw)(arena), out == NULL ? NULL : &handle);
     if (out != NULL) *out = (struct ARENA_PREFIX *)(void *)handle;
@@ -172,20 +177,23 @@ ARENA_INLINE void ARENA_F(concurrent_release)(struct ARENA_CONCURRENT *arena) {
     arena_concurrent_release(ARENA_F(concurrent_raw)(arena));
 }
 
-ARENA_INLINE int ARENA_F(concurrent_release_checked)(struct ARENA_CONCURRENT *arena) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(concurrent_release_checked)(struct ARENA_CONCURRENT *arena) {
     return arena_concurrent_release_checked(ARENA_F(concurrent_raw)(arena));
 }
 
 /* The arena of a permit is a raw one: prefix_from_raw(permit.arena). */
-ARENA_INLINE int ARENA_F(concurrent_acquire_permit)(struct ARENA_CONCURRENT *arena, struct arena_context *context,
-                                                    struct arena_permit *out) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(concurrent_acquire_permit)(struct ARENA_CONCURRENT *arena,
+                                                                    struct arena_context *context,
+                                                                    struct arena_permit *out) {
     return arena_concurrent_acquire_permit(ARENA_F(concurrent_raw)(arena), context, out);
 }
 
-ARENA_INLINE int ARENA_F(concurrent_try_acquire_permit)(struct ARENA_CONCURRENT *arena, struct arena_permit *out) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(concurrent_try_acquire_permit)(struct ARENA_CONCURRENT *arena,
+                                                                        struct arena_permit *out) {
     return arena_concurrent_try_acquire_permit(ARENA_F(concurrent_raw)(arena), out);
 }
 
-ARENA_INLINE int ARENA_F(concurrent_release_permit)(struct ARENA_CONCURRENT *arena, const struct arena_permit *permit) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(concurrent_release_permit)(struct ARENA_CONCURRENT *arena,
+                                                                    const struct arena_permit *permit) {
     return arena_concurrent_release_permit(ARENA_F(concurrent_raw)(arena), permit);
 }

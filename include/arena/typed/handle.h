@@ -15,18 +15,21 @@ ARENA_INLINE struct ARENA_PREFIX *ARENA_F(from_raw)(struct arena *arena) {
 }
 
 /* NULL: out of memory, too large, or options that are not understood. */
-ARENA_INLINE struct ARENA_PREFIX *ARENA_F(create_with)(size_t capacity, const struct arena_options *options) {
+ARENA_INLINE ARENA_NODISCARD struct ARENA_PREFIX *ARENA_F(create_with)(size_t capacity,
+                                                                       const struct arena_options *options) {
     struct arena *arena = NULL;
     (void)arena_create_with(ARENA_F(type)(), capacity, options, &arena);
     return (struct ARENA_PREFIX *)(void *)arena;
 }
 
-ARENA_INLINE struct ARENA_PREFIX *ARENA_F(create)(size_t capacity) { return ARENA_F(create_with)(capacity, NULL); }
+ARENA_INLINE ARENA_NODISCARD struct ARENA_PREFIX *ARENA_F(create)(size_t capacity) {
+    return ARENA_F(create_with)(capacity, NULL);
+}
 
 /* An arena in the caller's memory, its handle included.  NULL: not even the handle fits, or options that are not
  * understood. */
-ARENA_INLINE struct ARENA_PREFIX *ARENA_F(create_in)(void *memory, size_t size_bytes,
-                                                     const struct arena_options *options) {
+ARENA_INLINE ARENA_NODISCARD struct ARENA_PREFIX *ARENA_F(create_in)(void *memory, size_t size_bytes,
+                                                                     const struct arena_options *options) {
     struct arena *arena = NULL;
     (void)arena_create_in(ARENA_F(type)(), memory, size_bytes, options, &arena);
     return (struct ARENA_PREFIX *)(void *)arena;
@@ -55,17 +58,21 @@ ARENA_INLINE bool ARENA_F(owns)(const struct ARENA_PREFIX *arena, const void *ad
     return arena_owns(ARENA_F(raw)(arena), address);
 }
 
-ARENA_INLINE int ARENA_F(get_stats)(const struct ARENA_PREFIX *arena, struct arena_stats *out) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(get_stats)(const struct ARENA_PREFIX *arena, struct arena_stats *out) {
     return arena_get_stats(ARENA_F(raw)(arena), out);
 }
 
-ARENA_INLINE int ARENA_F(destroy_checked)(struct ARENA_PREFIX *arena) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(destroy_checked)(struct ARENA_PREFIX *arena) {
     return arena_destroy_checked(ARENA_F(raw)(arena));
 }
 
-ARENA_INLINE int ARENA_F(reset_checked)(struct ARENA_PREFIX *arena) { return arena_reset_checked(ARENA_F(raw)(arena)); }
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(reset_checked)(struct ARENA_PREFIX *arena) {
+    return arena_reset_checked(ARENA_F(raw)(arena));
+}
 
-ARENA_INLINE int ARENA_F(trim_checked)(struct ARENA_PREFIX *arena) { return arena_trim_checked(ARENA_F(raw)(arena)); }
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(trim_checked)(struct ARENA_PREFIX *arena) {
+    return arena_trim_checked(ARENA_F(raw)(arena));
+}
 
 /* --- marks -------------------------------------------------------------------------------------------------------- */
 
@@ -86,21 +93,22 @@ ARENA_INLINE void ARENA_F(rewind_end)(struct ARENA_PREFIX *arena, struct arena_m
     arena_rewind_end(ARENA_F(raw)(arena), &mark);
 }
 
-ARENA_INLINE int ARENA_F(rewind_checked)(struct ARENA_PREFIX *arena, struct arena_mark mark) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(rewind_checked)(struct ARENA_PREFIX *arena, struct arena_mark mark) {
     return arena_rewind_checked(ARENA_F(raw)(arena), &mark);
 }
 
-ARENA_INLINE int ARENA_F(rewind_end_checked)(struct ARENA_PREFIX *arena, struct arena_mark mark) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(rewind_end_checked)(struct ARENA_PREFIX *arena, struct arena_mark mark) {
     return arena_rewind_end_checked(ARENA_F(raw)(arena), &mark);
 }
 
 /* --- contexts ----------------------------------------------------------------------------------------------------- */
 
-ARENA_INLINE int ARENA_F(inject)(struct arena_context *parent, struct ARENA_PREFIX *arena, struct arena_context **out) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(inject)(struct arena_context *parent, struct ARENA_PREFIX *arena,
+                                                 struct arena_context **out) {
     return arena_inject(parent, ARENA_F(raw)(arena), out);
 }
 
-ARENA_INLINE int ARENA_F(extract)(struct arena_context *context, struct ARENA_PREFIX **out) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(extract)(struct arena_context *context, struct ARENA_PREFIX **out) {
     struct arena *arena = NULL;
     int status = arena_extract(context, ARENA_F(type)(), out == NULL ? NULL : &arena);
     if (out != NULL) *out = (struct ARENA_PREFIX *)(void *)arena;

@@ -109,7 +109,8 @@ ARENA_INLINE ARENA_ELEMENT *ARENA_F(try_alloc_from)(struct ARENA_PREFIX *arena, 
 }
 
 /* *out is NULL after a failure. */
-ARENA_INLINE int ARENA_F(alloc_checked)(struct ARENA_PREFIX *arena, ARENA_ELEMENT value, ARENA_ELEMENT **out) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(alloc_checked)(struct ARENA_PREFIX *arena, ARENA_ELEMENT value,
+                                                        ARENA_ELEMENT **out) {
     void *slot = NULL;
     int status = arena_alloc_checked(ARENA_F(raw)(arena), &value, out == NULL ? NULL : &slot);
     if (out != NULL) *out = (ARENA_ELEMENT *)slot;
@@ -187,15 +188,17 @@ ARENA_INLINE bool ARENA_F(try_alloc_slab_with)(struct ARENA_PREFIX *arena, const
 }
 
 /* *out is {NULL, 0} after a failure. */
-ARENA_INLINE int ARENA_F(alloc_slab_checked)(struct ARENA_PREFIX *arena, size_t count, struct ARENA_SLAB *out) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(alloc_slab_checked)(struct ARENA_PREFIX *arena, size_t count,
+                                                             struct ARENA_SLAB *out) {
     void *data = NULL;
     int status = arena_alloc_slab_checked(ARENA_F(raw)(arena), count, out == NULL ? NULL : &data);
     if (out != NULL) *out = ARENA_PRIVATE_F(slab_of)(data, count);
     return status;
 }
 
-ARENA_INLINE int ARENA_F(alloc_slab_with_checked)(struct ARENA_PREFIX *arena, const ARENA_ELEMENT *values, size_t count,
-                                                  struct ARENA_SLAB *out) {
+ARENA_INLINE ARENA_NODISCARD int ARENA_F(alloc_slab_with_checked)(struct ARENA_PREFIX *arena,
+                                                                  const ARENA_ELEMENT *values, size_t count,
+                                                                  struct ARENA_SLAB *out) {
     void *data = NULL;
     int status = arena_alloc_slab_with_checked(ARENA_F(raw)(arena), values, count, out == NULL ? NULL : &data);
     if (out != NULL) *out = ARENA_PRIVATE_F(slab_of)(data, count);
