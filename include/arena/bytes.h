@@ -184,8 +184,9 @@ ARENA_API size_t arena_cleanup_size(void);
 /* sizeof(struct arena_buffer) in bytes, for bindings that check their own declaration. */
 ARENA_API size_t arena_buffer_size(void);
 
-/* For the inline forms: what the window, and what the buffer, has no room for. */
+/* For the inline form of arena_buffer_append: what the buffer has no room for. */
 ARENA_API ARENA_COLD void arena_buffer_append_slow(struct arena_buffer *buffer, const void *data, size_t size_bytes);
+/* For the inline form of arena_bytes_alloc: what the window has no room for. */
 ARENA_API ARENA_COLD void *arena_bytes_alloc_slow(struct arena_bytes *arena, size_t size, size_t align);
 /* The same for arena_bytes_try_alloc: NULL where there is no room. */
 ARENA_API ARENA_COLD void *arena_bytes_try_alloc_slow(struct arena_bytes *arena, size_t size, size_t align);
