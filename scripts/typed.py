@@ -12,9 +12,9 @@ import sys
 
 TYPE = ["prefix", "T", "name_text", "drop_function"]
 MACROS = [
-    ("ARENA_DEFINE_ALL_", TYPE, ["element", "handle", "single", "concurrent", "pool"]),
+    ("ARENA_DEFINE_ALL_", TYPE, ["element", "handle", "single", "concurrent_handle", "concurrent", "pool"]),
     ("ARENA_DEFINE_ARENA_", TYPE, ["element", "handle", "single"]),
-    ("ARENA_DEFINE_CONCURRENT", ["prefix"], ["concurrent"]),
+    ("ARENA_DEFINE_CONCURRENT", ["prefix"], ["concurrent_handle", "concurrent"]),
     ("ARENA_DEFINE_POOL", ["prefix"], ["pool"]),
 ]
 NAMES = [

@@ -20,7 +20,9 @@
  *
  * Of a byte arena every function of the typed face exists with the prefix arena_bytes: create, create_with, create_in,
  * create_on, destroy, raw, from_raw, used, remaining, cap (in bytes), reset, trim, mark, rewind, rewind_end, owns, get_stats,
- * inject, extract, and all of struct arena_bytes_pool.  They are inline; a binding calls what is behind them, with
+ * inject, extract, and all of struct arena_bytes_pool; and of struct arena_bytes_concurrent what knows nothing of elements:
+ * concurrent_create, create_with, destroy, raw, from_raw, used, remaining, cap, get_stats, reset, reset_context, trim, acquire
+ * (a struct arena_bytes), try_acquire, release, permits.  They are inline; a binding calls what is behind them, with
  * arena_type_bytes() for the type: arena_create, arena_pool_create and so on.  As a struct arena, arena_alloc hands out one
  * byte and a slab of n n bytes; arena_at is NULL, and a burst panics.
  *
@@ -33,6 +35,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <arena/concurrent.h>
 #include <arena/pool.h>
 #include <arena/typed.h>
 
@@ -178,6 +181,24 @@ ARENA_API void *arena_bytes_try_grow(struct arena_bytes *arena, void *data, size
 /* The same, or a panic. */
 ARENA_API void *arena_bytes_grow(struct arena_bytes *arena, void *data, size_t len, size_t *cap, size_t size,
                                  size_t align);
+
+/* --- Blocks for threads to share -------------------------------------------------------------------------------------------
+ *
+ * A concurrent byte arena.  Its capacity is reserved when it is made, and does not grow; alignment padding counts.  Every
+ * allocation takes the gate, so what is free lies in one piece: one that fails finds no run of that size and alignment. */
+struct arena_bytes_concurrent;
+
+/* A block of `size` bytes, zeroed but with ARENA_CLEAR_NEVER; align as above; size 0 takes nothing.  Never NULL: panics, and
+ * changes nothing, where there is no room, align is no power of two, or the caller holds the gate.  Any thread; waits for the
+ * gate. */
+ARENA_API void *arena_bytes_concurrent_alloc(struct arena_bytes_concurrent *arena, size_t size, size_t align);
+/* As arena_bytes_concurrent_alloc; NULL, and nothing has changed, where there is no room or align is no power of two.  It
+ * waits, too. */
+ARENA_API void *arena_bytes_concurrent_try_alloc(struct arena_bytes_concurrent *arena, size_t size, size_t align);
+/* arena_bytes_concurrent_alloc under a context, which bounds the wait.  Statuses as for arena_concurrent_alloc_context, also for size 0;
+ * ARENA_EINVAL also where align is no power of two. */
+ARENA_API int arena_bytes_concurrent_alloc_context(struct arena_bytes_concurrent *arena, struct arena_context *context,
+                                                   size_t size, size_t align, void **out);
 
 /* sizeof(struct arena_cleanup) in bytes, for bindings that check their own declaration. */
 ARENA_API size_t arena_cleanup_size(void);
@@ -355,6 +376,7 @@ ARENA_QUIET_END_
 #define ARENA_PREFIX arena_bytes
 #define ARENA_F(name) ARENA_JOIN_(ARENA_PREFIX, _##name)
 #define ARENA_PRIVATE_F(name) ARENA_PRIVATE(ARENA_PREFIX, name)
+#define ARENA_CONCURRENT ARENA_F(concurrent)
 #define ARENA_POOL ARENA_F(pool)
 struct arena_bytes_pool;
 
@@ -362,6 +384,7 @@ ARENA_FACE_BEGIN_
 ARENA_QUIET_BEGIN_
 /* The type of byte arenas, as arena_type_bytes gives it. */
 ARENA_INLINE const struct arena_type *arena_bytes_type(void) { return arena_type_bytes(); }
+#include <arena/typed/concurrent_handle.h>
 #include <arena/typed/handle.h>
 #include <arena/typed/pool.h>
 
@@ -378,6 +401,7 @@ ARENA_FACE_END_
 #undef ARENA_PREFIX
 #undef ARENA_F
 #undef ARENA_PRIVATE_F
+#undef ARENA_CONCURRENT
 #undef ARENA_POOL
 
 #endif

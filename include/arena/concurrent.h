@@ -94,6 +94,10 @@ ARENA_API size_t arena_concurrent_used(const struct arena_concurrent *arena);
 ARENA_API size_t arena_concurrent_remaining(const struct arena_concurrent *arena);
 /* How many elements the arena holds in all. */
 ARENA_API size_t arena_concurrent_cap(const struct arena_concurrent *arena);
+/* As arena_get_stats, with what every thread was handed out in used_bytes; the chunks that threads were lent count whole in
+ * peak_bytes.  Waits for the gate.  ARENA_OK; ARENA_EINVAL: arena or out is NULL, or struct_size has no room for itself;
+ * ARENA_EBUSY: the caller holds the gate, and has the arena itself to ask. */
+ARENA_API int arena_concurrent_get_stats(const struct arena_concurrent *arena, struct arena_stats *out);
 /* The arena's own copy of its type; valid until the arena is destroyed.  NULL for NULL. */
 ARENA_API const struct arena_type *arena_concurrent_type_of(const struct arena_concurrent *arena);
 
@@ -127,8 +131,8 @@ ARENA_API int arena_concurrent_acquire(struct arena_concurrent *arena, struct ar
 /* As arena_concurrent_acquire without a wait: ARENA_EBUSY at once where the gate is not free, or would be only after
  * waiting for an allocation under way. */
 ARENA_API int arena_concurrent_try_acquire(struct arena_concurrent *arena, struct arena **out);
-/* Gives the gate that this thread took by arena_concurrent_acquire to the next who waits; the handle is void.  Panics
- * where this thread does not hold it. */
+/* Gives the gate that this thread took by arena_concurrent_acquire to the next who waits; the handle is void, and so are
+ * all marks on it.  Panics where this thread does not hold it. */
 ARENA_API void arena_concurrent_release(struct arena_concurrent *arena);
 /* As arena_concurrent_release, but a status instead of a panic: ARENA_OK, or, with nothing changed, ARENA_EINVAL: arena
  * is NULL, or this thread does not hold its gate; ARENA_EBUSY: the arena drops its elements. */

@@ -48,6 +48,7 @@ ARENA_QUIET_BEGIN_
 #include <arena/typed/handle.h>
 #include <arena/typed/single.h>
 #ifndef ARENA_WITHOUT_CONCURRENT
+#include <arena/typed/concurrent_handle.h>
 #include <arena/typed/concurrent.h>
 #endif
 #ifndef ARENA_WITHOUT_POOL

@@ -12,6 +12,7 @@
  */
 #include "api/concurrent.h"
 #include "api/context.h"
+#include "core/mark.h"
 
 static const char function_release[] = "arena_concurrent_release";
 
@@ -24,6 +25,7 @@ static struct arena *open_slots(struct arena_concurrent *arena) {
 /* Closes it and puts the gate's permit back. */
 static void close_slots(struct arena_concurrent *arena) {
     slots_settle(&arena->slots);
+    mark_end_all(&arena->slots);
     slots_seal(&arena->slots);
     shares_note_freed(&arena->shares); /* it may have been reset */
     concurrent_leave(arena);

@@ -16,8 +16,11 @@
  */
 #include "api/concurrent.h"
 
+#include <arena/bytes.h>
+
 #include "api/context.h"
 #include "core/any.h"
+#include "core/bytes.h"
 #include "core/type.h"
 #include "platform/memory.h"
 
@@ -53,20 +56,27 @@ int concurrent_take_back(struct arena_concurrent *arena, struct cancel_node *nod
 /* --- one operation on the arena inside, under the permit -----------------------------------------------------------
  */
 
-enum step_kind { STEP_ONE, STEP_SLAB, STEP_SLAB_WITH };
+enum step_kind { STEP_ONE, STEP_SLAB, STEP_SLAB_WITH, STEP_BLOCK };
 
 /* What is to be handed out. */
 struct step {
     enum step_kind kind;
     const void *values;
-    size_t count;
+    size_t count; /* of a block: bytes */
+    size_t align; /* of a block: a power of two */
 };
+
+/* A byte arena has no chunks, so it has no free runs below its cursor. */
+static void *take_block(struct arena *slots, size_t size, size_t align) {
+    return size == 0 ? bytes_take_nothing(slots, align) : bytes_take_zeroed(slots, size, align);
+}
 
 static void *run_once(struct arena *slots, const struct step *step) {
     slots->sealed = false;
-    void *result = step->kind == STEP_ONE    ? slots_take_slow(slots, step->values)
-                   : step->kind == STEP_SLAB ? slots_take_slab(slots, step->count)
-                                             : slots_take_slab_with(slots, step->values, step->count);
+    void *result = step->kind == STEP_ONE     ? slots_take_slow(slots, step->values)
+                   : step->kind == STEP_SLAB  ? slots_take_slab(slots, step->count)
+                   : step->kind == STEP_BLOCK ? take_block(slots, step->count, step->align)
+                                              : slots_take_slab_with(slots, step->values, step->count);
     slots_seal(slots);
     return result;
 }
@@ -142,7 +152,7 @@ static int step_context(struct arena_concurrent *arena, struct arena_context *co
 static SLOW void *try_alloc_slow(struct arena_concurrent *arena, const char *function, const void *value) {
     void *slot = arena != NULL ? shares_take_pieces(&arena->shares, value) : NULL;
     if (LIKELY(slot != NULL)) return slot;
-    return try_step(arena, function, &(struct step){STEP_ONE, value, 1});
+    return try_step(arena, function, &(struct step){STEP_ONE, value, 1, 0});
 }
 
 static SLOW void *alloc_slow(struct arena_concurrent *arena, const void *value) {
@@ -163,11 +173,11 @@ HOT void *arena_concurrent_try_alloc(struct arena_concurrent *arena, const void 
 }
 
 static SLOW void *try_slab_slow(struct arena_concurrent *arena, size_t count) {
-    return try_step(arena, "arena_concurrent_try_alloc_slab", &(struct step){STEP_SLAB, NULL, count});
+    return try_step(arena, "arena_concurrent_try_alloc_slab", &(struct step){STEP_SLAB, NULL, count, 0});
 }
 
 static SLOW void *slab_slow(struct arena_concurrent *arena, size_t count) {
-    return step_or_panic(arena, "arena_concurrent_alloc_slab", &(struct step){STEP_SLAB, NULL, count});
+    return step_or_panic(arena, "arena_concurrent_alloc_slab", &(struct step){STEP_SLAB, NULL, count, 0});
 }
 
 HOT void *arena_concurrent_alloc_slab(struct arena_concurrent *arena, size_t count) {
@@ -181,27 +191,64 @@ HOT void *arena_concurrent_try_alloc_slab(struct arena_concurrent *arena, size_t
 }
 
 void *arena_concurrent_alloc_slab_with(struct arena_concurrent *arena, const void *values, size_t count) {
-    return step_or_panic(arena, "arena_concurrent_alloc_slab_with", &(struct step){STEP_SLAB_WITH, values, count});
+    return step_or_panic(arena, "arena_concurrent_alloc_slab_with", &(struct step){STEP_SLAB_WITH, values, count, 0});
 }
 
 void *arena_concurrent_try_alloc_slab_with(struct arena_concurrent *arena, const void *values, size_t count) {
-    return try_step(arena, "arena_concurrent_try_alloc_slab_with", &(struct step){STEP_SLAB_WITH, values, count});
+    return try_step(arena, "arena_concurrent_try_alloc_slab_with", &(struct step){STEP_SLAB_WITH, values, count, 0});
 }
 
 int arena_concurrent_alloc_context(struct arena_concurrent *arena, struct arena_context *context, const void *value,
                                    void **out) {
-    return step_context(arena, context, &(struct step){STEP_ONE, value, 1}, out);
+    return step_context(arena, context, &(struct step){STEP_ONE, value, 1, 0}, out);
 }
 
 int arena_concurrent_alloc_slab_context(struct arena_concurrent *arena, struct arena_context *context, size_t count,
                                         void **out) {
-    return step_context(arena, context, &(struct step){STEP_SLAB, NULL, count}, out);
+    return step_context(arena, context, &(struct step){STEP_SLAB, NULL, count, 0}, out);
 }
 
 int arena_concurrent_alloc_slab_with_context(struct arena_concurrent *arena, struct arena_context *context,
                                              const void *values, size_t count, void **out) {
-    return step_context(arena, context, &(struct step){STEP_SLAB_WITH, values, count}, out);
+    return step_context(arena, context, &(struct step){STEP_SLAB_WITH, values, count, 0}, out);
 }
+
+/* --- blocks of a byte arena ----------------------------------------------------------------------------------------- */
+
+static struct arena_concurrent *bytes_raw(struct arena_bytes_concurrent *arena) {
+    return (struct arena_concurrent *)(void *)arena;
+}
+
+static bool block_step(size_t size, size_t align, struct step *step) {
+    if (align == 0) align = _Alignof(max_align_t);
+    *step = (struct step){STEP_BLOCK, NULL, size, align};
+    return (align & (align - 1)) == 0;
+}
+
+void *arena_bytes_concurrent_alloc(struct arena_bytes_concurrent *arena, size_t size, size_t align) {
+    static const char function[] = "arena_bytes_concurrent_alloc";
+    struct step step;
+    if (!block_step(size, align, &step)) panic(ARENA_EINVAL, "%s: the alignment is no power of two", function);
+    return step_or_panic(bytes_raw(arena), function, &step);
+}
+
+void *arena_bytes_concurrent_try_alloc(struct arena_bytes_concurrent *arena, size_t size, size_t align) {
+    struct step step;
+    if (!block_step(size, align, &step)) return NULL;
+    return try_step(bytes_raw(arena), "arena_bytes_concurrent_try_alloc", &step);
+}
+
+int arena_bytes_concurrent_alloc_context(struct arena_bytes_concurrent *arena, struct arena_context *context,
+                                         size_t size, size_t align, void **out) {
+    struct step step;
+    if (!block_step(size, align, &step)) {
+        if (out != NULL) *out = NULL;
+        return ARENA_EINVAL;
+    }
+    return step_context(bytes_raw(arena), context, &step, out);
+}
+
+/* --- mixed values --------------------------------------------------------------------------------------------------- */
 
 static struct arena_any *any_once(struct arena *slots, const struct arena_type *type, const void *value) {
     slots->sealed = false;
@@ -268,9 +315,9 @@ int arena_concurrent_alloc_any_context(struct arena_concurrent *arena, struct ar
 
 /* --- reset, trim, counts ------------------------------------------------------------------------------------------ */
 
-/* A drop that comes back to its arena is told so, and does not wait for itself. */
+/* A drop, or a cleanup, that comes back to its arena is told so, and does not wait for itself. */
 static inline void note_drops(struct arena_concurrent *arena) {
-    if (arena->slots.type->drop != NULL) gate_set_holder(&arena->gate);
+    if (arena->slots.type->drop != NULL || arena->slots.cleanups != NULL) gate_set_holder(&arena->gate);
 }
 
 /* With the permit taken, which it puts back. */
@@ -341,6 +388,21 @@ size_t arena_concurrent_remaining(const struct arena_concurrent *arena) {
     return slots_capacity(&arena->slots) - count_used(arena);
 }
 
+int arena_concurrent_get_stats(const struct arena_concurrent *arena, struct arena_stats *out) {
+    size_t size = out == NULL ? 0 : out->struct_size;
+    if (arena == NULL || size < sizeof size) return ARENA_EINVAL;
+    struct arena_concurrent *entered = (struct arena_concurrent *)(uintptr_t)arena;
+    int status = concurrent_enter(entered, NULL);
+    if (status != ARENA_OK) return status;
+    struct arena_stats stats = {.struct_size = size};
+    slots_stats(&entered->slots, &stats);
+    size_t unused_bytes = shares_unused_bytes(&entered->shares);
+    stats.used_bytes = unused_bytes > stats.used_bytes ? 0 : stats.used_bytes - unused_bytes;
+    concurrent_leave(entered);
+    memcpy(out, &stats, size < sizeof stats ? size : sizeof stats);
+    return ARENA_OK;
+}
+
 const struct arena_type *arena_concurrent_type_of(const struct arena_concurrent *arena) {
     if (arena == NULL) return NULL;
     look_at_copy(arena, "arena_concurrent_type_of");
@@ -362,7 +424,8 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
     struct arena_concurrent *arena = (struct arena_concurrent *)(void *)slots;
     copy_stamp(&arena->stamp);
     bool gated = gate_init(&arena->gate, 1);
-    if (!gated || !shares_start(&arena->shares, slots, (plan.flags & ARENA_GATE_ONLY) != 0)) {
+    bool gate_only = (plan.flags & ARENA_GATE_ONLY) != 0 || plan.of_bytes;
+    if (!gated || !shares_start(&arena->shares, slots, gate_only)) {
         if (gated) gate_finish(&arena->gate);
         slots_destroy(slots);
         return ARENA_ENOMEM;

@@ -21,6 +21,8 @@
 /* What a checker sees before each block. */
 #define ZONE_BYTES ((size_t)16)
 #define ZONE_ALIGN ((size_t)8)
+#define ZONE_TIMES ((size_t)32)
+#define ZONE_EXTRA_BYTES ((size_t)128 << 10)
 /* What a shrink clears, rather than let the window close. */
 #define CLEAR_TAIL_BYTES ((size_t)4 << 10)
 
@@ -204,6 +206,11 @@ size_t bytes_first_block(const struct slots_plan *plan, size_t header_bytes) {
     return bytes < plan->bytes ? bytes : plan->bytes;
 }
 
+/* A block of one byte, and what it is aligned to, come to no more than ZONE_TIMES. */
+bool bytes_zoned(size_t bytes, size_t *zoned_bytes) {
+    return arith_mul(bytes, ZONE_TIMES, zoned_bytes) && arith_add(*zoned_bytes, ZONE_EXTRA_BYTES, zoned_bytes);
+}
+
 void bytes_start(struct arena *arena, const struct slots_plan *plan, const struct slots_place *place) {
     size_t room = (size_t)(arena->end - arena->base);
     arena->grows = arena->owner != SLOTS_OWNER_GATE && (place == NULL || place->grows);
@@ -289,6 +296,7 @@ static bool take_at(struct arena *arena, char *at, size_t size, size_t padding) 
     if (arena->watched) {
         arena->head.limit = arena->head.cursor;
         slots_show(arena, at, at + size);
+        slots_show_to_leak_checker(arena, at + size);
     }
     return true;
 }
@@ -340,8 +348,12 @@ void bytes_forget_room(struct arena *arena, size_t size_bytes) {
     char *from = arena->head.cursor;
     char *to = from + size_bytes;
     if (size_bytes == 0) return;
-    if (to > arena->dirty) arena->dirty = to;
-    if (arena->ready > from && arena->clear != ARENA_CLEAR_NEVER) arena->ready = from;
+    if (arena->owner == SLOTS_OWNER_GATE && arena->clear == ARENA_CLEAR_ON_RESET) {
+        memset(from, 0, size_bytes); /* all that is free is zero there */
+    } else {
+        if (to > arena->dirty) arena->dirty = to;
+        if (arena->ready > from && arena->clear != ARENA_CLEAR_NEVER) arena->ready = from;
+    }
     if (to > arena->used_end) arena->used_end = to;
     slots_open_window(arena);
 }

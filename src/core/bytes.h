@@ -28,6 +28,8 @@ struct cleanup {
 
 /* Bytes for blocks behind a header of that size. */
 size_t bytes_first_block(const struct slots_plan *plan, size_t header_bytes);
+/* Room for so many bytes with zones, in an arena that does not grow; false: too much. */
+bool bytes_zoned(size_t bytes, size_t *zoned_bytes);
 void bytes_start(struct arena *arena, const struct slots_plan *plan, const struct slots_place *place);
 /* Runs the cleanups, and frees every block but home, which is the newest afterwards. */
 void bytes_finish(struct arena *arena);

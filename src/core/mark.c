@@ -78,6 +78,13 @@ void mark_rewind(struct arena *arena, const struct arena_mark *mark, bool ends) 
     set_floor(arena, ends ? mark->floor : mark->place);
 }
 
+void mark_end_all(struct arena *arena) {
+    if (arena->mark_serial != 0) make_void(arena, 1);
+    if (arena->mark_depth == 0) return;
+    arena->mark_depth = 0;
+    set_floor(arena, arena->base);
+}
+
 struct arena_scratch mark_enter_scratch(struct arena *arena) {
     slots_settle(arena);
     struct arena_scratch scratch = {

@@ -19,6 +19,9 @@ bool mark_valid(const struct arena *arena, const struct arena_mark *mark);
 /* Takes back what was handed out since.  `ends`: the mark too. */
 void mark_rewind(struct arena *arena, const struct arena_mark *mark, bool ends);
 
+/* No mark that was taken so far can be used any more. */
+void mark_end_all(struct arena *arena);
+
 struct arena_scratch mark_enter_scratch(struct arena *arena);
 void mark_leave_scratch(struct arena *arena, const struct arena_scratch *scratch);
 

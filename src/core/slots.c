@@ -265,9 +265,11 @@ static void start(struct arena *arena) {
     }
 }
 
-struct arena *slots_create(const struct slots_plan *wanted, const struct arena_type *type, enum slots_owner owner,
-                           size_t header_bytes, const struct slots_place *place) {
+/* With room for `room_bytes` of slots. */
+static struct arena *create(const struct slots_plan *wanted, size_t room_bytes, const struct arena_type *type,
+                            enum slots_owner owner, size_t header_bytes, const struct slots_place *place) {
     struct slots_plan plan = *wanted;
+    plan.bytes = room_bytes;
     struct layout layout = {.align = slots_align(&plan, type)};
     bool watched = poison_active();
     header_bytes += label_bytes(&plan);
@@ -297,13 +299,23 @@ struct arena *slots_create(const struct slots_plan *wanted, const struct arena_t
     set_up(arena, &plan, type, owner);
     arena->capacity = plan.bytes / plan.stride;
     arena->bound = arena->end;
-    if (plan.of_bytes) bytes_start(arena, &plan, place);
+    if (plan.of_bytes) bytes_start(arena, wanted, place);
     start(arena);
     if (plan.label != NULL) {
         char *label = (char *)arena + header_bytes - label_bytes(&plan);
         arena->label = memcpy(label, plan.label, label_bytes(&plan));
     }
     return arena;
+}
+
+struct arena *slots_create(const struct slots_plan *plan, const struct arena_type *type, enum slots_owner owner,
+                           size_t header_bytes, const struct slots_place *place) {
+    size_t zoned_bytes;
+    if (plan->of_bytes && owner == SLOTS_OWNER_GATE && poison_active() && bytes_zoned(plan->bytes, &zoned_bytes)) {
+        struct arena *arena = create(plan, zoned_bytes, type, owner, header_bytes, place);
+        if (arena != NULL) return arena;
+    }
+    return create(plan, plan->bytes, type, owner, header_bytes, place);
 }
 
 /* Puts the runs in order, the highest first.  There are at most as many as threads. */
@@ -628,8 +640,8 @@ static char *take_from_runs(struct arena *arena, size_t count) {
 }
 
 /* A leak checker looks at what it is told of, all of it: so it is told of as much as is in use, or twice that. */
-static void show_to_leak_checker(struct arena *arena, char *to) {
-    if (to <= arena->rooted || arena->home.backing != BACKING_PAGES || arena->bytes) return;
+void slots_show_to_leak_checker(struct arena *arena, char *to) {
+    if (to <= arena->rooted || arena->home.backing != BACKING_PAGES || arena->grows) return;
     size_t bytes = (size_t)(to - arena->base) * 2;
     if (bytes > (size_t)(arena->end - arena->base)) bytes = (size_t)(arena->end - arena->base);
     if (arena->rooted != arena->base) poison_unroot(arena->base, arena->rooted);
@@ -651,7 +663,7 @@ static char *take_raw(struct arena *arena, size_t count) {
     if (past > arena->head.limit) arena->head.limit = past;
     if (arena->watched) {
         slots_show(arena, slab, past);
-        show_to_leak_checker(arena, past);
+        slots_show_to_leak_checker(arena, past);
     }
     return slab;
 }

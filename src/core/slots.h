@@ -89,15 +89,15 @@ struct arena {
     uint8_t owner;  /* enum slots_owner */
     bool sealed;    /* nothing may be handed out: idle in a pool, behind a gate, or dropping */
     struct atomic_u8 idle; /* api/pool.h: 1: in a cache or in the store.  Read by others, so an atomic one */
-    bool watched;   /* a memory checker is watching */
-    bool plain;     /* taking back is nothing but clearing: no drop, no checker, never any runs */
-    bool quick;     /* plain; no burst is open, no cleanup waits, there is one block, and nothing to give back */
-    bool bytes;     /* blocks of any size: no elements */
-    bool grows;     /* more blocks come as they are needed */
-    bool zeroes;    /* inline code hands out what it finds, so the window must be zero */
-    bool excess;    /* more is in memory than is to be retained: resets count, until it goes back */
-    bool advised;   /* its pages are as the program asked for */
-    uint8_t calm;   /* resets in a row that did not need the excess */
+    bool watched;          /* a memory checker is watching */
+    bool plain;            /* taking back is nothing but clearing: no drop, no checker, never any runs */
+    bool quick;            /* plain; no burst is open, no cleanup waits, there is one block, and nothing to give back */
+    bool bytes;            /* blocks of any size: no elements */
+    bool grows;            /* more blocks come as they are needed */
+    bool zeroes;           /* inline code hands out what it finds, so the window must be zero */
+    bool excess;           /* more is in memory than is to be retained: resets count, until it goes back */
+    bool advised;          /* its pages are as the program asked for */
+    uint8_t calm;          /* resets in a row that did not need the excess */
     char *base;
     char *fresh_limit; /* what head.limit is in an empty arena that is not sealed */
     char *end;
@@ -227,6 +227,9 @@ void slots_open_window(struct arena *arena);
 /* Marks what is handed out, and what is free, for the checker that is watching. */
 void slots_show(const struct arena *arena, char *from, char *to);
 void slots_hide(struct arena *arena, char *from, char *to);
+
+/* Tells a leak checker that [base, to) is in use. */
+void slots_show_to_leak_checker(struct arena *arena, char *to);
 
 /* May the arena's caller change it now?  Not where it is NULL, or sealed. */
 struct refusal slots_refusal(const struct arena *arena);
