@@ -20,9 +20,7 @@ struct point {
 };
 } // namespace app
 
-template <> struct libarena::name<plain_point> {
-    static constexpr const char *value = "struct plain_point";
-};
+template <> struct libarena::name<plain_point> { static constexpr const char *value = "struct plain_point"; };
 
 namespace {
 
@@ -81,8 +79,7 @@ template <class Action> int thrown(Action action, bool *no_room = nullptr) {
         action();
     } catch (const std::bad_alloc &) {
         full = true;
-    } catch (const std::exception &) {
-    }
+    } catch (const std::exception &) {}
     if (no_room != nullptr) *no_room = full;
     return status;
 }
@@ -194,8 +191,7 @@ template <kind KIND> void constructor_throws() {
         try {
             arena.emplace(13);
             fail();
-        } catch (const std::runtime_error &) {
-        }
+        } catch (const std::runtime_error &) {}
         assert_int_equal(arena.used(), 1);
         assert_int_equal(living, 1);
     }
@@ -222,8 +218,7 @@ template <kind KIND> void slab_throws() {
     try {
         arena.alloc_slab(5);
         fail();
-    } catch (const std::runtime_error &) {
-    }
+    } catch (const std::runtime_error &) {}
     assert_true(living == 1 && arena.used() == 1);
     counted<KIND>::made_by_default = 0;
     auto slab = arena.alloc_slab(3);
@@ -233,8 +228,7 @@ template <kind KIND> void slab_throws() {
     try {
         arena.alloc_slab_with(slab.data(), 3);
         fail();
-    } catch (const std::runtime_error &) {
-    }
+    } catch (const std::runtime_error &) {}
     assert_true(living == 4 && arena.used() == 4);
     assert_true((order == std::vector<int>{1}));
     slab[1].number = 2;
@@ -261,8 +255,7 @@ void constructors_may_allocate(void **) {
         try {
             arena.emplace(arena, 3, depth);
             fail();
-        } catch (const std::runtime_error &) {
-        }
+        } catch (const std::runtime_error &) {}
         assert_int_equal(living, 15);
         assert_int_equal(arena.used(), 15);
     }
@@ -325,8 +318,7 @@ void scopes_and_leases_give_back(void **) {
         auto scope = pool.enter();
         scope.emplace(1);
         throw std::runtime_error("out");
-    } catch (const std::runtime_error &) {
-    }
+    } catch (const std::runtime_error &) {}
     assert_int_equal(living, 0);
     assert_int_equal(pool.execute([](libarena::view<counted<NOTHROW>> arena) { return arena.emplace(5)->number; }), 5);
     {
@@ -384,8 +376,7 @@ void concurrent_arenas_hold_their_gate(void **) {
     try {
         objects.emplace(13);
         fail();
-    } catch (const std::runtime_error &) {
-    }
+    } catch (const std::runtime_error &) {}
     assert_true(objects.used() == 1 && living == 1);
     objects.emplace(2);
     assert_null(objects.try_emplace(3));
@@ -406,8 +397,7 @@ void objects_live_among_bytes(void **) {
     try {
         arena.emplace<counted<MOVABLE>>(13);
         fail();
-    } catch (const std::runtime_error &) {
-    }
+    } catch (const std::runtime_error &) {}
     assert_int_equal(living, 2);
     assert_int_equal(arena.used(), used);
     app::point *point = arena.emplace<app::point>(app::point{3, 4});
@@ -447,7 +437,8 @@ void containers_live_among_bytes(void **) {
     libarena::resource resource(arena);
     {
         std::pmr::vector<std::pmr::string> texts(&resource);
-        for (int i = 0; i < 100; i++) texts.emplace_back("a text that is too long for the small string within the object");
+        for (int i = 0; i < 100; i++)
+            texts.emplace_back("a text that is too long for the small string within the object");
         assert_true(arena.owns(texts.data()) && arena.owns(texts[99].data()));
         assert_ptr_equal(texts.get_allocator().resource(), &resource);
     }

@@ -206,7 +206,8 @@ static void P(each_many)(void) {
     slab = P(alloc_slab_with)(arena, values, count);
     assert_true(slab.data == base && slab.len == count && memcmp(slab.data, values, count * sizeof *values) == 0);
     assert_true(P(try_alloc_slab_with)(arena, values, count, &slab));
-    assert_true(slab.data == base + count && slab.len == count && memcmp(slab.data, values, count * sizeof *values) == 0);
+    assert_true(slab.data == base + count && slab.len == count &&
+                memcmp(slab.data, values, count * sizeof *values) == 0);
     assert_true(P(try_alloc_slab)(arena, count, &slab));
     assert_true(slab.data == base + 2 * count && slab.len == count && all_zero(slab.data, count * sizeof *values));
     assert_false(P(try_alloc_slab)(arena, count, &slab));
@@ -225,7 +226,8 @@ static bool P(count_up)(struct P(slab) slab, const ELEMENT *data) {
 }
 
 #define TEN_VALUES                                                                                                     \
-    P(value)(0), P(value)(1), P(value)(2), P(value)(3), P(value)(4), P(value)(5), P(value)(6), P(value)(7), P(value)(8), \
+    P(value)                                                                                                           \
+    (0), P(value)(1), P(value)(2), P(value)(3), P(value)(4), P(value)(5), P(value)(6), P(value)(7), P(value)(8),       \
         P(value)(9)
 
 static void P(each_list)(void) {
@@ -436,7 +438,7 @@ static void P(overfill_shared_with)(void *arena) {
     P(concurrent_alloc_slab_with)((struct P(concurrent) *)arena, &value, 1);
 }
 
-static void P(fill_shared)(struct P(concurrent) *arena, struct arena_context *context, bool never) {
+static void P(fill_shared)(struct P(concurrent) * arena, struct arena_context *context, bool never) {
     struct P(slab) slab;
     ELEMENT values[2] = {P(value)(7), P(value)(7)};
     ELEMENT *slot = NULL;
@@ -511,7 +513,7 @@ static void P(fill_shared)(struct P(concurrent) *arena, struct arena_context *co
 }
 
 /* Nothing is done under a context that has ended. */
-static void P(refuse_shared)(struct P(concurrent) *arena, struct arena_context *ended) {
+static void P(refuse_shared)(struct P(concurrent) * arena, struct arena_context *ended) {
     ELEMENT value = P(value)(1);
     ELEMENT *slot = &value;
     struct P(slab) slab = {&value, 1};

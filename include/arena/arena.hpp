@@ -776,8 +776,7 @@ class scratch {
 public:
     template <class T> explicit scratch(view<T> in) : scratch(in.raw()) {}
     explicit scratch(bytes &in) : scratch(arena_bytes_raw(in.raw())) {}
-    explicit scratch(::arena *in)
-        : entered_{ARENA_HEAD_(in)->cursor, ARENA_HEAD_(in)->floor, in, nullptr, 0} {
+    explicit scratch(::arena *in) : entered_{ARENA_HEAD_(in)->cursor, ARENA_HEAD_(in)->floor, in, nullptr, 0} {
         (void)arena_scratch_enter_(&entered_);
     }
     scratch(const scratch &) = delete;

@@ -2,8 +2,8 @@
 /* How public structs lie in memory, for bindings that check their own declarations.  Each struct that a program lays
  * out has its size here, but for struct arena_head, which is frozen. */
 #include <arena/base.h>
-#include <arena/concurrent.h>
 #include <arena/bytes.h>
+#include <arena/concurrent.h>
 #include <arena/pool.h>
 #include <arena/single.h>
 #include <arena/type.h>

@@ -120,8 +120,7 @@ static size_t idle_arenas(void) {
 static struct atomic_u32 trimmed;
 static void execute_stay(void) {
     execute_done();
-    while (!atomic_u32_load(&trimmed, acquire))
-        thread_spin();
+    while (!atomic_u32_load(&trimmed, acquire)) thread_spin();
     execute();
 }
 static void await_trim_all(void) {
