@@ -44,6 +44,8 @@ void server_expect_journal(struct server *server, const char *expected) {
     assert_string_equal(journal, expected);
 }
 
+bool server_limits_silence(enum mode mode) { return mode != MODE_THREAD_PER_CONNECTION || MHD_get_version()[0] == '0'; }
+
 /* --- callbacks ---------------------------------------------------------------------------------------------------- */
 
 static enum MHD_Result on_access(void *user, struct MHD_Connection *connection, const char *url, const char *method,

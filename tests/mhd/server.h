@@ -73,6 +73,9 @@ void server_stop(struct server *server);
 void server_stop_daemon(struct server *server);
 void server_destroy(struct server *server);
 
+/* Can the binding limit how long a connection is silent?  libmicrohttpd 1.0 does not listen, with a thread for each. */
+bool server_limits_silence(enum mode mode);
+
 /* From any thread. */
 void server_note(struct server *server, char event);
 /* The journal so far, in a buffer of the caller's. */

@@ -137,7 +137,8 @@ static void a_client_that_leaves_gives_it_back(void **state) {
     const struct arena_mhd_options short_read = {.read_timeout_ns = 1000 * NS_PER_MS};
     start(state, &short_read);
     struct client slow;
-    for (int leaves = 0; leaves < 2; leaves++) { /* or is cut off */
+    int ways = server_limits_silence(SERVER_MODE(state)) ? 2 : 1;
+    for (int leaves = 0; leaves < ways; leaves++) { /* or is cut off */
         client_connect(&slow, server.port);
         client_send(&slow, HEAD("Content-Length: 10\r\n") "12345");
         AWAIT(arenas_out() == 1);

@@ -24,6 +24,7 @@ static void completed(struct arena_request *request, unsigned status, enum MHD_R
 }
 
 static void start(void **state, arena_mhd_handler *handler, const struct arena_mhd_options *times) {
+    if (!server_limits_silence(SERVER_MODE(state))) skip();
     struct arena_mhd_options options = *times;
     options.completed = completed;
     const struct server_options with = {.hooks = &options, .max_arenas = 1};
