@@ -1109,7 +1109,7 @@ static void arena_behind_a_gate_cannot_be_destroyed(void **state) {
 /* The status that arena_panic_info has for what panics; ARENA_OK where it did not. */
 static int panic_status(void (*body)(void *user), void *user) {
     struct arena_panic_info info;
-    (void)arena_protect_with(body, user, &info);
+    (void)!arena_protect_with(body, user, &info);
     return info.status;
 }
 

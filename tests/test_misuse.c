@@ -240,7 +240,7 @@ static void panic_behind_inner_drops(void *user) {
     arena_reset(outer);
 }
 
-static void protect_inner_drops(void *user) { (void)arena_protect(panic_behind_inner_drops, user); }
+static void protect_inner_drops(void *user) { (void)!arena_protect(panic_behind_inner_drops, user); }
 
 static void drops_inside_drops_leave_the_outer_ones_unleavable(void **state) {
     assert_aborts(protect_inner_drops, NULL, "after the inner drops");

@@ -134,7 +134,7 @@ static void put_and_panic(struct arena *arena, void *user) {
 }
 
 static void execute_and_panic(void *user) {
-    (void)arena_pool_execute(shared_pool, put_and_panic, NULL);
+    (void)!arena_pool_execute(shared_pool, put_and_panic, NULL);
 }
 
 static void use_all_and_panic(void) {
@@ -441,7 +441,7 @@ static void fork_in_action(struct arena *arena, void *user) {
     if (forked->panics) arena_panic("after fork");
 }
 
-static void execute_and_fork(void *user) { (void)arena_pool_execute(shared_pool, fork_in_action, user); }
+static void execute_and_fork(void *user) { (void)!arena_pool_execute(shared_pool, fork_in_action, user); }
 
 /* Parent and child go on alike: each leaves the scope and the protection, and releases the gate it has taken. */
 static void fork_in_the_middle(bool panics) {

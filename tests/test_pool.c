@@ -467,7 +467,7 @@ static void put_and_panic(struct arena *arena, void *user) {
     arena_panic("in the action");
 }
 
-static void execute_panicking(void *user) { (void)arena_pool_execute(user, put_and_panic, NULL); }
+static void execute_panicking(void *user) { (void)!arena_pool_execute(user, put_and_panic, NULL); }
 
 static void panic_goes_on_to_the_caller_and_the_pool_works_on(void **state) {
     struct arena_pool *pool = make(&noted, 4);
@@ -519,18 +519,18 @@ static void jump_inside(struct arena *arena, void *user) {
     struct jumper *jumper = user;
     int value = 3;
     arena_alloc(arena, &value);
-    if (setjmp(jumper->jump) == 0) (void)arena_pool_execute(jumper->pool, put_and_jump, jumper);
+    if (setjmp(jumper->jump) == 0) (void)!arena_pool_execute(jumper->pool, put_and_jump, jumper);
     if (arena_used(arena) != 1) jumper->wrong++;
 }
 
 static void jump_and_go_on(struct worker *self) {
     struct jumper *jumper = self->user;
     if (self->index == 0) {
-        if (setjmp(jumper->jump) == 0) (void)arena_pool_execute(jumper->pool, put_and_jump, jumper);
+        if (setjmp(jumper->jump) == 0) (void)!arena_pool_execute(jumper->pool, put_and_jump, jumper);
     } else { /* past an inner scope, to an outer one that is left in order */
-        (void)arena_pool_execute(jumper->pool, jump_inside, jumper);
+        (void)!arena_pool_execute(jumper->pool, jump_inside, jumper);
     }
-    for (int i = 0; i < 3; i++) (void)arena_pool_execute(jumper->pool, put_and_return, jumper);
+    for (int i = 0; i < 3; i++) (void)!arena_pool_execute(jumper->pool, put_and_return, jumper);
     flag_set(&self->reached, 1);
     if (!flag_wait(&self->go, 1)) self->status = 1;
     if (jumper->by_exit) pthread_exit(NULL);
@@ -574,7 +574,7 @@ static void drop_into_many_pools(void *element, void *user) {
 
 static void jump_and_end(struct worker *self) {
     struct jumper *jumper = self->user;
-    if (setjmp(jumper->jump) == 0) (void)arena_pool_execute(jumper->pool, put_and_jump, jumper);
+    if (setjmp(jumper->jump) == 0) (void)!arena_pool_execute(jumper->pool, put_and_jump, jumper);
 }
 
 /* What the thread's end drops may use pools that the thread never saw: they get back what it keeps of them. */
@@ -592,7 +592,7 @@ static void drops_at_a_threads_end_leave_nothing_in_other_pools(void **state) {
 
 static void jump_on_the_main_thread(void *user) {
     struct jumper *jumper = user;
-    if (setjmp(jumper->jump) == 0) (void)arena_pool_execute(jumper->pool, put_and_jump, jumper);
+    if (setjmp(jumper->jump) == 0) (void)!arena_pool_execute(jumper->pool, put_and_jump, jumper);
     child_check(arena_pool_destroy(jumper->pool) == ARENA_EBUSY);
     child_check(arena_pool_execute(jumper->pool, put_and_return, jumper) == ARENA_OK);
     child_check(jumper->wrong == 0);
@@ -736,7 +736,7 @@ static void occupy(struct arena *arena, void *user) {
     if (occupant->end == THREAD_EXITS) pthread_exit(NULL);
 }
 
-static void occupy_protected(void *user) { (void)arena_pool_execute(((struct occupant *)user)->pool, occupy, user); }
+static void occupy_protected(void *user) { (void)!arena_pool_execute(((struct occupant *)user)->pool, occupy, user); }
 
 static void occupy_the_last_place(struct worker *self) {
     struct occupant *occupant = self->user;
@@ -752,7 +752,7 @@ static void occupy_the_last_place(struct worker *self) {
         occupy(scope.arena, occupant);
         if (occupant->end == FUNCTIONS_LEAVE) arena_pool_scope_leave(&scope);
         break;
-    default: (void)arena_protect(occupy_protected, occupant); break;
+    default: (void)!arena_protect(occupy_protected, occupant); break;
     }
 }
 
@@ -1228,7 +1228,7 @@ struct nested_scopes {
 static void nest_and_note(struct arena *arena, void *user) {
     struct nested_scopes *nested = user;
     nested->arenas[nested->count++] = arena;
-    if (nested->count < NESTED) (void)arena_pool_execute(nested->pool, nest_and_note, nested);
+    if (nested->count < NESTED) (void)!arena_pool_execute(nested->pool, nest_and_note, nested);
 }
 
 static void nest_and_stay(struct worker *self) {
@@ -1422,11 +1422,11 @@ static void destroy_after(void *value) { use_late(value, key_after); }
 static void use_and_leave_late_work(struct worker *self) {
     struct late *late = self->user;
     pthread_setspecific(key_before, &late[0]);
-    if (self->index & 1) (void)arena_pool_execute(late[0].pool, put_nine, &late[0]);
+    if (self->index & 1) (void)!arena_pool_execute(late[0].pool, put_nine, &late[0]);
     pthread_setspecific(key_after, &late[1]);
     if (self->index & 2) {
         struct jumper jumper = {.pool = late[0].pool};
-        if (setjmp(jumper.jump) == 0) (void)arena_pool_execute(late[0].pool, put_and_jump, &jumper);
+        if (setjmp(jumper.jump) == 0) (void)!arena_pool_execute(late[0].pool, put_and_jump, &jumper);
     }
     if (self->index & 4) pthread_exit(NULL);
 }

@@ -130,7 +130,7 @@ void panic_now(void *) { arena_panic("nobody protects"); }
 
 void throw_through_protect_and_panic(void *) {
     try {
-        (void)arena_protect(throw_now, nullptr);
+        (void)!arena_protect(throw_now, nullptr);
     } catch (const error &) {
         panic_now(nullptr);
     }
@@ -140,7 +140,7 @@ void throw_through_protect_and_panic(void *) {
 void exception_goes_through_protect(void **) {
     int caught = 0;
     try {
-        (void)arena_protect(throw_now, nullptr);
+        (void)!arena_protect(throw_now, nullptr);
     } catch (const error &thrown) {
         caught = thrown.number;
     }

@@ -238,7 +238,7 @@ static void enter_and_end(void *user) {
 }
 
 static void enter_and_leave_in_actions(struct worker *worker) {
-    for (int i = 0; i < 50; i++) (void)arena_protect(enter_and_end, worker->user);
+    for (int i = 0; i < 50; i++) (void)!arena_protect(enter_and_end, worker->user);
 }
 
 static void keep_an_arena_from_elsewhere(struct worker *worker) {

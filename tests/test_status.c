@@ -301,7 +301,7 @@ static void panic_handler_itself(const char *message, void *user) {
 
 static void panic_protected_with_panicking_handler(void *user) {
     arena_set_panic_handler(panic_handler_itself, NULL);
-    (void)arena_protect(panic_plain, user);
+    (void)!arena_protect(panic_plain, user);
 }
 
 static void panic_from_the_handler_aborts_even_when_protected(void **state) {
@@ -513,7 +513,7 @@ static void protect_nests_and_the_innermost_ends(void **state) {
 
 static void panic_after_protect(void *user) {
     int calls = 0;
-    (void)arena_protect(count_call, &calls);
+    (void)!arena_protect(count_call, &calls);
     arena_panic("no longer protected");
 }
 
@@ -522,7 +522,7 @@ static void protection_ends_with_the_action(void **state) {
 }
 
 static void panic_after_caught_panic(void *user) {
-    (void)arena_protect(panic_plain, NULL);
+    (void)!arena_protect(panic_plain, NULL);
     arena_panic("the second one");
 }
 
@@ -575,7 +575,7 @@ static void start_panicking_thread(void *user) {
 }
 
 static void protect_here_and_panic_elsewhere(void *user) {
-    (void)arena_protect(start_panicking_thread, NULL);
+    (void)!arena_protect(start_panicking_thread, NULL);
 }
 
 static void protection_of_one_thread_does_not_cover_another(void **state) {
@@ -605,13 +605,13 @@ static void next_level(struct arena *arena, void *user) {
     int level = ++levels->depth;
     arena_alloc(arena, &level);
     if (level == 3) arena_panic("level 3");
-    (void)arena_pool_execute(levels->pool, next_level, levels);
+    (void)!arena_pool_execute(levels->pool, next_level, levels);
     arena_panic("not reached");
 }
 
 static void enter_levels(void *user) {
     struct levels *levels = user;
-    (void)arena_pool_execute(levels->pool, next_level, levels);
+    (void)!arena_pool_execute(levels->pool, next_level, levels);
 }
 
 static struct arena_pool *level_pool(void) {
@@ -668,7 +668,7 @@ static void panic_between_pools(struct arena *arena, void *user) {
 
 static void execute_two_pools(void *user) {
     struct arena_pool **pools = user;
-    (void)arena_pool_execute(pools[0], panic_between_pools, pools);
+    (void)!arena_pool_execute(pools[0], panic_between_pools, pools);
 }
 
 static void plain_checkouts_stay_the_callers_after_a_panic(void **state) {
@@ -699,11 +699,11 @@ static void reset_it(void *user) { arena_reset(user); }
 static void destroy_it(void *user) { arena_destroy(user); }
 
 static void reset_explosive_protected(void *user) {
-    (void)arena_protect(reset_it, arena_with_panicking_drop());
+    (void)!arena_protect(reset_it, arena_with_panicking_drop());
 }
 
 static void destroy_explosive_protected(void *user) {
-    (void)arena_protect(destroy_it, arena_with_panicking_drop());
+    (void)!arena_protect(destroy_it, arena_with_panicking_drop());
 }
 
 static void reset_explosive_under_own_handler(void *user) {
@@ -749,9 +749,9 @@ static void drop_somewhere(void *user) {
         arena_alloc(scope.arena, NULL);
         arena_pool_scope_leave(&scope);
         break;
-    case EXECUTE: (void)arena_pool_execute(pool, alloc_and_end, NULL); break;
+    case EXECUTE: (void)!arena_pool_execute(pool, alloc_and_end, NULL); break;
     case RESET: arena_concurrent_reset(concurrent); break;
-    case RESET_UNDER_CONTEXT: (void)arena_concurrent_reset_context(concurrent, NULL); break;
+    case RESET_UNDER_CONTEXT: (void)!arena_concurrent_reset_context(concurrent, NULL); break;
     case RESET_HELD:
         child_check(arena_concurrent_acquire(concurrent, NULL, &arena) == ARENA_OK);
         arena_reset(arena);
@@ -763,7 +763,7 @@ static void drop_somewhere(void *user) {
     }
 }
 
-static void drop_somewhere_protected(void *user) { (void)arena_protect(drop_somewhere, user); }
+static void drop_somewhere_protected(void *user) { (void)!arena_protect(drop_somewhere, user); }
 
 static void panic_from_any_drop_aborts_even_when_protected(void **state) {
     for (int place = 0; place < DROPPINGS; place++) {
@@ -776,7 +776,7 @@ static void unwind_into_panicking_drop(void *user) {
     const struct arena_type type = {"explosive", 8, 8, panic_in_drop};
     struct execution execution = {.action = alloc_and_panic};
     if (arena_pool_create(&type, 2, &execution.pool) != ARENA_OK) _exit(2);
-    (void)arena_protect(execute, &execution);
+    (void)!arena_protect(execute, &execution);
 }
 
 static void unwind_into_panicking_drop_under_own_handler(void *user) {
@@ -806,7 +806,7 @@ static void protect_inside_drop(void *user) {
     _exit(3); /* the panic went no further than the protection inside drop */
 }
 
-static void protect_inside_and_around_drop(void *user) { (void)arena_protect(protect_inside_drop, user); }
+static void protect_inside_and_around_drop(void *user) { (void)!arena_protect(protect_inside_drop, user); }
 
 static void panic_inside_drop_aborts_even_when_protected_there(void **state) {
     assert_aborts(protect_inside_drop, NULL, "panic");

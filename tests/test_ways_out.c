@@ -239,7 +239,7 @@ static void put_late_and_panic(struct arena *arena, void *user) {
 }
 
 static void execute_late_panic(void *user) {
-    (void)arena_pool_execute(((struct walk *)user)->pools[0], put_late_and_panic, user);
+    (void)!arena_pool_execute(((struct walk *)user)->pools[0], put_late_and_panic, user);
 }
 
 /* For as many rounds as there are. */
@@ -426,7 +426,7 @@ static void put_and_go_on(struct arena *arena, void *user) {
 }
 
 static void jump_past_two(struct late_jumps *jumps) {
-    if (setjmp(jumps->jump) == 0) (void)arena_pool_execute(jumps->pool, put_and_go_on, jumps);
+    if (setjmp(jumps->jump) == 0) (void)!arena_pool_execute(jumps->pool, put_and_go_on, jumps);
 }
 
 static void jump_before(void *user) {

@@ -33,7 +33,7 @@ void run_create(benchmark::State &state, size_t size_bytes) {
     bench_verify(state, arena_cap(arena) == size_bytes && arena_used(arena) == 1);
     arena_destroy(arena);
     for (auto _ : state) {
-        (void)arena_create(&type, size_bytes, &arena);
+        (void)!arena_create(&type, size_bytes, &arena);
         keep(arena);
         arena_destroy(arena);
     }
@@ -67,7 +67,7 @@ void run_extract(benchmark::State &state, size_t depth) {
     }
     struct arena *found = nullptr;
     for (auto _ : state) {
-        (void)arena_extract(context, &wanted, &found);
+        (void)!arena_extract(context, &wanted, &found);
         keep(found);
     }
     state.SetItemsProcessed(static_cast<int64_t>(state.iterations()));

@@ -129,7 +129,7 @@ static void drain(struct MHD_Daemon *daemon, enum options_mode mode, struct serv
     struct arena_context *context;
     if (arena_context_with_timeout(NULL, (int64_t)seconds * 1000000000, &context) != ARENA_OK) return;
     if (mode != OPTIONS_MODE_EXTERNAL) {
-        (void)arena_mhd_drain(service_mhd(service), context);
+        (void)!arena_mhd_drain(service_mhd(service), context);
         arena_context_release(context);
         return;
     }

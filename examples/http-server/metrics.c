@@ -73,7 +73,7 @@ static void say_pools(struct text *text, const struct metrics_pool *pools, size_
     if (count > POOLS_MAX) count = POOLS_MAX;
     for (size_t i = 0; i < count; i++) {
         stats[i] = (struct arena_pool_stats){.struct_size = sizeof(stats[i])};
-        (void)arena_pool_get_stats(pools[i].pool, &stats[i]); /* zero where it cannot be told */
+        (void)!arena_pool_get_stats(pools[i].pool, &stats[i]); /* zero where it cannot be told */
     }
 #define SAY_ONE(field, name, kind, help)                                                                               \
     do {                                                                                                               \

@@ -391,8 +391,8 @@ static int bind_pools(struct service *service) {
 }
 
 static void free_service(struct service *service) {
-    if (service->field_pool != NULL) (void)field_arena_pool_destroy(service->field_pool);
-    if (service->pool != NULL) (void)arena_pool_destroy(service->pool);
+    if (service->field_pool != NULL) (void)!field_arena_pool_destroy(service->field_pool);
+    if (service->pool != NULL) (void)!arena_pool_destroy(service->pool);
     free(service);
 }
 

@@ -21,15 +21,16 @@ ARENA_API const struct arena_type *arena_type_any(void);
  * descriptor until it is destroyed.  The value's own drop runs at reset.
  * Panics, and changes nothing: full, larger than ARENA_ANY_MAX, aligned above max_align_t, no valid type, an arena of
  * another type, or no memory for the descriptor. */
-ARENA_API struct arena_any *arena_alloc_any(struct arena *arena, const struct arena_type *type, const void *value);
+ARENA_API ARENA_NONNULL struct arena_any *arena_alloc_any(struct arena *arena, const struct arena_type *type,
+                                                          const void *value);
 /* As arena_alloc_any; NULL, and nothing has changed, where that panics. */
 ARENA_API struct arena_any *arena_try_alloc_any(struct arena *arena, const struct arena_type *type, const void *value);
 
 /* As arena_alloc_any with a status; *out is NULL, and nothing has changed, after a failure.
  * ARENA_EINVAL: out is NULL, or the arena or the type cannot be used; ARENA_EFULL: no room; ARENA_ENOMEM: no memory for
  * the descriptor; ARENA_EBUSY: the arena is dropping its elements. */
-ARENA_API int arena_alloc_any_checked(struct arena *arena, const struct arena_type *type, const void *value,
-                                      struct arena_any **out);
+ARENA_API ARENA_NODISCARD int arena_alloc_any_checked(struct arena *arena, const struct arena_type *type,
+                                                      const void *value, struct arena_any **out);
 
 /* The value in a slot, or NULL when it holds another type, or none (a zeroed slot), or an argument is NULL. */
 ARENA_API void *arena_any_get(struct arena_any *slot, const struct arena_type *type);

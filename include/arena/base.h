@@ -129,7 +129,7 @@ enum arena_status {
 ARENA_API uint32_t arena_version(void);
 
 /* What a status means, in English, without a full stop.  Never NULL, also for a number that is no status.  Static. */
-ARENA_API const char *arena_strerror(int status);
+ARENA_API ARENA_NONNULL const char *arena_strerror(int status);
 
 /* Panics.
  *
@@ -176,11 +176,11 @@ ARENA_API size_t arena_panic_info_size(void);
 /* Runs action(user).  ARENA_OK when it returned; ARENA_EPANIC when a panic ended it, after every execute and pool
  * scope begun inside it was left: arenas reset and back in their pools, innermost first.  A gate taken by acquire
  * stays the caller's.  ARENA_EINVAL when action is NULL.  Nests. */
-ARENA_API int arena_protect(void (*action)(void *user), void *user);
+ARENA_API ARENA_NODISCARD int arena_protect(void (*action)(void *user), void *user);
 
 /* The same, and *out says why: the panic's status and message, or {ARENA_OK, ""} where none ended the action.  NULL: not
  * wanted. */
-ARENA_API int arena_protect_with(void (*action)(void *user), void *user, struct arena_panic_info *out);
+ARENA_API ARENA_NODISCARD int arena_protect_with(void (*action)(void *user), void *user, struct arena_panic_info *out);
 
 /* Raises a panic of status ARENA_EPANIC.  NULL reads "panic". */
 ARENA_API ARENA_NORETURN void arena_panic(const char *message);

@@ -55,7 +55,8 @@ ARENA_API void *arena_bytes_alloc_raw(struct arena_bytes *arena, size_t size, si
 ARENA_API void *arena_bytes_try_alloc_raw(struct arena_bytes *arena, size_t size, size_t align);
 /* The block in *out, or a status: ARENA_EFULL; ARENA_ENOMEM; ARENA_EINVAL: arena or out is NULL, align is no power of two, or
  * the arena is back in its pool; ARENA_EBUSY: it is running cleanups. */
-ARENA_API int arena_bytes_alloc_checked(struct arena_bytes *arena, size_t size, size_t align, void **out);
+ARENA_API ARENA_NODISCARD int arena_bytes_alloc_checked(struct arena_bytes *arena, size_t size, size_t align,
+                                                        void **out);
 
 /* A copy of from[0 .. size); NULL: zeroed, whatever the policy. */
 ARENA_API void *arena_bytes_memdup(struct arena_bytes *arena, const void *from, size_t size, size_t align);
@@ -197,8 +198,9 @@ ARENA_API void *arena_bytes_concurrent_alloc(struct arena_bytes_concurrent *aren
 ARENA_API void *arena_bytes_concurrent_try_alloc(struct arena_bytes_concurrent *arena, size_t size, size_t align);
 /* arena_bytes_concurrent_alloc under a context, which bounds the wait.  Statuses as for arena_concurrent_alloc_context, also for size 0;
  * ARENA_EINVAL also where align is no power of two. */
-ARENA_API int arena_bytes_concurrent_alloc_context(struct arena_bytes_concurrent *arena, struct arena_context *context,
-                                                   size_t size, size_t align, void **out);
+ARENA_API ARENA_NODISCARD int arena_bytes_concurrent_alloc_context(struct arena_bytes_concurrent *arena,
+                                                                   struct arena_context *context, size_t size,
+                                                                   size_t align, void **out);
 
 /* sizeof(struct arena_cleanup) in bytes, for bindings that check their own declaration. */
 ARENA_API size_t arena_cleanup_size(void);
@@ -392,7 +394,7 @@ ARENA_INLINE const struct arena_type *arena_bytes_type(void) { return arena_type
 ARENA_INLINE struct arena_bytes *arena_bytes_create_on(void *memory, size_t size_bytes, size_t capacity,
                                                        const struct arena_options *options) {
     struct arena *arena = NULL;
-    (void)arena_create_on(arena_type_bytes(), memory, size_bytes, capacity, options, &arena);
+    (void)!arena_create_on(arena_type_bytes(), memory, size_bytes, capacity, options, &arena);
     return ARENA_CAST_(struct arena_bytes, ARENA_CAST_(void, arena));
 }
 ARENA_QUIET_END_

@@ -41,36 +41,39 @@ struct arena_concurrent;
 
 /* Makes an arena of `capacity` elements for threads to share; 0 is legal.  The caller owns *out, and ends it with
  * arena_concurrent_destroy.  Statuses as for arena_create; *out is NULL after a failure. */
-ARENA_API int arena_concurrent_create(const struct arena_type *type, size_t capacity, struct arena_concurrent **out);
+ARENA_API ARENA_NODISCARD int arena_concurrent_create(const struct arena_type *type, size_t capacity,
+                                                      struct arena_concurrent **out);
 /* As arena_concurrent_create, with options; NULL: the defaults.  What is not understood of them is ARENA_EINVAL. */
-ARENA_API int arena_concurrent_create_with(const struct arena_type *type, size_t capacity,
-                                           const struct arena_options *options, struct arena_concurrent **out);
+ARENA_API ARENA_NODISCARD int arena_concurrent_create_with(const struct arena_type *type, size_t capacity,
+                                                           const struct arena_options *options,
+                                                           struct arena_concurrent **out);
 /* Drops what is live, gives all memory back and ends the handle.  NULL is legal.  The last call on the arena; panics,
  * and changes nothing, while its gate is held or waited for. */
 ARENA_API void arena_concurrent_destroy(struct arena_concurrent *arena);
 /* As arena_concurrent_destroy, but a status instead of a panic: ARENA_OK, or ARENA_EBUSY, and nothing has changed,
  * while its gate is held or waited for, a permit is out, or the arena drops its elements. */
-ARENA_API int arena_concurrent_destroy_checked(struct arena_concurrent *arena);
+ARENA_API ARENA_NODISCARD int arena_concurrent_destroy_checked(struct arena_concurrent *arena);
 
 /* Hands out one element, copied from `value`; NULL: a zeroed one.  It is valid until the next reset.  Never NULL:
  * panics, and changes nothing, where the arena is full or the caller holds the gate.  May wait for the gate. */
-ARENA_API ARENA_HOT void *arena_concurrent_alloc(struct arena_concurrent *arena, const void *value);
+ARENA_API ARENA_NONNULL ARENA_HOT void *arena_concurrent_alloc(struct arena_concurrent *arena, const void *value);
 /* As arena_concurrent_alloc; NULL, and nothing has changed, where the arena is full.  It may wait for the gate, too. */
 ARENA_API ARENA_HOT void *arena_concurrent_try_alloc(struct arena_concurrent *arena, const void *value);
 /* Hands out `count` contiguous elements, zeroed; 0 takes nothing and returns a pointer that is not NULL.  Panics, and
  * changes nothing, where no run of so many is free or the caller holds the gate.  May wait for the gate. */
-ARENA_API ARENA_HOT void *arena_concurrent_alloc_slab(struct arena_concurrent *arena, size_t count);
+ARENA_API ARENA_NONNULL ARENA_HOT void *arena_concurrent_alloc_slab(struct arena_concurrent *arena, size_t count);
 /* As arena_concurrent_alloc_slab; NULL, and nothing has changed, where no run of so many is free.  It may wait, too. */
 ARENA_API ARENA_HOT void *arena_concurrent_try_alloc_slab(struct arena_concurrent *arena, size_t count);
 /* As arena_concurrent_alloc_slab, copied from values[0 .. count), which lie `size` bytes apart; NULL: zeroed ones. */
-ARENA_API void *arena_concurrent_alloc_slab_with(struct arena_concurrent *arena, const void *values, size_t count);
+ARENA_API ARENA_NONNULL void *arena_concurrent_alloc_slab_with(struct arena_concurrent *arena, const void *values,
+                                                               size_t count);
 /* As arena_concurrent_alloc_slab_with; NULL, and nothing has changed, where no run of so many is free.  It may wait,
  * too. */
 ARENA_API void *arena_concurrent_try_alloc_slab_with(struct arena_concurrent *arena, const void *values, size_t count);
 /* arena_alloc_any in a concurrent arena of arena_type_any(): panics where that does, and where the caller holds the
  * gate. May wait for the gate. */
-ARENA_API struct arena_any *arena_concurrent_alloc_any(struct arena_concurrent *arena, const struct arena_type *type,
-                                                       const void *value);
+ARENA_API ARENA_NONNULL struct arena_any *arena_concurrent_alloc_any(struct arena_concurrent *arena,
+                                                                     const struct arena_type *type, const void *value);
 /* As arena_concurrent_alloc_any; NULL, and nothing has changed, where that panics for want of room or of memory, or for
  * what it was given.  It may wait, too. */
 ARENA_API struct arena_any *arena_concurrent_try_alloc_any(struct arena_concurrent *arena,
@@ -84,7 +87,7 @@ ARENA_API void arena_concurrent_reset(struct arena_concurrent *arena);
 ARENA_API void arena_concurrent_trim(struct arena_concurrent *arena);
 /* As arena_concurrent_trim, but a status instead of a panic: ARENA_OK; ARENA_EBUSY: the caller holds the gate;
  * ARENA_EINVAL: arena is NULL.  It waits, too. */
-ARENA_API int arena_concurrent_trim_checked(struct arena_concurrent *arena);
+ARENA_API ARENA_NODISCARD int arena_concurrent_trim_checked(struct arena_concurrent *arena);
 
 /* How many elements are handed out.  Never waits: beside operations of other threads, or a held gate, it is an estimate
  * between 0 and the capacity, which may be off by what is under way in either direction; when all is quiet it is exact.
@@ -97,46 +100,51 @@ ARENA_API size_t arena_concurrent_cap(const struct arena_concurrent *arena);
 /* As arena_get_stats, with what every thread was handed out in used_bytes; the chunks that threads were lent count whole in
  * peak_bytes.  Waits for the gate.  ARENA_OK; ARENA_EINVAL: arena or out is NULL, or struct_size has no room for itself;
  * ARENA_EBUSY: the caller holds the gate, and has the arena itself to ask. */
-ARENA_API int arena_concurrent_get_stats(const struct arena_concurrent *arena, struct arena_stats *out);
+ARENA_API ARENA_NODISCARD int arena_concurrent_get_stats(const struct arena_concurrent *arena, struct arena_stats *out);
 /* The arena's own copy of its type; valid until the arena is destroyed.  NULL for NULL. */
 ARENA_API const struct arena_type *arena_concurrent_type_of(const struct arena_concurrent *arena);
 
 /* arena_concurrent_alloc under a context, which bounds the wait.  0, or, with nothing taken and *out NULL:
  * ARENA_ECANCELED, ARENA_ETIMEDOUT: the context has ended, before or during the wait, or by the time of the grant;
  * ARENA_EFULL: no room; ARENA_EBUSY: the caller holds the gate; ARENA_EINVAL: arena or out is NULL. */
-ARENA_API int arena_concurrent_alloc_context(struct arena_concurrent *arena, struct arena_context *context,
-                                             const void *value, void **out);
+ARENA_API ARENA_NODISCARD int arena_concurrent_alloc_context(struct arena_concurrent *arena,
+                                                             struct arena_context *context, const void *value,
+                                                             void **out);
 /* arena_concurrent_alloc_slab under a context; statuses as for arena_concurrent_alloc_context, also for a count of 0.
  */
-ARENA_API int arena_concurrent_alloc_slab_context(struct arena_concurrent *arena, struct arena_context *context,
-                                                  size_t count, void **out);
+ARENA_API ARENA_NODISCARD int arena_concurrent_alloc_slab_context(struct arena_concurrent *arena,
+                                                                  struct arena_context *context, size_t count,
+                                                                  void **out);
 /* arena_concurrent_alloc_slab_with under a context; statuses as for arena_concurrent_alloc_context. */
-ARENA_API int arena_concurrent_alloc_slab_with_context(struct arena_concurrent *arena, struct arena_context *context,
-                                                       const void *values, size_t count, void **out);
+ARENA_API ARENA_NODISCARD int arena_concurrent_alloc_slab_with_context(struct arena_concurrent *arena,
+                                                                       struct arena_context *context,
+                                                                       const void *values, size_t count, void **out);
 /* arena_concurrent_alloc_any under a context.  Statuses as for arena_concurrent_alloc_context; ARENA_EINVAL also for
  * what arena_alloc_any panics for; ARENA_ENOMEM: no memory for the descriptor. */
-ARENA_API int arena_concurrent_alloc_any_context(struct arena_concurrent *arena, struct arena_context *context,
-                                                 const struct arena_type *type, const void *value,
-                                                 struct arena_any **out);
+ARENA_API ARENA_NODISCARD int arena_concurrent_alloc_any_context(struct arena_concurrent *arena,
+                                                                 struct arena_context *context,
+                                                                 const struct arena_type *type, const void *value,
+                                                                 struct arena_any **out);
 /* arena_concurrent_reset under a context.  A call that fails takes nothing back.  Statuses as for
  * arena_concurrent_alloc_context, but for ARENA_EFULL. */
-ARENA_API int arena_concurrent_reset_context(struct arena_concurrent *arena, struct arena_context *context);
+ARENA_API ARENA_NODISCARD int arena_concurrent_reset_context(struct arena_concurrent *arena,
+                                                             struct arena_context *context);
 
 /* Takes the gate and hands out the arena behind it, for as many operations as the caller likes; every other
  * allocation and reset, of every thread, waits until the same thread calls release (another thread's panics).  The
  * handle is valid until then; it cannot be destroyed.  Statuses as for arena_concurrent_alloc_context, but for
  * ARENA_EFULL. */
-ARENA_API int arena_concurrent_acquire(struct arena_concurrent *arena, struct arena_context *context,
-                                       struct arena **out);
+ARENA_API ARENA_NODISCARD int arena_concurrent_acquire(struct arena_concurrent *arena, struct arena_context *context,
+                                                       struct arena **out);
 /* As arena_concurrent_acquire without a wait: ARENA_EBUSY at once where the gate is not free, or would be only after
  * waiting for an allocation under way. */
-ARENA_API int arena_concurrent_try_acquire(struct arena_concurrent *arena, struct arena **out);
+ARENA_API ARENA_NODISCARD int arena_concurrent_try_acquire(struct arena_concurrent *arena, struct arena **out);
 /* Gives the gate that this thread took by arena_concurrent_acquire to the next who waits; the handle is void, and so are
  * all marks on it.  Panics where this thread does not hold it. */
 ARENA_API void arena_concurrent_release(struct arena_concurrent *arena);
 /* As arena_concurrent_release, but a status instead of a panic: ARENA_OK, or, with nothing changed, ARENA_EINVAL: arena
  * is NULL, or this thread does not hold its gate; ARENA_EBUSY: the arena drops its elements. */
-ARENA_API int arena_concurrent_release_checked(struct arena_concurrent *arena);
+ARENA_API ARENA_NODISCARD int arena_concurrent_release_checked(struct arena_concurrent *arena);
 
 /* The gate, taken by no thread: for tasks that move between threads (goroutines, virtual threads, coroutines).  While a
  * permit is out every allocation and reset waits, those of the thread that took it too: one works through
@@ -148,14 +156,16 @@ struct arena_permit {
 
 /* Takes a permit, waiting until the context ends.  Statuses as for arena_concurrent_acquire, ARENA_EBUSY among them for
  * who holds the gate by that; *out is {NULL, 0} after a failure. */
-ARENA_API int arena_concurrent_acquire_permit(struct arena_concurrent *arena, struct arena_context *context,
-                                              struct arena_permit *out);
+ARENA_API ARENA_NODISCARD int arena_concurrent_acquire_permit(struct arena_concurrent *arena,
+                                                              struct arena_context *context, struct arena_permit *out);
 /* As arena_concurrent_acquire_permit without a wait: ARENA_EBUSY where arena_concurrent_try_acquire says so. */
-ARENA_API int arena_concurrent_try_acquire_permit(struct arena_concurrent *arena, struct arena_permit *out);
+ARENA_API ARENA_NODISCARD int arena_concurrent_try_acquire_permit(struct arena_concurrent *arena,
+                                                                  struct arena_permit *out);
 /* Gives a permit back, from any thread; permit->arena is void then.  ARENA_EINVAL, and nothing has changed: arena or
  * permit is NULL, or the permit is none, is another arena's, or was released already.  ARENA_EBUSY: the arena drops its
  * elements.  The permit is read, not written; a copy is as good. */
-ARENA_API int arena_concurrent_release_permit(struct arena_concurrent *arena, const struct arena_permit *permit);
+ARENA_API ARENA_NODISCARD int arena_concurrent_release_permit(struct arena_concurrent *arena,
+                                                              const struct arena_permit *permit);
 /* sizeof(struct arena_permit) in bytes, for bindings that check their own declaration. */
 ARENA_API size_t arena_permit_size(void);
 

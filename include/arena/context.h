@@ -23,26 +23,27 @@ ARENA_BEGIN_DECLS
 struct arena_context;
 
 /* Never ends, carries nothing, immortal: retain and release do nothing to it, cancel does not either. */
-ARENA_API struct arena_context *arena_context_background(void);
+ARENA_API ARENA_NONNULL struct arena_context *arena_context_background(void);
 
 /* Makes a child of `parent` that can be cancelled.  It ends with its parent, or earlier; below a context that has ended
  * it has ended too, for the same cause.  The caller owns one reference in *out. ARENA_EINVAL: out is NULL.
  * ARENA_ENOMEM: no memory.  *out is NULL after a failure. */
-ARENA_API int arena_context_with_cancel(struct arena_context *parent, struct arena_context **out);
+ARENA_API ARENA_NODISCARD int arena_context_with_cancel(struct arena_context *parent, struct arena_context **out);
 /* As arena_context_with_cancel; the child also ends timeout_ns nanoseconds from now, or at its parent's deadline where
  * that is earlier.  0 or less has passed already; sums saturate. */
-ARENA_API int arena_context_with_timeout(struct arena_context *parent, int64_t timeout_ns, struct arena_context **out);
+ARENA_API ARENA_NODISCARD int arena_context_with_timeout(struct arena_context *parent, int64_t timeout_ns,
+                                                         struct arena_context **out);
 /* As arena_context_with_cancel; the child also ends at deadline_ns, a time of arena_clock_now, or at its parent's
  * deadline where that is earlier.  INT64_MAX never comes. */
-ARENA_API int arena_context_with_deadline(struct arena_context *parent, int64_t deadline_ns,
-                                          struct arena_context **out);
+ARENA_API ARENA_NODISCARD int arena_context_with_deadline(struct arena_context *parent, int64_t deadline_ns,
+                                                          struct arena_context **out);
 
 /* Ends the context and all below it with ARENA_ECANCELED (or ARENA_ETIMEDOUT where the deadline has passed already),
  * and wakes whoever waits under them.  Again: does nothing, however much is below it.  The background stays. */
 ARENA_API void arena_context_cancel(struct arena_context *context);
 
 /* ARENA_OK while it has not ended, else ARENA_ECANCELED or ARENA_ETIMEDOUT: the first cause, which stays. */
-ARENA_API int arena_context_status(struct arena_context *context);
+ARENA_API ARENA_NODISCARD int arena_context_status(struct arena_context *context);
 
 /* Takes one more reference, and returns its argument.  The count saturates: a context retained 2^31 times lives for
  * ever. */
@@ -53,11 +54,13 @@ ARENA_API void arena_context_release(struct arena_context *context);
 
 /* Makes a child of `parent` that carries `arena` (not owned: it must outlive every use through the context).  A NULL
  * arena hides the arenas of every type above it.  ARENA_EINVAL: out is NULL.  ARENA_ENOMEM: no memory. */
-ARENA_API int arena_inject(struct arena_context *parent, struct arena *arena, struct arena_context **out);
+ARENA_API ARENA_NODISCARD int arena_inject(struct arena_context *parent, struct arena *arena,
+                                           struct arena_context **out);
 
 /* Finds the nearest arena of exactly that type, from the context upwards, also after the context ended. ARENA_ENOARENA:
  * none, or hidden. ARENA_EINVAL: type or out is NULL.  *out is NULL after a failure. */
-ARENA_API int arena_extract(struct arena_context *context, const struct arena_type *type, struct arena **out);
+ARENA_API ARENA_NODISCARD int arena_extract(struct arena_context *context, const struct arena_type *type,
+                                            struct arena **out);
 
 /* Monotonic nanoseconds: the clock of deadlines. */
 ARENA_API int64_t arena_clock_now(void);

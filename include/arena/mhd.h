@@ -90,7 +90,7 @@ enum {
 /* Begins with its own size; fields that are 0 are the defaults.  What is not understood is ARENA_EINVAL, a negative
  * time too.  `user` is the handler's. */
 struct arena_mhd_options {
-    size_t struct_size;      /* sizeof(struct arena_mhd_options) */
+    size_t struct_size; /* sizeof(struct arena_mhd_options) */
     /* A longer request body is answered 413; 0: 1 MiB.  With a pool of byte arenas (arena_type_bytes) the body lies in the
      * request's arena, which is checked out at its first byte: 413 where it does not fit.  With other pools it lies in
      * memory of the binding's own. */
@@ -125,16 +125,17 @@ ARENA_API size_t arena_mhd_options_size(void);
 
 /* Binds a pool, which must outlive it, to a handler.  ARENA_EINVAL: pool, handler or out is NULL, options not
  * understood.  ARENA_ENOMEM: no memory. */
-ARENA_API int arena_mhd_create(struct arena_pool *pool, arena_mhd_handler *handler, void *user, struct arena_mhd **out);
+ARENA_API ARENA_NODISCARD int arena_mhd_create(struct arena_pool *pool, arena_mhd_handler *handler, void *user,
+                                               struct arena_mhd **out);
 /* The same with options; NULL: the defaults. */
-ARENA_API int arena_mhd_create_with(struct arena_pool *pool, arena_mhd_handler *handler, void *user,
-                                    const struct arena_mhd_options *options, struct arena_mhd **out);
+ARENA_API ARENA_NODISCARD int arena_mhd_create_with(struct arena_pool *pool, arena_mhd_handler *handler, void *user,
+                                                    const struct arena_mhd_options *options, struct arena_mhd **out);
 
 /* After MHD_stop_daemon on every daemon it serves.  Finds the requests that never completed and takes their arenas
  * back.  NULL is legal.  Panics, and changes nothing, while a request is still retained. */
 ARENA_API void arena_mhd_destroy(struct arena_mhd *mhd);
 /* The same, but a status instead of a panic: ARENA_EBUSY, and nothing changed, while a request is still retained. */
-ARENA_API int arena_mhd_destroy_checked(struct arena_mhd *mhd);
+ARENA_API ARENA_NODISCARD int arena_mhd_destroy_checked(struct arena_mhd *mhd);
 
 /* From now on every new request is answered 503 and its connection closed, and answers that are queued from now on
  * close theirs.  Waits until no request is open.  ARENA_OK: none is.  ARENA_ECANCELED, ARENA_ETIMEDOUT: the context
@@ -142,7 +143,7 @@ ARENA_API int arena_mhd_destroy_checked(struct arena_mhd *mhd);
  * this binding; nothing has begun.  ARENA_EINVAL: mhd is NULL.  Any thread, several at once; with external polling not
  * the one that polls, unless its context has ended.  docs/http.md has the recipe for stopping with suspended requests.
  */
-ARENA_API int arena_mhd_drain(struct arena_mhd *mhd, struct arena_context *context);
+ARENA_API ARENA_NODISCARD int arena_mhd_drain(struct arena_mhd *mhd, struct arena_context *context);
 
 /* The access handler for MHD_start_daemon, with the struct arena_mhd as its closure: libmicrohttpd calls it, not the
  * program. */
@@ -160,9 +161,11 @@ ARENA_API void *arena_mhd_uri(void *mhd, const char *uri, struct MHD_Connection 
  * both.  It lives and ends with its request; the caller does not release it (unless retained).  A NULL arena hides
  * those of every type.
  * ARENA_EINVAL: request or out is NULL.  ARENA_ENOMEM: no memory.  *out is NULL after a failure. */
-ARENA_API int arena_request_inject(struct arena_request *request, struct arena *arena, struct arena_request **out);
+ARENA_API ARENA_NODISCARD int arena_request_inject(struct arena_request *request, struct arena *arena,
+                                                   struct arena_request **out);
 /* arena_extract on the request's context, with its statuses; ARENA_EINVAL when request is NULL. */
-ARENA_API int arena_request_extract(struct arena_request *request, const struct arena_type *type, struct arena **out);
+ARENA_API ARENA_NODISCARD int arena_request_extract(struct arena_request *request, const struct arena_type *type,
+                                                    struct arena **out);
 
 /* What follows is valid while the request lives, on any thread, but for the connection. */
 
@@ -216,7 +219,7 @@ ARENA_API bool arena_request_next_field(struct arena_request *request, int kind,
  * point into it is gone, and the last retain is released).  Nobody else may return it any more.
  * ARENA_EINVAL: request or arena is NULL, or the arena is not out of a pool, a scope's, or a request's already (as its own
  * is).  ARENA_ENOMEM: no memory; the arena stays the caller's. */
-ARENA_API int arena_request_own(struct arena_request *request, struct arena *arena);
+ARENA_API ARENA_NODISCARD int arena_request_own(struct arena_request *request, struct arena *arena);
 
 /* A pointer of the program's own, NULL at first; the clones of a request share it. */
 ARENA_API void arena_request_set_user(struct arena_request *request, void *user);
@@ -225,14 +228,14 @@ ARENA_API void *arena_request_user(struct arena_request *request);
 
 /* In `begin` only, elsewhere ARENA_EINVAL (and when request is NULL): the limit for this request's body, also for one
  * that is streamed.  0: no body at all. */
-ARENA_API int arena_request_set_body_limit(struct arena_request *request, size_t bytes);
+ARENA_API ARENA_NODISCARD int arena_request_set_body_limit(struct arena_request *request, size_t bytes);
 /* In `begin` only, elsewhere ARENA_EINVAL (and when request or piece is NULL): the body is handed to piece(request,
  * data, size_bytes, user) as it arrives, on the daemon's thread, instead of being collected.  A piece that does not
  * return ARENA_OK is the last; the request is answered 500, without the handler, and the connection closes. */
-ARENA_API int arena_request_stream_body(struct arena_request *request,
-                                        int (*piece)(struct arena_request *request, const void *data, size_t size_bytes,
-                                                     void *user),
-                                        void *user);
+ARENA_API ARENA_NODISCARD int arena_request_stream_body(struct arena_request *request,
+                                                        int (*piece)(struct arena_request *request, const void *data,
+                                                                     size_t size_bytes, void *user),
+                                                        void *user);
 
 /* For upgraded and suspended requests, and for responses of the handler's own that point into the arena (release in
  * their free callback): what the request holds, its arena and clones included, stays until arena_request_release.
@@ -241,7 +244,7 @@ ARENA_API struct arena_request *arena_request_retain(struct arena_request *reque
 /* Takes one arena_request_retain back; from any thread.  NULL is legal.  Panics when nothing is retained. */
 ARENA_API void arena_request_release(struct arena_request *request);
 /* The same, but a status instead of a panic: ARENA_EINVAL when nothing is retained. */
-ARENA_API int arena_request_release_checked(struct arena_request *request);
+ARENA_API ARENA_NODISCARD int arena_request_release_checked(struct arena_request *request);
 
 /* A header of the answer to come, copied; several of the same name are sent in order.  It stays after a respond that
  * failed; answers of the binding's own do not have it.
@@ -249,7 +252,8 @@ ARENA_API int arena_request_release_checked(struct arena_request *request);
  * is the server's: Content-Length, Transfer-Encoding, TE, Trailer, Connection, Keep-Alive, Upgrade, Date.
  * ARENA_ENOMEM: no memory.  ARENA_EBUSY: after a respond that succeeded.  ARENA_ECANCELED: the request has completed.
  */
-ARENA_API int arena_request_add_header(struct arena_request *request, const char *name, const char *value);
+ARENA_API ARENA_NODISCARD int arena_request_add_header(struct arena_request *request, const char *name,
+                                                       const char *value);
 
 /* The three that respond.  From the handler's or begin's thread until it returns; after that while the connection is
  * suspended, from any.  content_type may be NULL.  To HEAD, and for a status that has no body, the body is not sent.
@@ -259,8 +263,8 @@ ARENA_API int arena_request_add_header(struct arena_request *request, const char
 
 /* Queues a response whose body is sent from where it lies, in the arena or in static memory; the arena lives until the
  * last byte is sent.  body may be NULL when size_bytes is 0, else that is ARENA_EINVAL. */
-ARENA_API int arena_request_respond(struct arena_request *request, unsigned status, const char *content_type,
-                                    const void *body, size_t size_bytes);
+ARENA_API ARENA_NODISCARD int arena_request_respond(struct arena_request *request, unsigned status,
+                                                    const char *content_type, const void *body, size_t size_bytes);
 
 /* Queues a response whose body comes from read(user, offset, to, most), called on the connection's thread as the client
  * takes it: the bytes it put at `to`, which begin at `offset`; 0 at the end; -1 when it failed.  It must not wait long:
@@ -269,15 +273,16 @@ ARENA_API int arena_request_respond(struct arena_request *request, unsigned stat
  * size_bytes, the connection closes.  To HEAD read is not called.  end(user) (or NULL) is called once after a success,
  * on whatever thread, when the response is gone; after a failure it is not.  The request's arena lives until then.
  * ARENA_EINVAL also: read is NULL, size_bytes below -1. */
-ARENA_API int arena_request_respond_stream(struct arena_request *request, unsigned status, const char *content_type,
-                                           int64_t size_bytes,
-                                           int64_t (*read)(void *user, uint64_t offset, char *to, size_t most),
-                                           void (*end)(void *user), void *user);
+ARENA_API ARENA_NODISCARD int
+arena_request_respond_stream(struct arena_request *request, unsigned status, const char *content_type,
+                             int64_t size_bytes, int64_t (*read)(void *user, uint64_t offset, char *to, size_t most),
+                             void (*end)(void *user), void *user);
 
 /* Queues a response whose body is that part of a regular file.  After a success the descriptor is the library's, which
  * closes it; after a failure it stays the caller's.  ARENA_EINVAL also: not a regular file, or beyond its end. */
-ARENA_API int arena_request_respond_file(struct arena_request *request, unsigned status, const char *content_type,
-                                         int fd, uint64_t offset, uint64_t size_bytes);
+ARENA_API ARENA_NODISCARD int arena_request_respond_file(struct arena_request *request, unsigned status,
+                                                         const char *content_type, int fd, uint64_t offset,
+                                                         uint64_t size_bytes);
 
 ARENA_END_DECLS
 

@@ -39,14 +39,15 @@ ARENA_API size_t arena_pool_options_size(void);
 /* Makes a pool whose arenas hold `arena_capacity` elements each.  The caller owns *out, and ends it with
  * arena_pool_destroy.  Statuses as for arena_create; no arena is made yet, but a capacity that can never be had is
  * ARENA_ENOMEM here. */
-ARENA_API int arena_pool_create(const struct arena_type *type, size_t arena_capacity, struct arena_pool **out);
+ARENA_API ARENA_NODISCARD int arena_pool_create(const struct arena_type *type, size_t arena_capacity,
+                                                struct arena_pool **out);
 /* As arena_pool_create, with options; NULL: the defaults.  What is not understood of them is ARENA_EINVAL. */
-ARENA_API int arena_pool_create_with(const struct arena_type *type, size_t arena_capacity,
-                                     const struct arena_pool_options *options, struct arena_pool **out);
+ARENA_API ARENA_NODISCARD int arena_pool_create_with(const struct arena_type *type, size_t arena_capacity,
+                                                     const struct arena_pool_options *options, struct arena_pool **out);
 
 /* Ends the pool and its arenas.  ARENA_EBUSY, and nothing changed, while arenas are out.  NULL is legal.  No other call
  * on the pool may run beside it. */
-ARENA_API int arena_pool_destroy(struct arena_pool *pool);
+ARENA_API ARENA_NODISCARD int arena_pool_destroy(struct arena_pool *pool);
 
 /* Checks out an arena that no one else can see, runs action(arena, user), resets the arena and puts it back: also when
  * the action ends by panic, pthread_exit, cancellation or a C++ exception, which then goes on to the caller.  Nesting
@@ -55,33 +56,34 @@ ARENA_API int arena_pool_destroy(struct arena_pool *pool);
  * cancellation with a C library that unwinds no frames for them (musl).
  * Bindings for other languages check out and return instead, in the language's own `finally`: what leaves a callback of
  * another language (an exception, a throw, a goroutine's panic) leaves the arena out here, or ends the process. */
-ARENA_API ARENA_HOT int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user),
-                                           void *user);
+ARENA_API ARENA_NODISCARD ARENA_HOT int arena_pool_execute(struct arena_pool *pool,
+                                                           void (*action)(struct arena *arena, void *user), void *user);
 
 /* As arena_pool_execute, but at the limit it waits for a return until the context ends (ARENA_ECANCELED,
  * ARENA_ETIMEDOUT; a context that has ended already fails it in any case). */
-ARENA_API int arena_pool_execute_context(struct arena_pool *pool, struct arena_context *context,
-                                         void (*action)(struct arena *arena, void *user), void *user);
+ARENA_API ARENA_NODISCARD int arena_pool_execute_context(struct arena_pool *pool, struct arena_context *context,
+                                                         void (*action)(struct arena *arena, void *user), void *user);
 
 /* Hands out an arena of the pool, empty and zeroed; it is the caller's until arena_pool_return.  ARENA_EINVAL: pool or
  * out is NULL.  ARENA_ENOMEM: no memory for another arena.  ARENA_EFULL: the pool is at its limit.  *out is NULL after
  * a failure.  Never waits. */
-ARENA_API ARENA_HOT int arena_pool_checkout(struct arena_pool *pool, struct arena **out);
+ARENA_API ARENA_NODISCARD ARENA_HOT int arena_pool_checkout(struct arena_pool *pool, struct arena **out);
 /* As arena_pool_checkout, but at the limit it waits for a return until the context ends (ARENA_ECANCELED,
  * ARENA_ETIMEDOUT; a context that has ended already fails it in any case). */
-ARENA_API int arena_pool_checkout_context(struct arena_pool *pool, struct arena_context *context, struct arena **out);
+ARENA_API ARENA_NODISCARD int arena_pool_checkout_context(struct arena_pool *pool, struct arena_context *context,
+                                                          struct arena **out);
 
 /* Resets the arena and puts it back; from any thread.  NULL is legal for the arena, and then for the pool.  Panics where the arena is not one
  * of this pool's that is checked out. */
 ARENA_API ARENA_HOT void arena_pool_return(struct arena_pool *pool, struct arena *arena);
 /* As arena_pool_return, but never panics.  ARENA_OK; else nothing has changed: ARENA_EINVAL where the arena is not one of
  * this pool's, is not checked out, or belongs to a scope, ARENA_EBUSY from a drop function that its reset runs. */
-ARENA_API int arena_pool_return_checked(struct arena_pool *pool, struct arena *arena);
+ARENA_API ARENA_NODISCARD int arena_pool_return_checked(struct arena_pool *pool, struct arena *arena);
 
 /* Makes an arena that is out the caller's alone to return, by arena_pool_return_claimed: for who ties it to something of
  * his own, as libarena-mhd does to requests.  ARENA_EINVAL: arena is NULL, not out of a pool, a scope's, or claimed already;
  * ARENA_EBUSY from a drop function that its reset runs. */
-ARENA_API int arena_pool_claim(struct arena *arena);
+ARENA_API ARENA_NODISCARD int arena_pool_claim(struct arena *arena);
 /* Resets the arena and puts it back into its pool; from any thread.  NULL is legal.  Panics where it was not claimed. */
 ARENA_API void arena_pool_return_claimed(struct arena *arena);
 
@@ -116,7 +118,7 @@ ARENA_API size_t arena_pool_stats_size(void);
 /* Fills *out as far as out->struct_size goes; what a longer struct has behind is left alone.  ARENA_EINVAL: pool or out is
  * NULL, or struct_size does not reach to its own end.  Takes time in proportion to the arenas there are, and makes calls
  * that need a new arena wait meanwhile. */
-ARENA_API int arena_pool_get_stats(const struct arena_pool *pool, struct arena_pool_stats *out);
+ARENA_API ARENA_NODISCARD int arena_pool_get_stats(const struct arena_pool *pool, struct arena_pool_stats *out);
 
 /* How many elements each arena of the pool holds. */
 ARENA_API size_t arena_pool_arena_cap(const struct arena_pool *pool);
@@ -140,20 +142,20 @@ struct arena_pool_scope {
 ARENA_API size_t arena_pool_scope_size(void);
 
 /* Begins a scope on this thread.  Statuses as for checkout; out->arena is NULL after a failure. */
-ARENA_API int arena_pool_scope_enter(struct arena_pool *pool, struct arena_pool_scope *out);
+ARENA_API ARENA_NODISCARD int arena_pool_scope_enter(struct arena_pool *pool, struct arena_pool_scope *out);
 /* As arena_pool_scope_enter, but at the limit it waits for a return until the context ends (ARENA_ECANCELED,
  * ARENA_ETIMEDOUT; a context that has ended already fails it in any case). */
-ARENA_API int arena_pool_scope_enter_context(struct arena_pool *pool, struct arena_context *context,
-                                             struct arena_pool_scope *out);
+ARENA_API ARENA_NODISCARD int arena_pool_scope_enter_context(struct arena_pool *pool, struct arena_context *context,
+                                                             struct arena_pool_scope *out);
 /* Ends a scope: resets its arena and puts it back.  On the thread that entered, else it panics.  A scope that was left
  * already, or NULL: nothing happens. */
 ARENA_API ARENA_HOT void arena_pool_scope_leave(struct arena_pool_scope *scope);
 /* As arena_pool_scope_leave, but never panics.  ARENA_OK, also for NULL and for a scope that was left; else nothing has
  * changed: ARENA_EINVAL for another thread's scope, and for a copy of one that was left, ARENA_EBUSY from a drop function
  * that leaving it runs. */
-ARENA_API int arena_pool_scope_leave_checked(struct arena_pool_scope *scope);
+ARENA_API ARENA_NODISCARD int arena_pool_scope_leave_checked(struct arena_pool_scope *scope);
 /* Begins a scope or panics; what ARENA_POOL_SCOPE calls.  The arena, to be put into a struct arena_pool_scope. */
-ARENA_API ARENA_HOT struct arena *arena_pool_scope_arena(struct arena_pool *pool);
+ARENA_API ARENA_NONNULL ARENA_HOT struct arena *arena_pool_scope_arena(struct arena_pool *pool);
 
 ARENA_END_DECLS
 

@@ -67,10 +67,10 @@ ARENA_API size_t arena_source_size(void);
  * *out, and ends it with arena_destroy.
  * ARENA_EINVAL: out, type or its name is NULL, size is 0, align is no power of two, or flags or reserved are not 0.
  * ARENA_ENOMEM: no memory, or too large.  *out is NULL after a failure. */
-ARENA_API int arena_create(const struct arena_type *type, size_t capacity, struct arena **out);
+ARENA_API ARENA_NODISCARD int arena_create(const struct arena_type *type, size_t capacity, struct arena **out);
 /* As arena_create, with options; NULL: the defaults.  What is not understood of them is ARENA_EINVAL. */
-ARENA_API int arena_create_with(const struct arena_type *type, size_t capacity, const struct arena_options *options,
-                                struct arena **out);
+ARENA_API ARENA_NODISCARD int arena_create_with(const struct arena_type *type, size_t capacity,
+                                                const struct arena_options *options, struct arena **out);
 
 /* Drops what is live, gives all memory back and ends the handle.  NULL is legal.  Panics, and changes nothing, for an
  * arena of a pool, one behind a gate, and one that is dropping its elements. */
@@ -78,19 +78,19 @@ ARENA_API void arena_destroy(struct arena *arena);
 
 /* Hands out one element, copied from `value`; NULL: a zeroed one.  It is valid until the next reset.  Never NULL:
  * panics, and changes nothing, where the arena is full. */
-ARENA_API ARENA_HOT void *arena_alloc(struct arena *arena, const void *value);
+ARENA_API ARENA_NONNULL ARENA_HOT void *arena_alloc(struct arena *arena, const void *value);
 /* As arena_alloc; NULL, and nothing has changed, where the arena is full. */
 ARENA_API ARENA_HOT void *arena_try_alloc(struct arena *arena, const void *value);
 
 /* Hands out `count` contiguous elements, zeroed; 0 takes nothing and returns a pointer that is not NULL, also in a full
  * arena.  Panics, and changes nothing, where fewer remain. */
-ARENA_API ARENA_HOT void *arena_alloc_slab(struct arena *arena, size_t count);
+ARENA_API ARENA_NONNULL ARENA_HOT void *arena_alloc_slab(struct arena *arena, size_t count);
 /* As arena_alloc_slab; NULL, and nothing has changed, where fewer remain. */
 ARENA_API ARENA_HOT void *arena_try_alloc_slab(struct arena *arena, size_t count);
 
 /* Hands out `count` contiguous elements, copied from values[0 .. count), which lie `size` bytes apart; NULL: zeroed
  * ones. Panics, and changes nothing, where fewer remain. */
-ARENA_API ARENA_HOT void *arena_alloc_slab_with(struct arena *arena, const void *values, size_t count);
+ARENA_API ARENA_NONNULL ARENA_HOT void *arena_alloc_slab_with(struct arena *arena, const void *values, size_t count);
 /* As arena_alloc_slab_with; NULL, and nothing has changed, where fewer remain. */
 ARENA_API ARENA_HOT void *arena_try_alloc_slab_with(struct arena *arena, const void *values, size_t count);
 
@@ -120,20 +120,21 @@ ARENA_API const struct arena_type *arena_type_of(const struct arena *arena);
 
 /* Does what arena_destroy does; NULL is legal.  ARENA_EBUSY: the arena belongs to a pool or a concurrent arena, or is
  * dropping its elements. */
-ARENA_API int arena_destroy_checked(struct arena *arena);
+ARENA_API ARENA_NODISCARD int arena_destroy_checked(struct arena *arena);
 /* Does what arena_reset does, or returns ARENA_EINVAL or ARENA_EBUSY, as above. */
-ARENA_API int arena_reset_checked(struct arena *arena);
+ARENA_API ARENA_NODISCARD int arena_reset_checked(struct arena *arena);
 /* Does what arena_trim does, or returns ARENA_EINVAL or ARENA_EBUSY, as above. */
-ARENA_API int arena_trim_checked(struct arena *arena);
+ARENA_API ARENA_NODISCARD int arena_trim_checked(struct arena *arena);
 
 /* Puts one element into *out, copied from `value`; NULL: a zeroed one.  ARENA_EFULL: no room; ARENA_EINVAL,
  * ARENA_EBUSY: as above.  *out is NULL after a failure. */
-ARENA_API int arena_alloc_checked(struct arena *arena, const void *value, void **out);
+ARENA_API ARENA_NODISCARD int arena_alloc_checked(struct arena *arena, const void *value, void **out);
 /* Puts `count` contiguous elements into *out, zeroed; 0 takes nothing.  Statuses as arena_alloc_checked. */
-ARENA_API int arena_alloc_slab_checked(struct arena *arena, size_t count, void **out);
+ARENA_API ARENA_NODISCARD int arena_alloc_slab_checked(struct arena *arena, size_t count, void **out);
 /* Puts `count` contiguous elements into *out, copied from values[0 .. count); NULL: zeroed ones.  Statuses as
  * arena_alloc_checked. */
-ARENA_API int arena_alloc_slab_with_checked(struct arena *arena, const void *values, size_t count, void **out);
+ARENA_API ARENA_NODISCARD int arena_alloc_slab_with_checked(struct arena *arena, const void *values, size_t count,
+                                                            void **out);
 
 /* --- What an arena says of itself ------------------------------------------------------------------------------------ */
 
@@ -155,7 +156,7 @@ struct arena_stats {
 };
 
 /* ARENA_OK; ARENA_EINVAL: arena or out is NULL, or struct_size has no room for itself.  O(blocks). */
-ARENA_API int arena_get_stats(const struct arena *arena, struct arena_stats *out);
+ARENA_API ARENA_NODISCARD int arena_get_stats(const struct arena *arena, struct arena_stats *out);
 
 /* --- Memory of the caller's ------------------------------------------------------------------------------------------ */
 
@@ -165,13 +166,13 @@ ARENA_API int arena_get_stats(const struct arena *arena, struct arena_stats *out
  * contents unspecified.
  * ARENA_EINVAL as for arena_create_with, or memory is NULL, or the type is arena_type_any's (whose descriptors have no place
  * there).  ARENA_ENOMEM: not even the handle fits. */
-ARENA_API int arena_create_in(const struct arena_type *type, void *memory, size_t size_bytes,
-                              const struct arena_options *options, struct arena **out);
+ARENA_API ARENA_NODISCARD int arena_create_in(const struct arena_type *type, void *memory, size_t size_bytes,
+                                              const struct arena_options *options, struct arena **out);
 
 /* Makes a byte arena that begins in the caller's memory, as arena_create_in does, and takes more where that is used up, up to
  * `capacity` bytes in all.  ARENA_EINVAL also where the type is not arena_type_bytes's. */
-ARENA_API int arena_create_on(const struct arena_type *type, void *memory, size_t size_bytes, size_t capacity,
-                              const struct arena_options *options, struct arena **out);
+ARENA_API ARENA_NODISCARD int arena_create_on(const struct arena_type *type, void *memory, size_t size_bytes,
+                                              size_t capacity, const struct arena_options *options, struct arena **out);
 
 /* What arena_create_in takes for `count` elements, wherever the memory lies (but for a memory checker), in bytes.  Of a byte
  * arena: for one allocation of `count` bytes.  SIZE_MAX: it cannot be, or the type or the options are not valid. */
@@ -222,12 +223,12 @@ ARENA_API void arena_rewind(struct arena *arena, const struct arena_mark *mark);
 ARENA_API void arena_rewind_end(struct arena *arena, const struct arena_mark *mark);
 /* arena_get_mark with a status: ARENA_OK; ARENA_EINVAL: arena or out is NULL, or the arena is not the caller's now;
  * ARENA_EBUSY: it is dropping.  *out is zero, and no mark, after a failure. */
-ARENA_API int arena_get_mark_checked(struct arena *arena, struct arena_mark *out);
+ARENA_API ARENA_NODISCARD int arena_get_mark_checked(struct arena *arena, struct arena_mark *out);
 /* As arena_rewind, but a status instead of a panic: ARENA_OK; ARENA_EINVAL: arena is NULL, or the mark is not valid;
  * ARENA_EBUSY: the arena drops its elements. */
-ARENA_API int arena_rewind_checked(struct arena *arena, const struct arena_mark *mark);
+ARENA_API ARENA_NODISCARD int arena_rewind_checked(struct arena *arena, const struct arena_mark *mark);
 /* As arena_rewind_checked, and after ARENA_OK the mark ends. */
-ARENA_API int arena_rewind_end_checked(struct arena *arena, const struct arena_mark *mark);
+ARENA_API ARENA_NODISCARD int arena_rewind_end_checked(struct arena *arena, const struct arena_mark *mark);
 
 /* sizeof(struct arena_stats) in bytes, for bindings that check their own declaration. */
 ARENA_API size_t arena_stats_size(void);
@@ -347,12 +348,12 @@ ARENA_API void *arena_burst_put(struct arena_burst *burst, const void *value);
 ARENA_API void arena_burst_end(struct arena *arena, struct arena_burst *burst);
 
 /* Opens a burst as arena_burst_begin does, or returns what arena_reset_checked would; *out is zero after a failure. */
-ARENA_API int arena_burst_begin_checked(struct arena *arena, struct arena_burst *out);
+ARENA_API ARENA_NODISCARD int arena_burst_begin_checked(struct arena *arena, struct arena_burst *out);
 /* Puts one element into *out as arena_burst_put does it.  ARENA_EFULL: nothing is left.  ARENA_EINVAL: out is NULL, or
  * the burst is not open.  *out is NULL after a failure. */
-ARENA_API int arena_burst_put_checked(struct arena_burst *burst, const void *value, void **out);
+ARENA_API ARENA_NODISCARD int arena_burst_put_checked(struct arena_burst *burst, const void *value, void **out);
 /* Closes the burst as arena_burst_end does.  ARENA_EINVAL: it is not the arena's open one. */
-ARENA_API int arena_burst_end_checked(struct arena *arena, struct arena_burst *burst);
+ARENA_API ARENA_NODISCARD int arena_burst_end_checked(struct arena *arena, struct arena_burst *burst);
 
 /* For the inline forms of the typed face: opens the next window, at `cursor`.  The cursor again, and the limit in
  * *limit; both equal when nothing is left. */

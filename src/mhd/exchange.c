@@ -67,7 +67,7 @@ int exchange_take_arena(struct exchange *exchange) {
     if (exchange->arena != NULL) return ARENA_OK;
     int status = arena_pool_checkout(exchange->mhd->pool, &exchange->arena);
     /* So that nobody else returns it; it is out, and nobody's: it can be had. */
-    if (status == ARENA_OK) (void)arena_pool_claim(exchange->arena);
+    if (status == ARENA_OK) (void)!arena_pool_claim(exchange->arena);
     return status;
 }
 

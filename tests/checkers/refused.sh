@@ -33,6 +33,34 @@ check() {
     done
 }
 
+# A lost status is a warning, whatever else is on.
+lost() {
+    command -v "$1" >/dev/null 2>&1 || return 0
+    for call in 'arena_create(ARENA_TYPE(int), 1, &arena)' 'arena_pool_execute(pool, action, 0)' \
+        'arena_protect(protected, 0)' 'arena_pool_destroy(pool)' 'arena_concurrent_acquire(shared, 0, &arena)'; do
+        for use in "$call" "status = $call"; do
+            checks=$((checks + 1))
+            cat >"$work/lost.c" <<END
+#include <arena/arena.h>
+int use(struct arena_pool *pool, struct arena_concurrent *shared, void (*action)(struct arena *, void *), void (*protected)(void *));
+int use(struct arena_pool *pool, struct arena_concurrent *shared, void (*action)(struct arena *, void *), void (*protected)(void *)) {
+    struct arena *arena = 0;
+    int status = pool != 0 && shared != 0 && action != 0 && protected != 0 && arena == 0;
+    $use;
+    return status;
+}
+END
+            "$1" -std=c11 -Werror=unused-result -I"$include" -I"$generated" -S "$work/lost.c" -o /dev/null >"$work/log" 2>&1
+            status=$?
+            [ $((status == 0)) = "$([ "$use" = "$call" ] && echo 0 || echo 1)" ] && continue
+            echo "FAILED: $1 on: $use" >&2
+            cat "$work/log" >&2
+            failed=$((failed + 1))
+        done
+    done
+}
+
+for compiler in gcc clang; do lost $compiler; done
 for compiler in gcc clang clang-19; do check $compiler -std=c11 -Werror=incompatible-pointer-types; done
 for compiler in g++ clang++ clang++-19; do check $compiler -x c++ -std=c++17; done
 echo "$checks checks, $failed failed"

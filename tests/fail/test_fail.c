@@ -214,7 +214,7 @@ static int make_context(void **out) { return arena_context_with_cancel(NULL, (st
 
 static void end_arena(void *arena) { arena_destroy(arena); }
 static void end_concurrent(void *arena) { arena_concurrent_destroy(arena); }
-static void end_pool(void *pool) { (void)arena_pool_destroy(pool); }
+static void end_pool(void *pool) { (void)!arena_pool_destroy(pool); }
 static void end_context(void *context) { arena_context_release(context); }
 
 /* What could not be kept is not counted either: else an arena would grow with each value that it refuses. */

@@ -15,7 +15,7 @@ static void action(struct arena *arena, void *user) {
 }
 
 static void *run(void *pool) {
-    (void)arena_pool_execute(pool, action, NULL);
+    (void)!arena_pool_execute(pool, action, NULL);
     return NULL;
 }
 

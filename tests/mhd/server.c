@@ -187,7 +187,7 @@ void server_stop(struct server *server) {
 
 struct arena *server_arena(struct arena_request *request) {
     struct arena *arena = NULL;
-    (void)arena_request_extract(request, &server_cell_type, &arena);
+    (void)!arena_request_extract(request, &server_cell_type, &arena);
     return arena;
 }
 

@@ -159,7 +159,7 @@ static enum MHD_Result park_request(struct arena_request *request, void *user) {
 
 static void answer_parked(struct arena_request *request, unsigned status) {
     struct MHD_Connection *connection = arena_request_connection(request);
-    (void)arena_request_respond(request, status, NULL, NULL, 0);
+    (void)!arena_request_respond(request, status, NULL, NULL, 0);
     MHD_resume_connection(connection);
     arena_request_release(request);
 }

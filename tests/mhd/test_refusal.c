@@ -185,7 +185,7 @@ static void a_panic_after_an_answer_of_its_own_closes_the_connection(void **stat
 
 static enum MHD_Result suspend_and_panic(struct arena_request *request, void *user) {
     struct arena_request *clone = NULL; /* which holds nothing */
-    (void)arena_request_inject(request, NULL, &clone);
+    (void)!arena_request_inject(request, NULL, &clone);
     arena_request_release(arena_request_retain(request)); /* and is not held any more */
     (void)server_text(request, "not sent");
     MHD_suspend_connection(arena_request_connection(request));

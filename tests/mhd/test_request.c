@@ -483,7 +483,7 @@ static struct arena_request *kept_clone;
 static enum MHD_Result keep(struct arena_request *request, void *user) {
     kept = arena_request_retain(request);
     kept_clone = NULL;
-    (void)arena_request_inject(request, NULL, &kept_clone);
+    (void)!arena_request_inject(request, NULL, &kept_clone);
     return server_echo(request, user);
 }
 

@@ -253,7 +253,7 @@ static void setup_shared(void) {
 }
 static void drop(void) { arena_context_release(made[model_thread()]); }
 static void use_and_drop(void) {
-    (void)arena_context_status(made[model_thread()]);
+    (void)!arena_context_status(made[model_thread()]);
     arena_context_release(made[model_thread()]);
 }
 static void cancel_and_drop(void) {
@@ -269,7 +269,7 @@ static void make_child_and_drop(void) {
     struct arena_context *mine = made[model_thread()], *lower;
     model_check(arena_context_with_cancel(mine, &lower) == ARENA_OK);
     arena_context_release(mine);
-    (void)arena_context_status(lower);
+    (void)!arena_context_status(lower);
     arena_context_release(lower);
 }
 static void setup_siblings(void) {

@@ -23,7 +23,7 @@ static void what_is_fatal_ends_the_process_when_cancelled(void **state) {
 }
 
 static void find_damage(void *user) { panic_fatal(user); }
-static void protect_what_finds_damage(void *user) { (void)arena_protect(find_damage, user); }
+static void protect_what_finds_damage(void *user) { (void)!arena_protect(find_damage, user); }
 
 static void what_is_fatal_ends_the_process_when_protected(void **state) {
     static char message[] = "damaged";
@@ -42,7 +42,7 @@ static void begin_and_panic(void *user) {
     arena_panic(user);
 }
 
-static void protect_what_ends_by_a_panic(void *user) { (void)arena_protect(begin_and_panic, user); }
+static void protect_what_ends_by_a_panic(void *user) { (void)!arena_protect(begin_and_panic, user); }
 
 static void a_panic_from_the_end_of_a_scope_aborts(void **state) {
     static char message[] = "first";
@@ -56,7 +56,7 @@ static void end_by_finding_damage(struct scope *scope) {
 
 static void protect_what_ends_by_finding_damage(void *user) {
     ending.leave = end_by_finding_damage;
-    (void)arena_protect(begin_and_panic, user);
+    (void)!arena_protect(begin_and_panic, user);
 }
 
 static void what_is_fatal_is_told_while_a_panic_unwinds(void **state) {
@@ -72,7 +72,7 @@ struct two_scopes {
 
 static void enter_and_panic(void *user) {
     struct two_scopes *scopes = user;
-    (void)arena_pool_scope_enter(scopes->pool, &scopes->inner);
+    (void)!arena_pool_scope_enter(scopes->pool, &scopes->inner);
     arena_panic("inside");
 }
 

@@ -21,7 +21,7 @@ ARENA_INLINE struct ARENA_CONCURRENT *ARENA_F(concurrent_from_raw)(struct arena_
 ARENA_INLINE ARENA_NODISCARD struct ARENA_CONCURRENT *
 ARENA_F(concurrent_create_with)(size_t capacity, const struct arena_options *options) {
     struct arena_concurrent *arena = NULL;
-    (void)arena_concurrent_create_with(ARENA_F(type)(), capacity, options, &arena);
+    (void)!arena_concurrent_create_with(ARENA_F(type)(), capacity, options, &arena);
     return (struct ARENA_CONCURRENT *)(void *)arena;
 }
 

@@ -18,7 +18,7 @@ ARENA_INLINE struct ARENA_PREFIX *ARENA_F(from_raw)(struct arena *arena) {
 ARENA_INLINE ARENA_NODISCARD struct ARENA_PREFIX *ARENA_F(create_with)(size_t capacity,
                                                                        const struct arena_options *options) {
     struct arena *arena = NULL;
-    (void)arena_create_with(ARENA_F(type)(), capacity, options, &arena);
+    (void)!arena_create_with(ARENA_F(type)(), capacity, options, &arena);
     return (struct ARENA_PREFIX *)(void *)arena;
 }
 
@@ -31,7 +31,7 @@ ARENA_INLINE ARENA_NODISCARD struct ARENA_PREFIX *ARENA_F(create)(size_t capacit
 ARENA_INLINE ARENA_NODISCARD struct ARENA_PREFIX *ARENA_F(create_in)(void *memory, size_t size_bytes,
                                                                      const struct arena_options *options) {
     struct arena *arena = NULL;
-    (void)arena_create_in(ARENA_F(type)(), memory, size_bytes, options, &arena);
+    (void)!arena_create_in(ARENA_F(type)(), memory, size_bytes, options, &arena);
     return (struct ARENA_PREFIX *)(void *)arena;
 }
 

@@ -20,7 +20,7 @@ ARENA_INLINE struct ARENA_POOL *ARENA_F(pool_from_raw)(struct arena_pool *pool) 
 ARENA_INLINE ARENA_NODISCARD struct ARENA_POOL *ARENA_F(pool_create_with)(size_t capacity,
                                                                           const struct arena_pool_options *options) {
     struct arena_pool *pool = NULL;
-    (void)arena_pool_create_with(ARENA_F(type)(), capacity, options, &pool);
+    (void)!arena_pool_create_with(ARENA_F(type)(), capacity, options, &pool);
     return (struct ARENA_POOL *)(void *)pool;
 }
 
