@@ -6,6 +6,7 @@
  *   struct arena_pool        pool.h        isolated arenas per scope                    any thread
  *   struct arena_context     context.h     cancellation, deadline, the arenas it bears  any thread
  *   struct arena_bytes       bytes.h       one owner, blocks of any size                one thread at a time
+ *   arena_adapter_...        adapter.h     byte arenas as other libraries' allocators           as its arena
  *   struct arena_any         any.h         one slot of mixed values                     as its arena
  *   ARENA_DEFINE             typed.h       all of it for one type, checked by the compiler
  *
@@ -16,6 +17,7 @@
 #ifndef ARENA_ARENA_H
 #define ARENA_ARENA_H
 
+#include <arena/adapter.h>
 #include <arena/any.h>
 #include <arena/base.h>
 #include <arena/bytes.h>
