@@ -50,7 +50,7 @@ static void say_requests(struct text *text, const struct metrics *metrics) {
         get(&metrics->cut_short));
     SAY(text, "# HELP http_request_duration_seconds From the head to the last byte.\n"
               "# TYPE http_request_duration_seconds histogram\n");
-    double bound_s = BOUND_FIRST_US / 1e6;
+    double bound_s = (double)BOUND_FIRST_US / 1e6;
     for (size_t i = 0; i < METRICS_BOUNDS; i++, bound_s *= 10)
         SAY(text, "http_request_duration_seconds_bucket{le=\"%g\"} %llu\n", bound_s, get(&metrics->within[i]));
     unsigned long long count = get(&metrics->count);

@@ -390,9 +390,10 @@ static int bind_pools(struct service *service) {
     return arena_mhd_create_with(service->pool, handle, service, &options, &service->mhd);
 }
 
+/* Before there was a request: nothing is out of the pools. */
 static void free_service(struct service *service) {
-    if (service->field_pool != NULL) (void)!field_arena_pool_destroy(service->field_pool);
-    if (service->pool != NULL) (void)!arena_pool_destroy(service->pool);
+    if (service->field_pool != NULL && field_arena_pool_destroy(service->field_pool) != ARENA_OK) abort();
+    if (service->pool != NULL && arena_pool_destroy(service->pool) != ARENA_OK) abort();
     free(service);
 }
 

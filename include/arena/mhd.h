@@ -137,8 +137,8 @@ ARENA_API void arena_mhd_destroy(struct arena_mhd *mhd);
 /* The same, but a status instead of a panic: ARENA_EBUSY, and nothing changed, while a request is still retained. */
 ARENA_API ARENA_NODISCARD int arena_mhd_destroy_checked(struct arena_mhd *mhd);
 
-/* From now on every new request is answered 503 and its connection closed, and answers that are queued from now on
- * close theirs.  Waits until no request is open.  ARENA_OK: none is.  ARENA_ECANCELED, ARENA_ETIMEDOUT: the context
+/* From now on every new request is answered 503 and its connection closed, and answers that are under way close
+ * theirs.  Waits until no request is open.  ARENA_OK: none is.  ARENA_ECANCELED, ARENA_ETIMEDOUT: the context
  * ended first; that ends the wait (within some 10 ms), not the draining.  ARENA_EBUSY: called from a handler or hook of
  * this binding; nothing has begun.  ARENA_EINVAL: mhd is NULL.  Any thread, several at once; with external polling not
  * the one that polls, unless its context has ended.  docs/http.md has the recipe for stopping with suspended requests.

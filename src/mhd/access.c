@@ -25,6 +25,7 @@
 #include "mhd/refusal.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 enum { SWEEP_EVERY_NS = 200 * 1000 * 1000 };
 
@@ -325,6 +326,14 @@ enum MHD_Result arena_mhd_access(void *mhd, struct MHD_Connection *connection, c
     return whole_call(exchange, connection);
 }
 
+/* The answer went out while the server drains, and said nothing of an end: libmicrohttpd sees one, as if the client had
+ * sent it.  What has been queued in the socket is sent. */
+static void end_connection(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *answer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_HTTP_STATUS);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (answer != NULL && info != NULL) (void)shutdown(info->connect_fd, SHUT_RD); /* not one that was upgraded */
+}
+
 void arena_mhd_completed(void *mhd, struct MHD_Connection *connection, void **req_cls,
                          enum MHD_RequestTerminationCode termination) {
     struct arena_mhd *self = mhd;
@@ -332,7 +341,11 @@ void arena_mhd_completed(void *mhd, struct MHD_Connection *connection, void **re
     struct exchange *exchange = registry_find(&self->registry, connection, *req_cls);
     if (exchange == NULL) return;
     *req_cls = NULL;
+    /* relaxed: who was told of the draining too late for this answer is told at the next request. */
+    bool ends = termination == MHD_REQUEST_TERMINATED_COMPLETED_OK && connection != NULL &&
+                atomic_u32_load(&self->draining, relaxed) != 0;
     exchange_complete(exchange, connection, termination);
+    if (ends) end_connection(connection);
 }
 
 void *arena_mhd_uri(void *mhd, const char *uri, struct MHD_Connection *connection) {

@@ -245,7 +245,7 @@ static int respond(struct arena_request *request, unsigned status, const char *c
 
 int arena_request_respond(struct arena_request *request, unsigned status, const char *content_type, const void *body,
                           size_t size_bytes) {
-    if (request == NULL || (body == NULL && size_bytes > 0) || size_bytes > INT64_MAX) return ARENA_EINVAL;
+    if (request == NULL || (body == NULL && size_bytes > 0) || (uint64_t)size_bytes > INT64_MAX) return ARENA_EINVAL;
     struct source source = {.memory = body == NULL ? "" : body, .size_bytes = (int64_t)size_bytes};
     if (size_bytes > SHORT_BODY_BYTES) {
         source.read = read_memory;

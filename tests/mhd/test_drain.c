@@ -110,6 +110,32 @@ static void a_context_that_ends_ends_the_wait_alone(void **state) {
     server_stop(&server);
 }
 
+/* Its head was sent before, and promised that the connection goes on. */
+static enum MHD_Result answer_at_length(struct arena_request *request, void *user) {
+    struct arena *arena = server_arena(request);
+    struct cell *cells = arena == NULL ? NULL : arena_try_alloc_slab(arena, SERVER_ARENA_CELLS);
+    if (cells == NULL) return MHD_NO;
+    return arena_request_respond(request, 200, NULL, cells, SERVER_ARENA_CELLS * sizeof *cells) == ARENA_OK ? MHD_YES
+                                                                                                            : MHD_NO;
+}
+
+static void an_answer_under_way_closes_its_connection(void **state) {
+    struct worker drainer;
+    server_start(&server, SERVER_MODE(state), answer_at_length, NULL);
+    client_connect(&client, server.port);
+    client_send(&client, GET("/x"));
+    AWAIT(flag_get(&server.handled) == 1);
+    assert_int_equal(drain_for_ms(20), ARENA_ETIMEDOUT);
+    worker_start(&drainer, drain_on_a_thread, NULL, 0);
+    client_receive(&client, &reply);
+    assert_int_equal(reply.body_bytes, SERVER_ARENA_CELLS * sizeof(struct cell));
+    worker_join(&drainer);
+    assert_int_equal(drainer.status, ARENA_OK);
+    assert_true(client_sees_end(&client));
+    client_close(&client);
+    server_stop(&server);
+}
+
 /* --- from inside -------------------------------------------------------------------------------------------------- */
 
 static void drain_in_hook(struct arena_request *request, unsigned status, enum MHD_RequestTerminationCode termination,
@@ -206,6 +232,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SERVER_TEST(an_idle_server_drains_at_once_and_takes_no_more),
         SERVER_TEST(it_waits_for_a_request_that_is_open),
+        SERVER_TEST(an_answer_under_way_closes_its_connection),
         SERVER_TEST(a_context_that_ends_ends_the_wait_alone),
         SERVER_TEST(from_a_handler_or_hook_nothing_begins),
         SERVER_TEST_SUSPENDING(a_daemon_with_suspended_requests_stops_by_the_recipe),
