@@ -40,7 +40,7 @@ void exception_goes_on_to_the_caller_of_execute(void **) {
         int caught = 0;
         int drops_when_caught = -1;
         try {
-            (void)noted_pool_execute(pool, put_and_throw, nullptr);
+            (void)!noted_pool_execute(pool, put_and_throw, nullptr);
         } catch (const error &thrown) {
             caught = thrown.number;
             drops_when_caught = log_count;
@@ -67,14 +67,14 @@ void next_level(struct noted *arena, void *user) {
     guard counts = {&nested->destroyed};
     noted_alloc(arena, ++nested->depth);
     if (nested->depth == 3) throw std::string("from level 3");
-    (void)noted_pool_execute(nested->pool, next_level, nested);
+    (void)!noted_pool_execute(nested->pool, next_level, nested);
 }
 
 void nested_scopes_are_left_innermost_first(void **) {
     levels nested = {make(), 0, 0};
     std::string caught;
     try {
-        (void)noted_pool_execute(nested.pool, next_level, &nested);
+        (void)!noted_pool_execute(nested.pool, next_level, &nested);
     } catch (const std::string &text) {
         caught = text;
     }
@@ -108,7 +108,7 @@ void exception_leaves_the_block(void **) {
 void catch_inside(struct noted *arena, void *user) {
     noted_alloc(arena, 7);
     try {
-        (void)noted_pool_execute(static_cast<noted_pool *>(user), put_and_throw, nullptr);
+        (void)!noted_pool_execute(static_cast<noted_pool *>(user), put_and_throw, nullptr);
     } catch (const error &) {
         noted_alloc(arena, 8);
     }
@@ -152,7 +152,7 @@ void exception_goes_through_protect(void **) {
 void panic_after_exception(void *user) {
     noted_pool *pool = static_cast<noted_pool *>(user);
     try {
-        (void)noted_pool_execute(pool, put_and_throw, nullptr);
+        (void)!noted_pool_execute(pool, put_and_throw, nullptr);
     } catch (const error &) {
         log_count += 10;
     }
@@ -173,7 +173,7 @@ void throw_on_thread(struct worker *self) {
         try {
             ARENA_POOL_SCOPE_OF(noted, pool, scratch) {
                 if (noted_used(scratch) != 0) self->status = 1;
-                (void)noted_pool_execute(
+                (void)!noted_pool_execute(
                     pool, [](noted *, void *) { throw error(3); }, nullptr);
             }
             self->status = 2;

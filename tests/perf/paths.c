@@ -130,7 +130,7 @@ static void pool_execute(size_t times) {
     struct perf_i64_pool *from = pool;
     for (size_t i = 0; i < times; i++) {
         int64_t value = (int64_t)i;
-        (void)perf_i64_pool_execute(from, scope_action, &value);
+        (void)!perf_i64_pool_execute(from, scope_action, &value);
     }
 }
 
@@ -202,7 +202,7 @@ static void deep_extract(size_t times) {
     struct arena_context *context = deep;
     for (size_t i = 0; i < times; i++) {
         struct perf_i64 *found;
-        (void)perf_i64_extract(context, &found);
+        (void)!perf_i64_extract(context, &found);
         keep(found);
     }
 }
