@@ -16,7 +16,7 @@ root=$(cd "$here/../.." && pwd)
 . "$root/tests/tools/sources.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-library_version_header "$work/include"
+library_made_headers "$work/include"
 
 # What the build passes where the headers are installed; see src/meson.build.
 flags="-std=c11 $library_flags -I$work/include -DARENA_TLS_INITIAL_EXEC"

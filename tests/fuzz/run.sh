@@ -33,7 +33,7 @@ fi
 [ -n "$out" ] || out=$(mktemp -d)
 mkdir -p "$out"
 . "$root/tests/tools/sources.sh"
-library_version_header "$out/include"
+library_made_headers "$out/include"
 
 build() { # harness variant
     case $2 in

@@ -12,11 +12,13 @@ library_sources_without_memory() {
 }
 library_memory_sources() { ls "$root"/src/platform/posix/heap.c "$root"/src/platform/linux/pages.c; }
 
-# Writes arena/version.h below the directory $1, which then has to be on the include path.
-library_version_header() {
+# Writes what the build makes of the headers, arena/version.h and arena/typed/macros.h, below the directory $1, which then
+# has to be on the include path.
+library_made_headers() {
     version=$(cat "$root/VERSION")
-    mkdir -p "$1/arena"
+    mkdir -p "$1/arena/typed"
     sed -e "s/@MAJOR@/$(echo "$version" | cut -d. -f1)/" -e "s/@MINOR@/$(echo "$version" | cut -d. -f2)/" \
         -e "s/@PATCH@/$(echo "$version" | cut -d. -f3)/" -e "s/@VERSION@/$version/" \
         "$root/include/arena/version.h.in" >"$1/arena/version.h"
+    python3 -B "$root/scripts/typed.py" "$1/arena/typed/macros.h" "$root"/include/arena/typed/*.h
 }

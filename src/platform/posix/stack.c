@@ -3,6 +3,7 @@
 #include "platform/stack.h"
 
 #include <signal.h>
+#include <stddef.h>
 
 bool stack_holds(uintptr_t one, uintptr_t other) {
     (void)one;
