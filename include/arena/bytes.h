@@ -244,7 +244,7 @@ ARENA_INSIDE_TWIN_ bool arena_bytes_take_(struct arena_bytes *arena, size_t size
     struct arena_head *head = ARENA_HEAD_(arena);
     char *cursor = head->cursor;
     if (align == 0) align = ARENA_ALIGNOF(max_align_t);
-    if (!ARENA_IS_CONSTANT(align) && (align & (align - 1)) != 0) return false;
+    if ((align & (align - 1)) != 0) return false;
     uintptr_t at = ((uintptr_t)cursor + (align - 1)) & ~(uintptr_t)(align - 1);
     if (ARENA_IS_CONSTANT(size) && ARENA_IS_CONSTANT(align) && size != 0 && size <= 65536 && align <= 65536) {
         if (!ARENA_LIKELY(at + size <= (uintptr_t)head->limit)) return false;

@@ -200,18 +200,17 @@ ARENA_API size_t arena_in_bytes(const struct arena_type *type, size_t count, con
 
 /* Its contents are the library's.  Zero is no mark. */
 struct arena_mark {
-    char *cursor;
+    uint64_t resets;
+    uint64_t serial;
+    uint64_t depth;
     char *floor;
     struct arena *arena;
     void *block;
     char *place;
     size_t zones;
-    uint64_t resets;
 #if UINTPTR_MAX <= UINT32_MAX
-    uint32_t unused[6];
+    uint32_t unused[5];
 #endif
-    uint32_t serial;
-    uint32_t depth;
 };
 
 /* Marks the place that the arena is at.  Panics where arena or out is NULL, or nothing may be handed out by it. */

@@ -306,39 +306,43 @@ struct arena_source arena_bytes_source(struct arena_bytes *parent) {
 
 /* --- vectors and buffers --------------------------------------------------------------------------------------------- */
 
-/* The next size of something that has `cap` and needs `need`: doubled, or what still fits. */
-static size_t next_cap(const struct arena *arena, size_t cap, size_t need, size_t size) {
+/* The next size of something that has `cap` and needs `need`: doubled. */
+static size_t next_cap(size_t cap, size_t need, size_t size) {
     size_t least = size > 64 ? 1 : 64 / size;
     size_t wanted = cap > SIZE_MAX / 2 / size ? need : cap * 2;
     if (wanted < least) wanted = least;
-    if (wanted < need) wanted = need;
-    size_t left = arena == NULL ? 0 : slots_remaining(arena) / size;
-    return wanted > left && left >= need ? left : wanted;
+    return wanted < need ? need : wanted;
 }
 
-/* Makes room for `need` elements of what has *cap; the data, wherever they lie then.  Less than is wanted has to do where
- * more is not to be had. */
+/* Makes room for `need` elements of what has *cap; the data, wherever they lie then.  Doubled, or by what the capacity
+ * leaves, or by what is needed. */
 static struct refusal grow(struct arena_bytes *bytes, void **data, size_t len, size_t *cap, size_t need, size_t size,
                            size_t align) {
     if (need > SIZE_MAX / size) return (struct refusal){ARENA_EFULL, "the arena is full"};
-    size_t tries[2] = {next_cap(raw(bytes), *cap, need, size), need};
-    struct refusal refusal = none;
-    for (int i = 0; i < 2; i++) {
-        size_t wanted = tries[i] * size;
-        if (*data != NULL && resize(bytes, *data, *cap * size, wanted, false)) {
-            *cap = tries[i];
-            return none;
-        }
-        void *moved;
-        refusal = take(bytes, wanted, align, false, &moved);
-        if (refusal.status == ARENA_OK) {
-            if (len != 0) memcpy(moved, *data, len * size);
-            *data = moved;
-            *cap = tries[i];
+    size_t left = bytes == NULL ? 0 : slots_remaining(raw(bytes)) / size;
+    size_t wanted = next_cap(*cap, need, size);
+    size_t most = left < wanted - *cap && left >= need - *cap ? *cap + left : wanted;
+    size_t old_bytes = *cap * size;
+    if (*data != NULL) { /* in place, unless memory and not the capacity ends it: then there is more elsewhere */
+        if (resize(bytes, *data, old_bytes, most * size, false)) {
+            *cap = most;
             return none;
         }
     }
-    return refusal;
+    size_t tries[2] = {left < wanted && left >= need ? left : wanted, need};
+    struct refusal refusal = none;
+    for (int i = 0; i < 2; i++) {
+        void *moved;
+        refusal = take(bytes, tries[i] * size, align, false, &moved);
+        if (refusal.status != ARENA_OK) continue;
+        if (len != 0) memcpy(moved, *data, len * size);
+        *data = moved;
+        *cap = tries[i];
+        return none;
+    }
+    if (*data == NULL || !resize(bytes, *data, old_bytes, need * size, false)) return refusal;
+    *cap = need;
+    return none;
 }
 
 void *arena_bytes_try_grow(struct arena_bytes *bytes, void *data, size_t len, size_t *cap, size_t size, size_t align) {
@@ -372,23 +376,32 @@ static struct refusal append(struct arena_buffer *buffer, const void *data, size
 
 static struct refusal append_format(struct arena_buffer *buffer, const char *format, va_list arguments) {
     if (buffer == NULL) return (struct refusal){ARENA_EINVAL, "buffer is NULL"};
+    /* One byte further than it belongs, so that the buffer's own text, as an argument, keeps its NUL. */
     size_t room = buffer->cap - buffer->len;
-    if (room > INT_MAX) room = INT_MAX;
+    room = room == 0 ? 0 : room - 1 > INT_MAX ? INT_MAX : room - 1;
     va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(room == 0 ? NULL : buffer->data + buffer->len, room, format, arguments);
+    int length = vsnprintf(room == 0 ? NULL : buffer->data + buffer->len + 1, room, format, arguments);
     struct refusal refusal = none;
+    size_t shift = 1;
     if (length < 0) {
         refusal = (struct refusal){ARENA_EINVAL, "the text cannot be formatted"};
     } else if ((size_t)length >= room) {
-        refusal = reserve(buffer, (size_t)length + 1);
+        refusal = reserve(buffer, (size_t)length + 2);
+        if (refusal.status != ARENA_OK) {
+            shift = 0;
+            refusal = reserve(buffer, (size_t)length + 1);
+        }
         if (refusal.status == ARENA_OK) {
-            (void)vsnprintf(buffer->data + buffer->len, (size_t)length + 1, format, again);
+            (void)vsnprintf(buffer->data + buffer->len + shift, (size_t)length + 1, format, again);
         }
     }
     va_end(again);
-    if (refusal.status == ARENA_OK) buffer->len += (size_t)length;
-    return refusal;
+    if (refusal.status != ARENA_OK) return refusal;
+    char *at = buffer->data + buffer->len;
+    if (shift != 0) memmove(at, at + shift, (size_t)length + 1);
+    buffer->len += (size_t)length;
+    return none;
 }
 
 static struct refusal text_of(struct arena_buffer *buffer) {

@@ -175,7 +175,9 @@ static bool open_block(struct arena *arena, size_t size, size_t align) {
         size_t left = arena->capacity - slots_used_bytes(arena);
         bool large = size > body / 2;
         if (large && !arith_add(body, size, &body)) body = size;
-        if (arena->watched && !arith_add(body, body, &body)) body = size;
+        if (arena->watched && (!arith_add(body, body, &body) || body < zone || body - zone < size)) {
+            if (!arith_add(size, zone, &body)) return false;
+        }
         if (!arena->watched && body > left) body = left;
         block = make_block(arena, body, align);
         if (block == NULL && arith_add(size, zone, &body)) block = make_block(arena, body, align);
@@ -184,13 +186,8 @@ static bool open_block(struct arena *arena, size_t size, size_t align) {
         bytes_drop_spare(arena);
     }
     save(arena);
-    struct block *before = arena->block;
     block->prior_bytes = slots_used_bytes(arena);
-    block->older = before;
-    if (before != &arena->home && before->cursor == before->base) { /* a smaller one, with nothing in it */
-        block->older = before->older;
-        free_block(arena, before);
-    }
+    block->older = arena->block; /* also where that has nothing in it: a mark may live there */
     load(arena, block);
     arena->quick = false; /* there are two */
     return true;
@@ -272,25 +269,41 @@ static void run_cleanups_down_to(struct arena *arena, const struct block *block,
 
 /* --- handing out -------------------------------------------------------------------------------------------------- */
 
-/* Where a block would begin, and by how much the used bytes would grow before it. */
-static char *place_for(const struct arena *arena, size_t align, size_t *padding) {
-    char *cursor = arena->head.cursor;
-    if (!arena->watched) {
-        *padding = arith_padding((uintptr_t)cursor, align);
-        return cursor + *padding;
-    }
-    size_t offset = (size_t)(cursor - arena->base) - arena->zone_bytes;
-    char *at = cursor + ZONE_BYTES;
-    at += arith_padding((uintptr_t)at, align < ZONE_ALIGN ? ZONE_ALIGN : align);
+/* How far behind the cursor a block would begin, and by how much the used bytes would grow before it.  Of addresses only
+ * those that are in the block of memory are made: far alignments would lead beyond the last one. */
+static size_t skip_for(const struct arena *arena, size_t align, size_t *padding) {
+    uintptr_t cursor = (uintptr_t)arena->head.cursor;
+    if (!arena->watched) return *padding = arith_padding(cursor, align);
+    size_t offset = (size_t)(arena->head.cursor - arena->base) - arena->zone_bytes;
+    size_t skip = ZONE_BYTES + arith_padding(cursor + ZONE_BYTES, align < ZONE_ALIGN ? ZONE_ALIGN : align);
     bool counted = !arena->grows && arena->owner != SLOTS_OWNER_GATE;
-    *padding = counted ? (size_t)(at - cursor) : arith_padding((uintptr_t)arena->base + offset, align);
-    return at;
+    *padding = counted ? skip : arith_padding((uintptr_t)arena->base + offset, align);
+    return skip;
 }
 
-/* The block that begins at `at` is handed out; false: it does not fit into the newest block of memory. */
-static bool take_at(struct arena *arena, char *at, size_t size, size_t padding) {
-    if (at > arena->end || size > (size_t)(arena->end - at)) return false;
-    arena->zone_bytes += (size_t)(at - arena->head.cursor) - padding;
+/* Is there an object that large? */
+static bool possible(size_t size, size_t align) {
+    size_t extra = HEADER_BYTES + SLOTS_CLEAR_STEP + POISON_REDZONE_BYTES;
+    return align <= ARITH_MAX_BYTES - extra && size <= ARITH_MAX_BYTES - extra - align;
+}
+
+enum place { PLACE_HERE, PLACE_NEW_BLOCK, PLACE_NONE };
+
+/* Where a block can be.  PLACE_NONE: the capacity refuses.  A block of memory is not opened merely to save padding. */
+static enum place place_for(const struct arena *arena, size_t size, size_t align, size_t *skip, size_t *padding) {
+    size_t left = arena->capacity - slots_used_bytes(arena);
+    size_t room = (size_t)(arena->end - arena->head.cursor);
+    *skip = skip_for(arena, align, padding);
+    bool within = size <= left && *padding <= left - size;
+    if (*skip <= room && size <= room - *skip) return within ? PLACE_HERE : PLACE_NONE;
+    if (!arena->grows || size > left || !possible(size, align)) return PLACE_NONE;
+    return within || size > room ? PLACE_NEW_BLOCK : PLACE_NONE;
+}
+
+/* The block that begins `skip` behind the cursor is handed out; there is room for it. */
+static char *take_at(struct arena *arena, size_t skip, size_t size, size_t padding) {
+    char *at = arena->head.cursor + skip;
+    arena->zone_bytes += skip - padding;
     arena->head.cursor = at + size;
     if (arena->head.cursor > arena->head.limit) arena->head.limit = arena->head.cursor;
     if (arena->watched) {
@@ -298,37 +311,31 @@ static bool take_at(struct arena *arena, char *at, size_t size, size_t padding) 
         slots_show(arena, at, at + size);
         slots_show_to_leak_checker(arena, at + size);
     }
-    return true;
-}
-
-static bool within_capacity(const struct arena *arena, size_t size, size_t padding) {
-    size_t left = arena->capacity - slots_used_bytes(arena);
-    return padding <= left && size <= left - padding;
+    return at;
 }
 
 void *bytes_take_nothing(const struct arena *arena, size_t align) {
-    char *at = arena->head.cursor;
-    return at + arith_padding((uintptr_t)at, align);
+    uintptr_t cursor = (uintptr_t)arena->head.cursor;
+    uintptr_t at = cursor + arith_padding(cursor, align);
+    return (void *)(at != 0 ? at : align); /* 0: there is no higher multiple */
 }
 
 void *bytes_take(struct arena *arena, size_t size, size_t align) {
     if (arena->sealed) return NULL;
+    size_t skip;
     size_t padding;
-    char *at = place_for(arena, align, &padding);
-    bool here = at <= arena->end && size <= (size_t)(arena->end - at);
-    if (here || !arena->grows) {
-        return within_capacity(arena, size, padding) && take_at(arena, at, size, padding) ? at : NULL;
+    enum place place = place_for(arena, size, align, &skip, &padding);
+    if (place == PLACE_NEW_BLOCK) {
+        if (!open_block(arena, size, align)) return NULL;
+        skip = skip_for(arena, align, &padding);
     }
-    if (!within_capacity(arena, size, 0) || !open_block(arena, size, align)) return NULL;
-    at = place_for(arena, align, &padding);
-    return take_at(arena, at, size, padding) ? at : NULL;
+    return place == PLACE_NONE ? NULL : take_at(arena, skip, size, padding);
 }
 
 int bytes_refusal(const struct arena *arena, size_t size, size_t align) {
+    size_t skip;
     size_t padding;
-    char *at = place_for(arena, align, &padding);
-    bool here = at <= arena->end && size <= (size_t)(arena->end - at);
-    return !arena->grows || !within_capacity(arena, size, here ? padding : 0) ? ARENA_EFULL : ARENA_ENOMEM;
+    return place_for(arena, size, align, &skip, &padding) == PLACE_NONE ? ARENA_EFULL : ARENA_ENOMEM;
 }
 
 void *bytes_take_zeroed(struct arena *arena, size_t size, size_t align) {
@@ -376,8 +383,8 @@ static void give_tail(struct arena *arena, char *from) {
 
 static bool grow_last(struct arena *arena, size_t by, bool zeroed) {
     char *from = arena->head.cursor;
-    if (by > (size_t)(arena->end - from) || !within_capacity(arena, by, 0)) return false;
-    (void)take_at(arena, from, by, 0);
+    if (by > (size_t)(arena->end - from) || by > arena->capacity - slots_used_bytes(arena)) return false;
+    (void)take_at(arena, 0, by, 0);
     if (!zeroed) return true;
     slots_clear_for_handout(arena, from, from + by);
     if (arena->watched) poison_clear(from, by); /* zeros count as written, whatever the policy */
@@ -476,7 +483,7 @@ void bytes_take_all(struct arena *arena) {
         go_on_with(arena, largest(arena));
     }
     if (high_bytes > (size_t)(arena->end - arena->base)) arena->want_bytes = high_bytes;
-    slots_end_generation(arena, high_bytes);
+    slots_end_generation(arena, high_bytes, true);
     arena->resets++;
     arena->mark_depth = 0;
     arena->head.floor = arena->floor = arena->base;
@@ -484,11 +491,10 @@ void bytes_take_all(struct arena *arena) {
     slots_open_window(arena);
 }
 
-void bytes_give_back(struct arena *arena, size_t need_bytes) {
+void bytes_give_back(struct arena *arena, size_t need_bytes, bool all) {
     arena->want_bytes = need_bytes;
     if (arena->spare != NULL && body_of(arena->spare) / 2 >= need_bytes) bytes_drop_spare(arena);
-    bool empty_now = arena->prior_bytes == 0 && arena->head.cursor == arena->base;
-    if (!empty_now || arena->block == &arena->home || need_bytes > (size_t)(arena->end - arena->base) / 2) return;
+    if (!all || arena->block == &arena->home || need_bytes > (size_t)(arena->end - arena->base) / 2) return;
     save(arena);
     go_on_with(arena, &arena->home);
 }

@@ -65,8 +65,8 @@ void bytes_take_down_to(struct arena *arena, struct block *block, char *place, s
 /* Is it one of the arena's? */
 bool bytes_has_block(const struct arena *arena, const struct block *block);
 
-/* What is left of the excess when generations need no more than need_bytes. */
-void bytes_give_back(struct arena *arena, size_t need_bytes);
+/* What is left of the excess when generations need no more than need_bytes.  `all`: all was taken back, and no mark lives. */
+void bytes_give_back(struct arena *arena, size_t need_bytes, bool all);
 /* A block that is kept for the next growth goes. */
 void bytes_drop_spare(struct arena *arena);
 

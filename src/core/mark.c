@@ -34,13 +34,13 @@ static void take_down_to(struct arena *arena, struct block *block, char *place, 
         arena->head.cursor = arena->head.peak = arena->head.limit = place;
     }
     if (before - slots_used_bytes(arena) >= arena->high_bytes - arena->high_bytes / 2) {
-        slots_end_generation(arena, arena->high_bytes);
+        slots_end_generation(arena, arena->high_bytes, false);
     }
 }
 
 /* Marks from this number on are void. */
-static void make_void(struct arena *arena, uint32_t low) {
-    uint32_t high = arena->mark_serial;
+static void make_void(struct arena *arena, uint64_t low) {
+    uint64_t high = arena->mark_serial;
     if (low > high) return;
     bool joins = arena->void_low <= arena->void_high && low <= arena->void_high + 1;
     if (!joins || low < arena->void_low) arena->void_low = low;

@@ -482,7 +482,7 @@ void slots_open_window(struct arena *arena) {
     if (arena->zeroes && arena->ready < limit) limit = arena->ready;
     bool closed = arena->sealed || arena->watched || arena->burst_limit != NULL || limit < cursor;
     arena->head.limit = closed ? cursor : limit;
-    if (arena->zeroes) arena->fresh_limit = arena->watched ? arena->base : limit > cursor ? limit : cursor;
+    if (arena->bytes) arena->fresh_limit = arena->watched ? arena->base : limit > cursor ? limit : cursor;
     arena->floor = slots_floor(arena);
     bool quick = arena->plain && arena->burst_limit == NULL && !arena->excess && arena->owner != SLOTS_OWNER_GATE &&
                  (arena->cleanups == NULL || !bytes_is_above(arena, arena->cleanups, arena->floor));
@@ -528,9 +528,10 @@ void slots_take_back(struct arena *arena, char *from, char *to) {
     if (arena->watched) slots_hide(arena, from, to);
 }
 
-/* Gives pages back from `keep` on: nothing is in use there. */
+/* Gives pages back from `keep` on, but for what is in use. */
 static void give_back_from(struct arena *arena, char *keep) {
     size_t page = pages_size();
+    if (keep < arena->head.cursor) keep = arena->head.cursor; /* a checker's zones are no part of what was needed */
     keep += arith_padding((uintptr_t)keep, page);
     char *to = arena->used_end;
     if (arena->block->backing == BACKING_PAGES) {
@@ -550,7 +551,7 @@ static size_t excess_bytes(const struct arena *arena) {
     return arena->spare == NULL ? bytes : bytes + (size_t)(arena->spare->used_end - arena->spare->base);
 }
 
-void slots_end_generation(struct arena *arena, size_t used_bytes) {
+void slots_end_generation(struct arena *arena, size_t used_bytes, bool all) {
     if (used_bytes > arena->need_bytes) arena->need_bytes = used_bytes;
     arena->high_bytes = 0;
     arena->head.peak = arena->head.cursor;
@@ -559,7 +560,7 @@ void slots_end_generation(struct arena *arena, size_t used_bytes) {
         return;
     arena->excess = excess_bytes(arena) > arena->retain_bytes;
     if (!arena->excess || ++arena->calm < CALM_RESETS) return;
-    if (arena->bytes) bytes_give_back(arena, arena->need_bytes);
+    if (arena->bytes) bytes_give_back(arena, arena->need_bytes, all);
     size_t keep_bytes = arena->need_bytes > arena->retain_bytes ? arena->need_bytes : arena->retain_bytes;
     if (arena->block->backing != BACKING_SOURCE && keep_bytes < (size_t)(arena->used_end - arena->base)) {
         give_back_from(arena, arena->base + keep_bytes);
@@ -582,7 +583,7 @@ void slots_reset_slow(struct arena *arena) {
     slots_take_back(arena, arena->base, cursor);
     if (arena->gap_bytes != 0) forget_runs(arena);
     arena->head.cursor = arena->base;
-    slots_end_generation(arena, arena->high_bytes);
+    slots_end_generation(arena, arena->high_bytes, true);
     arena->resets++;
     arena->mark_depth = 0;
     arena->head.floor = arena->floor = arena->base;

@@ -133,9 +133,9 @@ struct arena {
     struct block *spare;      /* kept for the next growth, or NULL */
     struct cleanup *cleanups; /* newest first */
     /* marks (core/mark.c) */
-    uint32_t mark_serial;         /* of the last mark that was taken */
-    uint32_t mark_depth;          /* marks that live, of those that were taken by a call */
-    uint32_t void_low, void_high; /* marks with these numbers are void; empty: low > high */
+    uint64_t mark_serial;         /* of the last mark that was taken */
+    uint64_t mark_depth;          /* marks that live, of those that were taken by a call */
+    uint64_t void_low, void_high; /* marks with these numbers are void; empty: low > high */
 };
 
 #define SLOTS_NO_FLOOR ((char *)UINTPTR_MAX)
@@ -203,8 +203,8 @@ void slots_drop_down_to(struct arena *arena, char *from);
 void slots_take_back(struct arena *arena, char *from, char *to);
 
 /* A generation ends, or much of it was taken back; `used_bytes` was the most that it used.  Gives back what a number of
- * generations in a row did not need.  The arena uses no more than up to its cursor now. */
-void slots_end_generation(struct arena *arena, size_t used_bytes);
+ * generations in a row did not need.  The arena uses no more than up to its cursor now.  `all`: it was a reset. */
+void slots_end_generation(struct arena *arena, size_t used_bytes, bool all);
 
 /* Makes [from, to) zero, which is about to be handed out, and some more behind it. */
 void slots_clear_for_handout(struct arena *arena, char *from, char *to);
