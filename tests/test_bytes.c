@@ -1,0 +1,1040 @@
+/* SPDX-License-Identifier: MIT */
+/* Byte arenas: blocks, sizes and alignments, growth, capacity, changing sizes, text, values and vectors, buffers,
+ * cleanups, memory of the caller's, sources, pools. */
+#define _GNU_SOURCE
+
+#include "support.h"
+
+#include <arena/arena.h>
+
+#define EACH_POLICY(clear) for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++)
+
+static bool aligned(const void *pointer, size_t align) { return ((uintptr_t)pointer & (align - 1)) == 0; }
+
+static struct arena_bytes *make(size_t capacity) {
+    struct arena_bytes *arena = arena_bytes_create(capacity);
+    assert_non_null(arena);
+    return arena;
+}
+
+static struct arena_bytes *make_clearing(size_t capacity, uint32_t clear) {
+    struct arena_options options = OPTIONS(clear, 0);
+    struct arena_bytes *arena = arena_bytes_create_with(capacity, &options);
+    assert_non_null(arena);
+    return arena;
+}
+
+/* The status with which a call panics. */
+struct call {
+    struct arena_bytes *arena;
+    void *block;
+    size_t size;
+    size_t align;
+};
+static int panic_status(void (*body)(void *user), struct call call) {
+    struct arena_panic_info info;
+    (void)arena_protect_with(body, &call, &info);
+    return info.status;
+}
+static void do_alloc(void *user) {
+    struct call *call = (struct call *)user;
+    (void)arena_bytes_alloc(call->arena, call->size, call->align);
+}
+static void do_alloc_constant(void *user) { (void)arena_bytes_alloc(((struct call *)user)->arena, 8, 3); }
+static void do_alloc_raw(void *user) {
+    struct call *call = (struct call *)user;
+    (void)arena_bytes_alloc_raw(call->arena, call->size, call->align);
+}
+static void do_memdup(void *user) {
+    struct call *call = (struct call *)user;
+    (void)arena_bytes_memdup(call->arena, NULL, call->size, call->align);
+}
+static void do_realloc(void *user) {
+    struct call *call = (struct call *)user;
+    (void)arena_bytes_realloc(call->arena, NULL, 0, call->size, call->align);
+}
+static void do_strdup(void *user) { (void)arena_bytes_strdup(((struct call *)user)->arena, "0123456789"); }
+static void do_strndup(void *user) { (void)arena_bytes_strndup(((struct call *)user)->arena, "0123456789", 9); }
+static void do_printf(void *user) { (void)arena_bytes_printf(((struct call *)user)->arena, "%s", "0123456789"); }
+static void do_defer(void *user) { (void)arena_bytes_defer(((struct call *)user)->arena, NULL, NULL); }
+
+/* --- blocks ------------------------------------------------------------------------------------------------------- */
+
+static void blocks_are_aligned_apart_and_zero(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
+        for (int round = 0; round < 3; round++) {
+            unsigned char *before = NULL;
+            size_t before_size = 0;
+            for (size_t align = 1; align <= 65536; align *= 2) {
+                size_t size = align % 7 + 1;
+                unsigned char *block = (unsigned char *)arena_bytes_alloc(arena, size, align);
+                assert_true(aligned(block, align));
+                if (clear != ARENA_CLEAR_NEVER) assert_true(all_zero(block, size));
+                for (size_t i = 0; i < before_size; i++) assert_int_equal(before[i], 0xa5);
+                memset(block, 0xa5, size);
+                before = block;
+                before_size = size;
+            }
+            assert_true(aligned(arena_bytes_alloc(arena, 1, 0), ARENA_ALIGNOF(max_align_t)));
+            arena_bytes_reset(arena);
+        }
+        arena_bytes_destroy(arena);
+    }
+}
+
+static void an_alignment_is_a_power_of_two(void **state) {
+    struct arena_bytes *arena = make(1000);
+    static const size_t bad[] = {3, 6, 4097, SIZE_MAX};
+    void *anything = arena;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        for (size_t size = 0; size < 9; size += 8) {
+            struct call call = {arena, NULL, size, bad[i]};
+            assert_int_equal(panic_status(do_alloc, call), ARENA_EINVAL);
+            assert_int_equal(panic_status(do_alloc_raw, call), ARENA_EINVAL);
+            assert_int_equal(panic_status(do_memdup, call), ARENA_EINVAL);
+            assert_int_equal(panic_status(do_realloc, call), ARENA_EINVAL);
+            assert_null(arena_bytes_try_alloc(arena, size, bad[i]));
+            assert_null(arena_bytes_try_alloc_raw(arena, size, bad[i]));
+            assert_null(arena_bytes_try_memdup(arena, NULL, size, bad[i]));
+            assert_null(arena_bytes_try_realloc(arena, NULL, 0, size, bad[i]));
+            void *out = anything;
+            assert_int_equal(arena_bytes_alloc_checked(arena, size, bad[i], &out), ARENA_EINVAL);
+            assert_null(out);
+        }
+    }
+    /* What the compiler knows is looked at, too. */
+    struct call call = {arena, NULL, 0, 0};
+    assert_int_equal(panic_status(do_alloc_constant, call), ARENA_EINVAL);
+    assert_null(arena_bytes_try_alloc(arena, 8, 3));
+    assert_null(arena_bytes_try_alloc(arena, 8, 24));
+    assert_int_equal(arena_bytes_used(arena), 0);
+    arena_bytes_destroy(arena);
+}
+
+static void size_0_takes_nothing(void **state) {
+    struct arena_bytes *arena = make(10);
+    for (int full = 0; full < 2; full++) {
+        size_t used = arena_bytes_used(arena);
+        for (size_t align = 1; align <= 65536; align *= 4) {
+            char *block = (char *)arena_bytes_alloc(arena, 0, align);
+            assert_non_null(block);
+            assert_true(aligned(block, align));
+            assert_non_null(arena_bytes_try_alloc_raw(arena, 0, align));
+            assert_non_null(arena_bytes_memdup(arena, NULL, 0, align));
+            assert_false(arena_bytes_resize(arena, block, 0, 1));
+        }
+        assert_int_equal(arena_bytes_used(arena), used);
+        if (full == 0) (void)arena_bytes_alloc(arena, 10, 1);
+    }
+    arena_bytes_destroy(arena);
+}
+
+static void nothing_too_large_is_handed_out(void **state) {
+    static const size_t capacities[] = {1000, SIZE_MAX};
+    for (size_t c = 0; c < 2; c++) {
+        struct arena_bytes *arena = make(capacities[c]);
+        (void)arena_bytes_alloc(arena, 3, 1);
+        for (size_t align = 1; align <= 4096; align *= 64) {
+            for (size_t less = 0; less < 4200; less += 41) {
+                struct call call = {arena, NULL, SIZE_MAX - less, align};
+                assert_int_equal(panic_status(do_alloc, call), ARENA_EFULL);
+                assert_null(arena_bytes_try_alloc_raw(arena, call.size, align));
+                assert_null(arena_bytes_try_memdup(arena, NULL, call.size, align));
+                assert_null(arena_bytes_try_realloc(arena, NULL, 0, call.size, align));
+                void *out;
+                assert_int_equal(arena_bytes_alloc_checked(arena, call.size, align, &out), ARENA_EFULL);
+            }
+        }
+        void *out;
+        assert_int_equal(arena_bytes_alloc_checked(arena, 1, SIZE_MAX / 2 + 1, &out),
+                         out == NULL ? ARENA_EFULL : ARENA_OK);
+        assert_int_equal(arena_bytes_used(arena), 3);
+        arena_bytes_destroy(arena);
+    }
+}
+
+static void the_checked_spelling_says_why(void **state) {
+    struct arena_bytes *arena = make(16);
+    void *out = NULL;
+    assert_int_equal(arena_bytes_alloc_checked(arena, 16, 1, &out), ARENA_OK);
+    assert_non_null(out);
+    assert_int_equal(arena_bytes_alloc_checked(arena, 1, 1, &out), ARENA_EFULL);
+    assert_null(out);
+    assert_int_equal(arena_bytes_alloc_checked(arena, 1, 1, NULL), ARENA_EINVAL);
+    out = arena;
+    assert_int_equal(arena_bytes_alloc_checked(NULL, 1, 1, &out), ARENA_EINVAL);
+    assert_null(out);
+    arena_bytes_destroy(arena);
+    /* More than any machine has, and no limit: memory, not the capacity. */
+    arena = make(SIZE_MAX);
+    if (sizeof(size_t) == 8 && !support_slow()) {
+        assert_int_equal(arena_bytes_alloc_checked(arena, (size_t)1 << 47, 1, &out), ARENA_ENOMEM);
+        assert_int_equal(arena_bytes_used(arena), 0);
+    }
+    assert_non_null(arena_bytes_alloc(arena, 1, 1));
+    arena_bytes_destroy(arena);
+}
+
+/* --- capacity and growth ------------------------------------------------------------------------------------------- */
+
+static void the_last_byte_can_be_had(void **state) {
+    static const size_t capacities[] = {0, 1, 24, 100, 1000, 3300, 5000, 70000};
+    EACH_POLICY(clear) {
+        for (size_t i = 0; i < sizeof capacities / sizeof capacities[0]; i++) {
+            size_t capacity = capacities[i];
+            struct arena_bytes *arena = make_clearing(capacity, clear);
+            for (int round = 0; round < 3; round++) {
+                for (size_t at = 0; at < capacity; at++) {
+                    char *byte = (char *)arena_bytes_try_alloc(arena, 1, 1);
+                    assert_non_null(byte);
+                    *byte = 1;
+                    if (capacity > 3000) { /* in larger steps */
+                        size_t step = capacity - at - 1 < 99 ? capacity - at - 1 : 99;
+                        memset(arena_bytes_alloc(arena, step, 1), 1, step);
+                        at += step;
+                    }
+                }
+                assert_int_equal(arena_bytes_used(arena), capacity);
+                assert_int_equal(arena_bytes_remaining(arena), 0);
+                assert_null(arena_bytes_try_alloc(arena, 1, 1));
+                assert_null(arena_bytes_try_alloc_raw(arena, 1, 1));
+                arena_bytes_reset(arena);
+                assert_null(arena_bytes_try_alloc(arena, capacity + 1, 1));
+                char *all = (char *)arena_bytes_try_alloc(arena, capacity, 64); /* no padding at first */
+                assert_non_null(all);
+                memset(all, 1, capacity);
+                assert_null(arena_bytes_try_alloc(arena, 1, 1));
+                arena_bytes_reset(arena);
+            }
+            arena_bytes_destroy(arena);
+        }
+    }
+}
+
+static void padding_counts_and_opens_no_block(void **state) {
+    struct arena_bytes *arena = make(1000);
+    (void)arena_bytes_alloc(arena, 990, 1);
+    void *out;
+    assert_int_equal(arena_bytes_alloc_checked(arena, 8, 64, &out), ARENA_EFULL);
+    assert_int_equal(arena_bytes_used(arena), 990);
+    assert_non_null(arena_bytes_try_alloc(arena, 8, 1));
+    arena_bytes_reset(arena);
+    (void)arena_bytes_alloc(arena, 1, 1);
+    (void)arena_bytes_alloc(arena, 1, 64);
+    assert_int_equal(arena_bytes_used(arena), 65);
+    arena_bytes_destroy(arena);
+    arena = make(100000);
+    (void)arena_bytes_alloc(arena, 99990, 64);
+    assert_int_equal(arena_bytes_alloc_checked(arena, 8, 64, &out), ARENA_EFULL);
+    assert_non_null(arena_bytes_try_alloc(arena, 8, 1));
+    arena_bytes_destroy(arena);
+}
+
+static void nothing_moves_as_it_grows(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
+        enum { COUNT = 600 };
+        static uint32_t *blocks[COUNT];
+        uint64_t resets = 0;
+        for (int round = 0; round < 4; round++) {
+            for (size_t i = 0; i < COUNT; i++) {
+                size_t size = 4 + i * 4 % 900 + (i == 300 ? 200000 : 0);
+                blocks[i] = (uint32_t *)arena_bytes_alloc(arena, size, 4);
+                if (clear != ARENA_CLEAR_NEVER) assert_true(all_zero(blocks[i], size));
+                memset(blocks[i], 0x5a, size);
+                *blocks[i] = (uint32_t)i;
+            }
+            for (size_t i = 0; i < COUNT; i++) {
+                assert_int_equal(*blocks[i], i);
+                assert_true(arena_bytes_owns(arena, blocks[i]));
+            }
+            arena_bytes_reset(arena);
+            assert_false(arena_bytes_owns(arena, blocks[5]));
+            struct arena_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0};
+            assert_int_equal(arena_bytes_get_stats(arena, &stats), ARENA_OK);
+            assert_int_equal(stats.blocks, 1); /* at most one is kept */
+            assert_int_equal(stats.resets, resets + 1);
+            /* Now small ones: the quick ways over what is kept. */
+            for (int small = 0; small < 3; small++) {
+                char *block = (char *)arena_bytes_alloc(arena, 40, 8);
+                if (clear != ARENA_CLEAR_NEVER) assert_true(all_zero(block, 40));
+                memset(block, 0x5a, 40);
+                assert_true(arena_bytes_owns(arena, block));
+                arena_bytes_reset(arena);
+            }
+            resets = stats.resets + 3;
+            arena_bytes_trim(arena);
+        }
+        arena_bytes_destroy(arena);
+    }
+}
+
+/* After some generations one block serves a whole one. */
+static void one_block_serves_a_generation(void **state) {
+    struct arena_bytes *arena = make(SIZE_MAX);
+    size_t blocks = 0;
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < 500; i++) memset(arena_bytes_alloc(arena, 200, 8), 1, 200);
+        struct arena_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0};
+        assert_int_equal(arena_bytes_get_stats(arena, &stats), ARENA_OK);
+        assert_int_equal(stats.used_bytes, 100000);
+        assert_int_equal(stats.peak_bytes, 100000); /* zones left out */
+        blocks = stats.blocks;
+        arena_bytes_reset(arena);
+    }
+    if (!support_checked()) assert_int_equal(blocks, 1);
+    arena_bytes_destroy(arena);
+}
+
+static void a_large_block_does_not_double_what_follows(void **state) {
+    struct arena_bytes *arena = make(SIZE_MAX);
+    (void)arena_bytes_alloc(arena, 4000, 8);
+    (void)arena_bytes_alloc(arena, (size_t)16 << 20, 8);
+    for (int i = 0; i < 100; i++) (void)arena_bytes_alloc(arena, 1000, 8);
+    struct arena_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0};
+    assert_int_equal(arena_bytes_get_stats(arena, &stats), ARENA_OK);
+    if (!support_checked()) assert_true(stats.reserved_bytes < (size_t)17 << 20);
+    arena_bytes_destroy(arena);
+}
+
+static void the_capacity_can_be_changed(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make_clearing(1000, clear);
+        (void)arena_bytes_alloc(arena, 100, 1);
+        assert_false(arena_bytes_set_cap(arena, 99));
+        assert_int_equal(arena_bytes_cap(arena), 1000);
+        assert_true(arena_bytes_set_cap(arena, 100));
+        assert_int_equal(arena_bytes_remaining(arena), 0);
+        assert_null(arena_bytes_try_alloc(arena, 1, 1));
+        arena_bytes_reset(arena);
+        for (int round = 0; round < 2; round++) { /* the limit outlives a quick reset */
+            assert_non_null(arena_bytes_try_alloc(arena, 100, 1));
+            assert_null(arena_bytes_try_alloc(arena, 1, 1));
+            arena_bytes_reset(arena);
+        }
+        assert_true(arena_bytes_set_cap(arena, 5000));
+        assert_non_null(arena_bytes_try_alloc(arena, 5000, 1));
+        assert_true(arena_bytes_set_cap(arena, SIZE_MAX));
+        assert_non_null(arena_bytes_try_alloc(arena, 50000, 1));
+        arena_bytes_destroy(arena);
+    }
+    assert_false(arena_bytes_set_cap(NULL, 1));
+    static char memory[2000];
+    struct arena_bytes *arena = arena_bytes_create_in(memory, sizeof memory, NULL);
+    size_t capacity = arena_bytes_cap(arena);
+    assert_false(arena_bytes_set_cap(arena, capacity + 1));
+    assert_true(arena_bytes_set_cap(arena, capacity / 2));
+    assert_null(arena_bytes_try_alloc(arena, capacity / 2 + 1, 1));
+    assert_true(arena_bytes_set_cap(arena, capacity));
+    arena_bytes_destroy(arena);
+}
+
+static void a_trim_keeps_what_is_used(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
+        for (int round = 0; round < 3; round++) {
+            char *low = (char *)arena_bytes_alloc(arena, 300000, 8);
+            memset(low, 1, 300000);
+            struct arena_mark mark = arena_bytes_mark(arena);
+            memset(arena_bytes_alloc(arena, 3000000, 8), 2, 3000000);
+            arena_bytes_rewind_end(arena, mark);
+            arena_bytes_trim(arena);
+            for (size_t i = 0; i < 300000; i++) assert_true(low[i] == 1);
+            char *again = (char *)arena_bytes_alloc(arena, 3000000, 8);
+            if (clear != ARENA_CLEAR_NEVER) assert_true(all_zero(again, 3000000));
+            arena_bytes_reset(arena);
+            arena_bytes_trim(arena);
+        }
+        arena_bytes_destroy(arena);
+    }
+}
+
+/* --- changing sizes ------------------------------------------------------------------------------------------------ */
+
+static void the_newest_block_grows_and_shrinks_in_place(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make_clearing(1000, clear);
+        char *block = (char *)arena_bytes_alloc(arena, 100, 8);
+        memset(block, 1, 100);
+        assert_true(arena_bytes_resize(arena, block, 100, 200));
+        assert_true(all_zero(block + 100, 100));
+        assert_int_equal(arena_bytes_used(arena), 200);
+        memset(block, 1, 200);
+        assert_true(arena_bytes_resize(arena, block, 200, 40));
+        assert_int_equal(arena_bytes_used(arena), 40);
+        assert_true(arena_bytes_resize(arena, block, 40, 200)); /* shrink, then grow: zero, under every policy */
+        assert_true(all_zero(block + 40, 160));
+        for (int i = 0; i < 40; i++) assert_int_equal(block[i], 1);
+        assert_false(arena_bytes_resize(arena, block, 200, 1001));
+        assert_true(arena_bytes_resize(arena, block, 200, 1000));
+        assert_int_equal(arena_bytes_remaining(arena), 0);
+        assert_true(arena_bytes_resize(arena, block, 1000, 0));
+        assert_int_equal(arena_bytes_used(arena), 0);
+        assert_false(arena_bytes_resize(arena, block, 0, 1)); /* an empty block never grows in place */
+        assert_false(arena_bytes_resize(arena, NULL, 0, 1));
+        assert_false(arena_bytes_resize(NULL, block, 0, 1));
+        arena_bytes_destroy(arena);
+    }
+}
+
+static void an_inner_block_shrinks_and_gains_nothing(void **state) {
+    struct arena_bytes *arena = make(1000);
+    char *inner = (char *)arena_bytes_alloc(arena, 100, 1);
+    memset(inner, 1, 100);
+    char *outer = (char *)arena_bytes_alloc(arena, 10, 1);
+    memset(outer, 2, 10);
+    assert_true(arena_bytes_resize(arena, inner, 100, 50));
+    assert_int_equal(arena_bytes_used(arena), 110);
+    assert_false(arena_bytes_resize(arena, inner, 50, 51));
+    char *moved = (char *)arena_bytes_realloc(arena, inner, 50, 100, 1);
+    assert_ptr_not_equal(moved, inner);
+    for (int i = 0; i < 50; i++) assert_int_equal(moved[i], 1);
+    assert_true(all_zero(moved + 50, 50));
+    for (int i = 0; i < 10; i++) assert_int_equal(outer[i], 2);
+    arena_bytes_destroy(arena);
+}
+
+static void realloc_moves_where_it_has_to(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make_clearing(1000, clear);
+        char *fresh = (char *)arena_bytes_realloc(arena, NULL, 0, 20, 1); /* NULL: alloc */
+        assert_non_null(fresh);
+        memset(fresh, 1, 20);
+        char *grown = (char *)arena_bytes_realloc(arena, fresh, 20, 40, 1);
+        assert_ptr_equal(grown, fresh);
+        assert_true(all_zero(grown + 20, 20));
+        (void)arena_bytes_alloc(arena, 1, 1);
+        char *wide = (char *)arena_bytes_realloc(arena, grown, 40, 60, 256); /* a larger alignment */
+        assert_true(aligned(wide, 256));
+        assert_ptr_not_equal(wide, grown);
+        for (int i = 0; i < 20; i++) assert_int_equal(wide[i], 1);
+        assert_true(all_zero(wide + 20, 40));
+        for (int i = 0; i < 20; i++) assert_int_equal(grown[i], 1); /* stays as it was */
+        char *shorter = (char *)arena_bytes_realloc(arena, wide, 60, 10, 1);
+        assert_ptr_equal(shorter, wide);
+        size_t used = arena_bytes_used(arena);
+        char *empty = (char *)arena_bytes_realloc(arena, wide, 10, 0, 8);
+        assert_non_null(empty);
+        assert_true(aligned(empty, 8));
+        assert_true(arena_bytes_used(arena) <= used);
+        used = arena_bytes_used(arena);
+        memset(wide, 3, 10);
+        assert_null(arena_bytes_try_realloc(arena, fresh, 20, 2000, 1));
+        assert_int_equal(arena_bytes_used(arena), used);
+        for (int i = 0; i < 20; i++) assert_int_equal(fresh[i], 1);
+        arena_bytes_destroy(arena);
+    }
+}
+
+/* Two arenas in one piece of memory, and the blocks of one arena. */
+static void a_block_does_not_grow_into_what_follows(void **state) {
+    static char memory[8192];
+    struct arena_bytes *low = arena_bytes_create_in(memory, 4096, NULL);
+    struct arena_bytes *high = arena_bytes_create_in(memory + 4096, 4096, NULL);
+    size_t capacity = arena_bytes_remaining(low);
+    char *all = NULL;
+    for (; all == NULL; capacity--) all = (char *)arena_bytes_try_alloc(low, capacity, 1);
+    capacity++;
+    assert_false(arena_bytes_resize(low, all, capacity, capacity + 100));
+    assert_true(arena_bytes_resize(low, all, capacity, capacity - 1));
+    assert_true(arena_bytes_resize(low, all, capacity - 1, capacity));
+    memset(all, 0xff, capacity);
+    assert_int_equal(arena_bytes_used(high), 0);
+    assert_true(all_zero(arena_bytes_alloc(high, 100, 1), 100));
+    arena_bytes_destroy(high);
+    arena_bytes_destroy(low);
+
+    /* The last block of memory, an older one, and back. */
+    struct arena_bytes *arena = make(SIZE_MAX);
+    char *older = (char *)arena_bytes_alloc(arena, 2000, 1);
+    memset(older, 1, 2000);
+    char *newer = (char *)arena_bytes_alloc(arena, 100000, 1);
+    assert_false(arena_bytes_resize(arena, older, 2000, 2001));
+    assert_true(arena_bytes_resize(arena, newer, 100000, 0));
+    assert_false(arena_bytes_resize(arena, older, 2000, 2001));
+    char *moved = (char *)arena_bytes_realloc(arena, older, 2000, 3000, 1);
+    for (int i = 0; i < 2000; i++) assert_int_equal(moved[i], 1);
+    assert_true(all_zero(moved + 2000, 1000));
+    arena_bytes_destroy(arena);
+}
+
+static void memdup_copies_or_zeroes(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
+        for (int round = 0; round < 3; round++) {
+            for (size_t size = 1; size < 20000; size *= 3) {
+                char *zero = (char *)arena_bytes_memdup(arena, NULL, size, 8); /* under every policy */
+                assert_true(all_zero(zero, size));
+                memset(zero, 7, size);
+                char *copy = (char *)arena_bytes_try_memdup(arena, zero, size, 16);
+                assert_memory_equal(copy, zero, size);
+                assert_true(aligned(copy, 16));
+            }
+            arena_bytes_reset(arena);
+        }
+        arena_bytes_destroy(arena);
+    }
+}
+
+/* --- text ---------------------------------------------------------------------------------------------------------- */
+
+static void texts_are_copied(void **state) {
+    struct arena_bytes *arena = make(20);
+    assert_null(arena_bytes_strdup(arena, NULL));
+    assert_null(arena_bytes_strndup(arena, NULL, 3));
+    assert_null(arena_bytes_try_strdup(arena, NULL));
+    assert_string_equal(arena_bytes_strdup(arena, "abc"), "abc");
+    assert_string_equal(arena_bytes_strndup(arena, "abcdef", 2), "ab");
+    assert_string_equal(arena_bytes_try_strndup(arena, "ab", SIZE_MAX), "ab");
+    static const char unterminated[3] = {'x', 'y', 'z'};
+    assert_string_equal(arena_bytes_try_strndup(arena, unterminated, 3), "xyz");
+    assert_string_equal(arena_bytes_strdup(arena, ""), "");
+    assert_string_equal(arena_bytes_printf(arena, "%d", 1234), "1234");
+    assert_int_equal(arena_bytes_remaining(arena), 0);
+    assert_null(arena_bytes_try_strdup(arena, ""));
+    assert_null(arena_bytes_try_strndup(arena, "abc", 0));
+    assert_null(arena_bytes_try_printf(arena, "%s", ""));
+    struct call call = {arena, NULL, 1, 1};
+    assert_int_equal(panic_status(do_strdup, call), ARENA_EFULL);
+    assert_int_equal(panic_status(do_strndup, call), ARENA_EFULL);
+    assert_int_equal(panic_status(do_printf, call), ARENA_EFULL);
+    assert_int_equal(panic_status(do_defer, call), ARENA_EFULL);
+    assert_null(arena_bytes_try_defer(arena, NULL, NULL));
+    arena_bytes_destroy(arena);
+}
+
+/* A text whose arguments lie in the arena, and which does not fit where the window is. */
+static void printf_reads_from_the_arena(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
+        const char *text = "x";
+        for (int i = 0; i < 12; i++) text = arena_bytes_printf(arena, "%s%s", text, text);
+        assert_int_equal(strlen(text), 4096);
+        assert_int_equal(strspn(text, "x"), 4096);
+        arena_bytes_destroy(arena);
+
+        arena = make_clearing(300, clear);
+        text = arena_bytes_printf(arena, "%0100d", 7);
+        size_t used = arena_bytes_used(arena);
+        assert_int_equal(used, 101);
+        for (int round = 0; round < 2; round++) { /* too long: nothing changed, and what is free still reads zero */
+            assert_null(arena_bytes_try_printf(arena, "%s%s%s", text, text, text));
+            assert_int_equal(arena_bytes_used(arena), used);
+            char *block = (char *)arena_bytes_alloc(arena, 199, 1);
+            if (clear != ARENA_CLEAR_NEVER) assert_true(all_zero(block, 199));
+            memset(block, 9, 199);
+            assert_null(arena_bytes_try_printf(arena, "%s", text));
+            assert_true(arena_bytes_resize(arena, block, 199, 1));
+            assert_true(arena_bytes_resize(arena, block, 1, 199));
+            assert_true(all_zero(block + 1, 198));
+            assert_true(arena_bytes_resize(arena, block, 199, 0));
+        }
+        arena_bytes_destroy(arena);
+    }
+}
+
+/* --- values and vectors -------------------------------------------------------------------------------------------- */
+
+struct point {
+    int x, y;
+};
+struct flexible {
+    size_t count;
+    uint16_t member[];
+};
+struct huge {
+    char bytes[5000];
+};
+
+static void new_values_are_zero(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
+        for (int round = 0; round < 3; round++) {
+            struct point *point = ARENA_NEW(arena, struct point);
+            assert_true(all_zero(point, sizeof *point));
+            memset(point, 1, sizeof *point);
+            struct huge *huge = ARENA_TRY_NEW(arena, struct huge);
+            assert_true(all_zero(huge, sizeof *huge));
+            memset(huge, 1, sizeof *huge);
+            uint64_t *numbers = ARENA_NEW_ARRAY(arena, uint64_t, 33);
+            assert_true(aligned(numbers, sizeof(uint64_t)) && all_zero(numbers, 33 * sizeof *numbers));
+            memset(numbers, 1, 33 * sizeof *numbers);
+            struct flexible *flexible = ARENA_NEW_FLEX(arena, struct flexible, member, 100);
+            assert_true(all_zero(flexible, sizeof *flexible + 200));
+            memset(flexible, 1, sizeof *flexible + 200);
+            assert_non_null(ARENA_NEW_ARRAY(arena, int, 0));
+            arena_bytes_reset(arena);
+        }
+        arena_bytes_destroy(arena);
+    }
+    struct arena_bytes *arena = make(SIZE_MAX);
+    assert_null(ARENA_TRY_NEW_ARRAY(arena, uint64_t, SIZE_MAX / 8 + 1));
+    assert_null(ARENA_TRY_NEW_ARRAY(arena, uint64_t, SIZE_MAX));
+    assert_null(ARENA_TRY_NEW_FLEX(arena, struct flexible, member, SIZE_MAX / 2));
+    assert_null(ARENA_TRY_NEW_FLEX(arena, struct flexible, member, SIZE_MAX));
+    assert_int_equal(arena_bytes_used(arena), 0);
+    arena_bytes_destroy(arena);
+}
+
+struct numbers {
+    int *data;
+    size_t len, cap;
+};
+
+static void vectors_grow(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
+        for (int round = 0; round < 3; round++) {
+            struct numbers left = {NULL, 0, 0};
+            struct numbers right = {NULL, 0, 0};
+            for (int i = 0; i < 5000; i++) {
+                struct numbers *next = &left;
+                int *element = ARENA_PUSH(arena, next++); /* evaluated once */
+                assert_ptr_equal(next, &left + 1);
+                assert_int_equal(*element, 0);
+                *element = i;
+                if (i % 3 != 0) continue;
+                element = ARENA_TRY_PUSH(arena, &right);
+                assert_int_equal(*element, 0);
+                *element = -i;
+            }
+            assert_int_equal(left.len, 5000);
+            for (int i = 0; i < 5000; i++) assert_int_equal(left.data[i], i);
+            for (size_t i = 0; i < right.len; i++) assert_int_equal(right.data[i], -3 * (int)i);
+            arena_bytes_reset(arena);
+        }
+        arena_bytes_destroy(arena);
+    }
+}
+
+static void do_push(void *user) { (void)ARENA_PUSH(((struct call *)user)->arena, (struct numbers *)((struct call *)user)->block); }
+
+static void vectors_take_what_still_fits(void **state) {
+    static const size_t capacities[] = {400, 1000, 1023, 60000};
+    for (size_t i = 0; i < sizeof capacities / sizeof capacities[0]; i++) {
+        struct arena_bytes *arena = make(capacities[i]);
+        struct numbers numbers = {NULL, 0, 0};
+        size_t grown = 0;
+        for (size_t cap = 0;; cap = numbers.cap) {
+            if (ARENA_TRY_PUSH(arena, &numbers) == NULL) break;
+            if (numbers.cap != cap) grown++;
+        }
+        struct numbers was = numbers;
+        assert_true(grown < 20); /* not by one at a time */
+        if (capacities[i] <= 1023 && !support_checked()) { /* in one block of memory: all of it */
+            assert_true(numbers.len == numbers.cap && arena_bytes_remaining(arena) < sizeof(int));
+        }
+        struct call call = {arena, &numbers, 0, 0};
+        assert_int_equal(panic_status(do_push, call), ARENA_EFULL);
+        assert_memory_equal(&was, &numbers, sizeof was);
+        arena_bytes_destroy(arena);
+    }
+}
+
+/* --- buffers ------------------------------------------------------------------------------------------------------- */
+
+static void buffers_collect_text(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
+        struct arena_buffer buffer = {NULL, 0, 0, arena};
+        assert_string_equal(arena_buffer_text(&buffer), "");
+        assert_int_equal(buffer.len, 0);
+        arena_buffer_append_text(&buffer, NULL);
+        arena_buffer_append(&buffer, NULL, 0);
+        arena_buffer_append_text(&buffer, "one");
+        arena_buffer_append_byte(&buffer, ',');
+        arena_buffer_append(&buffer, "two!", 3);
+        arena_buffer_printf(&buffer, ",%d", 3);
+        assert_string_equal(arena_buffer_text(&buffer), "one,two,3");
+        assert_int_equal(buffer.len, 9);
+        assert_true(arena_buffer_try_append_text(&buffer, "..."));
+        assert_true(arena_buffer_try_append_byte(&buffer, 0xff));
+        assert_true(arena_buffer_try_printf(&buffer, "%s", "end"));
+        assert_string_equal(arena_buffer_try_text(&buffer), "one,two,3...\xff"
+                                                            "end");
+        arena_buffer_reserve(&buffer, 5000);
+        assert_true(buffer.cap - buffer.len >= 5000);
+        char *data = buffer.data;
+        for (int i = 0; i < 5000; i++) arena_buffer_append_byte(&buffer, 'x');
+        assert_ptr_equal(buffer.data, data);
+        arena_buffer_clear(&buffer);
+        assert_int_equal(buffer.len, 0);
+        assert_true(buffer.cap >= 5000);
+        assert_string_equal(arena_buffer_text(&buffer), "");
+        arena_bytes_destroy(arena);
+    }
+}
+
+static void a_buffer_is_appended_to_itself(void **state) {
+    struct arena_bytes *arena = make(SIZE_MAX);
+    for (int moves = 0; moves < 2; moves++) {
+        struct arena_buffer buffer = {NULL, 0, 0, arena};
+        arena_buffer_append_text(&buffer, "ab");
+        for (int i = 0; i < 11; i++) {
+            if (moves) (void)arena_bytes_alloc(arena, 1, 1);
+            arena_buffer_append(&buffer, buffer.data, buffer.len);
+        }
+        assert_int_equal(buffer.len, 4096);
+        for (size_t i = 0; i < buffer.len; i++) assert_int_equal(buffer.data[i], i % 2 == 0 ? 'a' : 'b');
+        arena_buffer_append(&buffer, buffer.data + 1, 3);
+        assert_memory_equal(buffer.data + 4096, "bab", 3);
+
+        /* Its own text, as an argument. */
+        struct arena_buffer text = {NULL, 0, 0, arena};
+        arena_buffer_append_text(&text, "ab");
+        for (int i = 0; i < 9; i++) {
+            if (moves) (void)arena_bytes_alloc(arena, 1, 1);
+            arena_buffer_printf(&text, "%s", arena_buffer_text(&text));
+        }
+        assert_int_equal(text.len, 1024);
+        assert_int_equal(strspn(arena_buffer_text(&text), "ab"), 1024);
+    }
+    arena_bytes_destroy(arena);
+}
+
+static void do_append(void *user) { arena_buffer_append((struct arena_buffer *)((struct call *)user)->block, "0123456789", 10); }
+static void do_buffer_text(void *user) { (void)arena_buffer_text((struct arena_buffer *)((struct call *)user)->block); }
+static void do_buffer_printf(void *user) {
+    arena_buffer_printf((struct arena_buffer *)((struct call *)user)->block, "%s", "0123456789");
+}
+static void do_reserve(void *user) {
+    arena_buffer_reserve((struct arena_buffer *)((struct call *)user)->block, ((struct call *)user)->size);
+}
+
+static void a_full_buffer_stays_as_it_is(void **state) {
+    struct arena_bytes *arena = make(100);
+    struct arena_buffer buffer = {NULL, 0, 0, arena};
+    while (arena_buffer_try_append_byte(&buffer, 'x')) {}
+    assert_int_equal(buffer.len, 100);
+    struct arena_buffer was = buffer;
+    assert_false(arena_buffer_try_append(&buffer, "y", 1));
+    assert_false(arena_buffer_try_append_text(&buffer, "y"));
+    assert_false(arena_buffer_try_printf(&buffer, "%d", 1));
+    assert_false(arena_buffer_try_reserve(&buffer, 1));
+    assert_false(arena_buffer_try_reserve(&buffer, SIZE_MAX));
+    assert_null(arena_buffer_try_text(&buffer));
+    struct call call = {arena, &buffer, SIZE_MAX, 1};
+    assert_int_equal(panic_status(do_append, call), ARENA_EFULL);
+    assert_int_equal(panic_status(do_buffer_printf, call), ARENA_EFULL);
+    assert_int_equal(panic_status(do_buffer_text, call), ARENA_EFULL);
+    assert_int_equal(panic_status(do_reserve, call), ARENA_EFULL);
+    assert_memory_equal(&was, &buffer, sizeof was);
+    for (int i = 0; i < 100; i++) assert_int_equal(buffer.data[i], 'x');
+    arena_bytes_destroy(arena);
+
+    /* A text that fits with its NUL, and no more. */
+    arena = make(11);
+    struct arena_buffer exact = {NULL, 0, 0, arena};
+    arena_buffer_printf(&exact, "%s", "0123456789");
+    assert_string_equal(arena_buffer_text(&exact), "0123456789");
+    arena_bytes_destroy(arena);
+    struct arena_buffer lost = {NULL, 0, 0, NULL};
+    assert_false(arena_buffer_try_append_byte(&lost, 'x'));
+    call = (struct call){NULL, &lost, 1, 1};
+    assert_int_equal(panic_status(do_append, call), ARENA_EINVAL);
+}
+
+/* --- cleanups ------------------------------------------------------------------------------------------------------ */
+
+static char ran[64];
+static void note(void *user) {
+    size_t length = strlen(ran);
+    ran[length] = *(const char *)user;
+    ran[length + 1] = 0;
+}
+static char names[] = "abcdefgh";
+
+static void cleanups_run_newest_first(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
+        for (int round = 0; round < 3; round++) {
+            ran[0] = 0;
+            for (int i = 0; i < 5; i++) {
+                char *text = (char *)arena_bytes_alloc(arena, round == 1 ? 3000 : 2, 1); /* over several blocks */
+                text[0] = names[i]; /* memory is as it was */
+                struct arena_cleanup *cleanup = arena_bytes_defer(arena, i == 1 ? NULL : note, text);
+                if (i == 1) cleanup->run = note; /* set later */
+                if (i == 3) cleanup->run = NULL; /* cancelled */
+                if (i == 2) cleanup->user = names + 7;
+            }
+            if (round == 2) break;
+            arena_bytes_reset(arena);
+            assert_string_equal(ran, "ehba");
+            assert_int_equal(arena_bytes_used(arena), 0);
+            arena_bytes_reset(arena);
+            assert_string_equal(ran, "ehba");
+        }
+        arena_bytes_destroy(arena);
+        assert_string_equal(ran, "ehba");
+    }
+}
+
+static void a_cleanup_ends_growth_of_what_lies_before(void **state) {
+    struct arena_bytes *arena = make(1000);
+    ran[0] = 0;
+    char *block = (char *)arena_bytes_alloc(arena, 16, 8);
+    struct arena_cleanup *cleanup = arena_bytes_try_defer(arena, note, names);
+    assert_false(arena_bytes_resize(arena, block, 16, 17));
+    assert_int_equal(arena_bytes_used(arena), 16 + sizeof *cleanup + sizeof(void *));
+    arena_bytes_destroy(arena);
+    assert_string_equal(ran, "a");
+}
+
+static struct arena_bytes *cleaned;
+static void allocate_plainly(void *user) { (void)arena_bytes_alloc(cleaned, 8, 8); }
+static void allocate_quietly(void *user) {
+    void *out;
+    if (arena_bytes_try_alloc(cleaned, 8, 8) == NULL && arena_bytes_alloc_checked(cleaned, 8, 8, &out) == ARENA_EBUSY &&
+        arena_reset_checked(arena_bytes_raw(cleaned)) == ARENA_EBUSY && !arena_bytes_resize(cleaned, user, 8, 9) &&
+        !arena_bytes_set_cap(cleaned, 5000)) {
+        note(names);
+    }
+}
+static void reset_with_allocating_cleanup(void *user) {
+    cleaned = arena_bytes_create(1000);
+    (void)arena_bytes_defer(cleaned, allocate_plainly, NULL);
+    arena_bytes_reset(cleaned);
+}
+
+static void a_cleanup_must_not_allocate(void **state) {
+    assert_aborts(reset_with_allocating_cleanup, NULL, "arena");
+    ran[0] = 0;
+    cleaned = make(1000);
+    void *block = arena_bytes_alloc(cleaned, 8, 8);
+    (void)arena_bytes_defer(cleaned, allocate_quietly, block);
+    arena_bytes_reset(cleaned);
+    assert_string_equal(ran, "a");
+    assert_non_null(arena_bytes_alloc(cleaned, 8, 8));
+    arena_bytes_destroy(cleaned);
+}
+
+static void use_and_panic(struct arena_bytes *arena, void *user) {
+    (void)arena_bytes_defer(arena, note, names);
+    if (user != NULL) arena_panic("on purpose");
+}
+static void run_in_pool(void *user) {
+    struct arena_bytes_pool *pool = (struct arena_bytes_pool *)user;
+    (void)arena_bytes_pool_execute(pool, use_and_panic, pool);
+}
+static void return_it(struct worker *self) {
+    struct call *call = (struct call *)self->user;
+    arena_bytes_pool_return((struct arena_bytes_pool *)call->block, call->arena);
+}
+
+static void cleanups_run_whoever_gives_the_arena_back(void **state) {
+    struct arena_bytes_pool *pool = arena_bytes_pool_create(1000);
+    assert_non_null(pool);
+    ran[0] = 0;
+    assert_int_equal(arena_bytes_pool_execute(pool, use_and_panic, NULL), ARENA_OK);
+    assert_string_equal(ran, "a");
+    panics_record();
+    assert_int_equal(arena_protect(run_in_pool, pool), ARENA_EPANIC);
+    assert_string_equal(ran, "aa");
+    struct arena_bytes *arena = NULL;
+    assert_int_equal(arena_bytes_pool_checkout(pool, &arena), ARENA_OK);
+    struct arena_mark mark = arena_bytes_mark(arena);
+    (void)arena_bytes_defer(arena, note, names + 1);
+    struct call call = {arena, pool, 0, 0};
+    struct worker worker;
+    worker_start(&worker, return_it, &call, 0);
+    worker_join(&worker);
+    assert_string_equal(ran, "aab");
+    void *out;
+    assert_int_equal(arena_bytes_alloc_checked(arena, 1, 1, &out), ARENA_EINVAL); /* it is back */
+    assert_null(arena_bytes_try_alloc(arena, 1, 1));
+    assert_int_equal(arena_bytes_rewind_checked(arena, mark), ARENA_EINVAL);
+    ARENA_POOL_SCOPE_OF(arena_bytes, pool, scoped) {
+        (void)arena_bytes_defer(scoped, note, names + 2);
+        (void)arena_bytes_alloc(scoped, 900, 1);
+        assert_int_equal(arena_destroy_checked(arena_bytes_raw(scoped)), ARENA_EBUSY);
+        break;
+    }
+    assert_string_equal(ran, "aabc");
+    assert_int_equal(arena_bytes_pool_destroy(pool), ARENA_OK);
+}
+
+/* --- memory of the caller's, sources ------------------------------------------------------------------------------- */
+
+static void an_arena_lies_in_dirty_memory(void **state) {
+    enum { ROOM = 3000, AROUND = 64 };
+    static unsigned char memory[AROUND + ROOM + AROUND];
+    EACH_POLICY(clear) {
+        struct arena_options options = OPTIONS(clear, 0);
+        for (size_t shift = 0; shift < 20; shift++) {
+            memset(memory, 0xa5, sizeof memory);
+            struct arena_bytes *arena = arena_bytes_create_in(memory + AROUND + shift, ROOM - shift, &options);
+            assert_non_null(arena);
+            size_t capacity = arena_bytes_cap(arena);
+            assert_true(capacity > 1000 && capacity < ROOM);
+            for (int round = 0; round < 3; round++) {
+                size_t taken = 0;
+                for (;;) {
+                    char *block = (char *)arena_bytes_try_alloc(arena, 10, 1);
+                    if (block == NULL) break;
+                    if (clear != ARENA_CLEAR_NEVER) assert_true(all_zero(block, 10));
+                    memset(block, 0xff, 10);
+                    taken += 10;
+                }
+                if (!support_checked()) assert_true(capacity - taken < 10);
+                arena_bytes_reset(arena);
+            }
+            assert_null(arena_bytes_try_alloc(arena, capacity + 1, 1)); /* it does not grow */
+            arena_bytes_destroy(arena);
+            for (size_t i = 0; i < AROUND + shift; i++) assert_int_equal(memory[i], 0xa5);
+            for (size_t i = AROUND + ROOM; i < sizeof memory; i++) assert_int_equal(memory[i], 0xa5);
+        }
+        assert_null(arena_bytes_create_in(memory, 40, &options));
+        assert_null(arena_bytes_create_in(memory, 0, &options));
+        assert_null(arena_bytes_create_in(NULL, 4000, &options));
+        size_t bytes = arena_bytes_in_bytes(500, &options);
+        if (!support_checked()) {
+            static unsigned char enough[3000];
+            assert_true(bytes < sizeof enough - 16);
+            struct arena_bytes *arena = arena_bytes_create_in(enough + 1, bytes, &options);
+            assert_non_null(arena_bytes_try_alloc(arena, 500, 1));
+            arena_bytes_destroy(arena);
+        }
+        assert_true(bytes <= ARENA_IN_BYTES(1, 1, 500));
+    }
+}
+
+static void an_arena_begins_in_the_callers_memory(void **state) {
+    static unsigned char memory[2000];
+    memset(memory, 0xa5, sizeof memory);
+    struct arena_bytes *arena = arena_bytes_create_on(memory, sizeof memory, 20000, NULL);
+    assert_non_null(arena);
+    assert_int_equal(arena_bytes_cap(arena), 20000);
+    for (int round = 0; round < 3; round++) {
+        char *first = (char *)arena_bytes_alloc(arena, 100, 1);
+        if (round == 0) assert_true((unsigned char *)first > memory && (unsigned char *)first < memory + sizeof memory);
+        memset(first, 1, 100);
+        char *more = (char *)arena_bytes_alloc(arena, 19900, 1);
+        assert_true(all_zero(more, 19900));
+        memset(more, 1, 19900);
+        assert_null(arena_bytes_try_alloc(arena, 1, 1));
+        arena_bytes_reset(arena);
+    }
+    arena_bytes_destroy(arena);
+    struct arena *typed = NULL;
+    assert_int_equal(arena_create_on(ARENA_TYPE(int), memory, sizeof memory, 10, NULL, &typed), ARENA_EINVAL);
+    assert_null(typed);
+}
+
+static void a_child_lives_in_its_parent(void **state) {
+    struct arena_bytes *parent = make(SIZE_MAX);
+    (void)arena_bytes_alloc(parent, 10, 1);
+    size_t before = arena_bytes_used(parent);
+    struct arena_source source = arena_bytes_source(parent);
+    struct arena_options options = OPTIONS(0, 0);
+    options.source = &source;
+    struct arena_bytes *child = arena_bytes_create_with(50000, &options);
+    assert_non_null(child);
+    char *block = (char *)arena_bytes_alloc(child, 1000, 8);
+    assert_true(arena_bytes_owns(parent, block) && all_zero(block, 1000));
+    assert_true(all_zero(arena_bytes_alloc(child, 40000, 8), 40000));
+    ran[0] = 0;
+    (void)arena_bytes_defer(child, note, names);
+    arena_bytes_destroy(child); /* from the newest on */
+    assert_string_equal(ran, "a");
+    assert_true(arena_bytes_used(parent) < before + 6000);
+    struct arena_mark mark = arena_bytes_mark(parent);
+    child = arena_bytes_create_with(50000, &options);
+    (void)arena_bytes_defer(child, note, names);
+    (void)arena_bytes_alloc(child, 40000, 8);
+    arena_bytes_rewind(parent, mark); /* takes the child's memory and runs nothing of it */
+    assert_string_equal(ran, "a");
+    arena_bytes_destroy(parent);
+
+    parent = make(6000); /* a source that ends */
+    source = arena_bytes_source(parent);
+    child = arena_bytes_create_with(50000, &options);
+    assert_non_null(child);
+    void *out;
+    assert_int_equal(arena_bytes_alloc_checked(child, 40000, 8, &out), ARENA_ENOMEM);
+    assert_int_equal(arena_bytes_used(child), 0);
+    assert_non_null(arena_bytes_try_alloc(child, 100, 8));
+    arena_bytes_destroy(child);
+    arena_bytes_destroy(parent);
+}
+
+/* --- as a struct arena --------------------------------------------------------------------------------------------- */
+
+static void begin_burst(void *user) {
+    struct arena_burst burst;
+    arena_burst_begin(arena_bytes_raw(((struct call *)user)->arena), &burst);
+}
+
+static void it_is_an_arena_of_single_bytes(void **state) {
+    struct arena *arena = NULL;
+    assert_int_equal(arena_create(arena_type_bytes(), 100, &arena), ARENA_OK);
+    struct arena_bytes *bytes = arena_bytes_from_raw(arena);
+    assert_ptr_equal(arena_bytes_raw(bytes), arena);
+    assert_int_equal(arena_type_of(arena)->size, 1);
+    char *one = (char *)arena_alloc(arena, "x");
+    assert_int_equal(*one, 'x');
+    assert_int_equal(*(char *)arena_alloc(arena, NULL), 0);
+    assert_true(all_zero(arena_alloc_slab(arena, 50), 50));
+    assert_memory_equal(arena_alloc_slab_with(arena, "abcdef", 6), "abcdef", 6);
+    assert_int_equal(arena_used(arena), 58);
+    assert_int_equal(arena_remaining(arena), 42);
+    assert_null(arena_try_alloc_slab(arena, 43));
+    assert_non_null(arena_try_alloc_slab(arena, 42));
+    assert_null(arena_try_alloc(arena, "x"));
+    assert_null(arena_at(arena, 0));
+    assert_true(arena_owns(arena, one));
+    struct call call = {bytes, NULL, 0, 0};
+    assert_int_equal(panic_status(begin_burst, call), ARENA_EINVAL);
+    struct arena_burst burst;
+    assert_int_equal(arena_burst_begin_checked(arena, &burst), ARENA_EINVAL);
+    arena_destroy(arena);
+    assert_int_equal(arena_cleanup_size(), sizeof(struct arena_cleanup));
+    assert_int_equal(arena_buffer_size(), sizeof(struct arena_buffer));
+    struct arena_context *context = NULL;
+    bytes = make(10);
+    assert_int_equal(arena_bytes_inject(NULL, bytes, &context), ARENA_OK);
+    struct arena_bytes *found = NULL;
+    assert_int_equal(arena_bytes_extract(context, &found), ARENA_OK);
+    assert_ptr_equal(found, bytes);
+    arena_context_release(context);
+    arena_bytes_destroy(bytes);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_are_aligned_apart_and_zero),
+        cmocka_unit_test(an_alignment_is_a_power_of_two),
+        cmocka_unit_test(size_0_takes_nothing),
+        cmocka_unit_test(nothing_too_large_is_handed_out),
+        cmocka_unit_test(the_checked_spelling_says_why),
+        cmocka_unit_test(the_last_byte_can_be_had),
+        cmocka_unit_test(padding_counts_and_opens_no_block),
+        cmocka_unit_test(nothing_moves_as_it_grows),
+        cmocka_unit_test(one_block_serves_a_generation),
+        cmocka_unit_test(a_large_block_does_not_double_what_follows),
+        cmocka_unit_test(the_capacity_can_be_changed),
+        cmocka_unit_test(a_trim_keeps_what_is_used),
+        cmocka_unit_test(the_newest_block_grows_and_shrinks_in_place),
+        cmocka_unit_test(an_inner_block_shrinks_and_gains_nothing),
+        cmocka_unit_test(realloc_moves_where_it_has_to),
+        cmocka_unit_test(a_block_does_not_grow_into_what_follows),
+        cmocka_unit_test(memdup_copies_or_zeroes),
+        cmocka_unit_test(texts_are_copied),
+        cmocka_unit_test(printf_reads_from_the_arena),
+        cmocka_unit_test(new_values_are_zero),
+        cmocka_unit_test(vectors_grow),
+        cmocka_unit_test(vectors_take_what_still_fits),
+        cmocka_unit_test(buffers_collect_text),
+        cmocka_unit_test(a_buffer_is_appended_to_itself),
+        cmocka_unit_test(a_full_buffer_stays_as_it_is),
+        cmocka_unit_test(cleanups_run_newest_first),
+        cmocka_unit_test(a_cleanup_ends_growth_of_what_lies_before),
+        cmocka_unit_test(a_cleanup_must_not_allocate),
+        cmocka_unit_test(cleanups_run_whoever_gives_the_arena_back),
+        cmocka_unit_test(an_arena_lies_in_dirty_memory),
+        cmocka_unit_test(an_arena_begins_in_the_callers_memory),
+        cmocka_unit_test(a_child_lives_in_its_parent),
+        cmocka_unit_test(it_is_an_arena_of_single_bytes),
+    };
+    return support_run("bytes", tests);
+}

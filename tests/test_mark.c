@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: MIT */
+/* Marks and scratch scopes: what a rewind takes back, what it leaves, which marks are valid, and what may grow meanwhile. */
+#define _GNU_SOURCE
+
+#include "support.h"
+
+#include <arena/arena.h>
+
+ARENA_DEFINE(ints, int)
+
+#define EACH_POLICY(clear) for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++)
+
+static struct arena_bytes *make(size_t capacity, uint32_t clear) {
+    struct arena_options options = OPTIONS(clear, 0);
+    struct arena_bytes *arena = arena_bytes_create_with(capacity, &options);
+    assert_non_null(arena);
+    return arena;
+}
+
+/* A block that has to be zero, unless nothing is cleared; written over. */
+static char *take(struct arena_bytes *arena, size_t size, uint32_t clear) {
+    char *block = (char *)arena_bytes_alloc(arena, size, 1);
+    if (clear != ARENA_CLEAR_NEVER) assert_true(all_zero(block, size));
+    memset(block, 0x5a, size);
+    return block;
+}
+static void assert_kept(const char *block, size_t size) {
+    for (size_t i = 0; i < size; i++) assert_int_equal(block[i], 0x5a);
+}
+
+/* --- what a rewind does -------------------------------------------------------------------------------------------- */
+
+static void a_rewind_takes_back_what_came_since(void **state) {
+    static const size_t capacities[] = {1000, 100000, SIZE_MAX};
+    EACH_POLICY(clear) {
+        for (size_t c = 0; c < 3; c++) {
+            size_t all = capacities[c] == SIZE_MAX ? 1000000 : capacities[c];
+            struct arena_bytes *arena = make(capacities[c], clear);
+            char *low = take(arena, all / 10, clear);
+            struct arena_mark mark = arena_bytes_mark(arena);
+            for (int round = 0; round < 40; round++) { /* to one mark again and again */
+                size_t part = all / 10 * 7 / (round % 5 == 0 ? 1 : 70);
+                for (int i = 0; i < 7; i++) (void)take(arena, part / 7, clear);
+                arena_bytes_rewind(arena, mark);
+                assert_int_equal(arena_bytes_used(arena), all / 10);
+                assert_kept(low, all / 10);
+                assert_true(arena_bytes_owns(arena, low));
+            }
+            (void)take(arena, all - all / 10, clear);
+            if (capacities[c] != SIZE_MAX) assert_null(arena_bytes_try_alloc(arena, 1, 1));
+            arena_bytes_rewind_end(arena, mark);
+            assert_int_equal(arena_bytes_rewind_checked(arena, mark), ARENA_EINVAL); /* it has ended */
+            (void)take(arena, all / 2, clear);
+            assert_kept(low, all / 10);
+            arena_bytes_reset(arena);
+            (void)take(arena, all, clear);
+            arena_bytes_destroy(arena);
+        }
+    }
+}
+
+/* A mark in an arena that has nothing in it, the first block of memory of which is too small for what comes. */
+static void a_mark_at_the_start_outlives_growth(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make(SIZE_MAX, clear);
+        for (int generation = 0; generation < 4; generation++) {
+            struct arena_mark mark = arena_bytes_mark(arena);
+            for (size_t size = 100; size < 1000000; size *= 7) {
+                (void)take(arena, size, clear);
+                assert_int_equal(arena_bytes_rewind_checked(arena, mark), ARENA_OK);
+                assert_int_equal(arena_bytes_used(arena), 0);
+                (void)take(arena, size, clear);
+                (void)take(arena, size, clear);
+                assert_int_equal(arena_bytes_rewind_checked(arena, mark), ARENA_OK);
+            }
+            for (int calm = 0; calm < 80; calm++) { /* so many that what is not needed goes */
+                (void)take(arena, 10, clear);
+                assert_int_equal(arena_bytes_rewind_checked(arena, mark), ARENA_OK);
+                assert_int_equal(arena_bytes_used(arena), 0);
+            }
+            arena_bytes_reset(arena);
+            ARENA_SCRATCH(arena_bytes, arena) { (void)take(arena, 500000 << generation, clear); }
+            assert_int_equal(arena_bytes_used(arena), 0);
+            (void)take(arena, 5000 << generation, clear);
+            arena_bytes_reset(arena);
+        }
+        arena_bytes_destroy(arena);
+    }
+}
+
+static void marks_nest(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make(SIZE_MAX, clear);
+        enum { DEEP = 20 };
+        struct arena_mark marks[DEEP];
+        size_t used[DEEP];
+        for (int i = 0; i < DEEP; i++) {
+            marks[i] = arena_bytes_mark(arena);
+            used[i] = arena_bytes_used(arena);
+            (void)take(arena, 700, clear); /* over several blocks of memory */
+        }
+        for (int i = DEEP - 1; i >= 10; i--) {
+            arena_bytes_rewind(arena, marks[i]);
+            assert_int_equal(arena_bytes_used(arena), used[i]);
+            (void)take(arena, 30, clear);
+        }
+        arena_bytes_rewind(arena, marks[3]);
+        assert_int_equal(arena_bytes_used(arena), used[3]);
+        for (int i = 4; i < DEEP; i++) assert_int_equal(arena_bytes_rewind_checked(arena, marks[i]), ARENA_EINVAL);
+        for (int i = 4; i < DEEP; i++) (void)take(arena, 700, clear);
+        for (int i = 4; i < DEEP; i++) { /* the cursor has passed them again */
+            assert_int_equal(arena_bytes_rewind_checked(arena, marks[i]), ARENA_EINVAL);
+        }
+        for (int i = 3; i >= 0; i--) {
+            arena_bytes_rewind_end(arena, marks[i]);
+            assert_int_equal(arena_bytes_used(arena), used[i]);
+        }
+        assert_int_equal(arena_bytes_used(arena), 0);
+        arena_bytes_destroy(arena);
+    }
+}
+
+struct call {
+    struct arena_bytes *arena;
+    struct arena_mark mark;
+};
+static void do_rewind(void *user) { arena_bytes_rewind(((struct call *)user)->arena, ((struct call *)user)->mark); }
+static void do_rewind_end(void *user) { arena_bytes_rewind_end(((struct call *)user)->arena, ((struct call *)user)->mark); }
+static void do_rewind_null(void *user) { arena_rewind(arena_bytes_raw(((struct call *)user)->arena), NULL); }
+static void do_mark(void *user) { ((struct call *)user)->mark = arena_bytes_mark(((struct call *)user)->arena); }
+
+static void assert_refused(struct arena_bytes *arena, struct arena_mark mark) {
+    struct call call = {arena, mark};
+    struct arena_panic_info info;
+    size_t used = arena_bytes_used(arena);
+    assert_int_equal(arena_protect_with(do_rewind, &call, &info), ARENA_EPANIC);
+    assert_int_equal(info.status, ARENA_EINVAL);
+    assert_int_equal(arena_protect_with(do_rewind_end, &call, &info), ARENA_EPANIC);
+    assert_int_equal(info.status, ARENA_EINVAL);
+    assert_int_equal(arena_bytes_rewind_checked(arena, mark), ARENA_EINVAL);
+    assert_int_equal(arena_bytes_rewind_end_checked(arena, mark), ARENA_EINVAL);
+    assert_int_equal(arena_bytes_used(arena), used);
+}
+
+static void marks_that_are_none_are_refused(void **state) {
+    panics_record();
+    struct arena_bytes *arena = make(SIZE_MAX, 0);
+    struct arena_bytes *other = make(SIZE_MAX, 0);
+    struct arena_mark zero;
+    memset(&zero, 0, sizeof zero);
+    assert_int_equal(sizeof zero, 64);
+    assert_int_equal(arena_mark_size(), 64);
+    assert_refused(arena, zero);
+    (void)arena_bytes_alloc(arena, 50, 1);
+    assert_refused(other, arena_bytes_mark(arena));
+    struct arena_mark before = arena_bytes_mark(arena);
+    arena_bytes_reset(arena);
+    assert_refused(arena, before);
+    (void)arena_bytes_alloc(arena, 100, 1);
+    assert_refused(arena, before);
+    struct arena_mark low = arena_bytes_mark(arena);
+    (void)arena_bytes_alloc(arena, 100, 1);
+    struct arena_mark high = arena_bytes_mark(arena);
+    arena_bytes_rewind(arena, low);
+    assert_refused(arena, high); /* above the cursor */
+    (void)arena_bytes_alloc(arena, 300, 1);
+    assert_refused(arena, high); /* void */
+    for (int i = 0; i < 10; i++) {
+        arena_bytes_rewind(arena, low);
+        struct arena_mark inner = arena_bytes_mark(arena);
+        (void)arena_bytes_alloc(arena, 100, 1);
+        if (i % 2 == 0) arena_bytes_rewind_end(arena, inner);
+    }
+    arena_bytes_rewind(arena, low);
+    assert_int_equal(arena_bytes_used(arena), 100);
+    struct call call = {NULL, low};
+    struct arena_panic_info info;
+    assert_int_equal(arena_protect_with(do_mark, &call, &info), ARENA_EPANIC);
+    assert_int_equal(info.status, ARENA_EINVAL);
+    assert_int_equal(arena_protect_with(do_rewind, &call, &info), ARENA_EPANIC);
+    assert_int_equal(info.status, ARENA_EINVAL);
+    call.arena = arena;
+    assert_int_equal(arena_protect_with(do_rewind_null, &call, &info), ARENA_EPANIC);
+    assert_int_equal(info.status, ARENA_EINVAL);
+    arena_bytes_destroy(other);
+    arena_bytes_destroy(arena);
+}
+
+/* --- what grows while a mark lives ---------------------------------------------------------------------------------- */
+
+static void nothing_below_a_mark_grows_in_place(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make(SIZE_MAX, clear);
+        for (int scratch = 0; scratch < 2; scratch++) {
+            char *block = take(arena, 100, clear);
+            size_t used = arena_bytes_used(arena);
+            struct arena_mark mark = arena_bytes_mark(arena);
+            assert_false(arena_bytes_resize(arena, block, 100, 101));
+            assert_true(arena_bytes_resize(arena, block, 100, 60)); /* gains nothing */
+            assert_int_equal(arena_bytes_used(arena), used);
+            assert_false(arena_bytes_resize(arena, block, 60, 61));
+            (void)take(arena, 10, clear);
+            char *moved = (char *)arena_bytes_realloc(arena, block, 60, 200, 1);
+            assert_ptr_not_equal(moved, block);
+            assert_kept(moved, 60);
+            assert_true(all_zero(moved + 60, 140));
+            char *above = take(arena, 10, clear);
+            assert_true(arena_bytes_resize(arena, above, 10, 20)); /* what begins above it does */
+            assert_true(all_zero(above + 10, 10));
+            arena_bytes_rewind(arena, mark);
+            assert_kept(block, 60);
+            assert_int_equal(arena_bytes_used(arena), used);
+            (void)take(arena, 300, clear);
+            assert_kept(block, 60);
+            arena_bytes_rewind_end(arena, mark);
+            if (scratch == 0) { /* without the mark it may again */
+                (void)take(arena, 5, clear);
+            } else {
+                ARENA_SCRATCH(arena_bytes, arena) { assert_false(arena_bytes_resize(arena, block, 60, 61)); }
+            }
+            assert_kept(block, 60);
+        }
+        char *last = take(arena, 50, clear);
+        struct arena_mark mark = arena_bytes_mark(arena);
+        assert_false(arena_bytes_resize(arena, last, 50, 51));
+        arena_bytes_rewind_end(arena, mark);
+        assert_true(arena_bytes_resize(arena, last, 50, 51));
+        arena_bytes_destroy(arena);
+    }
+}
+
+struct vector {
+    int *data;
+    size_t len, cap;
+};
+
+static void vectors_and_buffers_move_from_below_a_mark(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make(SIZE_MAX, clear);
+        struct vector vector = {NULL, 0, 0};
+        struct arena_buffer buffer = {NULL, 0, 0, arena};
+        for (int i = 0; i < 16; i++) *ARENA_PUSH(arena, &vector) = i;
+        arena_buffer_append_text(&buffer, "0123456789");
+        size_t used = arena_bytes_used(arena);
+        struct arena_mark mark = arena_bytes_mark(arena);
+        for (int round = 0; round < 5; round++) {
+            struct vector longer = vector;
+            struct arena_buffer more = buffer;
+            char *between = take(arena, 40, clear);
+            for (int i = 16; i < 500; i++) *ARENA_PUSH(arena, &longer) = i;
+            for (int i = 0; i < 500; i++) arena_buffer_append_byte(&more, 'x');
+            for (int i = 0; i < 500; i++) assert_int_equal(longer.data[i], i);
+            assert_int_equal(strspn(arena_buffer_text(&more) + 10, "x"), 500);
+            assert_kept(between, 40);
+            arena_bytes_rewind(arena, mark);
+            assert_int_equal(arena_bytes_used(arena), used);
+            for (int i = 0; i < 16; i++) assert_int_equal(vector.data[i], i);
+            assert_memory_equal(buffer.data, "0123456789", 10);
+        }
+        arena_bytes_destroy(arena);
+    }
+}
+
+/* --- cleanups and drops -------------------------------------------------------------------------------------------- */
+
+static char ran[64];
+static void note(void *user) {
+    size_t length = strlen(ran);
+    ran[length] = *(const char *)user;
+    ran[length + 1] = 0;
+}
+static char names[] = "abcdefgh";
+
+static void cleanups_of_an_inner_scope_alone(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make(SIZE_MAX, clear);
+        ran[0] = 0;
+        (void)arena_bytes_defer(arena, note, names);
+        struct arena_mark mark = arena_bytes_mark(arena);
+        (void)arena_bytes_defer(arena, note, names + 1);
+        (void)take(arena, 9000, clear);
+        struct arena_cleanup *cancelled = arena_bytes_defer(arena, note, names + 7);
+        (void)arena_bytes_defer(arena, note, names + 2);
+        cancelled->run = NULL;
+        ARENA_SCRATCH(arena_bytes, arena) {
+            (void)arena_bytes_defer(arena, note, names + 3);
+            (void)take(arena, 100, clear);
+            ARENA_SCRATCH(arena_bytes, arena) {
+                (void)take(arena, 20000, clear);
+                (void)arena_bytes_defer(arena, note, names + 4);
+            }
+            assert_string_equal(ran, "e");
+        }
+        assert_string_equal(ran, "ed");
+        arena_bytes_rewind(arena, mark);
+        assert_string_equal(ran, "edcb");
+        arena_bytes_rewind_end(arena, mark);
+        assert_string_equal(ran, "edcb");
+        (void)take(arena, 300, clear);
+        arena_bytes_reset(arena);
+        assert_string_equal(ran, "edcba");
+        (void)take(arena, 300, clear);
+        arena_bytes_destroy(arena);
+        assert_string_equal(ran, "edcba");
+    }
+}
+
+static int dropped[64];
+static size_t drops;
+static void note_drop(int *element, void *user) {
+    assert_ptr_equal(user, dropped);
+    dropped[drops++] = *element;
+}
+ARENA_DEFINE_DROP_WITH(counted, int, note_drop)
+
+static void drops_run_last_to_first(void **state) {
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear < ARENA_CLEAR_NEVER; clear++) {
+        struct arena_options options = OPTIONS(clear, 0);
+        options.drop_user = dropped;
+        struct counted *arena = counted_create_with(20, &options);
+        assert_non_null(arena);
+        drops = 0;
+        for (int i = 0; i < 3; i++) (void)counted_alloc(arena, i);
+        struct arena_mark outer = counted_mark(arena);
+        (void)counted_alloc(arena, 3);
+        ARENA_SCRATCH(counted, arena) {
+            (void)counted_alloc(arena, 4);
+            (void)counted_alloc(arena, 5);
+        }
+        assert_int_equal(drops, 2);
+        (void)counted_alloc(arena, 6);
+        counted_rewind_end(arena, outer);
+        counted_destroy(arena);
+        static const int expected[] = {5, 4, 6, 3, 2, 1, 0};
+        assert_int_equal(drops, 7);
+        assert_memory_equal(dropped, expected, sizeof expected);
+    }
+}
+
+/* --- typed arenas, bursts ------------------------------------------------------------------------------------------- */
+
+static void typed_arenas_rewind(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_options options = OPTIONS(clear, 0);
+        struct ints *arena = ints_create_with(50000, &options);
+        assert_non_null(arena);
+        for (int round = 0; round < 3; round++) {
+            memset(arena_alloc_slab(ints_raw(arena), 5000), 1, 5000 * sizeof(int));
+            struct arena_mark mark = ints_mark(arena);
+            memset(arena_alloc_slab(ints_raw(arena), 35000), 1, 35000 * sizeof(int));
+            int *high = (int *)arena_at(ints_raw(arena), 39999);
+            assert_non_null(high);
+            ints_rewind(arena, mark);
+            assert_null(arena_at(ints_raw(arena), 5000));
+            assert_false(arena_owns(ints_raw(arena), high));
+            int *slab = (int *)arena_alloc_slab(ints_raw(arena), 45000);
+            if (clear != ARENA_CLEAR_NEVER) assert_true(all_zero(slab, 45000 * sizeof(int)));
+            assert_null(ints_try_alloc(arena, 1));
+            ints_rewind_end(arena, mark);
+            assert_int_equal(ints_used(arena), 5000);
+            for (size_t i = 0; i < 5000; i++) assert_int_equal(*(int *)arena_at(ints_raw(arena), i), 0x01010101);
+            ints_reset(arena);
+        }
+        ints_destroy(arena);
+    }
+}
+
+static void a_mark_ends_an_open_burst(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_options options = OPTIONS(clear, 0);
+        struct ints *arena = ints_create_with(100, &options);
+        (void)ints_alloc(arena, 1);
+        struct arena_burst burst;
+        arena_burst_begin(ints_raw(arena), &burst);
+        int value = 7;
+        assert_non_null(arena_burst_put(&burst, &value));
+        struct arena_mark mark = ints_mark(arena);
+        assert_int_equal(ints_used(arena), 1); /* what it wrote is not live */
+        assert_int_equal(arena_burst_end_checked(ints_raw(arena), &burst), ARENA_EINVAL);
+        arena_burst_begin(ints_raw(arena), &burst);
+        assert_non_null(arena_burst_put(&burst, &value));
+        ints_rewind(arena, mark);
+        assert_int_equal(ints_used(arena), 1);
+        int *slab = (int *)arena_alloc_slab(ints_raw(arena), 99);
+        if (clear != ARENA_CLEAR_NEVER) assert_true(all_zero(slab, 99 * sizeof *slab));
+        ints_destroy(arena);
+    }
+}
+
+/* --- scratch scopes -------------------------------------------------------------------------------------------------- */
+
+static int leave_by_return(struct arena_bytes *arena, int value) {
+    ARENA_SCRATCH(arena_bytes, arena) {
+        memset(arena_bytes_alloc(arena, 100, 1), value, 100);
+        if (value != 0) return value;
+    }
+    return -1;
+}
+
+static void a_scratch_scope_ends_however_it_is_left(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make(SIZE_MAX, clear);
+        for (int kept = 0; kept < 2; kept++) {
+            size_t used = arena_bytes_used(arena);
+            assert_int_equal(leave_by_return(arena, 3), 3);
+            assert_int_equal(leave_by_return(arena, 0), -1);
+            for (int i = 0; i < 10; i++) {
+                ARENA_SCRATCH(arena_bytes, arena) {
+                    (void)take(arena, (size_t)i * 50 + 1, clear);
+                    if (i == 2) break;
+                    if (i == 3) continue;
+                    ARENA_SCRATCH(arena_bytes, arena) {
+                        (void)take(arena, (size_t)i * 3000 + 1, clear);
+                        if (i == 4) goto out;
+                    }
+                }
+            out:
+                assert_int_equal(arena_bytes_used(arena), used);
+            }
+            (void)take(arena, 100, clear);
+        }
+        /* What is quick and what is not, one in the other. */
+        char *low = take(arena, 30, clear);
+        size_t used = arena_bytes_used(arena);
+        for (int i = 0; i < 100; i++) {
+            ARENA_SCRATCH(arena_bytes, arena) {
+                (void)take(arena, (size_t)i % 11 * 30 + 1, clear);
+                ARENA_SCRATCH(arena_bytes, arena) {
+                    struct arena_mark mark = arena_bytes_mark(arena);
+                    (void)take(arena, (size_t)i % 7 * 50 + 1, clear);
+                    arena_bytes_rewind(arena, mark);
+                    (void)take(arena, (size_t)i % 3 * 5 + 1, clear);
+                    if (i % 2 == 0) arena_bytes_rewind_end(arena, mark);
+                }
+                assert_false(arena_bytes_resize(arena, low, 30, 31));
+            }
+            assert_int_equal(arena_bytes_used(arena), used);
+        }
+        assert_true(arena_bytes_resize(arena, low, 30, 31));
+        arena_bytes_destroy(arena);
+    }
+}
+
+static void panic_inside(void *user) {
+    struct arena_bytes *arena = (struct arena_bytes *)user;
+    ARENA_SCRATCH(arena_bytes, arena) {
+        (void)arena_bytes_alloc(arena, 10, 1);
+        (void)arena_bytes_defer(arena, note, names);
+        arena_panic("on purpose");
+    }
+}
+
+static void a_panic_leaves_a_scope_to_the_outer_rewind(void **state) {
+    panics_record();
+    struct arena_bytes *arena = make(SIZE_MAX, 0);
+    (void)take(arena, 10, 0);
+    struct arena_mark mark = arena_bytes_mark(arena);
+    ran[0] = 0;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(arena_protect(panic_inside, arena), ARENA_EPANIC);
+        arena_bytes_rewind(arena, mark);
+        assert_int_equal(arena_bytes_used(arena), 10);
+    }
+    assert_string_equal(ran, "aaa");
+    (void)take(arena, 400, 0);
+    arena_bytes_destroy(arena);
+}
+
+/* On a handle from acquire: capacity is exact, but for free slots below the mark. */
+static void marks_work_behind_a_gate(void **state) {
+    EACH_POLICY(clear) {
+        struct arena_options options = OPTIONS(clear, 0);
+        struct arena_concurrent *concurrent = NULL;
+        struct arena *inside = NULL;
+        assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(int), 1000, &options, &concurrent), ARENA_OK);
+        assert_non_null(arena_concurrent_try_alloc(concurrent, NULL));
+        struct arena_mark mark;
+        for (int round = 0; round < 3; round++) {
+            assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &inside), ARENA_OK);
+            size_t used = arena_used(inside);
+            if (round > 0) assert_int_equal(arena_rewind_checked(inside, &mark), ARENA_EINVAL); /* ended at release */
+            arena_get_mark(inside, &mark);
+            size_t filled = 0;
+            while (arena_try_alloc(inside, NULL) != NULL) filled++;
+            assert_true(used + filled > 900 && used + filled <= 1000);
+            arena_rewind(inside, &mark);
+            assert_int_equal(arena_used(inside), used);
+            arena_rewind_end(inside, &mark);
+            filled = 0;
+            for (; filled < 200; filled++) assert_non_null(arena_try_alloc(inside, NULL));
+            arena_get_mark(inside, &mark);
+            arena_concurrent_release(concurrent);
+            assert_int_equal(arena_concurrent_used(concurrent), used + 200);
+        }
+        while (arena_concurrent_try_alloc(concurrent, NULL) != NULL) {}
+        assert_int_equal(arena_concurrent_used(concurrent), 1000);
+        arena_concurrent_destroy(concurrent);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_rewind_takes_back_what_came_since),
+        cmocka_unit_test(a_mark_at_the_start_outlives_growth),
+        cmocka_unit_test(marks_nest),
+        cmocka_unit_test(marks_that_are_none_are_refused),
+        cmocka_unit_test(nothing_below_a_mark_grows_in_place),
+        cmocka_unit_test(vectors_and_buffers_move_from_below_a_mark),
+        cmocka_unit_test(cleanups_of_an_inner_scope_alone),
+        cmocka_unit_test(drops_run_last_to_first),
+        cmocka_unit_test(typed_arenas_rewind),
+        cmocka_unit_test(a_mark_ends_an_open_burst),
+        cmocka_unit_test(a_scratch_scope_ends_however_it_is_left),
+        cmocka_unit_test(a_panic_leaves_a_scope_to_the_outer_rewind),
+        cmocka_unit_test(marks_work_behind_a_gate),
+    };
+    return support_run("mark", tests);
+}
