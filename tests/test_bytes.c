@@ -33,8 +33,8 @@ struct call {
 };
 static int panic_status(void (*body)(void *user), struct call call) {
     struct arena_panic_info info;
-    (void)arena_protect_with(body, &call, &info);
-    return info.status;
+    int status = arena_protect_with(body, &call, &info);
+    return status == ARENA_OK ? ARENA_OK : info.status;
 }
 static void do_alloc(void *user) {
     struct call *call = (struct call *)user;
@@ -815,7 +815,7 @@ static void use_and_panic(struct arena_bytes *arena, void *user) {
 }
 static void run_in_pool(void *user) {
     struct arena_bytes_pool *pool = (struct arena_bytes_pool *)user;
-    (void)arena_bytes_pool_execute(pool, use_and_panic, pool);
+    assert_int_equal(arena_bytes_pool_execute(pool, use_and_panic, pool), ARENA_EPANIC); /* does not return */
 }
 static void return_it(struct worker *self) {
     struct call *call = (struct call *)self->user;
