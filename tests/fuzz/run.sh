@@ -7,7 +7,7 @@
 # usage: tests/fuzz/run.sh [-s seconds] [-o output directory] [-m] [harness...]
 #   -s  seconds for each harness and variant (default 60)
 #   -m  writes what was found, minimised, back into the corpus
-# harnesses: arena concurrent context pool (default: all)
+# harnesses: arena bytes concurrent context pool (default: all)
 # packages: python3 clang-19 libclang-rt-19-dev
 set -eu
 
@@ -25,7 +25,7 @@ while getopts s:o:m option; do
     esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] || set -- arena concurrent context pool
+[ $# -gt 0 ] || set -- arena bytes concurrent context pool
 if ! command -v clang-19 >/dev/null; then
     echo "skipped: clang-19 is not installed"
     exit 77
