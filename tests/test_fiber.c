@@ -164,8 +164,16 @@ static void jumps_past_actions_of_a_coroutine(void **state) {
     coroutine_free(&coroutine);
 }
 
-static void jump_past_all(struct coroutine *self) {
+/* Deeper than the panic will reach. */
+static __attribute__((noinline)) void jump_past_below(void) {
+    volatile char room[32 << 10];
+    room[0] = 0;
     jump_past();
+    room[1] = room[0];
+}
+
+static void jump_past_all(struct coroutine *self) {
+    jump_past_below();
     arena_panic(self->user);
 }
 

@@ -439,8 +439,6 @@ PLANTS = [
      "walk->state->fiber != NULL || stack_holds(place, walk->from)", "false", ["protect", "fiber"]),
     ("coroutines mixed up: a switch leaves the frames", "src/runtime/fiber.c",
      "    state->frames = words[1];\n", "", ["fiber"]),
-    ("coroutines mixed up: a scope stays tied to its thread", "src/runtime/fiber.c",
-     "    if (from != NULL) untie(state);\n", "", ["fiber"]),
     ("wrong scopes: eras of another thread", "src/runtime/fiber.c",
      "    if (state->era < era) state->era = era;\n", "", ["fiber"]),
     ("noise: what is caught is printed", "src/runtime/panic.c",
