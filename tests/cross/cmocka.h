@@ -50,6 +50,16 @@ __attribute__((unused)) static void cmocka_equal(uintmax_t left, uintmax_t right
 }
 #define assert_int_equal(left, right)                                                                                  \
     cmocka_equal((uintmax_t)(left), (uintmax_t)(right), #left " == " #right, __FILE__, __LINE__)
+#define assert_int_not_equal(left, right)                                                                              \
+    cmocka_check((uintmax_t)(left) != (uintmax_t)(right), "%s == %s", #left, #right)
+__attribute__((unused)) static void cmocka_in_range(uintmax_t value, uintmax_t least, uintmax_t most, const char *text,
+                                                    const char *file, int line) {
+    if (value >= least && value <= most) return;
+    print_error("%s: %ju is not within %ju-%ju\n", text, value, least, most);
+    _fail(file, line);
+}
+#define assert_in_range(value, least, most)                                                                            \
+    cmocka_in_range((uintmax_t)(value), (uintmax_t)(least), (uintmax_t)(most), #value, __FILE__, __LINE__)
 #define assert_true(condition) cmocka_check(condition, "%s", #condition)
 #define assert_false(condition) cmocka_check(!(condition), "not %s", #condition)
 #define assert_null(pointer) cmocka_check((pointer) == NULL, "%s is not NULL", #pointer)
@@ -58,8 +68,10 @@ __attribute__((unused)) static void cmocka_equal(uintmax_t left, uintmax_t right
     cmocka_check((const void *)(left) == (const void *)(right), "%s == %s", #left, #right)
 #define assert_ptr_not_equal(left, right)                                                                              \
     cmocka_check((const void *)(left) != (const void *)(right), "%s != %s", #left, #right)
-#define assert_string_equal(left, right) cmocka_check(strcmp((left), (right)) == 0, "\"%s\" != \"%s\"", left, right)
-#define assert_string_not_equal(left, right) cmocka_check(strcmp((left), (right)) != 0, "both \"%s\"", left)
+#define assert_string_equal(left, right)                                                                               \
+    cmocka_check(strcmp((left), (right)) == 0, "\"%s\" != \"%s\"", (const char *)(left), (const char *)(right))
+#define assert_string_not_equal(left, right)                                                                           \
+    cmocka_check(strcmp((left), (right)) != 0, "both \"%s\"", (const char *)(left))
 #define assert_memory_equal(left, right, size)                                                                         \
     cmocka_check(memcmp((left), (right), (size)) == 0, "%s and %s differ", #left, #right)
 
