@@ -185,8 +185,9 @@ ARENA_API void *arena_bytes_grow(struct arena_bytes *arena, void *data, size_t l
 
 /* --- Blocks for threads to share -------------------------------------------------------------------------------------------
  *
- * A concurrent byte arena.  Its capacity is reserved when it is made, and does not grow; alignment padding counts.  Every
- * allocation takes the gate, so what is free lies in one piece: one that fails finds no run of that size and alignment. */
+ * A concurrent byte arena.  Its capacity is reserved when it is made, and does not grow; alignment padding counts.  As in every
+ * concurrent arena threads take memory in chunks.  An allocation fails only where no free run of its size and alignment is left
+ * once all chunks are taken back; with ARENA_GATE_ONLY, or one thread, all that is free lies in one piece. */
 struct arena_bytes_concurrent;
 
 /* A block of `size` bytes, zeroed but with ARENA_CLEAR_NEVER; align as above; size 0 takes nothing.  Never NULL: panics, and

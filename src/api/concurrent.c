@@ -66,7 +66,6 @@ struct step {
     size_t align; /* of a block: a power of two */
 };
 
-/* A byte arena has no chunks, so it has no free runs below its cursor. */
 static void *take_block(struct arena *slots, size_t size, size_t align) {
     return size == 0 ? bytes_take_nothing(slots, align) : bytes_take_zeroed(slots, size, align);
 }
@@ -81,15 +80,30 @@ static void *run_once(struct arena *slots, const struct step *step) {
     return result;
 }
 
+/* Zeroed memory may be whatever was there. */
+static inline bool is_raw(const struct arena_concurrent *arena, const struct step *step) {
+    return arena->keeps && (step->kind == STEP_SLAB || step->kind == STEP_BLOCK);
+}
+
+static void *refill(struct arena_concurrent *arena, const struct step *step) {
+    struct shares *shares = &arena->shares;
+    bool raw = is_raw(arena, step);
+    return step->kind == STEP_BLOCK ? shares_refill_block(shares, step->count, step->align, raw)
+                                    : shares_refill(shares, step->values, step->count, raw);
+}
+
+static bool could_fit(struct shares *shares, const struct step *step) {
+    return step->kind == STEP_BLOCK ? shares_could_fit_block(shares, step->count, step->align)
+                                    : shares_could_fit(shares, step->count);
+}
+
 /* Runs the step and puts the permit back.  ARENA_OK, ARENA_EFULL, or why the context ended. */
 static int run(struct arena_concurrent *arena, struct cancel_node *node, const struct step *step, void **out) {
     struct shares *shares = &arena->shares;
     if (!shares_enabled(shares) || step->count == 0) { /* an empty slab takes no slot, so it needs no chunk back */
         *out = run_once(&arena->slots, step);
     } else {
-        bool raw = step->kind == STEP_SLAB && arena->keeps;
-        while ((*out = shares_refill(shares, step->values, step->count, raw)) == NULL &&
-               shares_could_fit(shares, step->count)) {
+        while ((*out = refill(arena, step)) == NULL && could_fit(shares, step)) {
             int status = concurrent_take_back(arena, node);
             if (status != ARENA_OK) return status;
         }
@@ -101,7 +115,9 @@ static int run(struct arena_concurrent *arena, struct cancel_node *node, const s
 /* What the calling thread's chunk has, without the gate; NULL: take the gate. */
 static inline void *run_lent(struct arena_concurrent *arena, const struct step *step) {
     if (!shares_enabled(&arena->shares) || step->count == 0) return NULL; /* which waits for the gate like any other */
-    return shares_take_any(&arena->shares, step->values, step->count, step->kind == STEP_SLAB && arena->keeps);
+    bool raw = is_raw(arena, step);
+    if (step->kind == STEP_BLOCK) return shares_take_block(&arena->shares, step->count, step->align, raw);
+    return shares_take_any(&arena->shares, step->values, step->count, raw);
 }
 
 /* Reads values that may come late from their pages. */
@@ -424,7 +440,7 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
     struct arena_concurrent *arena = (struct arena_concurrent *)(void *)slots;
     copy_stamp(&arena->stamp);
     bool gated = gate_init(&arena->gate, 1);
-    bool gate_only = (plan.flags & ARENA_GATE_ONLY) != 0 || plan.of_bytes;
+    bool gate_only = (plan.flags & ARENA_GATE_ONLY) != 0;
     if (!gated || !shares_start(&arena->shares, slots, gate_only)) {
         if (gated) gate_finish(&arena->gate);
         slots_destroy(slots);

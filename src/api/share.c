@@ -4,6 +4,7 @@
 
 #include "base/arith.h"
 #include "base/race.h"
+#include "core/bytes.h"
 #include "platform/memory.h"
 #include "runtime/panic.h"
 #include "runtime/waiter.h"
@@ -71,6 +72,12 @@ struct share *shares_finish(struct shares *shares) {
     for (struct share *share = first; share != NULL; share = share->next)
         end_chunk(shares, share); /* what is left is not live */
     (void)locals_leave(&shares->owner, NULL);
+    if (shares->extras != NULL) shares->slots->runs = NULL; /* byte arenas drop nothing: nobody asks what is live */
+    while (shares->extras != NULL) {
+        struct extra_run *extra = shares->extras;
+        shares->extras = extra->next;
+        memory_free(extra);
+    }
     return first;
 }
 
@@ -239,6 +246,21 @@ void *shares_take_any(const struct shares *shares, const void *values, size_t co
     return slot;
 }
 
+void *shares_take_block(const struct shares *shares, size_t size, size_t align, bool raw) {
+    struct share *share = shares_mine(shares);
+    char *at;
+    char *past;
+    if (share == NULL) return NULL;
+    mend(share);
+    size_t padding = arith_padding((uintptr_t)atomic_ptr_load(&share->commit, relaxed), align); /* this thread's own */
+    size_t bytes;
+    if (!arith_add(padding, size, &bytes) || !share_claim(shares, share, bytes, &at, &past)) return NULL;
+    char *block = at + padding;
+    slots_fill(shares->slots, block, NULL, size, share->clears && !raw);
+    share_commit(share, past);
+    return block;
+}
+
 /* --- lending chunks ----------------------------------------------------------------------------------------------- */
 
 /* A share that a thread left behind, with the chunk it had. */
@@ -294,6 +316,17 @@ static void *take_unlent(struct shares *shares, const void *values, size_t count
     return slab;
 }
 
+/* From now on the share's thread hands out [past, to) without the permit. */
+static void start_chunk(struct shares *shares, struct share *share, char *past, char *to) {
+    share->epoch = atomic_u32_load(&shares->epoch, relaxed); /* under the permit it does not move */
+    atomic_ptr_store(&share->limit, to, relaxed);
+    atomic_ptr_store(&share->claim, past, relaxed);
+    atomic_ptr_store(&share->commit, past, relaxed); /* a revoker has all this from the gate */
+    share->active = true;
+    shares->active++;
+    shares->fresh = true;
+}
+
 void *shares_refill(struct shares *shares, const void *values, size_t count, bool raw) {
     size_t stride = shares->slots->stride;
     if (!arith_fits(count, stride, shares->longest_bytes)) return NULL; /* and the caller keeps its chunk */
@@ -303,38 +336,115 @@ void *shares_refill(struct shares *shares, const void *values, size_t count, boo
     char *from;
     char *to;
     if (!lends || !lend(shares, share, count, &from, &to)) return take_unlent(shares, values, count, raw);
-    char *past = from + count * stride;
     slots_fill(shares->slots, from, values, count, share->clears && !raw);
-    share->epoch = atomic_u32_load(&shares->epoch, relaxed); /* under the permit it does not move */
-    atomic_ptr_store(&share->limit, to, relaxed);
-    atomic_ptr_store(&share->claim, past, relaxed);
-    atomic_ptr_store(&share->commit, past, relaxed); /* a revoker has all this from the gate */
-    share->active = true;
-    shares->active++;
-    shares->fresh = true;
+    start_chunk(shares, share, from + count * stride, to);
     return from;
 }
 
-bool shares_could_fit(struct shares *shares, size_t count) {
+/* Moves what is in the share's spare to an extra run.  false: no memory. */
+static bool set_aside(struct shares *shares, struct share *share) {
+    struct extra_run *extra = shares->next_extra;
+    while (extra != NULL && extra->run.from != extra->run.to) extra = extra->next;
+    if (extra == NULL) {
+        extra = memory_alloc(sizeof *extra);
+        if (extra == NULL) return false;
+        extra->run.next = shares->slots->runs;
+        shares->slots->runs = &extra->run;
+        extra->next = shares->extras;
+        shares->extras = extra;
+        shares->next_extra = NULL; /* the others are full */
+    } else {
+        shares->next_extra = extra->next;
+    }
+    extra->run.from = share->spare.from;
+    extra->run.to = share->spare.to;
+    share->spare.from = share->spare.to = NULL;
+    return true;
+}
+
+/* A chunk that begins with room for the block: the share's spare, what is above the cursor, or a run; the spare is empty then. */
+static bool lend_for_block(struct shares *shares, struct share *share, size_t size, size_t align, char **from,
+                           char **to) {
+    struct arena *slots = shares->slots;
+    struct run *spare = &share->spare;
+    if (spare->from != spare->to) {
+        if (slots_fits(spare->from, spare->to, size, align)) return slots_lend_run(slots, spare, from, to);
+        if (!set_aside(shares, share)) return false;
+    }
+    const char *cursor = slots->head.cursor;
+    if (slots_fits(cursor, slots->end, size, align)) {
+        size_t bytes = arith_padding((uintptr_t)cursor, align) + size;
+        size_t step = size + arith_padding(size, align); /* what one more of the same takes */
+        size_t most = chunk_size(shares, 1);
+        if (most > bytes) bytes += (most - bytes) / step * step;
+        return slots_lend(slots, bytes, from, to);
+    }
+    for (struct run *run = slots->runs; run != NULL; run = run->next) {
+        if (run->from == run->to || !slots_fits(run->from, run->to, size, align)) continue;
+        return slots_lend_run(slots, run, from, to);
+    }
+    return false;
+}
+
+/* What the arena itself has, and no chunk with it. */
+static void *take_unlent_block(struct shares *shares, size_t size, size_t align, bool raw) {
+    shares->slots->sealed = false;
+    void *block = raw ? bytes_take(shares->slots, size, align) : bytes_take_zeroed(shares->slots, size, align);
+    slots_seal(shares->slots);
+    return block;
+}
+
+void *shares_refill_block(struct shares *shares, size_t size, size_t align, bool raw) {
+    if (size > shares->longest_bytes) return NULL; /* and the caller keeps its chunk */
+    struct share *share = join(shares);
+    if (share != NULL) end_chunk(shares, share);
+    size_t most = CHUNK_BYTES / CHUNK_PARTS;
+    bool lends = share != NULL && align <= most && size <= most;
+    char *from;
+    char *to;
+    if (!lends || !lend_for_block(shares, share, size, align, &from, &to)) {
+        return take_unlent_block(shares, size, align, raw);
+    }
+    char *block = from + arith_padding((uintptr_t)from, align);
+    slots_fill(shares->slots, block, NULL, size, share->clears && !raw);
+    start_chunk(shares, share, block + size, to);
+    return block;
+}
+
+/* Does it fit into the free slots at the end, or into a run, as they would be if every chunk were ended? */
+static bool could_fit(struct shares *shares, size_t bytes, size_t align) {
     const struct arena *slots = shares->slots;
     const char *top = slots->head.cursor; /* where the free slots at the end would begin */
     size_t longest = 0;
+    bool fits = false;
+    for (const struct run *run = slots->runs; run != NULL; run = run->next) {
+        if (run->from == run->to) continue;
+        if ((size_t)(run->to - run->from) > longest) longest = (size_t)(run->to - run->from);
+        fits = fits || slots_fits(run->from, run->to, bytes, align);
+    }
     for (const struct share *share = atomic_ptr_load(&shares->first, relaxed); share != NULL; share = share->next) {
-        const struct run *spare = &share->spare;
-        if ((size_t)(spare->to - spare->from) > longest) longest = (size_t)(spare->to - spare->from);
         if (!share->active) continue;
         const char *commit = atomic_ptr_load(&share->commit, relaxed); /* meanwhile it may go up, and never down */
         const char *limit = atomic_ptr_load(&share->limit, relaxed);
         if (limit == slots->head.cursor) {
             top = commit;
-        } else if ((size_t)(limit - commit) > longest) {
-            longest = (size_t)(limit - commit);
+        } else {
+            if ((size_t)(limit - commit) > longest) longest = (size_t)(limit - commit);
+            fits = fits || slots_fits(commit, limit, bytes, align);
         }
     }
     if ((size_t)(slots->end - top) > longest) longest = (size_t)(slots->end - top);
     shares->longest_bytes = longest;
-    return shares->active != 0 && arith_fits(count, slots->stride, longest);
+    return shares->active != 0 && (fits || slots_fits(top, slots->end, bytes, align));
 }
+
+bool shares_could_fit(struct shares *shares, size_t count) {
+    size_t bytes;
+    if (!arith_mul(count, shares->slots->stride, &bytes)) bytes = SIZE_MAX;
+    return could_fit(shares, bytes, 1);
+}
+
+bool shares_could_fit_block(struct shares *shares, size_t size, size_t align) { return could_fit(shares, size, align); }
 
 size_t shares_unused_bytes(const struct shares *shares) {
     size_t bytes = 0;

@@ -19,6 +19,7 @@
  *     epoch = epoch + 1
  *     barrier_heavy
  *     for each chunk: once commit (acquire) == claim, take [commit, limit) back; limit = commit
+ * A block of a byte arena claims the padding before it, too, and leaves that as it is.
  * The barriers leave two cases: the owner saw the new epoch and touches no slot, or the revoker sees its claim and
  * leaves the chunk alone until the slot is written.  An owner that read commit and limit long ago does no harm: it sees
  * the epoch moved, and every write to its chunk comes after one more epoch.  The asymmetric barrier is that of
@@ -41,7 +42,9 @@
  *   permit writes limit, epoch, active, spare, and the epoch of all
  *   a share with slots left in its chunk has an empty spare: refill takes the share's own spare first, and only a
  *   revocation, which ends the chunk, fills it.  So one spare is enough to hold what a chunk had left.
- *   every free slot is in exactly one chunk, or in a spare, or above the cursor of the arena: capacity is exact.
+ *   of a byte arena the spare may be too short for the block that is wanted: then it is moved into an extra run, which is
+ *   nobody's, and there are as many of those as were needed between two resets.  The padding before a block counts as used.
+ *   every free slot is in exactly one chunk, or in a spare or an extra run, or above the cursor of the arena: capacity is exact.
  *   a chunk begins with a slot that is handed out: what it has left never lies next to what another one has left below
  *   it.  So the longest run that all chunks together could give is known without ending any (shares_could_fit).
  *   Between two resets nothing becomes free, so that it only gets shorter (longest_bytes).
@@ -80,15 +83,22 @@ struct share {
     void *block; /* to be freed */
 };
 
+struct extra_run {
+    struct run run;
+    struct extra_run *next;
+};
+
 struct shares {
     struct local_owner owner; /* not joined: the arena has no shares, and every operation takes the gate */
     struct atomic_u32 epoch;
     struct arena *slots;
     struct atomic_ptr first; /* of the list of shares, which only grows */
     uint32_t count;
-    uint32_t active;      /* shares that are */
-    bool fresh;           /* some may be of the present epoch */
-    size_t longest_bytes; /* no run of free slots is longer, chunks included; SIZE_MAX: not known */
+    uint32_t active;              /* shares that are */
+    bool fresh;                   /* some may be of the present epoch */
+    struct extra_run *extras;     /* runs that no share's spare has room for: see below */
+    struct extra_run *next_extra; /* those before it were used since something was freed last */
+    size_t longest_bytes;         /* no run of free slots is longer, chunks included; SIZE_MAX: not known */
 };
 
 static inline bool shares_enabled(const struct shares *shares) { return locals_joined(&shares->owner); }
@@ -114,8 +124,14 @@ void shares_mend_mine(const struct shares *shares);
 void *shares_refill(struct shares *shares, const void *values, size_t count, bool raw);
 /* Would there be such a run if every chunk were ended?  Ends none. */
 bool shares_could_fit(struct shares *shares, size_t count);
+/* The same for a block of a byte arena, of size > 0 bytes at a multiple of align, a power of two. */
+void *shares_refill_block(struct shares *shares, size_t size, size_t align, bool raw);
+bool shares_could_fit_block(struct shares *shares, size_t size, size_t align);
 /* Slots that were handed out may be free again. */
-static inline void shares_note_freed(struct shares *shares) { shares->longest_bytes = SIZE_MAX; }
+static inline void shares_note_freed(struct shares *shares) {
+    shares->longest_bytes = SIZE_MAX;
+    shares->next_extra = shares->extras;
+}
 /* Ends the calling thread's own chunk, so that what is left of it is next to what follows it. */
 void shares_retire_mine(struct shares *shares);
 /* Ends every chunk, waiting for allocations under way until `node` ends.  ARENA_OK, or cancel_status(node), also where
@@ -127,6 +143,8 @@ bool shares_try_revoke(struct shares *shares);
 /* Slots in chunks that are not handed out, in bytes; any thread, without the permit; may lag behind. */
 size_t shares_unused_bytes(const struct shares *shares);
 
+/* As shares_refill_block, from the calling thread's chunk as it is and without the permit; NULL: take the gate. */
+void *shares_take_block(const struct shares *shares, size_t size, size_t align, bool raw);
 /* As shares_refill, from the calling thread's chunk as it is and without the permit; NULL: take the gate. */
 void *shares_take_any(const struct shares *shares, const void *values, size_t count, bool raw);
 

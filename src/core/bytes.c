@@ -329,7 +329,8 @@ void *bytes_take(struct arena *arena, size_t size, size_t align) {
         if (!open_block(arena, size, align)) return NULL;
         skip = skip_for(arena, align, &padding);
     }
-    return place == PLACE_NONE ? NULL : take_at(arena, skip, size, padding);
+    if (place == PLACE_NONE) return slots_take_run(arena, size, align);
+    return take_at(arena, skip, size, padding);
 }
 
 int bytes_refusal(const struct arena *arena, size_t size, size_t align) {
@@ -378,6 +379,7 @@ static void give_tail(struct arena *arena, char *from) {
         slots_take_back(arena, from, to);
     }
     arena->head.cursor = from;
+    if (arena->gap_bytes != 0) slots_absorb_runs(arena);
     if (arena->watched) arena->head.limit = from;
 }
 
@@ -478,6 +480,7 @@ void bytes_take_all(struct arena *arena) {
         slots_take_back(arena, arena->base, cursor);
         arena->head.cursor = arena->head.limit = arena->base;
         arena->zone_bytes = 0;
+        if (arena->gap_bytes != 0) slots_forget_runs(arena);
     } else {
         save(arena);
         go_on_with(arena, largest(arena));

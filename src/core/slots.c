@@ -358,8 +358,7 @@ void slots_drop_down_to(struct arena *arena, char *from) {
     thread_release_cancel(cancel);
 }
 
-/* All slots are free: there are no gaps between live ones. */
-static void forget_runs(struct arena *arena) {
+void slots_forget_runs(struct arena *arena) {
     for (struct run *run = arena->runs; run != NULL; run = run->next) run->from = run->to = NULL;
     arena->gap_bytes = 0;
 }
@@ -581,7 +580,7 @@ void slots_reset_slow(struct arena *arena) {
     slots_note_high(arena);
     arena->used_end = slots_touched_end(arena);
     slots_take_back(arena, arena->base, cursor);
-    if (arena->gap_bytes != 0) forget_runs(arena);
+    if (arena->gap_bytes != 0) slots_forget_runs(arena);
     arena->head.cursor = arena->base;
     slots_end_generation(arena, arena->high_bytes, true);
     arena->resets++;
@@ -628,13 +627,13 @@ void slots_fill(const struct arena *arena, char *slab, const void *values, size_
     }
 }
 
-/* Takes `count` slots out of a run. */
-static char *take_from_runs(struct arena *arena, size_t count) {
+char *slots_take_run(struct arena *arena, size_t bytes, size_t align) {
+    if (arena->gap_bytes == 0 || arena->mark_depth != 0) return NULL;
     for (struct run *run = arena->runs; run != NULL; run = run->next) {
-        char *slab = run->from;
-        if (slab == run->to || !arith_fits(count, arena->stride, (size_t)(run->to - slab))) continue;
-        run->from = slab + count * arena->stride;
-        arena->gap_bytes -= count * arena->stride;
+        if (run->from == run->to || !slots_fits(run->from, run->to, bytes, align)) continue;
+        char *slab = run->from + arith_padding((uintptr_t)run->from, align);
+        arena->gap_bytes -= (size_t)(slab + bytes - run->from);
+        run->from = slab + bytes;
         return slab;
     }
     return NULL;
@@ -657,7 +656,8 @@ static char *take_raw(struct arena *arena, size_t count) {
     if (arena->bytes && count != 0) return bytes_take(arena, count, 1);
     char *slab = arena->head.cursor;
     if (!arith_fits(count, arena->stride, (size_t)(arena->bound - slab))) {
-        return arena->gap_bytes == 0 || arena->mark_depth != 0 ? NULL : take_from_runs(arena, count);
+        size_t bytes;
+        return arith_mul(count, arena->stride, &bytes) ? slots_take_run(arena, bytes, 1) : NULL;
     }
     char *past = slab + count * arena->stride;
     arena->head.cursor = past;
@@ -728,17 +728,7 @@ bool slots_lend_any(struct arena *arena, size_t most, char **from, char **to) {
     return true;
 }
 
-void slots_return(struct arena *arena, char *from, char *to, struct run *run) {
-    if (from == to) return;
-    if (to != arena->head.cursor) {
-        run->from = from;
-        run->to = to;
-        arena->gap_bytes += (size_t)(to - from);
-        return;
-    }
-    if (to > arena->head.peak) arena->head.peak = to;
-    /* The cursor goes down, and takes with it the runs that then end there. */
-    arena->head.cursor = from;
+void slots_absorb_runs(struct arena *arena) {
     for (struct run *at = arena->runs; at != NULL && arena->gap_bytes != 0;) {
         if (at->from != at->to && at->to == arena->head.cursor) {
             char *lower;
@@ -750,6 +740,19 @@ void slots_return(struct arena *arena, char *from, char *to, struct run *run) {
             at = at->next;
         }
     }
+}
+
+void slots_return(struct arena *arena, char *from, char *to, struct run *run) {
+    if (from == to) return;
+    if (to != arena->head.cursor) {
+        run->from = from;
+        run->to = to;
+        arena->gap_bytes += (size_t)(to - from);
+        return;
+    }
+    if (to > arena->head.peak) arena->head.peak = to;
+    arena->head.cursor = from;
+    slots_absorb_runs(arena);
     arena->head.limit = arena->head.cursor;
 }
 

@@ -246,6 +246,20 @@ bool slots_lend_any(struct arena *arena, size_t most, char **from, char **to);
 bool slots_lend_run(struct arena *arena, struct run *run, char **from, char **to);
 void slots_return(struct arena *arena, char *from, char *to, struct run *run);
 
+/* Do `bytes` fit into [from, to) at a multiple of `align`? */
+static inline bool slots_fits(const char *from, const char *to, size_t bytes, size_t align) {
+    size_t room = (size_t)(to - from);
+    size_t padding = (size_t)(-(uintptr_t)from & (align - 1));
+    return padding <= room && bytes <= room - padding;
+}
+/* Takes `bytes` at a multiple of `align` out of a run; the padding goes with them.  NULL: none fits, or a mark lives, which
+ * has to take back all that came after it. */
+char *slots_take_run(struct arena *arena, size_t bytes, size_t align);
+/* All slots are free: there are no gaps between live ones. */
+void slots_forget_runs(struct arena *arena);
+/* The cursor has gone down, and takes with it the runs that end there now. */
+void slots_absorb_runs(struct arena *arena);
+
 /* Counts, in slots. */
 static inline size_t slots_used_bytes(const struct arena *arena) {
     return arena->prior_bytes + (size_t)(arena->head.cursor - arena->base) - arena->gap_bytes - arena->zone_bytes;

@@ -33,13 +33,16 @@ static void drop(void *element, void *user) {
     dropped++;
 }
 
-static void setup_options(size_t capacity, const struct arena_options *options) {
+static void setup_type(const struct arena_type *of, size_t capacity, const struct arena_options *options) {
     struct slots_plan plan;
     model_check(mutex_init(&permit));
-    model_check(slots_plan(&type, capacity, options, &plan) == ARENA_OK);
-    slots = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *slots, NULL);
+    model_check(slots_plan(of, capacity, options, &plan) == ARENA_OK);
+    slots = slots_create(&plan, of, SLOTS_OWNER_GATE, sizeof *slots, NULL);
     model_check(slots != NULL && shares_start(&shares, slots, false));
     slots_seal(slots);
+}
+static void setup_options(size_t capacity, const struct arena_options *options) {
+    setup_type(&type, capacity, options);
 }
 static void setup_capacity(size_t capacity) { setup_options(capacity, NULL); }
 static void setup(void) { setup_capacity(12); }
@@ -299,6 +302,76 @@ static void retire(void) {
     take();
 }
 
+/* --- blocks of a byte arena ---------------------------------------------------------------------------------------------- */
+
+static struct {
+    unsigned char *at;
+    size_t size;
+} blocks[MODEL_THREADS + 1][4];
+static size_t blocks_made[MODEL_THREADS + 1];
+
+static void setup_blocks(void) { setup_type(arena_type_bytes(), 24, NULL); }
+static void setup_blocks_few(void) { setup_type(arena_type_bytes(), 8, NULL); }
+
+static void keep_block(unsigned char *block, size_t size, size_t align) {
+    unsigned me = model_thread();
+    model_check(((uintptr_t)block & (align - 1)) == 0);
+    for (size_t i = 0; i < size; i++) {
+        model_check(block[i] == 0);
+        block[i] = (unsigned char)(me + 1);
+    }
+    blocks[me][blocks_made[me]].at = block;
+    blocks[me][blocks_made[me]++].size = size;
+}
+static void take_block(size_t size, size_t align) {
+    unsigned char *block = shares_take_block(&shares, size, align, false);
+    if (block == NULL) {
+        shares_mend_mine(&shares);
+        mutex_lock(&permit);
+        while ((block = shares_refill_block(&shares, size, align, false)) == NULL &&
+               shares_could_fit_block(&shares, size, align))
+            model_check(shares_revoke(&shares, NULL) == ARENA_OK);
+        mutex_unlock(&permit);
+    }
+    if (block != NULL) keep_block(block, size, align);
+}
+static void take_blocks_signal_take(void) {
+    take_block(1, 1);
+    signal_done();
+    take_block(1, 2);
+    take_block(1, 1);
+}
+/* What the other thread has left is needed. */
+static void await_take_large_block(void) {
+    await_done();
+    take_block(20, 2);
+    take_block(1, 1);
+}
+static void take_all_bytes(void) {
+    while (blocks_made[model_thread()] < COUNT(blocks[0])) {
+        size_t before = blocks_made[model_thread()];
+        take_block(before == 0 ? 2 : 1, 1);
+        if (blocks_made[model_thread()] == before) break;
+    }
+}
+static size_t end_blocks_bytes(void) {
+    size_t bytes = 0;
+    for (unsigned t = 0; t <= MODEL_THREADS; t++) {
+        for (size_t b = 0; b < blocks_made[t]; b++) {
+            for (size_t i = 0; i < blocks[t][b].size; i++) model_check(blocks[t][b].at[i] == t + 1);
+            bytes += blocks[t][b].size;
+        }
+    }
+    model_check(bytes <= slots_used(slots) - shares_unused_bytes(&shares));
+    struct share *first = shares_finish(&shares);
+    slots_destroy(slots);
+    shares_free(first);
+    return bytes;
+}
+static void end_blocks(void) { (void)end_blocks_bytes(); }
+/* Nothing is lost to padding, so each gets what it wants. */
+static void end_blocks_full(void) { model_check(end_blocks_bytes() == 8); }
+
 static unsigned all_made(void) {
     unsigned all = 0;
     for (unsigned t = 0; t <= MODEL_THREADS; t++) all += made[t];
@@ -407,6 +480,14 @@ static const struct model_scenario scenarios[] = {
      .finish = end,
      .outcomes = outcomes_ask},
     {.name = "share.count", .setup = setup, .threads = {take_two, count}, .finish = end},
+    {.name = "share.block",
+     .setup = setup_blocks,
+     .threads = {take_blocks_signal_take, await_take_large_block},
+     .finish = end_blocks},
+    {.name = "share.block.last",
+     .setup = setup_blocks_few,
+     .threads = {take_all_bytes, take_all_bytes},
+     .finish = end_blocks_full},
     {.name = "share.retire", .setup = setup, .threads = {retire, reset}, .finish = end},
 };
 
