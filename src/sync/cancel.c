@@ -65,6 +65,7 @@ static void consider_fan(struct cancel_node *root) {
         memory_free(fan);
         return;
     }
+    race_release(&root->fan);
     atomic_ptr_store(&root->fan, fan, release); /* partner: branch_of */
 }
 
@@ -72,6 +73,7 @@ static void consider_fan(struct cancel_node *root) {
 static struct cancel_branch *branch_of(struct cancel_node *root) {
     struct cancel_branch *fan = atomic_ptr_load(&root->fan, acquire); /* partner: consider_fan; the mutexes are made */
     if (fan == NULL) return NULL;
+    race_acquire(&root->fan);
     uint64_t mixed = (uint64_t)(uintptr_t)thread_state() * UINT64_C(0x9e3779b97f4a7c15);
     return &fan[(mixed >> 32) % CANCEL_BRANCHES];
 }
