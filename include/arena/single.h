@@ -245,8 +245,9 @@ struct arena_scratch {
     size_t zones;
 };
 
-/* Begins an ARENA_SCRATCH where the inline form below cannot.  Panics where the arena is NULL or drops its elements. */
-ARENA_API struct arena_scratch arena_scratch_enter_slow(struct arena *arena);
+/* Begins an ARENA_SCRATCH where the inline form below cannot, and fills *out.  Panics where the arena is NULL or drops its
+ * elements. */
+ARENA_API void arena_scratch_enter_slow(struct arena *arena, struct arena_scratch *out);
 /* Ends an ARENA_SCRATCH where there is more to do than to clear a little.  Takes the fields of the scope one by one, so that
  * it need not lie in memory. */
 ARENA_API void arena_scratch_leave_slow(struct arena *arena, char *cursor, char *floor, char *place, size_t zones);
@@ -292,7 +293,9 @@ ARENA_INLINE struct arena_scratch *arena_scratch_enter_(struct arena_scratch *sc
     if (ARENA_LIKELY(scratch->floor <= scratch->cursor)) {
         ARENA_HEAD_(scratch->arena)->floor = scratch->cursor;
     } else {
-        *scratch = arena_scratch_enter_slow(scratch->arena);
+        struct arena_scratch filled ARENA_WRITTEN_BY_LIBRARY_; /* so that `scratch` need not lie in memory */
+        arena_scratch_enter_slow(scratch->arena, &filled);
+        *scratch = filled;
     }
     return scratch;
 }

@@ -317,10 +317,10 @@ int arena_rewind_end_checked(struct arena *arena, const struct arena_mark *mark)
     return rewind(arena, mark, true).status;
 }
 
-struct arena_scratch arena_scratch_enter_slow(struct arena *arena) {
+void arena_scratch_enter_slow(struct arena *arena, struct arena_scratch *out) {
     struct refusal refusal = slots_refusal(arena);
     if (refusal.status != ARENA_OK) panic_for("ARENA_SCRATCH", refusal);
-    return mark_enter_scratch(arena);
+    *out = mark_enter_scratch(arena);
 }
 
 void arena_scratch_leave_slow(struct arena *arena, char *cursor, char *floor, char *place, size_t zones) {
