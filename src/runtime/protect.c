@@ -124,9 +124,10 @@ uint64_t protect_last_era(const struct protect_frame *outermost) {
 /* --- which frames live --------------------------------------------------------------------------------------------
  *
  * The stack is unwound from here outwards, and the first frame of the chain that is met there is the innermost one that
- * lives.  A frame that is passed over, at a place that belongs to another function, is gone.  So is one that lies
- * deeper than the library's own calls, on the same stack.  Where the stack cannot be unwound that far (through code
- * without unwind tables), or the frame lies on another one, it lives: none is given up on a guess. */
+ * lives.  A frame that is passed over, at a place that belongs to another function, is gone.  So is one in the part of
+ * the stack where a new frame is about to be, and one that lies deeper than the library's own calls, on the same stack.
+ * Where the stack cannot be unwound that far (through code without unwind tables), or the frame lies on another one, it
+ * lives: none is given up on a guess. */
 
 #define STEPS_MOST 10000 /* of a recursion that deep, the rest is not looked at */
 
@@ -134,6 +135,7 @@ uint64_t protect_last_era(const struct protect_frame *outermost) {
 struct walk {
     const struct thread_state *state;
     struct protect_frame *met;
+    uintptr_t top; /* the caller's: in the frame of the function that ends there, none of the chain lives yet */
     uintptr_t from;
     uintptr_t to;
     uintptr_t low;      /* where the frame begins that is looked at next; it ends where the one outside begins */
@@ -164,7 +166,7 @@ static _Unwind_Reason_Code walk_step(struct _Unwind_Context *context, void *argu
         walk->from = low;
         walk->to = low;
     } else if (low > walk->low) {
-        walk->met = frame_in(walk->state, walk->low, low, walk->function);
+        if (!within(walk->top - 1, walk->low, low)) walk->met = frame_in(walk->state, walk->low, low, walk->function);
         if (walk->to == walk->low) walk->to = low; /* unless it has gone on to another stack meanwhile */
     }
     walk->low = low;
@@ -180,7 +182,7 @@ static bool gone(uintptr_t place, const struct walk *walk) {
 }
 
 SLOW struct protect_frame *protect_innermost(struct thread_state *state, uintptr_t top) {
-    struct walk walk = {.state = state};
+    struct walk walk = {.state = state, .top = top};
     (void)_Unwind_Backtrace(walk_step, &walk);
     struct protect_frame *last = walk.met;
     if (last == NULL) {
