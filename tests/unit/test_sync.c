@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -51,6 +52,21 @@ long __wrap_sysconf(int name) {
     if (name == _SC_NPROCESSORS_ONLN && processors != AS_IT_IS) return processors;
     if (name == _SC_PAGESIZE && page != AS_IT_IS) return page;
     return __real_sysconf(name);
+}
+
+/* A byte for each page of that size, where the system's own would run past the caller's map. */
+int __real_mincore(void *start, size_t size, unsigned char *touched);
+int __wrap_mincore(void *start, size_t size, unsigned char *touched);
+int __wrap_mincore(void *start, size_t size, unsigned char *touched) {
+    size_t step = (size_t)__real_sysconf(_SC_PAGESIZE);
+    if (page == AS_IT_IS || (size_t)page <= step) return __real_mincore(start, size, touched);
+    unsigned char one;
+    memset(touched, 0, (size + (size_t)page - 1) / (size_t)page);
+    for (size_t at = 0; at < size; at += step) {
+        if (__real_mincore((char *)start + at, step, &one) != 0) return -1;
+        touched[at / (size_t)page] |= one;
+    }
+    return 0;
 }
 
 static enum { MEMBARRIER_AS_IT_IS, MEMBARRIER_OTHER_KINDS, MEMBARRIER_SHORT_OF_MEMORY, MEMBARRIER_REFUSED } membarrier;
