@@ -200,7 +200,9 @@ size_t bytes_first_block(const struct slots_plan *plan, size_t header_bytes) {
                        ? FIRST_LEAST
                        : FIRST_BYTES - header_bytes - BLOCK_ALIGN - SLOTS_CLEAR_STEP;
     if (plan->block_bytes != 0) bytes = plan->block_bytes < HOME_MOST ? plan->block_bytes : HOME_MOST;
-    return bytes < plan->bytes ? bytes : plan->bytes;
+    if (bytes > plan->bytes) bytes = plan->bytes;
+    /* Zones are not to end what grows before the capacity does. */
+    return !poison_active() ? bytes : bytes + (bytes < FIRST_LEAST ? 3 * bytes : 3 * FIRST_LEAST) + FIRST_LEAST;
 }
 
 /* A block of one byte, and what it is aligned to, come to no more than ZONE_TIMES. */
