@@ -79,9 +79,9 @@ static void a_mark_at_the_start_outlives_growth(void **state) {
                 assert_int_equal(arena_bytes_used(arena), 0);
             }
             arena_bytes_reset(arena);
-            ARENA_SCRATCH(arena_bytes, arena) { (void)take(arena, 500000 << generation, clear); }
+            ARENA_SCRATCH(arena_bytes, arena) { (void)take(arena, (size_t)500000 << generation, clear); }
             assert_int_equal(arena_bytes_used(arena), 0);
-            (void)take(arena, 5000 << generation, clear);
+            (void)take(arena, (size_t)5000 << generation, clear);
             arena_bytes_reset(arena);
         }
         arena_bytes_destroy(arena);

@@ -272,8 +272,9 @@ static void actions_begun_after_a_jump_are_protected(void **state) {
         room[1] = room[0];                                                                                             \
     }
 #define FOR_DISTANCES(X)                                                                                               \
-    X(16) X(32) X(64) X(128) X(256) X(512) X(768) X(896) X(928) X(960) X(992) X(1024) X(1040) X(1056) X(1072) X(1088)  \
-    X(1104) X(1120) X(1136) X(1152) X(1168) X(1184) X(1200) X(1232) X(1264) X(1296) X(1328) X(1360) X(1392)
+    X(16)                                                                                                              \
+    X(32) X(64) X(128) X(256) X(512) X(768) X(896) X(928) X(960) X(992) X(1024) X(1040) X(1056) X(1072) X(1088)        \
+        X(1104) X(1120) X(1136) X(1152) X(1168) X(1184) X(1200) X(1232) X(1264) X(1296) X(1328) X(1360) X(1392)
 FOR_DISTANCES(PROTECT_BELOW)
 
 static void actions_begun_over_what_a_jump_left(void **state) {

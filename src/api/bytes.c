@@ -7,6 +7,7 @@
 #include <arena/bytes.h>
 
 #include "base/arith.h"
+#include "base/compiler.h"
 #include "core/bytes.h"
 #include "core/slots.h"
 #include "runtime/panic.h"
@@ -198,6 +199,7 @@ char *arena_bytes_try_strdup(struct arena_bytes *bytes, const char *text) {
 }
 
 /* Formats into what is free behind the cursor, where a memory checker does not forbid it: what fits there is there. */
+PRINTF_LIKE(2, 0)
 static struct refusal format_text(struct arena_bytes *bytes, const char *format, va_list arguments, char **text) {
     *text = NULL;
     struct arena *arena = raw(bytes);
@@ -374,6 +376,7 @@ static struct refusal append(struct arena_buffer *buffer, const void *data, size
     return none;
 }
 
+PRINTF_LIKE(2, 0)
 static struct refusal append_format(struct arena_buffer *buffer, const char *format, va_list arguments) {
     if (buffer == NULL) return (struct refusal){ARENA_EINVAL, "buffer is NULL"};
     /* One byte further than it belongs, so that the buffer's own text, as an argument, keeps its NUL. */
