@@ -79,7 +79,9 @@ static void a_mark_at_the_start_outlives_growth(void **state) {
                 assert_int_equal(arena_bytes_used(arena), 0);
             }
             arena_bytes_reset(arena);
-            ARENA_SCRATCH(arena_bytes, arena) { (void)take(arena, (size_t)500000 << generation, clear); }
+            ARENA_SCRATCH(arena_bytes, arena) {
+                (void)take(arena, (size_t)500000 << generation, clear);
+            }
             assert_int_equal(arena_bytes_used(arena), 0);
             (void)take(arena, (size_t)5000 << generation, clear);
             arena_bytes_reset(arena);
@@ -125,7 +127,9 @@ struct call {
     struct arena_mark mark;
 };
 static void do_rewind(void *user) { arena_bytes_rewind(((struct call *)user)->arena, ((struct call *)user)->mark); }
-static void do_rewind_end(void *user) { arena_bytes_rewind_end(((struct call *)user)->arena, ((struct call *)user)->mark); }
+static void do_rewind_end(void *user) {
+    arena_bytes_rewind_end(((struct call *)user)->arena, ((struct call *)user)->mark);
+}
 static void do_rewind_null(void *user) { arena_rewind(arena_bytes_raw(((struct call *)user)->arena), NULL); }
 static void do_mark(void *user) { ((struct call *)user)->mark = arena_bytes_mark(((struct call *)user)->arena); }
 
@@ -216,7 +220,9 @@ static void nothing_below_a_mark_grows_in_place(void **state) {
             if (scratch == 0) { /* without the mark it may again */
                 (void)take(arena, 5, clear);
             } else {
-                ARENA_SCRATCH(arena_bytes, arena) { assert_false(arena_bytes_resize(arena, block, 60, 61)); }
+                ARENA_SCRATCH(arena_bytes, arena) {
+                    assert_false(arena_bytes_resize(arena, block, 60, 61));
+                }
             }
             assert_kept(block, 60);
         }
