@@ -126,8 +126,7 @@ static void small_slabs_fit_up_to_the_end(void **state) {
         }
     }
     assert_int_equal(mprotect(arena->end, page, PROT_READ | PROT_WRITE), 0);
-    arena->end = end;
-    arena->head.limit = end;
+    arena->end = arena->bound = arena->fresh_limit = arena->head.limit = end;
     arena->capacity = pages * page;
     arena_destroy(arena);
 }
@@ -425,7 +424,8 @@ static void nothing(struct arena *arena) { (void)arena; }
 static void cursor_below(struct arena *arena) { arena->head.cursor = arena->base - arena->stride; }
 static void cursor_above(struct arena *arena) { arena->head.cursor = arena->end + arena->stride; }
 static void cursor_inside_a_slot(struct arena *arena) { arena->head.cursor++; }
-static void limit_elsewhere(struct arena *arena) { arena->head.limit = arena->head.cursor + arena->stride; }
+static void limit_below(struct arena *arena) { arena->head.limit = arena->head.cursor - arena->stride; }
+static void limit_above(struct arena *arena) { arena->head.limit = arena->bound + arena->stride; }
 static void limit_at_cursor(struct arena *arena) { arena->head.limit = arena->head.cursor; }
 static void no_stride(struct arena *arena) { arena->stride = 0; }
 static void other_capacity(struct arena *arena) { arena->capacity++; }
@@ -455,8 +455,8 @@ static bool found(void (*damage)(struct arena *arena)) {
 static void damage_is_found(void **state) {
     static void (*const sound[])(struct arena * arena) = {nothing, limit_at_cursor, burst_open};
     static void (*const damages[])(struct arena * arena) = {
-        cursor_below,   cursor_above,   cursor_inside_a_slot, limit_elsewhere, no_stride,
-        other_capacity, gaps_too_large, burst_below,          burst_above,
+        cursor_below, cursor_above,   cursor_inside_a_slot, limit_below, limit_above,
+        no_stride,    other_capacity, gaps_too_large,       burst_below, burst_above,
     };
     for (size_t i = 0; i < sizeof sound / sizeof sound[0]; i++) assert_false(found(sound[i]));
 #ifdef NDEBUG
