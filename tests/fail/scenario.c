@@ -178,6 +178,120 @@ static void single_arenas(void) {
     }
 }
 
+/* --- byte arenas -------------------------------------------------------------------------------------------------- */
+
+static long cleaned;
+static void clean(void *user) {
+    CHECK(*(char *)user == 7);
+    cleaned++;
+}
+
+enum take { TAKE_ALLOC, TAKE_RAW, TAKE_REALLOC, TAKE_PRINTF, TAKE_DEFER, TAKE_PUSH, TAKE_APPEND, TAKES };
+
+struct grown {
+    struct arena_bytes *arena;
+    char *block;
+    size_t size;
+    struct {
+        uint64_t *data;
+        size_t len, cap;
+    } vector;
+    struct arena_buffer buffer;
+};
+
+/* Takes more, in some way.  ARENA_ENOMEM: there was nothing. */
+static int take_more(struct grown *grown, enum take way, size_t size) {
+    static const char text[64] = "0123456789";
+    void *block = NULL;
+    switch (way) {
+    case TAKE_ALLOC: {
+        int status = arena_bytes_alloc_checked(grown->arena, size, 64, &block);
+        CHECK((block == NULL) == (status != ARENA_OK));
+        CHECK(block == NULL || all_zero(block, size));
+        return status;
+    }
+    case TAKE_RAW: block = arena_bytes_try_alloc_raw(grown->arena, size, 4096); break;
+    case TAKE_REALLOC:
+        block = arena_bytes_try_realloc(grown->arena, grown->block, grown->size, grown->size + size, 1);
+        if (block == NULL) break;
+        CHECK(*(char *)block == 7 && all_zero((char *)block + grown->size, size));
+        grown->block = block;
+        grown->size += size;
+        break;
+    case TAKE_PRINTF:
+        block = arena_bytes_try_printf(grown->arena, "%*s", (int)size, text);
+        CHECK(block == NULL || strlen(block) == (size < 10 ? 10 : size));
+        break;
+    case TAKE_DEFER: block = arena_bytes_try_defer(grown->arena, clean, grown->block); break;
+    case TAKE_PUSH:
+        for (size_t i = 0; i < size / 8; i++) {
+            block = ARENA_TRY_PUSH(grown->arena, &grown->vector);
+            if (block == NULL) break;
+            grown->vector.data[grown->vector.len - 1] = grown->vector.len;
+        }
+        for (size_t i = 0; i < grown->vector.len; i++) CHECK(grown->vector.data[i] == i + 1);
+        break;
+    default:
+        if (arena_buffer_try_append(&grown->buffer, text, sizeof text)) block = grown->buffer.data;
+        for (size_t i = 0; i < grown->buffer.len; i += sizeof text) CHECK(memcmp(grown->buffer.data + i, text, 10) == 0);
+        break;
+    }
+    return block == NULL ? ARENA_ENOMEM : ARENA_OK;
+}
+
+/* Grows in every way through several blocks of memory, and is taken back by marks, resets and its end. */
+static void byte_arena(const struct arena_options *options, size_t capacity) {
+    struct arena *arena;
+    UNTIL_OK(CREATE(arena_create_with(arena_type_bytes(), capacity, options, &arena), &arena), ARENA_ENOMEM, true);
+    struct grown grown = {.arena = arena_bytes_from_raw(arena)};
+    for (int generation = 0; generation < 2; generation++) {
+        grown = (struct grown){.arena = grown.arena, .buffer = {.arena = grown.arena}, .size = 8};
+        UNTIL_OK((grown.block = arena_bytes_try_memdup(grown.arena, "\7......", 8, 1)) == NULL ? ARENA_ENOMEM : ARENA_OK,
+                 ARENA_ENOMEM, arena_used(arena) == 0);
+        long deferred = 0;
+        long before = cleaned;
+        struct arena_mark mark;
+        size_t marked = 0;
+        for (int i = 0; i < 3 * TAKES; i++) {
+            enum take way = (enum take)(i % TAKES);
+            size_t size = 300 + (size_t)i * 150;
+            if (i == 2 * TAKES) {
+                arena_get_mark(arena, &mark);
+                marked = arena_used(arena);
+            }
+            struct picture picture = picture_of(arena);
+            size_t used = arena_used(arena);
+            if (way == TAKE_PUSH || way == TAKE_PRINTF) { /* these change what is free, or succeed in part */
+                UNTIL_OK(take_more(&grown, way, size), ARENA_ENOMEM, arena_used(arena) >= used);
+            } else {
+                UNTIL_OK(take_more(&grown, way, size), ARENA_ENOMEM, is_like(arena, &picture));
+            }
+            CHECK(*grown.block == 7);
+            if (way == TAKE_DEFER && i < 2 * TAKES) deferred++;
+        }
+        arena_rewind(arena, &mark);
+        CHECK(arena_used(arena) == marked && cleaned == before + 1);
+        arena_trim(arena);
+        if (generation == 1) break;
+        arena_reset(arena);
+        CHECK(arena_used(arena) == 0 && cleaned == before + 1 + deferred);
+    }
+    arena_destroy(arena);
+}
+
+static void byte_arenas(void) {
+    static const struct arena_options options[] = {
+        {sizeof(struct arena_options), ARENA_CLEAR_ON_RESET, 0},
+        {sizeof(struct arena_options), ARENA_CLEAR_ON_HANDOUT, 0, ARENA_RETAIN_NONE, 100},
+        {sizeof(struct arena_options), ARENA_CLEAR_ON_RESET, 0, 0, 100000},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        cleaned = 0;
+        byte_arena(&options[i], i == 1 ? (size_t)8 << 20 : SIZE_MAX);
+        CHECK(cleaned == 2 * 3);
+    }
+}
+
 /* --- mixed values ------------------------------------------------------------------------------------------------- */
 
 enum { KINDS = 20 };
@@ -569,6 +683,7 @@ static void *walk(void *user) {
     inject_thread();
     name_kinds();
     single_arenas();
+    byte_arenas();
     mixed_values();
     contexts();
     concurrent_arena(&gate_only, 64);
