@@ -342,8 +342,12 @@ static struct refusal grow(struct arena_bytes *bytes, void **data, size_t len, s
         *cap = tries[i];
         return none;
     }
-    if (*data == NULL || !resize(bytes, *data, old_bytes, need * size, false)) return refusal;
-    *cap = need;
+    if (*data == NULL || bytes == NULL) return refusal;
+    size_t room; /* as far as the memory goes that it lies in */
+    (void)bytes_free_room(raw(bytes), &room);
+    most = *cap + room / size > need ? *cap + room / size : need;
+    if (!resize(bytes, *data, old_bytes, most * size, false)) return refusal;
+    *cap = most;
     return none;
 }
 
