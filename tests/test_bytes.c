@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Byte arenas: blocks, sizes and alignments, growth, capacity, changing sizes, text, values and vectors, buffers,
  * cleanups, memory of the caller's, sources, pools. */
-#define _GNU_SOURCE
-
 #include "support.h"
 
 #include <arena/arena.h>
+
+#pragma GCC diagnostic ignored "-Wpedantic" /* flexible arrays and compound literals, in C++ */
 
 #define EACH_POLICY(clear) for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++)
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Marks and scratch scopes: what a rewind takes back, what it leaves, which marks are valid, and what may grow meanwhile. */
-#define _GNU_SOURCE
-
 #include "support.h"
 
 #include <arena/arena.h>
