@@ -1645,7 +1645,9 @@ static void statistics_fill_as_much_as_they_are_given(void **state) {
 static void execute_and_wait(struct worker *self) {
     struct limited *limited = self->user;
     flag_set(&self->reached, 1);
-    self->status = arena_pool_execute_context(limited->pool, limited->context, do_nothing, &self->count);
+    int calls = 0;
+    self->status = arena_pool_execute_context(limited->pool, limited->context, do_nothing, &calls);
+    self->count = (size_t)calls;
 }
 
 static void enter_and_wait(struct worker *self) {
