@@ -51,8 +51,10 @@ static void say_requests(struct text *text, const struct metrics *metrics) {
     SAY(text, "# HELP http_request_duration_seconds From the head to the last byte.\n"
               "# TYPE http_request_duration_seconds histogram\n");
     double bound_s = (double)BOUND_FIRST_US / 1e6;
-    for (size_t i = 0; i < METRICS_BOUNDS; i++, bound_s *= 10)
+    for (size_t i = 0; i < METRICS_BOUNDS; i++) {
         SAY(text, "http_request_duration_seconds_bucket{le=\"%g\"} %llu\n", bound_s, get(&metrics->within[i]));
+        bound_s *= 10;
+    }
     unsigned long long count = get(&metrics->count);
     SAY(text, "http_request_duration_seconds_bucket{le=\"+Inf\"} %llu\n", count);
     SAY(text, "http_request_duration_seconds_sum %.6f\nhttp_request_duration_seconds_count %llu\n",

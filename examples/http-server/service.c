@@ -199,7 +199,7 @@ static int64_t read_count(void *user, uint64_t offset, char *to, size_t most) {
     size_t length = 0;
     while (length < most && offset < end) {
         char line[32];
-        snprintf(line, sizeof(line), "%9llu\n", (unsigned long long)(offset / COUNT_LINE_BYTES + 1));
+        snprintf(line, sizeof(line), "%9llu\n", (unsigned long long)(offset / COUNT_LINE_BYTES) + 1);
         size_t at = offset % COUNT_LINE_BYTES;
         size_t piece = COUNT_LINE_BYTES - at < most - length ? COUNT_LINE_BYTES - at : most - length;
         memcpy(to + length, line + at, piece);

@@ -337,7 +337,7 @@ static struct refusal grow(struct arena_bytes *bytes, void **data, size_t len, s
         void *moved;
         refusal = take(bytes, tries[i] * size, align, false, &moved);
         if (refusal.status != ARENA_OK) continue;
-        if (len != 0) memcpy(moved, *data, len * size);
+        if (*data != NULL) memcpy(moved, *data, len * size);
         *data = moved;
         *cap = tries[i];
         return none;

@@ -289,7 +289,7 @@ int arena_get_mark_checked(struct arena *arena, struct arena_mark *out) {
     return status;
 }
 
-static struct refusal rewind(struct arena *arena, const struct arena_mark *mark, bool ends) {
+static struct refusal rewind_to(struct arena *arena, const struct arena_mark *mark, bool ends) {
     struct refusal refusal = slots_refusal(arena);
     if (refusal.status != ARENA_OK) return refusal;
     if (mark == NULL || !mark_valid(arena, mark)) {
@@ -300,21 +300,21 @@ static struct refusal rewind(struct arena *arena, const struct arena_mark *mark,
 }
 
 void arena_rewind(struct arena *arena, const struct arena_mark *mark) {
-    struct refusal refusal = rewind(arena, mark, false);
+    struct refusal refusal = rewind_to(arena, mark, false);
     if (refusal.status != ARENA_OK) panic_for("arena_rewind", refusal);
 }
 
 void arena_rewind_end(struct arena *arena, const struct arena_mark *mark) {
-    struct refusal refusal = rewind(arena, mark, true);
+    struct refusal refusal = rewind_to(arena, mark, true);
     if (refusal.status != ARENA_OK) panic_for("arena_rewind_end", refusal);
 }
 
 int arena_rewind_checked(struct arena *arena, const struct arena_mark *mark) {
-    return rewind(arena, mark, false).status;
+    return rewind_to(arena, mark, false).status;
 }
 
 int arena_rewind_end_checked(struct arena *arena, const struct arena_mark *mark) {
-    return rewind(arena, mark, true).status;
+    return rewind_to(arena, mark, true).status;
 }
 
 void arena_scratch_enter_slow(struct arena *arena, struct arena_scratch *out) {

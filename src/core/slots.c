@@ -212,7 +212,7 @@ static bool lay_out(const struct slots_plan *plan, enum slots_owner owner, size_
 
 static void *take_header(const struct layout *layout, const struct slots_plan *plan, enum slots_owner owner,
                          size_t header_bytes, const struct slots_place *place) {
-    if (layout->backing == BACKING_CALLER) {
+    if (place != NULL) {
         memset(place->memory, 0, header_bytes);
         return place->memory;
     }

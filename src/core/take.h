@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Handing out slots where that is quick: what hot functions inline.  Part of slots.h. */
+/* Handing out slots where that is quick: what hot functions inline.  Part of slots.h, which includes it. */
 #ifndef CORE_TAKE_H
 #define CORE_TAKE_H
-
-#include "core/slots.h"
 
 /* Copies one element into a slot; what the slot has behind the element is cleared. */
 void slots_copy_general(const struct arena *arena, char *slot, const void *value);

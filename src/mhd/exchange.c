@@ -31,10 +31,8 @@ struct exchange *exchange_open(struct arena_mhd *mhd, struct MHD_Connection *con
     exchange->mhd = mhd;
     exchange->bucket = registry_bucket(&mhd->registry, connection);
     exchange->key = connection;
-    char *copy = (char *)(exchange + 1);
-    if (target_bytes > 0) memcpy(copy, target, target_bytes);
-    copy[target_bytes] = '\0';
-    exchange->target = copy;
+    if (target_bytes > 0) memcpy(exchange->target, target, target_bytes);
+    exchange->target[target_bytes] = '\0';
     exchange->body_limit = mhd->options.body_limit_bytes;
     body_begin(&exchange->body, mhd->options.body_limit_bytes, &mhd->budget);
     /* relaxed: whoever looks at the count, at the end, has waited for the daemon to stop. */

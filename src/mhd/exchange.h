@@ -93,7 +93,6 @@ struct exchange {
     struct header *headers;      /* to be sent, in order */
     struct source source;
 
-    const char *target; /* as it was sent, behind the exchange; "" where not known */
     struct arena_mhd *mhd;
     struct registry_bucket *bucket;
     const struct MHD_Connection *key; /* the connection, to compare with alone: it may be gone */
@@ -101,6 +100,7 @@ struct exchange {
     struct exchange *previous;
     bool begun;           /* not STAGE_NEW */
     struct overdue sweep; /* see registry_sweep */
+    char target[];        /* as it was sent; "" where not known */
 };
 
 /* Begins an exchange, with the request's reference, and registers it.  target may be NULL.  NULL: no memory. */

@@ -117,10 +117,11 @@ static const struct form *form_of(struct exchange *exchange) {
     if (form != NULL || !has_form(exchange->fields)) return form;
     struct form *mine = form_decode(body_data(&exchange->body), exchange->body.length);
     if (mine == NULL) return NULL;
-    lock_enter(&exchange->bucket->lock);
+    struct lock *lock = &exchange->bucket->lock;
+    lock_enter(lock);
     form = atomic_ptr_load(&exchange->form, relaxed);
     if (form == NULL) atomic_ptr_store(&exchange->form, mine, release);
-    lock_leave(&exchange->bucket->lock);
+    lock_leave(lock);
     if (form == NULL) return mine;
     free(mine);
     return form;

@@ -108,6 +108,7 @@ HOT_INLINE struct local *locals_find(const struct thread_state *state, const str
     uint32_t offset = atomic_u32_load(&owner->offset, acquire); /* partner: locals_visit, whose changes are seen */
     if (UNLIKELY(offset >= state->local_bytes)) return NULL;
     struct local *local = locals_at(state, offset);
+    /* cppcheck-suppress nullPointerRedundantCheck ; it is not a question, see below */
     if (UNLIKELY(local->owner != owner)) return NULL;
     if (local == NULL) __builtin_unreachable(); /* or compilers ask twice */
     return local;

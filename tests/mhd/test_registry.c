@@ -509,11 +509,13 @@ static void connections_spread_over_the_buckets(void **state) {
 
 static void every_open_exchange_is_gone_through_once(void **state) {
     static struct registry registry;
-    static struct exchange exchanges[2 * REGISTRY_BUCKETS];
+    static struct exchange *exchanges[2 * REGISTRY_BUCKETS];
     assert_true(registry_init(&registry));
     for (size_t i = 0; i < 2 * REGISTRY_BUCKETS; i++) {
-        exchanges[i].bucket = &registry.buckets[i / 2];
-        registry_add(&exchanges[i]);
+        exchanges[i] = calloc(1, sizeof *exchanges[i]);
+        assert_non_null(exchanges[i]);
+        exchanges[i]->bucket = &registry.buckets[i / 2];
+        registry_add(exchanges[i]);
     }
     size_t seen = 0;
     for (struct exchange *exchange = NULL; (exchange = registry_next(&registry, exchange)) != NULL; seen++) {
@@ -521,7 +523,10 @@ static void every_open_exchange_is_gone_through_once(void **state) {
         exchange->fields = (struct fields *)&seen; /* as a mark */
     }
     assert_int_equal(seen, 2 * REGISTRY_BUCKETS);
-    for (size_t i = 0; i < 2 * REGISTRY_BUCKETS; i++) registry_remove(&exchanges[i]);
+    for (size_t i = 0; i < 2 * REGISTRY_BUCKETS; i++) {
+        registry_remove(exchanges[i]);
+        free(exchanges[i]);
+    }
     assert_null(registry_next(&registry, NULL));
     registry_destroy(&registry);
 }
