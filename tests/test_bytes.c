@@ -607,7 +607,9 @@ static void vectors_grow(void **state) {
     }
 }
 
-static void do_push(void *user) { (void)ARENA_PUSH(((struct call *)user)->arena, (struct numbers *)((struct call *)user)->block); }
+static void do_push(void *user) {
+    (void)ARENA_PUSH(((struct call *)user)->arena, (struct numbers *)((struct call *)user)->block);
+}
 
 static void vectors_take_what_still_fits(void **state) {
     static const size_t capacities[] = {400, 1000, 1023, 60000};
@@ -620,7 +622,7 @@ static void vectors_take_what_still_fits(void **state) {
             if (numbers.cap != cap) grown++;
         }
         struct numbers was = numbers;
-        assert_true(support_checked() || grown < 20); /* not by one at a time */
+        assert_true(support_checked() || grown < 20);      /* not by one at a time */
         if (capacities[i] <= 1023 && !support_checked()) { /* in one block of memory: all of it */
             assert_true(numbers.len == numbers.cap && arena_bytes_remaining(arena) < sizeof(int));
         }
@@ -692,7 +694,9 @@ static void a_buffer_is_appended_to_itself(void **state) {
     arena_bytes_destroy(arena);
 }
 
-static void do_append(void *user) { arena_buffer_append((struct arena_buffer *)((struct call *)user)->block, "0123456789", 10); }
+static void do_append(void *user) {
+    arena_buffer_append((struct arena_buffer *)((struct call *)user)->block, "0123456789", 10);
+}
 static void do_buffer_text(void *user) { (void)arena_buffer_text((struct arena_buffer *)((struct call *)user)->block); }
 static void do_buffer_printf(void *user) {
     arena_buffer_printf((struct arena_buffer *)((struct call *)user)->block, "%s", "0123456789");
@@ -751,7 +755,7 @@ static void cleanups_run_newest_first(void **state) {
             ran[0] = 0;
             for (int i = 0; i < 5; i++) {
                 char *text = (char *)arena_bytes_alloc(arena, round == 1 ? 3000 : 2, 1); /* over several blocks */
-                text[0] = names[i]; /* memory is as it was */
+                text[0] = names[i];                                                      /* memory is as it was */
                 struct arena_cleanup *cleanup = arena_bytes_defer(arena, i == 1 ? NULL : note, text);
                 if (i == 1) cleanup->run = note; /* set later */
                 if (i == 3) cleanup->run = NULL; /* cancelled */

@@ -132,7 +132,9 @@ static void copy_of_a_scope_is_no_scope(void **state) {
     assert_true(later_copy.arena == first || later_copy.arena == second);
     arena_alloc(later_copy.arena, NULL);
     struct arena *lent = later_copy.arena;
-    assert_panics(leave_it, &later_copy, "arena_pool_scope_leave: the scope was left already"); /* though its arena is out, for another purpose */
+    assert_panics(
+        leave_it, &later_copy,
+        "arena_pool_scope_leave: the scope was left already"); /* though its arena is out, for another purpose */
     assert_int_equal(arena_used(lent), 1);
     arena_pool_return(pool, first);
     arena_pool_return(pool, second);
@@ -173,13 +175,9 @@ static void drop_allocates(void *element, void *user) {
     if (arena_try_alloc_slab(dropping, 2) != NULL) handed_out++;
 }
 
-static void drop_resets(void *element, void *user) {
-    arena_reset(dropping);
-}
+static void drop_resets(void *element, void *user) { arena_reset(dropping); }
 
-static void drop_destroys(void *element, void *user) {
-    arena_destroy(dropping);
-}
+static void drop_destroys(void *element, void *user) { arena_destroy(dropping); }
 
 static void make_dropping(void (*drop)(void *, void *)) {
     const struct arena_type type = {"dropping", sizeof(int), sizeof(int), drop};
@@ -201,9 +199,7 @@ static void arena_hands_out_nothing_while_it_drops(void **state) {
     assert_int_equal(handed_out, 0);
 }
 
-static void drop_insists(void *element, void *user) {
-    arena_alloc(dropping, NULL);
-}
+static void drop_insists(void *element, void *user) { arena_alloc(dropping, NULL); }
 
 static void insist_in_drop(void *user) {
     make_dropping(drop_insists);
@@ -260,9 +256,7 @@ static struct {
 
 static struct arena_pool *dropping_pool;
 
-static void drop_returns(void *element, void *user) {
-    arena_pool_return(dropping_pool, dropping);
-}
+static void drop_returns(void *element, void *user) { arena_pool_return(dropping_pool, dropping); }
 
 static void reset_what_returns_itself(void *user) {
     const struct arena_type type = {"returning", sizeof(int), sizeof(int), drop_returns};
@@ -280,19 +274,34 @@ static void drop_touches(void *element, void *user) {
     struct arena *inside = NULL;
     void *slot = NULL;
     switch (touched.touch) {
-    case ALLOC: (void)arena_concurrent_alloc(touched.arena, NULL); break;
-    case TRY_ALLOC: (void)arena_concurrent_try_alloc(touched.arena, NULL); break;
-    case SLAB: (void)arena_concurrent_alloc_slab(touched.arena, 2); break;
-    case RESET: arena_concurrent_reset(touched.arena); break;
-    case TRIM: arena_concurrent_trim(touched.arena); break;
+    case ALLOC:
+        (void)arena_concurrent_alloc(touched.arena, NULL);
+        break;
+    case TRY_ALLOC:
+        (void)arena_concurrent_try_alloc(touched.arena, NULL);
+        break;
+    case SLAB:
+        (void)arena_concurrent_alloc_slab(touched.arena, 2);
+        break;
+    case RESET:
+        arena_concurrent_reset(touched.arena);
+        break;
+    case TRIM:
+        arena_concurrent_trim(touched.arena);
+        break;
     case ACQUIRE_AND_COUNT:
         touched.wrong |= arena_concurrent_acquire(touched.arena, NULL, &inside) != ARENA_EBUSY || inside != NULL;
-        touched.wrong |= arena_concurrent_alloc_context(touched.arena, NULL, NULL, &slot) != ARENA_EBUSY || slot != NULL;
+        touched.wrong |=
+            arena_concurrent_alloc_context(touched.arena, NULL, NULL, &slot) != ARENA_EBUSY || slot != NULL;
         touched.wrong |= arena_concurrent_reset_context(touched.arena, NULL) != ARENA_EBUSY;
         touched.wrong |= arena_concurrent_used(touched.arena) > arena_concurrent_cap(touched.arena);
         break;
-    case RELEASE: arena_concurrent_release(touched.arena); break;
-    case DESTROY: arena_concurrent_destroy(touched.arena); break;
+    case RELEASE:
+        arena_concurrent_release(touched.arena);
+        break;
+    case DESTROY:
+        arena_concurrent_destroy(touched.arena);
+        break;
     }
 }
 
@@ -413,9 +422,7 @@ static void lose_a_gate(void *user) {
     arena_concurrent_destroy(another);
 }
 
-static void gate_of_an_ended_thread_stays_taken(void **state) {
-    assert_child_succeeds(lose_a_gate, NULL);
-}
+static void gate_of_an_ended_thread_stays_taken(void **state) { assert_child_succeeds(lose_a_gate, NULL); }
 
 int main(void) {
     const struct CMUnitTest tests[] = {

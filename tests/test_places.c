@@ -133,9 +133,7 @@ static void put_and_panic(struct arena *arena, void *user) {
     arena_panic("asked for");
 }
 
-static void execute_and_panic(void *user) {
-    (void)!arena_pool_execute(shared_pool, put_and_panic, NULL);
-}
+static void execute_and_panic(void *user) { (void)!arena_pool_execute(shared_pool, put_and_panic, NULL); }
 
 static void use_all_and_panic(void) {
     use_all();
@@ -288,9 +286,7 @@ static void handler_uses_all(const char *message, void *user) {
     use_all();
 }
 
-static void panic_once(void *user) {
-    arena_panic("once");
-}
+static void panic_once(void *user) { arena_panic("once"); }
 
 static void handlers_may_use_every_handle(void **state) {
     share_begin();
@@ -378,9 +374,7 @@ static void destructors_may_wait_for_a_gate(void **state) {
     }
 }
 
-static void panic_late(void *user) {
-    arena_panic("in a destructor");
-}
+static void panic_late(void *user) { arena_panic("in a destructor"); }
 
 static void end_with_panic(struct worker *self) {
     static pthread_key_t key;

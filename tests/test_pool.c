@@ -96,7 +96,8 @@ static void options_that_are_not_understood_are_invalid(void **state) {
 /* What an older program's struct does not have yet is a default. */
 static void shorter_options_are_understood(void **state) {
     struct arena_options arena_options = {sizeof arena_options, 3, 0}; /* which would be refused */
-    struct arena_pool_options options = {.struct_size = sizeof options.struct_size, .max_arenas = 1, .arena_options = &arena_options};
+    struct arena_pool_options options = {
+        .struct_size = sizeof options.struct_size, .max_arenas = 1, .arena_options = &arena_options};
     struct arena_pool *pool = NULL;
     struct arena *arenas[2];
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &pool), ARENA_OK);
@@ -117,7 +118,8 @@ static void arenas_are_made_when_they_are_wanted(void **state) {
     enum { BYTES = 16 << 20 };
     struct arena_options arena_options = {sizeof arena_options, 0, ARENA_PREFAULT};
     for (size_t limit = 0; limit < 2; limit++) {
-        struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = limit, .arena_options = &arena_options};
+        struct arena_pool_options options = {
+            .struct_size = sizeof options, .max_arenas = limit, .arena_options = &arena_options};
         struct arena_pool *pool = NULL;
         size_t before = support_resident_bytes();
         assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), BYTES, &options, &pool), ARENA_OK);
@@ -631,7 +633,8 @@ static void limit_counts_what_is_checked_out(void **state) {
         assert_int_equal(arena_pool_checkout(pool, &more), ARENA_EFULL);
         assert_null(more);
         assert_int_equal(arena_pool_execute(pool, do_nothing, &calls), ARENA_EFULL);
-        assert_int_equal(arena_pool_execute(pool, NULL, &calls), ARENA_EINVAL); /* what is wrong comes before what is full */
+        assert_int_equal(arena_pool_execute(pool, NULL, &calls),
+                         ARENA_EINVAL); /* what is wrong comes before what is full */
         assert_int_equal(calls, 0);
         arena_pool_return(pool, arenas[1]);
         assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY); /* which costs no place */
@@ -675,7 +678,8 @@ static void large_limits_are_exact(void **state) {
 /* More than any pool can have: no number of it is lost on the way to a smaller one. */
 static void limits_that_no_pool_meets_are_none(void **state) {
     const size_t word = (size_t)UINT32_MAX;
-    const size_t limits[] = {SIZE_MAX, SIZE_MAX / 2 + 2, SIZE_MAX / 4 + 2, word, word / 2 + 2, word / 4 + 2, word / 8 + 1};
+    const size_t limits[] = {SIZE_MAX,     SIZE_MAX / 2 + 2, SIZE_MAX / 4 + 2, word,
+                             word / 2 + 2, word / 4 + 2,     word / 8 + 1};
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = limits[i]};
         struct arena_pool *pool = NULL;
@@ -752,7 +756,9 @@ static void occupy_the_last_place(struct worker *self) {
         occupy(scope.arena, occupant);
         if (occupant->end == FUNCTIONS_LEAVE) arena_pool_scope_leave(&scope);
         break;
-    default: (void)!arena_protect(occupy_protected, occupant); break;
+    default:
+        (void)!arena_protect(occupy_protected, occupant);
+        break;
     }
 }
 
@@ -991,15 +997,14 @@ static void a_refused_destroy_frees_nothing(void **state) {
 /* A pool of arenas of LEFT_BYTES whose memory stays where it is when they come back. */
 static struct arena_pool *make_keeping(size_t max_arenas) {
     struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
-    struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = max_arenas, .arena_options = &arena_options};
+    struct arena_pool_options options = {
+        .struct_size = sizeof options, .max_arenas = max_arenas, .arena_options = &arena_options};
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), LEFT_BYTES, &options, &pool), ARENA_OK);
     return pool;
 }
 
-static void touch_all(struct arena *arena, void *user) {
-    memset(arena_alloc_slab(arena, LEFT_BYTES), 1, LEFT_BYTES);
-}
+static void touch_all(struct arena *arena, void *user) { memset(arena_alloc_slab(arena, LEFT_BYTES), 1, LEFT_BYTES); }
 
 /* The one that a thread keeps for its scopes, too; and with a limit, where all that is idle is in the store. */
 static void trim_frees_what_scopes_left(void **state) {
@@ -1023,7 +1028,8 @@ static void trim_frees_all_that_is_idle(void **state) {
     static struct arena *arenas[MANY];
     for (size_t limit = 0; limit <= MANY; limit += MANY) {
         struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
-        struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = limit, .arena_options = &arena_options};
+        struct arena_pool_options options = {
+            .struct_size = sizeof options, .max_arenas = limit, .arena_options = &arena_options};
         struct arena_pool *pool = NULL;
         assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), SMALL, &options, &pool), ARENA_OK);
         for (int i = 0; i < MANY; i++) {
@@ -1304,14 +1310,16 @@ static void use_all_pools(struct worker *self) {
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < pools_made; i++) {
             struct visit seen = {.calls = 0};
-            if (arena_pool_execute(pools[i], visit, &seen) != ARENA_OK || !seen.zero || seen.calls != 1) self->status = 1;
+            if (arena_pool_execute(pools[i], visit, &seen) != ARENA_OK || !seen.zero || seen.calls != 1)
+                self->status = 1;
             if (seen.capacity != i % 10) self->status = 2;
         }
     }
 }
 
 static void two_thousand_pools_live_at_once(void **state) {
-    pools_made = support_rounds(2100, 1200); /* more than there are keys of pthreads; a thread's table gets longer than 64 KiB */
+    pools_made =
+        support_rounds(2100, 1200); /* more than there are keys of pthreads; a thread's table gets longer than 64 KiB */
     struct arena_pool **pools = calloc(pools_made, sizeof(struct arena_pool *));
     assert_non_null(pools);
     for (size_t i = 0; i < pools_made; i++) pools[i] = make(ARENA_TYPE(int), i % 10);
@@ -1554,7 +1562,9 @@ static void a_claimed_arena_is_returned_by_who_claimed_it(void **state) {
         arena_pool_return_claimed(arena);
         assert_int_equal(arena_pool_claim(arena), ARENA_EINVAL); /* it is back */
     }
-    ARENA_POOL_SCOPE(pool, scoped) { assert_int_equal(arena_pool_claim(scoped), ARENA_EINVAL); }
+    ARENA_POOL_SCOPE(pool, scoped) {
+        assert_int_equal(arena_pool_claim(scoped), ARENA_EINVAL);
+    }
     arena_destroy(alone);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
@@ -1660,7 +1670,7 @@ static void enter_and_wait(struct worker *self) {
 }
 
 static void scopes_wait_at_the_limit_and_waits_are_counted(void **state) {
-    void (*const bodies[])(struct worker *self) = {execute_and_wait, enter_and_wait};
+    void (*const bodies[])(struct worker * self) = {execute_and_wait, enter_and_wait};
     struct limited limited = {make_limited(1), NULL};
     struct arena *arena = check_out(limited.pool);
     struct arena *none = NULL;

@@ -48,7 +48,8 @@ static void block_runs_once_on_an_empty_arena(void **state) {
 static void block_may_be_a_single_statement(void **state) {
     struct arena_pool *pool = make(0);
     size_t capacity = 0;
-    if (pool != NULL) ARENA_POOL_SCOPE(pool, scratch) capacity = arena_cap(scratch);
+    if (pool != NULL)
+        ARENA_POOL_SCOPE(pool, scratch) capacity = arena_cap(scratch);
     assert_int_equal(capacity, 4);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
@@ -155,7 +156,8 @@ static void nested_blocks_have_arenas_of_their_own(void **state) {
     assert_int_equal(log_count, 3);
     for (int i = 0; i < 3; i++) assert_int_equal(log_entries[i], 3 - i);
     /* In one line: what they are made of has names of its own, too. */
-    ARENA_POOL_SCOPE(pool, first) ARENA_POOL_SCOPE(pool, second) assert_ptr_not_equal(first, second);
+    ARENA_POOL_SCOPE(pool, first)
+        ARENA_POOL_SCOPE(pool, second) assert_ptr_not_equal(first, second);
     assert_int_equal(arena_pool_destroy(other), ARENA_OK);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
@@ -209,9 +211,7 @@ static void enter_and_keep(void *user) {
     assert_int_equal(arena_pool_scope_enter(user, &kept_scope), ARENA_OK);
     put(kept_scope.arena, 1);
 }
-static void panic_at_once(void *user) {
-    arena_panic("in the next action");
-}
+static void panic_at_once(void *user) { arena_panic("in the next action"); }
 
 /* Such a scope was begun inside a protected action, but not inside the one that panics. */
 static void panic_leaves_what_an_earlier_action_kept(void **state) {
@@ -316,9 +316,7 @@ static void no_arena_to_be_had_panics(void **state) {
 
 static int seen_by_cleanup; /* drops that had run when the frame around the block was left */
 
-static void look_at_the_log(void *user) {
-    seen_by_cleanup = flag_get(&log_count);
-}
+static void look_at_the_log(void *user) { seen_by_cleanup = flag_get(&log_count); }
 
 static void end_in_block(struct worker *self) {
     pthread_cleanup_push(look_at_the_log, NULL);

@@ -228,9 +228,7 @@ static void handler_may_protect_an_action(void **state) {
 
 static int dropped_order;
 
-static void note_drop(void *element, void *user) {
-    dropped_order = ++events;
-}
+static void note_drop(void *element, void *user) { dropped_order = ++events; }
 
 static void alloc_and_panic(struct arena *arena, void *user) {
     arena_alloc(arena, NULL);
@@ -264,7 +262,9 @@ static void handler_runs_before_anything_is_unwound(void **state) {
     assert_int_equal(arena_pool_destroy(execution.pool), ARENA_OK);
 }
 
-static void say_and_return(const char *message, void *user) { fprintf(stderr, "handler %s: %s\n", (char *)user, message); }
+static void say_and_return(const char *message, void *user) {
+    fprintf(stderr, "handler %s: %s\n", (char *)user, message);
+}
 
 static void panic_under_own_handler(void *user) {
     static char name[] = "mine";
@@ -564,9 +564,7 @@ static void each_thread_has_its_own_protection(void **state) {
     for (unsigned i = 0; i < 8; i++) assert_int_equal(workers[i].status, 0);
 }
 
-static void panic_in_thread(struct worker *self) {
-    arena_panic("on a thread of its own");
-}
+static void panic_in_thread(struct worker *self) { arena_panic("on a thread of its own"); }
 
 static void start_panicking_thread(void *user) {
     static struct worker worker;
@@ -574,9 +572,7 @@ static void start_panicking_thread(void *user) {
     worker_join(&worker);
 }
 
-static void protect_here_and_panic_elsewhere(void *user) {
-    (void)!arena_protect(start_panicking_thread, NULL);
-}
+static void protect_here_and_panic_elsewhere(void *user) { (void)!arena_protect(start_panicking_thread, NULL); }
 
 static void protection_of_one_thread_does_not_cover_another(void **state) {
     assert_aborts(protect_here_and_panic_elsewhere, NULL, "on a thread of its own");
@@ -682,9 +678,7 @@ static void plain_checkouts_stay_the_callers_after_a_panic(void **state) {
 
 /* --- panics that cannot be caught --------------------------------------------------------------------------------- */
 
-static void panic_in_drop(void *element, void *user) {
-    arena_panic("from drop");
-}
+static void panic_in_drop(void *element, void *user) { arena_panic("from drop"); }
 
 static struct arena *arena_with_panicking_drop(void) {
     const struct arena_type type = {"explosive", 8, 8, panic_in_drop};
@@ -698,13 +692,9 @@ static void reset_it(void *user) { arena_reset(user); }
 
 static void destroy_it(void *user) { arena_destroy(user); }
 
-static void reset_explosive_protected(void *user) {
-    (void)!arena_protect(reset_it, arena_with_panicking_drop());
-}
+static void reset_explosive_protected(void *user) { (void)!arena_protect(reset_it, arena_with_panicking_drop()); }
 
-static void destroy_explosive_protected(void *user) {
-    (void)!arena_protect(destroy_it, arena_with_panicking_drop());
-}
+static void destroy_explosive_protected(void *user) { (void)!arena_protect(destroy_it, arena_with_panicking_drop()); }
 
 static void reset_explosive_under_own_handler(void *user) {
     static char name[] = "mine";
@@ -719,11 +709,20 @@ static void panic_from_drop_aborts_even_when_protected(void **state) {
 }
 
 /* Each place in which elements are dropped, in each kind of arena. */
-enum dropping { RETURN, LEAVE, EXECUTE, RESET, RESET_UNDER_CONTEXT, RESET_HELD, DESTROY, ANY_RESET, ANY_DESTROY, DROPPINGS };
+enum dropping {
+    RETURN,
+    LEAVE,
+    EXECUTE,
+    RESET,
+    RESET_UNDER_CONTEXT,
+    RESET_HELD,
+    DESTROY,
+    ANY_RESET,
+    ANY_DESTROY,
+    DROPPINGS
+};
 
-static void alloc_and_end(struct arena *arena, void *user) {
-    arena_alloc(arena, NULL);
-}
+static void alloc_and_end(struct arena *arena, void *user) { arena_alloc(arena, NULL); }
 
 static void drop_somewhere(void *user) {
     const enum dropping place = *(const enum dropping *)user;
@@ -749,17 +748,29 @@ static void drop_somewhere(void *user) {
         arena_alloc(scope.arena, NULL);
         arena_pool_scope_leave(&scope);
         break;
-    case EXECUTE: (void)!arena_pool_execute(pool, alloc_and_end, NULL); break;
-    case RESET: arena_concurrent_reset(concurrent); break;
-    case RESET_UNDER_CONTEXT: (void)!arena_concurrent_reset_context(concurrent, NULL); break;
+    case EXECUTE:
+        (void)!arena_pool_execute(pool, alloc_and_end, NULL);
+        break;
+    case RESET:
+        arena_concurrent_reset(concurrent);
+        break;
+    case RESET_UNDER_CONTEXT:
+        (void)!arena_concurrent_reset_context(concurrent, NULL);
+        break;
     case RESET_HELD:
         child_check(arena_concurrent_acquire(concurrent, NULL, &arena) == ARENA_OK);
         arena_reset(arena);
         break;
-    case DESTROY: arena_concurrent_destroy(concurrent); break;
-    case ANY_RESET: arena_reset(arena); break;
+    case DESTROY:
+        arena_concurrent_destroy(concurrent);
+        break;
+    case ANY_RESET:
+        arena_reset(arena);
+        break;
     case ANY_DESTROY:
-    default: arena_destroy(arena); break;
+    default:
+        arena_destroy(arena);
+        break;
     }
 }
 
@@ -787,7 +798,8 @@ static void unwind_into_panicking_drop_under_own_handler(void *user) {
 
 static void panic_while_another_unwinds_aborts(void **state) {
     assert_aborts(unwind_into_panicking_drop, NULL, "drop");
-    assert_aborts(unwind_into_panicking_drop_under_own_handler, NULL, "handler mine: from drop"); /* which sees every panic */
+    assert_aborts(unwind_into_panicking_drop_under_own_handler, NULL,
+                  "handler mine: from drop"); /* which sees every panic */
 }
 
 static void protected_panic(void *element, void *user) {

@@ -52,7 +52,7 @@ static bool ends_thread(int way) { return way == THREAD_EXIT || cancels(way); }
 enum kind { EXECUTE, BLOCK, FUNCTIONS };
 
 static const enum kind kinds[][DEPTH] = {
-    {EXECUTE, EXECUTE, EXECUTE}, {BLOCK, BLOCK, BLOCK},      {FUNCTIONS, FUNCTIONS, FUNCTIONS},
+    {EXECUTE, EXECUTE, EXECUTE}, {BLOCK, BLOCK, BLOCK},       {FUNCTIONS, FUNCTIONS, FUNCTIONS},
     {EXECUTE, BLOCK, FUNCTIONS}, {FUNCTIONS, EXECUTE, BLOCK}, {BLOCK, FUNCTIONS, EXECUTE},
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
@@ -103,15 +103,20 @@ static void compute_until_cancelled(void) {
 static void leave_now(struct walk *walk) {
     int before;
     switch (walk->way) {
-    case PANIC: arena_panic("leaving"); break;
-    case THREAD_EXIT: pthread_exit(walk); break;
+    case PANIC:
+        arena_panic("leaving");
+        break;
+    case THREAD_EXIT:
+        pthread_exit(walk);
+        break;
     case CANCEL:
         pthread_cancel(pthread_self());
         pthread_testcancel();
         break;
     case CANCEL_ABROAD:
         flag_set(&walk->worker->reached, 1);
-        for (;;) { /* not asleep: ThreadSanitizer loses its way when a thread is cancelled inside one of its functions */
+        for (;
+             ;) { /* not asleep: ThreadSanitizer loses its way when a thread is cancelled inside one of its functions */
             pthread_testcancel();
             sched_yield();
         }
@@ -135,11 +140,15 @@ static void leave_now(struct walk *walk) {
         walk->wrong--;
         pthread_testcancel();
         break;
-    case JUMP: longjmp(walk->jump, 1); break;
+    case JUMP:
+        longjmp(walk->jump, 1);
+        break;
 #ifdef __cplusplus
-    case THROW: throw walk->level;
+    case THROW:
+        throw walk->level;
 #endif
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -279,7 +288,8 @@ static void make_pools(struct walk *walk, int pools) {
     for (int i = 0; i < DEPTH; i++) {
         walk->pools[i] = walk->pools[0];
         if (i > 0 && pools != OTHERS) continue;
-        assert_int_equal(arena_pool_create_with(&noted, 4, pools == LIMITED ? &options : NULL, &walk->pools[i]), ARENA_OK);
+        assert_int_equal(arena_pool_create_with(&noted, 4, pools == LIMITED ? &options : NULL, &walk->pools[i]),
+                         ARENA_OK);
     }
 }
 

@@ -210,7 +210,9 @@ static int take_more(struct grown *grown, enum take way, size_t size) {
         CHECK(block == NULL || all_zero(block, size));
         return status;
     }
-    case TAKE_RAW: block = arena_bytes_try_alloc_raw(grown->arena, size, 4096); break;
+    case TAKE_RAW:
+        block = arena_bytes_try_alloc_raw(grown->arena, size, 4096);
+        break;
     case TAKE_REALLOC:
         block = arena_bytes_try_realloc(grown->arena, grown->block, grown->size, grown->size + size, 1);
         if (block == NULL) break;
@@ -222,7 +224,9 @@ static int take_more(struct grown *grown, enum take way, size_t size) {
         block = arena_bytes_try_printf(grown->arena, "%*s", (int)size, text);
         CHECK(block == NULL || strlen(block) == (size < 10 ? 10 : size));
         break;
-    case TAKE_DEFER: block = arena_bytes_try_defer(grown->arena, clean, grown->block); break;
+    case TAKE_DEFER:
+        block = arena_bytes_try_defer(grown->arena, clean, grown->block);
+        break;
     case TAKE_PUSH:
         for (size_t i = 0; i < size / 8; i++) {
             block = ARENA_TRY_PUSH(grown->arena, &grown->vector);
@@ -233,7 +237,8 @@ static int take_more(struct grown *grown, enum take way, size_t size) {
         break;
     default:
         if (arena_buffer_try_append(&grown->buffer, text, sizeof text)) block = grown->buffer.data;
-        for (size_t i = 0; i < grown->buffer.len; i += sizeof text) CHECK(memcmp(grown->buffer.data + i, text, 10) == 0);
+        for (size_t i = 0; i < grown->buffer.len; i += sizeof text)
+            CHECK(memcmp(grown->buffer.data + i, text, 10) == 0);
         break;
     }
     return block == NULL ? ARENA_ENOMEM : ARENA_OK;
@@ -246,7 +251,8 @@ static void byte_arena(const struct arena_options *options, size_t capacity) {
     struct grown grown = {.arena = arena_bytes_from_raw(arena)};
     for (int generation = 0; generation < 2; generation++) {
         grown = (struct grown){.arena = grown.arena, .buffer = {.arena = grown.arena}, .size = 8};
-        UNTIL_OK((grown.block = arena_bytes_try_memdup(grown.arena, "\7......", 8, 1)) == NULL ? ARENA_ENOMEM : ARENA_OK,
+        UNTIL_OK((grown.block = arena_bytes_try_memdup(grown.arena, "\7......", 8, 1)) == NULL ? ARENA_ENOMEM
+                                                                                               : ARENA_OK,
                  ARENA_ENOMEM, arena_used(arena) == 0);
         long deferred = 0;
         long before = cleaned;

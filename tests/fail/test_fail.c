@@ -13,7 +13,6 @@
 #include <arena/arena.h>
 
 #include <limits.h>
-#include <sys/resource.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -23,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,7 +40,7 @@ struct report {
     unsigned mapped; /* mappings made */
 };
 
-static struct report *reports; /* one for each round that runs */
+static struct report *reports;  /* one for each round that runs */
 static struct inject_live kept; /* by a process in which nothing failed */
 
 static bool more(struct inject_live left, struct inject_live right) {
@@ -56,7 +56,8 @@ static void print_live(const char *when, struct inject_live live) {
 /* Both walks, in the child. */
 static int two_walks(struct report *report, enum inject_mode mode, unsigned at, bool old_kernel) {
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) (void)signal(crashes[i], SIG_DFL); /* not CMocka's */
+    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++)
+        (void)signal(crashes[i], SIG_DFL); /* not CMocka's */
     (void)alarm(ROUND_ENDS_S);
     inject_old_kernel(old_kernel);
     inject_arm(mode, at);
@@ -99,7 +100,8 @@ static unsigned end(const struct round *round) {
     int status;
     assert_int_equal(waitpid(round->child, &status, 0), round->child);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        print_error("failure %u (%s, %s): the process ended with %#x\n", round->at, report->first, mode, (unsigned)status);
+        print_error("failure %u (%s, %s): the process ended with %#x\n", round->at, report->first, mode,
+                    (unsigned)status);
         fail();
     }
     if (round->mode != INJECT_NEVER && more(report->live, kept)) {
@@ -147,7 +149,8 @@ static void every_call(enum inject_mode mode) {
             begin(&rounds[i], false);
         }
         for (unsigned i = 0; i < AT_A_TIME; i++) places += end(&rounds[i]) != 0;
-    } while (places != before); /* how many calls a walk makes is a matter of who waits: none of a whole lot gets there */
+    } while (places !=
+             before); /* how many calls a walk makes is a matter of who waits: none of a whole lot gets there */
     print_message("[          ] %u places\n", places);
     assert_true(places > 100); /* the walk did take place */
 }
@@ -173,7 +176,8 @@ static bool trim_frees_all(void) {
     struct arena_pool *pool;
     struct arena *arenas[ARENAS];
     struct arena *out;
-    if (arena_pool_create(ARENA_TYPE(int), 4, &pool) != ARENA_OK || arena_pool_checkout(pool, &out) != ARENA_OK) return false;
+    if (arena_pool_create(ARENA_TYPE(int), 4, &pool) != ARENA_OK || arena_pool_checkout(pool, &out) != ARENA_OK)
+        return false;
     for (int i = 0; i < ARENAS; i++) {
         if (arena_pool_checkout(pool, &arenas[i]) != ARENA_OK) return false;
     }
@@ -241,7 +245,7 @@ static void makers_report_each_failure(void **state) {
         int (*make)(void **out);
         void (*end)(void *made);
         unsigned calls; /* at least */
-    } makers[] = {{make_arena, end_arena, 1}, {make_mapped, end_arena, 2},   {make_concurrent, end_concurrent, 2},
+    } makers[] = {{make_arena, end_arena, 1}, {make_mapped, end_arena, 2}, {make_concurrent, end_concurrent, 2},
                   {make_pool, end_pool, 2},   {make_limited, end_pool, 3}, {make_context, end_context, 2}};
     inject_thread();
     for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++) {

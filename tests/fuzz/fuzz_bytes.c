@@ -116,9 +116,9 @@ static void check_taken(const char *at, size_t size, size_t align, size_t before
 /* --- choices ------------------------------------------------------------------------------------------------------ */
 
 static size_t choose_size(struct input *input) {
-    static const size_t large[] = {100,  127,  128,   255,          256,          257,      500,         1000,
-                                   2000, 3300, 4096,  5000,         8192,         9000,     20000,       70000,
-                                   300,  600,  65536, SIZE_MAX / 2, SIZE_MAX - 1, SIZE_MAX, SIZE_MAX - 4095};
+    static const size_t large[] = {
+        100,  127,  128,   255,   256, 257, 500,   1000,         2000,         3300,     4096,           5000,
+        8192, 9000, 20000, 70000, 300, 600, 65536, SIZE_MAX / 2, SIZE_MAX - 1, SIZE_MAX, SIZE_MAX - 4095};
     uint8_t choice = input_byte(input);
     size_t size = choice < 192 ? choice % 80 : large[choice % (sizeof large / sizeof large[0])];
     return size < MOST_BYTES && model.handed + size > MOST_BYTES ? 0 : size;
@@ -141,7 +141,9 @@ static void take(struct input *input, int way) {
         at = arena_bytes_try_alloc(model.arena, size, align);
         if (at != NULL && model.clear != ARENA_CLEAR_NEVER) CHECK(bytes_are_zero(at, size));
         break;
-    case 1: at = arena_bytes_try_alloc_raw(model.arena, size, align); break;
+    case 1:
+        at = arena_bytes_try_alloc_raw(model.arena, size, align);
+        break;
     case 2:
         at = arena_bytes_try_memdup(model.arena, NULL, size, align);
         if (at != NULL) CHECK(bytes_are_zero(at, size));
@@ -270,7 +272,7 @@ static void change(struct input *input, bool moves) {
     }
     if (size > entry->size) {
         CHECK(entry->size != 0); /* an empty block never grows in place */
-        CHECK( index >= floor_count() && is_last(index) && !entry->loose && size - entry->size <= left);
+        CHECK(index >= floor_count() && is_last(index) && !entry->loose && size - entry->size <= left);
         CHECK(arena_bytes_used(model.arena) == before + (size - entry->size));
     } else { /* where a later one has shrunk to nothing, what lies between them decides */
         size_t gained = before - arena_bytes_used(model.arena);
@@ -315,8 +317,7 @@ static void cleanups_end(void) {
 
 static void defer(struct input *input) {
     size_t before = arena_bytes_used(model.arena);
-    struct arena_cleanup *cleanup =
-        arena_bytes_try_defer(model.arena, run_cleanup, (void *)(uintptr_t)model.count);
+    struct arena_cleanup *cleanup = arena_bytes_try_defer(model.arena, run_cleanup, (void *)(uintptr_t)model.count);
     size_t size = sizeof *cleanup + sizeof(void *);
     check_taken((char *)cleanup, size, alignof(struct arena_cleanup), before);
     if (cleanup == NULL) return;
@@ -416,26 +417,60 @@ static void operate(struct input *input, unsigned nested) {
     switch (input_below(input, 24)) {
     case 0:
     case 1:
-    case 2: take(input, 0); break;
-    case 3: constant_sizes(); break;
-    case 4: take(input, 1); break;
-    case 5: take(input, 2); break;
-    case 6: take(input, 3); break;
-    case 7: print(input); break;
-    case 8: buffer(input); break;
+    case 2:
+        take(input, 0);
+        break;
+    case 3:
+        constant_sizes();
+        break;
+    case 4:
+        take(input, 1);
+        break;
+    case 5:
+        take(input, 2);
+        break;
+    case 6:
+        take(input, 3);
+        break;
+    case 7:
+        print(input);
+        break;
+    case 8:
+        buffer(input);
+        break;
     case 9:
-    case 10: change(input, false); break;
-    case 11: change(input, true); break;
-    case 12: defer(input); break;
-    case 13: take_mark(); break;
-    case 14: rewind_some(input, false); break;
-    case 15: rewind_some(input, true); break;
+    case 10:
+        change(input, false);
+        break;
+    case 11:
+        change(input, true);
+        break;
+    case 12:
+        defer(input);
+        break;
+    case 13:
+        take_mark();
+        break;
+    case 14:
+        rewind_some(input, false);
+        break;
+    case 15:
+        rewind_some(input, true);
+        break;
     case 16:
     case 17:
-    case 18: scratch(input, nested); break;
-    case 19: use_stale(); break;
-    case 20: arena_bytes_trim(model.arena); break;
-    case 21: set_cap(input); break;
+    case 18:
+        scratch(input, nested);
+        break;
+    case 19:
+        use_stale();
+        break;
+    case 20:
+        arena_bytes_trim(model.arena);
+        break;
+    case 21:
+        set_cap(input);
+        break;
     default:
         if (nested == 0) reset();
         break;
@@ -446,7 +481,8 @@ static void operate(struct input *input, unsigned nested) {
 static void *source_take(size_t bytes, size_t align, void *user) {
     long *taken = user;
     void *memory;
-    if (bytes > ((size_t)1 << 28) || posix_memalign(&memory, align < sizeof(void *) ? sizeof(void *) : align, bytes) != 0)
+    if (bytes > ((size_t)1 << 28) ||
+        posix_memalign(&memory, align < sizeof(void *) ? sizeof(void *) : align, bytes) != 0)
         return NULL;
     memset(memory, 0xa5, bytes);
     ++*taken;
@@ -487,7 +523,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         CHECK(arena_create_on(arena_type_bytes(), memory + shift, PLACE_BYTES - shift, capacity, &options, &arena) ==
               ARENA_OK);
         break;
-    default: CHECK(arena_create_with(arena_type_bytes(), capacity, &options, &arena) == ARENA_OK); break;
+    default:
+        CHECK(arena_create_with(arena_type_bytes(), capacity, &options, &arena) == ARENA_OK);
+        break;
     }
     model.arena = arena_bytes_from_raw(arena);
     model.capacity = arena_cap(arena);

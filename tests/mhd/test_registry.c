@@ -9,6 +9,7 @@
 #include "mhd/exchange.h"
 #include "mhd/registry.h"
 
+#include <stdlib.h>
 #include <sys/mman.h>
 
 static struct arena_pool *pool;

@@ -4,8 +4,8 @@
 #include "engine.h"
 #include "platform/sync.h"
 #include "runtime/thread.h"
-#include "sync/cancel.h"
 #include "runtime/waiter.h"
+#include "sync/cancel.h"
 
 #include <arena/base.h>
 #include <arena/context.h>
@@ -36,8 +36,7 @@ static void wait_under(struct cancel_node *node) {
     waiter_prepare(mine);
     int got = cancel_register(node, mine);
     if (got == ARENA_OK) {
-        while ((got = cancel_status(node)) == ARENA_OK)
-            waiter_wait(mine, cancel_deadline(node));
+        while ((got = cancel_status(node)) == ARENA_OK) waiter_wait(mine, cancel_deadline(node));
         cancel_unregister(node, mine);
     }
     status[model_thread()] = got;
@@ -55,8 +54,7 @@ static void wait_child(void) {
 static void wait_child_any(void) { wait_under(&child); }
 static void wait_root(void) { wait_under(&root); }
 static void look_child(void) {
-    if (cancel_status(&child) != ARENA_OK)
-        model_check(data == 1);
+    if (cancel_status(&child) != ARENA_OK) model_check(data == 1);
 }
 static void look_twice(void) {
     int first = cancel_status(&child);
@@ -87,8 +85,7 @@ static void finish_two_trees(void) {
 }
 
 static void finish_cancelled(void) {
-    for (unsigned t = 1; t <= MODEL_THREADS; t++)
-        model_check(status[t] == ARENA_OK || status[t] == ARENA_ECANCELED);
+    for (unsigned t = 1; t <= MODEL_THREADS; t++) model_check(status[t] == ARENA_OK || status[t] == ARENA_ECANCELED);
     model_check(cancel_status(&root) == ARENA_ECANCELED && cancel_status(&child) == ARENA_ECANCELED);
     finish_nodes();
 }
@@ -185,8 +182,7 @@ static void finish_two_added(void) {
 /* Nothing is below it, and nobody waits: it is cancelled without its lock. */
 static void setup_alone(void) { model_check(cancel_start(&root, NULL, INT64_MAX)); }
 static void look_root(void) {
-    if (cancel_status(&root) != ARENA_OK)
-        model_check(data == 1);
+    if (cancel_status(&root) != ARENA_OK) model_check(data == 1);
 }
 static void finish_alone(void) {
     model_check(cancel_status(&root) == ARENA_ECANCELED);
@@ -217,16 +213,14 @@ static void setup_deadline(void) {
 static void finish_deadline(void) {
     int now = cancel_status(&child);
     model_check(now == ARENA_ECANCELED || now == ARENA_ETIMEDOUT);
-    for (unsigned t = 1; t <= MODEL_THREADS; t++)
-        model_check(status[t] == ARENA_OK || status[t] == now);
+    for (unsigned t = 1; t <= MODEL_THREADS; t++) model_check(status[t] == ARENA_OK || status[t] == now);
     model_outcome("%d", now);
     finish_nodes();
 }
 static const char *const outcomes_deadline[] = {"-4", "-5", NULL};
 /* Who learns of a cancellation on the way to giving the deadline as the cause sees what came before it too. */
 static void look_deadline(void) {
-    if (cancel_status(&child) == ARENA_ECANCELED)
-        model_check(data == 1);
+    if (cancel_status(&child) == ARENA_ECANCELED) model_check(data == 1);
 }
 static void finish_late_deadline(void) {
     model_check(cancel_status(&child) == ARENA_ETIMEDOUT && status[1] == ARENA_ETIMEDOUT);
@@ -236,19 +230,15 @@ static void finish_late_deadline(void) {
 static void late_cancel(void) {
     bool passed = clock_now() >= 2000;
     cancel_trigger(&root);
-    if (passed)
-        model_check(cancel_status(&child) == ARENA_ETIMEDOUT);
+    if (passed) model_check(cancel_status(&child) == ARENA_ETIMEDOUT);
 }
 
 /* --- contexts: reference counts --------------------------------------------------------------------------------------- */
 
-static void setup_context(void) {
-    model_check(arena_context_with_cancel(NULL, &parent) == ARENA_OK);
-}
+static void setup_context(void) { model_check(arena_context_with_cancel(NULL, &parent) == ARENA_OK); }
 static void setup_shared(void) {
     setup_context();
-    for (unsigned t = 1; t <= 2; t++)
-        made[t] = arena_context_retain(parent);
+    for (unsigned t = 1; t <= 2; t++) made[t] = arena_context_retain(parent);
     arena_context_release(parent);
 }
 static void drop(void) { arena_context_release(made[model_thread()]); }
@@ -274,8 +264,7 @@ static void make_child_and_drop(void) {
 }
 static void setup_siblings(void) {
     setup_context();
-    for (unsigned t = 1; t <= 2; t++)
-        model_check(arena_context_with_cancel(parent, &made[t]) == ARENA_OK);
+    for (unsigned t = 1; t <= 2; t++) model_check(arena_context_with_cancel(parent, &made[t]) == ARENA_OK);
     arena_context_release(parent);
 }
 static void finish_all_freed(void) { model_check(model_live_blocks() == 0); }
@@ -286,13 +275,16 @@ static void setup_parent_child(void) {
 }
 /* The end of a child in one thread while another cancels its parent. */
 static void wait_child_cancelled(void) {
-    while (arena_context_status(made[2]) == ARENA_OK)
-        thread_spin();
+    while (arena_context_status(made[2]) == ARENA_OK) thread_spin();
     arena_context_release(made[2]);
 }
 
 static const struct model_scenario scenarios[] = {
-    {.name = "cancel.wait", .setup = setup, .threads = {cancel_root, wait_child}, .finish = finish_cancelled, .spurious = 1},
+    {.name = "cancel.wait",
+     .setup = setup,
+     .threads = {cancel_root, wait_child},
+     .finish = finish_cancelled,
+     .spurious = 1},
     {.name = "cancel.look", .setup = setup, .threads = {cancel_root, look_child}, .finish = finish_cancelled},
     {.name = "cancel.look.alone", .setup = setup_alone, .threads = {cancel_root, look_root}, .finish = finish_alone},
     {.name = "cancel.twice",
@@ -323,7 +315,10 @@ static const struct model_scenario scenarios[] = {
      .setup = setup,
      .threads = {cancel_root, add_remove_child, remove_child},
      .finish = finish_removed},
-    {.name = "cancel.both", .setup = setup_deep, .threads = {cancel_root_and_look, cancel_root_and_look}, .finish = finish_deep},
+    {.name = "cancel.both",
+     .setup = setup_deep,
+     .threads = {cancel_root_and_look, cancel_root_and_look},
+     .finish = finish_deep},
     {.name = "cancel.both.child",
      .setup = setup_deep,
      .threads = {cancel_child_and_look, cancel_child_and_look},
@@ -371,19 +366,34 @@ static const struct model_scenario scenarios[] = {
      .times = times,
      .outcomes = outcomes_deadline,
      .slow = true},
-    {.name = "context.last-release", .setup = setup_shared, .threads = {use_and_drop, use_and_drop}, .finish = finish_all_freed},
+    {.name = "context.last-release",
+     .setup = setup_shared,
+     .threads = {use_and_drop, use_and_drop},
+     .finish = finish_all_freed},
     {.name = "context.release-cancel",
      .setup = setup_shared,
      .threads = {drop, cancel_and_drop},
      .finish = finish_all_freed},
-    {.name = "context.retain", .setup = setup_shared, .threads = {retain_and_drop, use_and_drop}, .finish = finish_all_freed},
-    {.name = "context.child", .setup = setup_shared, .threads = {make_child_and_drop, cancel_and_drop}, .finish = finish_all_freed},
-    {.name = "context.siblings", .setup = setup_siblings, .threads = {use_and_drop, cancel_and_drop}, .finish = finish_all_freed},
+    {.name = "context.retain",
+     .setup = setup_shared,
+     .threads = {retain_and_drop, use_and_drop},
+     .finish = finish_all_freed},
+    {.name = "context.child",
+     .setup = setup_shared,
+     .threads = {make_child_and_drop, cancel_and_drop},
+     .finish = finish_all_freed},
+    {.name = "context.siblings",
+     .setup = setup_siblings,
+     .threads = {use_and_drop, cancel_and_drop},
+     .finish = finish_all_freed},
     {.name = "context.siblings.children",
      .setup = setup_siblings,
      .threads = {make_child_and_drop, make_child_and_drop},
      .finish = finish_all_freed},
-    {.name = "context.parent-child", .setup = setup_parent_child, .threads = {cancel_and_drop, wait_child_cancelled}, .finish = finish_all_freed},
+    {.name = "context.parent-child",
+     .setup = setup_parent_child,
+     .threads = {cancel_and_drop, wait_child_cancelled},
+     .finish = finish_all_freed},
 };
 
 int main(int argc, char **argv) { return model_main(argc, argv, scenarios, COUNT(scenarios)); }

@@ -101,9 +101,7 @@ static void eras_count_with_all_their_bits(void **state) {
 
 static char said[256];
 
-static void hear(const char *message, void *user) {
-    (void)snprintf(said, sizeof said, "%s", message);
-}
+static void hear(const char *message, void *user) { (void)snprintf(said, sizeof said, "%s", message); }
 
 static void alloc_one(void *arena) { (void)arena_alloc(arena, NULL); }
 static void alloc_slab(void *arena) { (void)arena_alloc_slab(arena, 5); }
@@ -187,7 +185,8 @@ static void panics_tell_a_long_name(void **state) {
     for (size_t length = 100; length < sizeof name; length += 299) {
         const struct arena_type type = {name + sizeof name - 1 - length, 1, 1, NULL};
         assert_int_equal(arena_create(&type, 0, &arena), ARENA_OK);
-        (void)snprintf(message, sizeof message, "arena_alloc: arena of %.*s is full: 1 wanted, 0 of 0 free", (int)length, name);
+        (void)snprintf(message, sizeof message, "arena_alloc: arena of %.*s is full: 1 wanted, 0 of 0 free",
+                       (int)length, name);
         expect(alloc_one, arena, message);
         arena_destroy(arena);
     }
