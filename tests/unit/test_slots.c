@@ -200,11 +200,10 @@ static void runs_are_used_up(void **state) {
 /* What is live on both sides of free slots: nothing of it is in what the next generation is given. */
 static void resets_clear_beyond_runs(void **state) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
-        struct arena_options options = {sizeof options, clear, 0};
-        struct arena *arena;
-        assert_int_equal(arena_create_with(ARENA_TYPE(int64_t), 30, &options, &arena), ARENA_OK);
+        const struct slots_plan plan = {.stride = sizeof(int64_t), .bytes = 30 * sizeof(int64_t), .clear = clear};
+        struct arena *arena = slots_create(&plan, ARENA_TYPE(int64_t), SLOTS_OWNER_GATE, sizeof *arena, NULL);
+        assert_non_null(arena);
         arena->plain = arena->quick = false;
-        arena->owner = SLOTS_OWNER_GATE;
         struct run run = {NULL, NULL, NULL};
         arena->runs = &run;
         for (int round = 0; round < 2; round++) {
@@ -218,8 +217,7 @@ static void resets_clear_beyond_runs(void **state) {
             assert_int_equal(slots_used(arena), 0);
             assert_int_equal(slots_remaining(arena), 30);
         }
-        arena->owner = SLOTS_OWNER_USER;
-        arena_destroy(arena);
+        slots_destroy(arena);
     }
 }
 
