@@ -48,8 +48,9 @@ ARENA_QUIET_BEGIN_
 #include <arena/typed/handle.h>
 #include <arena/typed/single.h>
 #ifndef ARENA_WITHOUT_CONCURRENT
-#include <arena/typed/concurrent.h>
 #include <arena/typed/concurrent_handle.h>
+
+#include <arena/typed/concurrent.h> /* needs the handle */
 #endif
 #ifndef ARENA_WITHOUT_POOL
 #include <arena/typed/pool.h>
