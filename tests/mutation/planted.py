@@ -450,7 +450,7 @@ PLANTS = [
      "        thread_sleep(POLL_NS);",
      "        thread_pause();", ["unit gate"]),
     ("capacity not exact: so many chunks that their number is none of 8 bits", "src/api/share.h",
-     "    uint32_t active;      /*", "    uint8_t active;      /*", ["concurrent"]),
+     "    uint32_t active; ", "    uint8_t active; ", ["concurrent"]),
     ("wrong count: what was lent is in use, beside a holder", "src/api/concurrent.c",
      "    if (status == ARENA_OK) {\n        concurrent_note_used(arena);\n    } else {",
      "    if (status != ARENA_OK) {", ["gate"]),
