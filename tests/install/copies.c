@@ -16,12 +16,13 @@
     X(arena_pool_create)                                                                                               \
     X(arena_pool_destroy)                                                                                              \
     X(arena_pool_execute)                                                                                              \
-    X(arena_pool_execute_context) X(arena_pool_checkout) X(arena_pool_checkout_context) X(arena_pool_return)           \
-        X(arena_pool_return_checked) X(arena_pool_trim) X(arena_pool_get_stats) X(arena_pool_arena_cap) X(             \
-            arena_pool_type_of) X(arena_pool_scope_enter) X(arena_pool_scope_enter_context) X(arena_pool_scope_arena)  \
-            X(arena_pool_scope_leave) X(arena_pool_scope_leave_checked) X(arena_concurrent_create)                     \
-                X(arena_concurrent_destroy) X(arena_concurrent_destroy_checked) X(arena_concurrent_alloc)              \
-                    X(arena_concurrent_try_alloc) X(arena_concurrent_alloc_slab) X(arena_concurrent_try_alloc_slab)    \
+    X(arena_pool_execute_context)                                                                                      \
+    X(arena_pool_checkout) X(arena_pool_checkout_context) X(arena_pool_return) X(arena_pool_return_checked)            \
+        X(arena_pool_trim) X(arena_pool_get_stats) X(arena_pool_arena_cap) X(arena_pool_type_of)                       \
+            X(arena_pool_scope_enter) X(arena_pool_scope_enter_context) X(arena_pool_scope_arena)                      \
+                X(arena_pool_scope_leave) X(arena_pool_scope_leave_checked) X(arena_concurrent_create)                 \
+                    X(arena_concurrent_destroy) X(arena_concurrent_destroy_checked) X(arena_concurrent_alloc) X(       \
+                        arena_concurrent_try_alloc) X(arena_concurrent_alloc_slab) X(arena_concurrent_try_alloc_slab)  \
                         X(arena_concurrent_alloc_slab_with) X(arena_concurrent_try_alloc_slab_with)                    \
                             X(arena_concurrent_alloc_context) X(arena_concurrent_alloc_slab_context) X(                \
                                 arena_concurrent_alloc_slab_with_context) X(arena_concurrent_alloc_any)                \
