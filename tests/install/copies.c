@@ -12,34 +12,66 @@
 #include <arena/arena.h>
 
 /* The other copy's functions: what a plugin would call. */
+/* clang-format off: it never comes to an end here */
 #define FUNCTIONS(X)                                                                                                   \
     X(arena_pool_create)                                                                                               \
     X(arena_pool_destroy)                                                                                              \
     X(arena_pool_execute)                                                                                              \
     X(arena_pool_execute_context)                                                                                      \
-    X(arena_pool_checkout) X(arena_pool_checkout_context) X(arena_pool_return) X(arena_pool_return_checked)            \
-        X(arena_pool_trim) X(arena_pool_get_stats) X(arena_pool_arena_cap) X(arena_pool_type_of)                       \
-            X(arena_pool_scope_enter) X(arena_pool_scope_enter_context) X(arena_pool_scope_arena)                      \
-                X(arena_pool_scope_leave) X(arena_pool_scope_leave_checked) X(arena_concurrent_create)                 \
-                    X(arena_concurrent_destroy) X(arena_concurrent_destroy_checked) X(arena_concurrent_alloc) X(       \
-                        arena_concurrent_try_alloc) X(arena_concurrent_alloc_slab) X(arena_concurrent_try_alloc_slab)  \
-                        X(arena_concurrent_alloc_slab_with) X(arena_concurrent_try_alloc_slab_with)                    \
-                            X(arena_concurrent_alloc_context) X(arena_concurrent_alloc_slab_context) X(                \
-                                arena_concurrent_alloc_slab_with_context) X(arena_concurrent_alloc_any)                \
-                                X(arena_concurrent_try_alloc_any) X(arena_concurrent_alloc_any_context) X(             \
-                                    arena_concurrent_reset) X(arena_concurrent_reset_context) X(arena_concurrent_trim) \
-                                    X(arena_concurrent_trim_checked) X(arena_concurrent_cap) X(arena_concurrent_used)  \
-                                        X(arena_concurrent_remaining) X(arena_concurrent_type_of)                      \
-                                            X(arena_concurrent_acquire) X(arena_concurrent_try_acquire)                \
-                                                X(arena_concurrent_release) X(arena_concurrent_release_checked)        \
-                                                    X(arena_concurrent_acquire_permit)                                 \
-                                                        X(arena_concurrent_try_acquire_permit) X(                      \
-                                                            arena_concurrent_release_permit)                           \
-                                                            X(arena_context_with_cancel) X(arena_context_with_timeout) \
-                                                                X(arena_context_with_deadline) X(arena_context_cancel) \
-                                                                    X(arena_context_status) X(arena_context_retain)    \
-                                                                        X(arena_context_release) X(arena_inject)       \
-                                                                            X(arena_extract) X(arena_protect_with)
+    X(arena_pool_checkout)                                                                                             \
+    X(arena_pool_checkout_context)                                                                                     \
+    X(arena_pool_return)                                                                                               \
+    X(arena_pool_return_checked)                                                                                       \
+    X(arena_pool_trim)                                                                                                 \
+    X(arena_pool_get_stats)                                                                                            \
+    X(arena_pool_arena_cap)                                                                                            \
+    X(arena_pool_type_of)                                                                                              \
+    X(arena_pool_scope_enter)                                                                                          \
+    X(arena_pool_scope_enter_context)                                                                                  \
+    X(arena_pool_scope_arena)                                                                                          \
+    X(arena_pool_scope_leave)                                                                                          \
+    X(arena_pool_scope_leave_checked)                                                                                  \
+    X(arena_concurrent_create)                                                                                         \
+    X(arena_concurrent_destroy)                                                                                        \
+    X(arena_concurrent_destroy_checked)                                                                                \
+    X(arena_concurrent_alloc)                                                                                          \
+    X(arena_concurrent_try_alloc)                                                                                      \
+    X(arena_concurrent_alloc_slab)                                                                                     \
+    X(arena_concurrent_try_alloc_slab)                                                                                 \
+    X(arena_concurrent_alloc_slab_with)                                                                                \
+    X(arena_concurrent_try_alloc_slab_with)                                                                            \
+    X(arena_concurrent_alloc_context)                                                                                  \
+    X(arena_concurrent_alloc_slab_context)                                                                             \
+    X(arena_concurrent_alloc_slab_with_context)                                                                        \
+    X(arena_concurrent_alloc_any)                                                                                      \
+    X(arena_concurrent_try_alloc_any)                                                                                  \
+    X(arena_concurrent_alloc_any_context)                                                                              \
+    X(arena_concurrent_reset)                                                                                          \
+    X(arena_concurrent_reset_context)                                                                                  \
+    X(arena_concurrent_trim)                                                                                           \
+    X(arena_concurrent_trim_checked)                                                                                   \
+    X(arena_concurrent_cap)                                                                                            \
+    X(arena_concurrent_used)                                                                                           \
+    X(arena_concurrent_remaining)                                                                                      \
+    X(arena_concurrent_type_of)                                                                                        \
+    X(arena_concurrent_acquire)                                                                                        \
+    X(arena_concurrent_try_acquire)                                                                                    \
+    X(arena_concurrent_release)                                                                                        \
+    X(arena_concurrent_release_checked)                                                                                \
+    X(arena_concurrent_acquire_permit)                                                                                 \
+    X(arena_concurrent_try_acquire_permit)                                                                             \
+    X(arena_concurrent_release_permit)                                                                                 \
+    X(arena_context_with_cancel)                                                                                       \
+    X(arena_context_with_timeout)                                                                                      \
+    X(arena_context_with_deadline)                                                                                     \
+    X(arena_context_cancel)                                                                                            \
+    X(arena_context_status)                                                                                            \
+    X(arena_context_retain)                                                                                            \
+    X(arena_context_release)                                                                                           \
+    X(arena_inject)                                                                                                    \
+    X(arena_extract)                                                                                                   \
+    X(arena_protect_with)
+/* clang-format on */
 #define MEMBER(name) __typeof__(name) *name;
 static struct { FUNCTIONS(MEMBER) } other;
 
