@@ -38,11 +38,13 @@ exec 3>&2 # where the benchmark shows its progress
 if [ "$length" = quick ]; then
     groups='W1:W1:7:0.01 W2:W2:15:0.005 W5s:W5s:15:0.005 W3:W3:9:0.01 W4s:W4s:15:0.005 reuse:reuse:9:0.004
 slab:slab:7:0.004 batch:batch:7:0.004 W6:W6:7:0.001 W6reset:W6reset:7:0.001 W6slab:W6slab:7:0.001
-W7:W7|pools:9:0.002 W8:W8:7:0.003 calls:create|extract:7:0.005'
+W7:W7|pools:9:0.002 W8:W8:7:0.003 calls:create|extract:7:0.005
+M:M1|M2|M3|M4|M5|M5n|M6|M7|push:9:0.004'
 else
     groups='W1:W1:15:0.05 W2:W2:31:0.05 W5s:W5s:31:0.05 W3:W3:31:0.05 W4s:W4s:31:0.05 reuse:reuse:15:0.05
 slab:slab:15:0.05 batch:batch:3:0.05 W6:W6:7:0.02 W6reset:W6reset:7:0.02 W6slab:W6slab:7:0.02
-W7:W7|pools:9:0.01 W8:W8:7:0.02 calls:create|extract:15:0.05'
+W7:W7|pools:9:0.01 W8:W8:7:0.02 calls:create|extract:15:0.05
+M:M1|M2|M3|M4|M5|M5n|M6|M7|push:31:0.02'
 fi
 
 total=2

@@ -9,6 +9,7 @@
  *   own        W7 with an arena of the thread's own, as most peers' scopes are: nothing to get, nothing to give back
  */
 #include "../harness/contend.hpp"
+#include "../harness/mixed.hpp"
 #include "../harness/scope.hpp"
 #include "../harness/single.hpp"
 
@@ -150,7 +151,7 @@ template <class Use> void pool_action(struct bench_i64 *scratch, void *user) {
 }
 struct pool_execute : pool_shared {
     template <class Use> static BENCH_INLINE void scope(local pool, int64_t v) {
-        (void)bench_i64_pool_execute(pool, pool_action<Use>, &v);
+        if (bench_i64_pool_execute(pool, pool_action<Use>, &v) != ARENA_OK) bench_die("no arena in the pool");
     }
 };
 struct pool_checkout : pool_shared {
@@ -190,6 +191,82 @@ template <class Scope> void run_pools(benchmark::State &state, size_t pools) {
     for (auto *pool : list) Scope::drop(pool);
 }
 
+/* --- byte arenas ---------------------------------------------------------------------------------------------------- */
+
+template <arena_clear Clear> struct blocks : blocks_and_reset<blocks<Clear>, arena_bytes *> {
+    using handle = arena_bytes *;
+    using string = arena_buffer;
+    static handle make(size_t size_bytes) {
+        auto options = options_of(Clear);
+        return must(arena_bytes_create_with(size_bytes, &options), "no arena");
+    }
+    static BENCH_INLINE void *take(handle a, size_t size, size_t align) { return arena_bytes_alloc(a, size, align); }
+    static BENCH_INLINE char *text(handle a, const char *from) { return arena_bytes_strdup(a, from); }
+    static BENCH_INLINE void reset(handle a) { arena_bytes_reset(a); }
+    static void drop(handle a) { arena_bytes_destroy(a); }
+    static BENCH_INLINE string begin(handle a) { return {nullptr, 0, 0, a}; }
+    static BENCH_INLINE void append(handle, string &s, const char *from, size_t length) {
+        arena_buffer_append(&s, from, length);
+    }
+    static BENCH_INLINE char *end(handle, string &s) { return arena_buffer_text(&s); }
+    template <class Use> static BENCH_INLINE void scope(handle a, int64_t v) {
+        ARENA_SCRATCH(arena_bytes, a) {
+            scope_blocks<Use>(
+                [&](size_t size) __attribute__((always_inline)) { return arena_bytes_alloc(a, size, 8); }, v);
+        }
+    }
+    template <class Use> static BENCH_INLINE void nested(handle a, int64_t v) {
+        ARENA_SCRATCH(arena_bytes, a) {
+            scope_blocks<Use>(
+                [&](size_t size) __attribute__((always_inline)) { return arena_bytes_alloc(a, size, 8); }, v);
+            scope<Use>(a, v);
+        }
+    }
+};
+/* The same scopes by arena_bytes_mark and arena_bytes_rewind_end, which are calls. */
+struct marked_blocks : blocks<ARENA_CLEAR_ON_RESET> {
+    template <class Use> static BENCH_INLINE void scope(handle a, int64_t v) {
+        arena_mark mark = arena_bytes_mark(a);
+        scope_blocks<Use>([&](size_t size) { return arena_bytes_alloc(a, size, 8); }, v);
+        arena_bytes_rewind_end(a, mark);
+    }
+    template <class Use> static BENCH_INLINE void nested(handle a, int64_t v) {
+        arena_mark mark = arena_bytes_mark(a);
+        scope_blocks<Use>([&](size_t size) { return arena_bytes_alloc(a, size, 8); }, v);
+        scope<Use>(a, v);
+        arena_bytes_rewind_end(a, mark);
+    }
+};
+void bytes_life(size_t capacity, size_t size) {
+    arena_bytes *arena = must(arena_bytes_create(capacity), "no arena");
+    life_use(arena_bytes_alloc(arena, size, 8), size);
+    arena_bytes_destroy(arena);
+}
+void typed_life(size_t capacity, size_t size) {
+    bench_i64 *arena = must(bench_i64_create(capacity), "no arena");
+    life_use(bench_i64_alloc_slab(arena, size / sizeof(int64_t)).data, size / sizeof(int64_t) * sizeof(int64_t));
+    bench_i64_destroy(arena);
+}
+int64_t bytes_push(int64_t count) {
+    arena_bytes *arena = must(arena_bytes_create(SIZE_MAX), "no arena");
+    struct {
+        int *data;
+        size_t len, cap;
+    } vector = {nullptr, 0, 0};
+    for (int64_t i = 0; i < count; i++) {
+        *ARENA_PUSH(arena, &vector) = static_cast<int>(i);
+        keep(vector.data);
+    }
+    int64_t sum = vector.data[vector.len - 1] + static_cast<int64_t>(vector.len);
+    arena_bytes_destroy(arena);
+    return sum;
+}
+template <arena_clear Clear> void add_blocks(const std::string &name) {
+    add_mixed<blocks<Clear>>(name);
+    add_marks<blocks<Clear>>(name);
+    add_resets<blocks<Clear>>(name);
+}
+
 void add() {
     add_puts<typed_reset>("libarena-typed");
     add_puts<typed_handout>("libarena-typed-handout");
@@ -217,6 +294,20 @@ void add() {
         bench_add("pools/libarena-pool-execute/" + suffix,
                   [pools](benchmark::State &s) { run_pools<pool_execute>(s, pools); });
     }
+    add_blocks<ARENA_CLEAR_ON_RESET>("libarena-bytes");
+    add_blocks<ARENA_CLEAR_ON_HANDOUT>("libarena-bytes-handout");
+    add_blocks<ARENA_CLEAR_NEVER>("libarena-bytes-never");
+    add_marks<marked_blocks>("libarena-bytes-rewind");
+    const struct {
+        const char *name;
+        size_t bytes;
+    } capacities[] = {{"60000", 60000}, {"16GiB", size_t{16} << 30}};
+    for (auto &capacity : capacities) {
+        const size_t bytes = capacity.bytes;
+        add_life(std::string("libarena-bytes-") + capacity.name, [bytes](size_t size) { bytes_life(bytes, size); });
+        add_life(std::string("libarena-typed-") + capacity.name, [bytes](size_t size) { typed_life(bytes / 8, size); });
+    }
+    add_push("libarena-bytes", bytes_push);
 }
 BENCH_REGISTER(add);
 

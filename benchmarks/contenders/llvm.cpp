@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* LLVM's BumpPtrAllocator, reset.  It keeps its first slab alone over a reset. */
+#include "../harness/mixed.hpp"
 #include "../harness/scope.hpp"
 #include "../harness/single.hpp"
 
@@ -34,11 +35,29 @@ struct bump_scope : scope_unshared {
     }
 };
 
+/* Blocks of any size. */
+struct bump_blocks : copied_text<bump_blocks, llvm::BumpPtrAllocator *>,
+                     copied_strings<bump_blocks, llvm::BumpPtrAllocator *>,
+                     blocks_and_reset<bump_blocks, llvm::BumpPtrAllocator *> {
+    using handle = llvm::BumpPtrAllocator *;
+    static handle make(size_t) { return new llvm::BumpPtrAllocator; }
+    static BENCH_INLINE void *take(handle b, size_t size, size_t align) { return b->Allocate(size, align); }
+    static BENCH_INLINE void reset(handle b) { b->Reset(); }
+    static void drop(handle b) { delete b; }
+};
+void bump_life(size_t size) {
+    llvm::BumpPtrAllocator bump;
+    life_use(bump.Allocate(size, 8), size);
+}
+
 void add() {
     add_puts<bump>("LLVM-Bump");
     add_slabs<bump>("LLVM-Bump");
     add_batches<bump>("LLVM-Bump");
     add_scopes<bump_scope>("LLVM-Bump");
+    add_mixed<bump_blocks>("LLVM-Bump");
+    add_resets<bump_blocks>("LLVM-Bump");
+    add_life("LLVM-Bump", bump_life);
 }
 BENCH_REGISTER(add);
 

@@ -5,6 +5,7 @@
 #include "mallocs.hpp"
 
 #include "../harness/contend.hpp"
+#include "../harness/mixed.hpp"
 #include "../harness/scope.hpp"
 #include "../harness/single.hpp"
 
@@ -170,6 +171,78 @@ template <template <class> class A, malloc_calls &Calls> void add_malloc(const s
     add_contended<malloc_contended<Calls>>(name);
 }
 
+/* Blocks of any size: what was handed out is kept in a list, as a program has to know what it frees. */
+struct kept_blocks {
+    void **at;
+    size_t count;
+};
+template <malloc_calls &Calls>
+struct malloc_blocks : copied_text<malloc_blocks<Calls>, kept_blocks *>,
+                       copied_strings<malloc_blocks<Calls>, kept_blocks *> {
+    using handle = kept_blocks *;
+    static handle make(size_t) { return new kept_blocks{new void *[65536], 0}; }
+    static BENCH_INLINE void *take(handle k, size_t size, size_t) { return k->at[k->count++] = Calls.allocate(size); }
+    static BENCH_INLINE void reset(handle k) {
+        for (size_t i = 0; i < k->count; i++) Calls.release(k->at[i]);
+        k->count = 0;
+    }
+    static void drop(handle k) {
+        delete[] k->at;
+        delete k;
+    }
+    template <class Use> static BENCH_INLINE void two(handle, int64_t v) { scope<Use>(nullptr, v); }
+    template <class Use> static BENCH_INLINE void scope(handle, int64_t v) {
+        auto *value = static_cast<int64_t *>(Calls.allocate(8));
+        auto *slab = static_cast<int64_t *>(Calls.allocate(32));
+        scope_fill<Use>(value, slab, v);
+        Calls.release(slab);
+        Calls.release(value);
+    }
+    template <class Use> static BENCH_INLINE void nested(handle, int64_t v) {
+        auto *value = static_cast<int64_t *>(Calls.allocate(8));
+        auto *slab = static_cast<int64_t *>(Calls.allocate(32));
+        scope_fill<Use>(value, slab, v);
+        scope<Use>(nullptr, v);
+        Calls.release(slab);
+        Calls.release(value);
+    }
+};
+template <malloc_calls &Calls> void malloc_life(size_t size) {
+    void *block = Calls.allocate(size);
+    life_use(block, size);
+    Calls.release(block);
+}
+template <malloc_calls &Calls> void add_malloc_blocks(const std::string &name) {
+    if (!mallocs_load(name)) return;
+    add_mixed<malloc_blocks<Calls>>(name);
+    add_marks<malloc_blocks<Calls>>(name);
+    add_resets<malloc_blocks<Calls>>(name);
+    add_life(name, malloc_life<Calls>);
+}
+int64_t realloc_push(int64_t count) {
+    int *data = nullptr;
+    size_t len = 0, cap = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (len == cap) {
+            cap = cap == 0 ? 4 : cap * 2;
+            data = must(static_cast<int *>(realloc(data, cap * sizeof *data)), "no memory");
+        }
+        data[len++] = static_cast<int>(i);
+        keep(data);
+    }
+    int64_t sum = data[len - 1] + static_cast<int64_t>(len);
+    free(data);
+    return sum;
+}
+int64_t vector_push(int64_t count) {
+    std::vector<int> vector;
+    for (int64_t i = 0; i < count; i++) {
+        vector.push_back(static_cast<int>(i));
+        keep(vector.data());
+    }
+    return vector.back() + static_cast<int64_t>(vector.size());
+}
+
 void add() {
     add_malloc<glibc_mallocs, glibc_calls>("malloc");
     add_malloc<mimalloc_mallocs, mimalloc_calls>("mimalloc");
@@ -180,6 +253,12 @@ void add() {
         add_slabs<heaps>("mimalloc-heap");
         add_scopes<heap_scope>("mimalloc-heap");
     }
+    add_malloc_blocks<glibc_calls>("malloc");
+    add_malloc_blocks<mimalloc_calls>("mimalloc");
+    add_malloc_blocks<jemalloc_calls>("jemalloc");
+    add_malloc_blocks<tcmalloc_calls>("tcmalloc");
+    add_push("realloc", realloc_push);
+    add_push("std-vector", vector_push);
 }
 BENCH_REGISTER(add);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* glibc's obstack. */
+#include "../harness/mixed.hpp"
 #include "../harness/scope.hpp"
 #include "../harness/single.hpp"
 
@@ -55,11 +56,68 @@ struct obstack_scope : scope_unshared {
     }
 };
 
+/* Blocks of any size, texts as growing objects.  An obstack aligns to 16. */
+struct obstack_blocks : blocks_and_reset<obstack_blocks, stack *> {
+    using handle = stack *;
+    struct string {};
+    static handle make(size_t size_bytes) { return obstacks<char>::make(size_bytes, 1); }
+    static BENCH_INLINE void *take(handle s, size_t size, size_t) {
+        return obstack_alloc(&s->o, static_cast<int>(size));
+    }
+    static BENCH_INLINE char *text(handle s, const char *from) {
+        return static_cast<char *>(obstack_copy0(&s->o, from, static_cast<int>(std::strlen(from))));
+    }
+    static BENCH_INLINE void reset(handle s) { obstacks<char>::reset(s, 0); }
+    static void drop(handle s) { obstacks<char>::drop(s); }
+    static BENCH_INLINE string begin(handle) { return {}; }
+    static BENCH_INLINE void append(handle s, string &, const char *from, size_t length) {
+        obstack_grow(&s->o, from, static_cast<int>(length));
+    }
+    static BENCH_INLINE char *end(handle s, string &) {
+        obstack_1grow(&s->o, '\0');
+        return static_cast<char *>(obstack_finish(&s->o));
+    }
+    template <class Use> static BENCH_INLINE void scope(handle s, int64_t v) {
+        auto *value = static_cast<int64_t *>(obstack_alloc(&s->o, 8));
+        scope_fill<Use>(value, static_cast<int64_t *>(obstack_alloc(&s->o, 32)), v);
+        obstack_free(&s->o, value);
+    }
+    template <class Use> static BENCH_INLINE void nested(handle s, int64_t v) {
+        auto *value = static_cast<int64_t *>(obstack_alloc(&s->o, 8));
+        scope_fill<Use>(value, static_cast<int64_t *>(obstack_alloc(&s->o, 32)), v);
+        scope<Use>(s, v);
+        obstack_free(&s->o, value);
+    }
+};
+void obstack_life(size_t size) {
+    struct obstack o;
+    obstack_init(&o);
+    life_use(obstack_alloc(&o, static_cast<int>(size)), size);
+    obstack_free(&o, nullptr);
+}
+int64_t obstack_push(int64_t count) {
+    struct obstack o;
+    obstack_init(&o);
+    for (int64_t i = 0; i < count; i++) {
+        obstack_int_grow(&o, static_cast<int>(i));
+        keep(&o);
+    }
+    const int64_t size = static_cast<int64_t>(obstack_object_size(&o)) / static_cast<int64_t>(sizeof(int));
+    int64_t sum = static_cast<int *>(obstack_finish(&o))[count - 1] + size;
+    obstack_free(&o, nullptr);
+    return sum;
+}
+
 void add() {
     add_puts<obstacks>("obstack");
     add_slabs<obstacks>("obstack");
     add_batches<obstacks>("obstack");
     add_scopes<obstack_scope>("obstack");
+    add_mixed<obstack_blocks>("obstack");
+    add_marks<obstack_blocks>("obstack");
+    add_resets<obstack_blocks>("obstack");
+    add_life("obstack", obstack_life);
+    add_push("obstack", obstack_push);
 }
 BENCH_REGISTER(add);
 

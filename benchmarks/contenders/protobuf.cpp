@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Arena of protobuf for C++, on an initial block of the right size; it is safe to share between threads. */
 #include "../harness/contend.hpp"
+#include "../harness/mixed.hpp"
 #include "../harness/scope.hpp"
 #include "../harness/single.hpp"
 
@@ -74,12 +75,30 @@ struct proto_shared {
     static void reset_all(shared *s) { s->arena.Reset(); }
 };
 
+/* Blocks of any size.  The arena aligns to 8. */
+struct proto_blocks : copied_text<proto_blocks, block_arena *>,
+                      copied_strings<proto_blocks, block_arena *>,
+                      blocks_and_reset<proto_blocks, block_arena *> {
+    using handle = block_arena *;
+    static handle make(size_t size_bytes) { return new block_arena(size_bytes); }
+    static BENCH_INLINE void *take(handle b, size_t size, size_t) { return Arena::CreateArray<char>(&b->arena, size); }
+    static BENCH_INLINE void reset(handle b) { b->arena.Reset(); }
+    static void drop(handle b) { delete b; }
+};
+void proto_life(size_t size) {
+    Arena arena;
+    life_use(Arena::CreateArray<char>(&arena, size), size);
+}
+
 void add() {
     add_puts<proto>("protobuf-Arena");
     add_slabs<proto>("protobuf-Arena");
     add_batches<proto>("protobuf-Arena");
     add_scopes<proto_scope>("protobuf-Arena");
     add_contended<proto_shared>("protobuf-Arena");
+    add_mixed<proto_blocks>("protobuf-Arena");
+    add_resets<proto_blocks>("protobuf-Arena");
+    add_life("protobuf-Arena", proto_life);
 }
 BENCH_REGISTER(add);
 

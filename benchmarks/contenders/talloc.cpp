@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Samba's talloc: a talloc_pool whose children are freed at reset. */
+#include "../harness/mixed.hpp"
 #include "../harness/scope.hpp"
 #include "../harness/single.hpp"
 
@@ -42,10 +43,46 @@ struct talloc_scope : scope_unshared {
     }
 };
 
+/* Blocks of any size: children of a pool, with talloc's own texts. */
+struct talloc_blocks : blocks_and_reset<talloc_blocks, void *> {
+    using handle = void *;
+    using string = char *;
+    static handle make(size_t size_bytes) { return new_pool(size_bytes / 64, 64); }
+    static BENCH_INLINE void *take(handle pool, size_t size, size_t) { return talloc_size(pool, size); }
+    static BENCH_INLINE char *text(handle pool, const char *from) { return talloc_strdup(pool, from); }
+    static BENCH_INLINE void reset(handle pool) { talloc_free_children(pool); }
+    static void drop(handle pool) { talloc_free(pool); }
+    static BENCH_INLINE string begin(handle pool) { return talloc_strdup(pool, ""); }
+    static BENCH_INLINE void append(handle, string &s, const char *from, size_t length) {
+        s = talloc_strndup_append_buffer(s, from, length);
+    }
+    static BENCH_INLINE char *end(handle, string &s) { return s; }
+    template <class Use> static BENCH_INLINE void scope(handle pool, int64_t v) {
+        void *context = talloc_new(pool);
+        scope_blocks<Use>([&](size_t size) { return talloc_size(context, size); }, v);
+        talloc_free(context);
+    }
+    template <class Use> static BENCH_INLINE void nested(handle pool, int64_t v) {
+        void *context = talloc_new(pool);
+        scope_blocks<Use>([&](size_t size) { return talloc_size(context, size); }, v);
+        scope<Use>(context, v);
+        talloc_free(context);
+    }
+};
+void talloc_life(size_t size) {
+    void *pool = talloc_pool(nullptr, 2048);
+    life_use(talloc_size(pool, size), size);
+    talloc_free(pool);
+}
+
 void add() {
     add_puts<tallocs>("talloc");
     add_slabs<tallocs>("talloc");
     add_scopes<talloc_scope>("talloc");
+    add_mixed<talloc_blocks>("talloc");
+    add_marks<talloc_blocks>("talloc");
+    add_resets<talloc_blocks>("talloc");
+    add_life("talloc-pool", talloc_life);
 }
 BENCH_REGISTER(add);
 

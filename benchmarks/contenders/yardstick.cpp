@@ -2,6 +2,7 @@
 /* Y and Yz, and the two floors below them: stores with no allocator, and the window held in registers. */
 #include "../harness/yardstick.hpp"
 #include "../harness/contend.hpp"
+#include "../harness/mixed.hpp"
 #include "../harness/scope.hpp"
 #include "../harness/single.hpp"
 
@@ -182,6 +183,58 @@ struct fetch_add {
     }
 };
 
+/* --- M: with alignment, and texts that grow where they lie, being the newest ---------------------------------------- */
+
+template <bool Zero>
+struct y_blocks : copied_text<y_blocks<Zero>, yardstick *>, blocks_and_reset<y_blocks<Zero>, yardstick *> {
+    using handle = yardstick *;
+    using string = copied_string;
+    static handle make(size_t size_bytes) { return yardstick_create(size_bytes); }
+    static BENCH_INLINE void *take(handle y, size_t size, size_t align) {
+        return yardstick_take_aligned(y, size, align);
+    }
+    static BENCH_INLINE void reset(handle y) { yardstick_reset<Zero>(y); }
+    static void drop(handle y) { yardstick_destroy(y); }
+    static BENCH_INLINE string begin(handle) { return {nullptr, 0, 0}; }
+    static BENCH_INLINE void append(handle y, string &s, const char *from, size_t length) {
+        if (s.cap - s.len <= length) {
+            const size_t more = s.cap == 0 ? 64 : s.cap;
+            char *data = static_cast<char *>(yardstick_take(y, more));
+            if (s.data == nullptr) s.data = data;
+            s.cap += more;
+        }
+        std::memcpy(s.data + s.len, from, length);
+        s.len += length;
+    }
+    static BENCH_INLINE char *end(handle, string &s) {
+        s.data[s.len] = '\0';
+        return s.data;
+    }
+    static BENCH_INLINE void back(handle y, char *mark) {
+        if (Zero) std::memset(mark, 0, static_cast<size_t>(y->cur - mark));
+        y->cur = mark;
+    }
+    template <class Use> static BENCH_INLINE void scope(handle y, int64_t v) {
+        char *mark = y->cur;
+        scope_blocks<Use>([&](size_t size) { return take(y, size, 8); }, v);
+        back(y, mark);
+    }
+    template <class Use> static BENCH_INLINE void nested(handle y, int64_t v) {
+        char *mark = y->cur;
+        scope_blocks<Use>([&](size_t size) { return take(y, size, 8); }, v);
+        scope<Use>(y, v);
+        back(y, mark);
+    }
+};
+/* What an arena by hand does that grows: a chunk from malloc, with a head. */
+void chunk_life(size_t size) {
+    auto *y = static_cast<yardstick *>(must(malloc(1024), "no memory"));
+    y->cur = reinterpret_cast<char *>(y + 1);
+    y->end = reinterpret_cast<char *>(y) + 1024;
+    life_use(yardstick_take(y, size), size);
+    free(y);
+}
+
 void add() {
     add_puts<y_plain>("Y");
     add_puts<y_zero>("Yz");
@@ -200,6 +253,13 @@ void add() {
     add_contended<locked_y<semaphore_lock>>("Y-sem_t");
     add_contended<locked_y<spin_lock>>("Y-spinlock");
     add_contended<fetch_add>("fetch_add");
+    add_mixed<y_blocks<false>>("Y");
+    add_mixed<y_blocks<true>>("Yz");
+    add_marks<y_blocks<false>>("Y");
+    add_marks<y_blocks<true>>("Yz");
+    add_resets<y_blocks<false>>("Y");
+    add_resets<y_blocks<true>>("Yz");
+    add_life("way-malloc-chunk", chunk_life);
 }
 BENCH_REGISTER(add);
 

@@ -38,6 +38,13 @@ BENCH_INLINE void *yardstick_take(yardstick *y, size_t size_bytes) {
     return slot;
 }
 
+BENCH_INLINE void *yardstick_take_aligned(yardstick *y, size_t size_bytes, size_t align) {
+    const uintptr_t at = (reinterpret_cast<uintptr_t>(y->cur) + align - 1) & ~static_cast<uintptr_t>(align - 1);
+    if (__builtin_expect(at + size_bytes > reinterpret_cast<uintptr_t>(y->end), 0)) bench_die("the yardstick is full");
+    y->cur = reinterpret_cast<char *>(at + size_bytes);
+    return reinterpret_cast<void *>(at);
+}
+
 template <bool Zero> BENCH_INLINE void yardstick_reset(yardstick *y) {
     if (Zero) std::memset(y->base, 0, static_cast<size_t>(y->cur - y->base));
     y->cur = y->base;

@@ -94,7 +94,9 @@ def main(folder, source):
                  ("Throughput against threads", plots.threads(results, folder)),
                  ("Zeroing against buffer size", plots.zeroing(results, folder))]
         for workload, base, parameter in (("W1", "Y", ""), ("W2", "Y", ""), ("W3", "Y", ""), ("W4s", "Y", ""),
-                                          ("W5s", "Y", ""), ("W7", "Y", 1)):
+                                          ("W5s", "Y", ""), ("W7", "Y", 1), ("M1", "Y", ""), ("M2", "Y", ""),
+                                          ("M3", "Y", ""), ("M4", "Y", ""), ("M5", "Y", ""), ("M5n", "Y", ""),
+                                          ("M6", "Y", ""), ("M7", "malloc", ""), ("push", "realloc", "")):
             drawn.append(("%s, each contender" % workload, plots.peers(results, folder, workload, base, parameter)))
         drawn = [(title, name) for title, name in drawn if name is not None]
     else:

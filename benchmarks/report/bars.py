@@ -45,6 +45,7 @@ class Bars:
         self._reset()
         self._calls()
         self._growth()
+        self._mixed()
         self._http()
 
     def _add(self, what, against, limit, row, base, floor=None, floor_text=""):
@@ -159,3 +160,31 @@ class Bars:
         for count in self.results.parameters("batch"):
             self._add("growth, %s values a batch" % format(count, ","), "Yz", 1.10,
                       self.results.get("batch", "libarena-typed", count), self.results.get("batch", "Yz", count))
+
+    def _mixed(self):
+        """Byte arenas: M1 to M7 and push."""
+        get = self.results.get
+        for workload, at_reset, at_handout, never in (("M1", 1.05, 1.12, 1.05), ("M2", 1.15, None, 1.10),
+                                                      ("M3", 1.05, 1.12, 1.05), ("M4", 1.05, 1.12, 1.05)):
+            self._add("%s bytes" % workload, "Yz", at_reset, get(workload, "libarena-bytes"), get(workload, "Yz"))
+            if at_handout is not None:
+                self._add("%s bytes, clear on hand-out" % workload, "Yz", at_handout,
+                          get(workload, "libarena-bytes-handout"), get(workload, "Yz"))
+            self._add("%s bytes, never cleared" % workload, "Y", never, get(workload, "libarena-bytes-never"),
+                      get(workload, "Y"))
+        for workload in ("M5", "M5n"):
+            self._add("%s scratch scope" % workload, "Yz", 1.0, get(workload, "libarena-bytes"), get(workload, "Yz"))
+            self._add_against_peers("%s scratch scope" % workload, workload, "libarena-bytes")
+        self._add("M6 bytes", "Yz", 1.2, get("M6", "libarena-bytes"), get("M6", "Yz"))
+        for name, limit in (("bytes-60000", 2.0), ("bytes-16GiB", 2.0), ("typed-60000", 3.0), ("typed-16GiB", 3.0)):
+            self._add("M7 a life, %s" % name.replace("-", ", capacity "), "malloc", limit, get("M7", "libarena-" + name),
+                      get("M7", "malloc"), get("M7", "way-malloc-chunk"), "an arena by hand in one malloc")
+        for peer in ("APR-subpool", "talloc-pool", "way-malloc-chunk"):
+            self._add("M7 a life, bytes, capacity 60000", peer, 1.0, get("M7", "libarena-bytes-60000"), get("M7", peer))
+        self._add("push, 1,000,000 ints", "realloc", 1.0, get("push", "libarena-bytes"), get("push", "realloc"))
+
+    def _add_against_peers(self, what, workload, name):
+        peers = [row for row in self.results.workload(workload) if row.peer]
+        if peers:
+            best = min(peers, key=lambda row: row.median)
+            self._add(what, "the fastest peer, %s" % best.contender, 1.0, self.results.get(workload, name), best)

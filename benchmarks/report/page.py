@@ -43,6 +43,15 @@ WORKLOADS = (
     ("reuse", "Reset-heavy reuse: 16 values per reset", "Y"),
     ("slab", "Slabs of 4 to 1,024 int64, filled: heap slice against slab", "Y"),
     ("batch", "Repeated batches: values stored between two resets", "Y"),
+    ("M1", "M1: blocks of 8 to 256 bytes, 1,000 per reset", "Y"),
+    ("M2", "M2: a tree of 500 nodes of four types, with names; a node", "Y"),
+    ("M3", "M3: a document as of JSON, 320 members; a member", "Y"),
+    ("M4", "M4: a text put together from 16 pieces", "Y"),
+    ("M5", "M5: a mark, two blocks, a rewind", "Y"),
+    ("M5n", "M5n: a scope with two blocks, and such a scope inside", "Y"),
+    ("M6", "M6: two blocks, then a reset by a call", "Y"),
+    ("M7", "M7: an arena made, 900 bytes taken and filled, ended", "malloc"),
+    ("push", "An array of 1,000,000 ints that grows one by one; an int", "realloc"),
     ("create", "Creating and destroying an arena, by bytes of capacity", None),
     ("extract", "Finding an arena in a context, by injections above it", None),
 )
@@ -150,7 +159,7 @@ def plain_table(results, workload, base_name):
         lines.append(line)
         classes.append("ours" if row.ours else "aside" if row.yardstick else
                        "wins" if best is not None and row.median < best else "")
-    return table(("contender", "ns, median", "lowest - highest", "spread", "/ Y", "/ Yz"), lines, classes)
+    return table(("contender", "ns, median", "lowest - highest", "spread", "/ " + base_name, "/ Yz"), lines, classes)
 
 
 def swept_table(results, workload, base_name):
