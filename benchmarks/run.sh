@@ -4,8 +4,8 @@
 #
 #   benchmarks/run.sh BUILD_DIR [quick|full] [OUT_DIR]
 #
-# BUILD_DIR is configured (release, -Dbenchmarks=true) if it is not yet, and brought up to date.  quick takes less than
-# three minutes on two cores, full about half an hour.  OUT_DIR, by default BUILD_DIR/benchmarks/report-LENGTH, gets
+# BUILD_DIR is configured (release, -Dbenchmarks=true) if it is not yet, and brought up to date.  quick takes some
+# four minutes on two cores, full about half an hour.  OUT_DIR, by default BUILD_DIR/benchmarks/report-LENGTH, gets
 # report.html, which is self-contained, the plots as SVG, and what was measured as JSON.
 #
 # BENCH_ONLY="W2 W7" in the environment runs these groups alone.
@@ -23,14 +23,14 @@ fi
 if [ ! -f "$build/benchmarks/arena-bench" ]; then
     meson configure "$build" -Dbenchmarks=true
 fi
-meson compile -C "$build" arena-bench
+meson compile -C "$build" arena-bench arena-programs
 meson compile -C "$build" http-compare 2>/dev/null || true # not there without libmicrohttpd
 build=$(cd "$build" && pwd)
 bench=$build/benchmarks/arena-bench
 out=${3:-$build/benchmarks/report-$length}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
-rm -f "$out"/*.json "$out"/memory.jsonl "$out"/*.svg "$out"/report.html
+rm -f "$out"/*.json "$out"/memory.jsonl "$out"/programs.jsonl "$out"/*.svg "$out"/report.html
 
 export BENCH_LENGTH="$length"
 exec 3>&2 # where the benchmark shows its progress
@@ -47,7 +47,7 @@ W7:W7|pools:9:0.01 W8:W8:7:0.02 calls:create|extract:15:0.05
 M:M1|M2|M3|M4|M5|M5n|M6|M7|push:31:0.02'
 fi
 
-total=2
+total=3
 for group in $groups; do total=$((total + 1)); done
 number=0
 begun=$(date +%s)
@@ -73,12 +73,24 @@ for group in $groups; do
 done
 
 case " ${BENCH_ONLY:-memory} " in *" memory "*)
-    printf '[%2d/%d] memory   each contender in a process of its own\n' $((total - 1)) "$total" >&2
+    printf '[%2d/%d] memory   each contender in a process of its own\n' $((total - 2)) "$total" >&2
     "$bench" --memory=list | while read -r name; do
         for repetition in 1 2 3; do "$bench" --memory="$name" || true; done
     done >"$out/memory.jsonl" ;;
 esac
 rm -f "$out/console.txt"
+
+case " ${BENCH_ONLY:-programs} " in *" programs "*)
+    printf '[%2d/%d] programs real ones, each on each contender, in processes of their own\n' $((total - 1)) "$total" >&2
+    programs=$build/benchmarks/arena-programs
+    for repetition in 1 2 3 4 5 6 7 8 9; do
+        [ "$length" = full ] || [ "$repetition" -le 5 ] || break
+        "$programs" list | while read -r name; do
+            case $repetition:$name in [4-9]:pool-*) continue ;; esac
+            "$programs" "$name" || true
+        done
+    done >"$out/programs.jsonl" ;;
+esac
 
 http=$build/benchmarks/http-compare
 case " ${BENCH_ONLY:-http} " in *" http "*)

@@ -76,7 +76,7 @@ def commit(source):
 
 def main(folder, source):
     results = Results(folder)
-    if not results.rows:
+    if not results.rows and not results.programs:
         sys.exit("report: nothing was measured in " + folder)
     bars = Bars(results)
     context = results.context
@@ -98,11 +98,13 @@ def main(folder, source):
                                           ("M3", "Y", ""), ("M4", "Y", ""), ("M5", "Y", ""), ("M5n", "Y", ""),
                                           ("M6", "Y", ""), ("M7", "malloc", ""), ("push", "realloc", "")):
             drawn.append(("%s, each contender" % workload, plots.peers(results, folder, workload, base, parameter)))
+        drawn.append(("Real programs: time against malloc", plots.programs(results, folder, "median", "time")))
+        drawn.append(("Real programs: resident memory at its most", plots.programs(results, folder, "bytes", "memory")))
         drawn = [(title, name) for title, name in drawn if name is not None]
     else:
         print("report: gnuplot is not here (Debian: gnuplot-nox); the plots are left out", file=sys.stderr)
     with open(os.path.join(folder, "report.html"), "w", encoding="utf-8") as file:
-        file.write(page.page(results, bars, facts, drawn, folder, NOTES))
+        file.write(page.page(results, bars, facts, drawn, folder, NOTES, source))
     for bar in bars.list:
         if bar.value is not None:
             print("%-13s %-58s %8.2f %-2s (at most %g, against %s)" % (bar.verdict, bar.what, bar.value, bar.unit,

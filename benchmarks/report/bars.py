@@ -6,6 +6,7 @@ import statistics
 FLOOR = "floor-call, Y behind a call"
 DISTURBED = 15.0  # percent: repetitions that differ by more were disturbed by something else
 LOCKS = ("Y-pthread_mutex", "Y-sem_t", "Y-spinlock")
+PROGRAMS = ("lua", "json-1K", "json-2M", "zlib", "pcre2", "ast")
 CLEARING = ("way-memset", "way-memset-backward", "way-non-temporal", "way-DONTNEED", "way-DONTNEED-huge")
 
 
@@ -46,6 +47,7 @@ class Bars:
         self._calls()
         self._growth()
         self._mixed()
+        self._programs()
         self._http()
 
     def _add(self, what, against, limit, row, base, floor=None, floor_text=""):
@@ -188,3 +190,36 @@ class Bars:
         if peers:
             best = min(peers, key=lambda row: row.median)
             self._add(what, "the fastest peer, %s" % best.contender, 1.0, self.results.get(workload, name), best)
+
+    def _programs(self):
+        """M8: libarena against the best peer, in time and in memory, and against malloc.  M9 and M10: what stays."""
+        programs = self.results.programs
+        for program in PROGRAMS:
+            rows = programs.get(program, {})
+            ours, malloc = rows.get("libarena"), rows.get("malloc")
+            peers = [row for row in rows.values() if row.peer and row is not malloc]
+            if ours is None or malloc is None or not peers:
+                continue
+            best = min(peers, key=lambda row: row.median)
+            self._add("M8 %s" % program, "the best peer, %s: its spread" % best.contender,
+                      1.0 + max(0.05, (ours.spread + best.spread) / 100), ours, best)
+            self._add("M8 %s" % program, "malloc", 1.0, ours, malloc)
+            least = min(peers, key=lambda row: row.bytes)
+            self.list.append(Bar("M8 %s, peak resident memory" % program, "the best peer, %s" % least.contender, 1.1,
+                                 ours.bytes / max(least.bytes, 1), 0.0))
+        peak, flat = (programs.get(name, {}).get("libarena") for name in ("peak", "flat"))
+        if peak is not None and flat is not None:
+            self.list.append(Bar("M9 resident after a peak of 64 MiB and 32 small uses", "1 MiB retained, and 4", 5.0,
+                                 peak.bytes / 2**20, 0.0, "MiB"))
+            self._add("M9 a small use after a peak", "without one before", 1.0 + max(0.05, (peak.spread + flat.spread) / 100),
+                      peak, flat)
+        fifth = programs.get("peak5", {})
+        self._add("M9 a peak in every fifth generation", "all of it retained", 1.10, fifth.get("libarena"),
+                  fifth.get("libarena-retain-all"))
+        for program, rows in sorted(programs.items()):
+            if program.startswith("pool-") and "libarena" in rows and "floor-threads" in rows:
+                threads = int(program.split("-")[-1])
+                stays = max(rows["libarena"].bytes - rows["floor-threads"].bytes, 0)
+                self.list.append(Bar("M10 resident, %s threads, %s" % (format(threads, ","), program.split("-")[1]),
+                                     "1.25 x what was out, and 16 MiB", 1.25 * min(threads, 16) + 16, stays / 2**20, 0.0,
+                                     "MiB"))

@@ -103,9 +103,11 @@ def inline_svg(folder, name):
 def losses(results):
     """Where a peer is ahead of the best of libarena's rows of that workload and parameter."""
     found = []
-    for workload, _, _ in WORKLOADS:
-        for parameter in results.parameters(workload) or [""]:
-            rows = results.workload(workload, parameter)
+    groups = [results.workload(workload, parameter) for workload, _, _ in WORKLOADS
+              for parameter in results.parameters(workload) or [""]]
+    groups += [list(results.programs.get(program, {}).values()) for program, _ in PROGRAMS]
+    for rows in groups:
+        if rows:
             ours = [row for row in rows if row.ours]
             for row in rows:
                 if ours and row.peer and row.median < min(mine.median for mine in ours):
@@ -218,6 +220,77 @@ def memory_section(results):
                ("contender", "page faults", "major", "peak KiB", "ns a value"), rows, classes)
 
 
+PROGRAMS = (
+    ("lua", "A Lua state, its libraries and a short script"), ("json-1K", "Jansson: a document of 1.3 KB"),
+    ("json-2M", "Jansson: a document of 2.6 MB"), ("zlib", "zlib: 4 KiB deflated"),
+    ("pcre2", "PCRE2: a pattern compiled, 4 KiB searched"), ("ast", "The tree of a source text of 200 KB, 16 types of nodes"),
+    ("push", "1,000,000 ints one by one, in memory of their own"),
+    ("peak", "A peak of 64 MiB, then uses of 4 KiB: what is resident after 32 of them; a use"),
+    ("flat", "The same uses without a peak before"), ("peak5", "A peak of 64 MiB in every fifth generation; the five"),
+)
+
+
+def glue_lines(source):
+    """Lines that a program has to write: {(contender, program): lines}, from the marks in benchmarks/programs."""
+    found, current = {}, None
+    for name in ("memory.hpp", "main.cpp"):
+        with open(os.path.join(source, "benchmarks", "programs", name), encoding="utf-8") as file:
+            for line in file:
+                begin = re.search(r"/\* glue (\S+) (\S+) \*/", line)
+                if begin:
+                    current = begin.groups()
+                elif "/* end of glue */" in line:
+                    current = None
+                elif current and line.strip() and not line.strip().startswith(("/*", "*")):
+                    found[current] = found.get(current, 0) + 1
+    return found
+
+
+def glue_table(source):
+    glue = glue_lines(source)
+    libraries = ("lua", "zlib", "pcre2", "json")
+    rows = [["libarena", ""] + [text(glue.get(("libarena", library), 0)) for library in libraries]]
+    for contender in ("APR-pool", "obstack", "talloc", "std-pmr"):
+        rows.append([contender, text(glue.get((contender, "all"), 0))] +
+                    [text(glue.get(("peer", library), 0)) for library in libraries])
+    return "<p class=note>Lines of glue: what a program writes to put a library on each, once for all libraries and for " \
+           "each. Jansson's allocator has no user pointer, so libarena's, too, needs a variable and two functions.</p>" + \
+        table(("contender", "for all", "Lua", "zlib", "PCRE2", "Jansson"), rows, ["ours"] + [""] * (len(rows) - 1))
+
+
+def programs_section(results, source):
+    if not results.programs:
+        return ""
+    out = ["<h2>Real programs</h2><p class=note>M8 to M10. Each run is a process of its own, the contenders in turn, some "
+           "times over; medians. Time is the thread's; memory is what was resident beyond the start, at its most, or for M9 "
+           "and M10 in the end. malloc frees piece by piece, as each library does; the others take all back by one call. "
+           "yyjson is not in Debian 12; Jansson stands for it.</p>"]
+    for program, title in PROGRAMS:
+        rows = sorted(results.programs.get(program, {}).values(), key=lambda row: row.median)
+        if not rows:
+            continue
+        malloc = results.programs[program].get("malloc")
+        best = min((row.median for row in rows if row.ours), default=None)
+        lines = [(text(row.contender), number(row.median / 1000),
+                  "" if malloc is None else "%.2f" % (row.median / malloc.median), "&plusmn; %.0f %%" % row.spread,
+                  number(row.bytes / 1024)) for row in rows]
+        classes = ["ours" if row.ours else "wins" if best is not None and row.median < best else "" for row in rows]
+        out.append("<h3 id=%s>%s</h3>" % (program, text(title)) + table(
+            ("contender", "us, median", "/ malloc", "spread", "resident KiB"), lines, classes))
+    pools = sorted((name for name in results.programs if name.startswith("pool-")),
+                   key=lambda name: (name.split("-")[1], int(name.split("-")[2])))
+    if pools:
+        lines = []
+        for name in pools:
+            rows = results.programs[name]
+            lines.append([text(name[5:].replace("-", "-lived, "))] + [
+                number(rows[contender].bytes / 1024) if contender in rows else ""
+                for contender in ("libarena", "malloc", "floor-threads")])
+        out.append("<h3 id=pool-memory>Threads that take 1 MiB from a pool, 16 at a time, and give it back</h3>" + table(
+            ("threads", "libarena, KiB", "malloc, KiB", "the threads alone, KiB"), lines))
+    return "\n".join(out) + glue_table(source)
+
+
 def http_section(results):
     if results.http is None:
         return ""
@@ -243,7 +316,7 @@ def facts_section(facts):
         "<tr><td>%s</td><td>%s</td></tr>" % (text(name), text(value)) for name, value in facts if value)
 
 
-def page(results, bars, facts, plots, folder, notes):
+def page(results, bars, facts, plots, folder, notes, source):
     out = ["<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
            "<title>libarena: benchmarks</title><style>%s</style>" % STYLE,
            "<h1>libarena: benchmarks</h1>", notes["head"], facts_section(facts)]
@@ -254,6 +327,7 @@ def page(results, bars, facts, plots, folder, notes):
     for title, name in plots:
         out.append("<h2>%s</h2>%s" % (text(title), inline_svg(folder, name)))
     out += ["<h2>Every workload</h2>", notes["tables"], workload_sections(results), memory_section(results)]
+    out.append(programs_section(results, source))
     out.append(http_section(results))
     out += [notes["tail"], "</html>"]
     return "\n".join(out)

@@ -130,3 +130,31 @@ plot $d using 2:0:(%g):2:($0-0.36):($0+0.36):3:yticlabel(1) with boxxyerror line
      $d using 2:0:4 with labels left offset 0.5,0 font ",11" textcolor "#333333"
 """ % (base_name, low, high, len(rows) - 0.3, len(rows) - 0.3, "\n".join(data), low)
     return _draw(folder, "peers-%s.svg" % workload, 900, 60 + 22 * len(rows) + 40, script)
+
+
+def programs(results, folder, field, word):
+    """Groups of bars: each real program, each contender in units of malloc."""
+    names = [name for name in ("lua", "json-1K", "json-2M", "zlib", "pcre2", "ast") if "malloc" in results.programs.get(name, {})]
+    if not names:
+        return None
+    contenders = ["libarena", "libarena-never", "APR-pool", "obstack", "talloc", "std-pmr"]
+    lines = []
+    for name in names:
+        rows = results.programs[name]
+        base = max(getattr(rows["malloc"], field), 1)
+        lines.append('"%s" %s' % (name, " ".join(
+            "%g" % (getattr(rows[contender], field) / base) if contender in rows else "NaN" for contender in contenders)))
+    colours = list(OURS[:2]) + list(PEERS)
+    clauses = ["$d using %d:xtic(1) title '%s' linecolor rgb '%s'" % (number + 2, contender, colours[number])
+               for number, contender in enumerate(contenders)]
+    return _draw(folder, "programs-%s.svg" % word, 900, 420, """set style data histograms
+set style histogram clustered gap 1
+set style fill solid 0.9 noborder
+set yrange [0:*]
+set ylabel "%s, in units of malloc"
+set arrow from graph 0,first 1 to graph 1,first 1 nohead linecolor "#333333" dashtype 3
+$d << EOD
+%s
+EOD
+plot %s
+""" % (word, "\n".join(lines), ", \\\n     ".join(clauses)))

@@ -16,6 +16,7 @@ class Row:
         self.parameter = parameter
         self.costs = sorted(costs)  # ns per operation, a value per repetition
         self.counters = {}
+        self.bytes = 0  # of memory, where that was measured
 
     @property
     def median(self):
@@ -68,6 +69,7 @@ class Results:
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
                 self.http = json.load(file)["http"]
+        self.programs = self._read_programs(os.path.join(folder, "programs.jsonl"))
         self.memory = self._read_memory(os.path.join(folder, "memory.jsonl"))
 
     def _read(self, document):
@@ -90,6 +92,24 @@ class Results:
             if key in counters:
                 self.rows[key].counters["resident_bytes"] = statistics.median(counters[key])
         self.errors = sorted(set(self.errors))
+
+    def _read_programs(self, path):
+        """Real programs: {program: {contender: row}}, with the median of their processes."""
+        found, programs = {}, {}
+        if not os.path.exists(path):
+            return {}
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                entry = json.loads(line)
+                found.setdefault((entry["program"], entry["contender"]), []).append(entry)
+                if not entry["right"]:
+                    self.errors.append(("%s on %s" % (entry["program"], entry["contender"]), "a wrong result"))
+        for (program, contender), entries in found.items():
+            row = Row(program, contender, "", [entry["ns"] for entry in entries])
+            row.bytes = statistics.median(entry["bytes"] for entry in entries)
+            programs.setdefault(program, {})[contender] = row
+        self.errors = sorted(set(self.errors))
+        return programs
 
     @staticmethod
     def _read_memory(path):
