@@ -277,9 +277,122 @@ static void read_what_escaped_from_a_block(void) {
     seen = *escaped;
 }
 
+/* --- blocks of byte arenas --------------------------------------------------------------------------------------------- */
+
+static struct arena_bytes *make_bytes(size_t capacity, uint32_t clear) {
+    struct arena_options options = {sizeof options, clear, 0};
+    struct arena_bytes *arena = arena_bytes_create_with(capacity, &options);
+    must(arena != NULL, "no arena");
+    return arena;
+}
+
+static void write_past_a_block(void) {
+    char *block = arena_bytes_alloc(make_bytes(1000, 0), 10, 1);
+    block[10] = 1;
+}
+static void write_before_a_block(void) {
+    char *block = arena_bytes_alloc(make_bytes(1000, 0), 10, 8);
+    block[-1] = 1;
+}
+/* Neither is the newest, and nothing aligns them. */
+static void write_between_neighbours(void) {
+    struct arena_bytes *arena = make_bytes(1000, ARENA_CLEAR_NEVER);
+    char *first = arena_bytes_alloc(arena, 13, 1);
+    (void)arena_bytes_alloc(arena, 13, 1);
+    first[13] = 1;
+}
+static void read_before_a_neighbour(void) {
+    struct arena_bytes *arena = make_bytes(SIZE_MAX, ARENA_CLEAR_ON_HANDOUT);
+    (void)arena_bytes_alloc(arena, 13, 1);
+    const char *second = arena_bytes_alloc(arena, 13, 1);
+    seen = second[-1];
+}
+static void write_past_a_block_of_its_own_memory(void) {
+    struct arena_bytes *arena = make_bytes(SIZE_MAX, 0);
+    (void)arena_bytes_alloc(arena, 10, 1);
+    char *block = arena_bytes_alloc(arena, 3000001, 1);
+    block[3000001] = 1;
+}
+static void write_past_the_last_byte_of_the_capacity(void) {
+    char *block = arena_bytes_alloc(make_bytes(77, 0), 77, 1);
+    block[77] = 1;
+}
+static void write_past_a_block_in_own_memory(void) {
+    static char memory[2000];
+    struct arena_bytes *arena = arena_bytes_create_in(memory, sizeof memory, NULL);
+    must(arena != NULL, "no arena");
+    char *block = arena_bytes_alloc(arena, 21, 1);
+    block[21] = 1;
+}
+static void write_past_a_concurrent_block(void) {
+    struct arena_bytes_concurrent *arena = arena_bytes_concurrent_create(100000);
+    must(arena != NULL, "no arena");
+    char *block = arena_bytes_concurrent_alloc(arena, 21, 1);
+    (void)arena_bytes_concurrent_alloc(arena, 21, 1);
+    block[21] = 1;
+}
+static void read_through_an_empty_block(void) {
+    const char *block = arena_bytes_alloc(make_bytes(1000, 0), 0, 8);
+    seen = *block;
+}
+static void write_past_a_text(void) {
+    char *text = arena_bytes_printf(make_bytes(1000, 0), "%d", 12345);
+    text[6] = 1;
+}
+static void read_after_a_rewind(void) {
+    struct arena_bytes *arena = make_bytes(SIZE_MAX, 0);
+    (void)arena_bytes_alloc(arena, 10, 1);
+    struct arena_mark mark = arena_bytes_mark(arena);
+    const char *block = arena_bytes_alloc(arena, 50, 1);
+    arena_bytes_rewind(arena, mark);
+    seen = block[49];
+}
+static void read_after_a_scratch_scope(void) {
+    struct arena_bytes *arena = make_bytes(SIZE_MAX, ARENA_CLEAR_ON_HANDOUT);
+    const char *block = NULL;
+    ARENA_SCRATCH(arena_bytes, arena) {
+        block = arena_bytes_alloc(arena, 50, 1);
+    }
+    seen = block[0];
+}
+static void read_after_a_shrink(void) {
+    struct arena_bytes *arena = make_bytes(1000, 0);
+    char *block = arena_bytes_alloc(arena, 100, 1);
+    must(arena_bytes_resize(arena, block, 100, 40), "not the newest");
+    seen = block[40];
+}
+static void read_after_a_shrink_of_an_inner_block(void) {
+    struct arena_bytes *arena = make_bytes(1000, ARENA_CLEAR_NEVER);
+    char *block = arena_bytes_alloc(arena, 100, 1);
+    (void)arena_bytes_alloc(arena, 1, 1);
+    must(arena_bytes_resize(arena, block, 100, 40), "a shrink fails");
+    seen = block[40];
+}
+static void read_after_a_reset_of_bytes(void) {
+    struct arena_bytes *arena = make_bytes(SIZE_MAX, 0);
+    char *block = arena_bytes_alloc(arena, 100, 1);
+    arena_bytes_reset(arena);
+    (void)arena_bytes_alloc(arena, 10, 1);
+    seen = block[99];
+}
+static void write_what_was_returned_of_bytes(void) {
+    struct arena_bytes_pool *pool = arena_bytes_pool_create(SIZE_MAX);
+    struct arena_bytes *arena = NULL;
+    must(pool != NULL && arena_bytes_pool_checkout(pool, &arena) == ARENA_OK, "no arena");
+    char *block = arena_bytes_alloc(arena, 100, 1);
+    arena_bytes_pool_return(pool, arena);
+    block[0] = 1;
+}
+
 /* --- what was handed out ------------------------------------------------------------------------------------------ */
 
 static void fill(void *memory, size_t size_bytes) { memset(memory, 0x5a, size_bytes); }
+
+static char *fill_block(struct arena_bytes *arena, size_t size_bytes) {
+    char *block = arena_bytes_alloc(arena, size_bytes, 1);
+    fill(block, size_bytes);
+    return block;
+}
 
 static void use_single(uint32_t clear) {
     struct arena *arena = make(5000, clear);
@@ -440,10 +553,68 @@ static void decide_by_an_unset_slab(void) {
     }
 }
 
+/* Each way to a block, its first byte and its last, and the memory that was behind one. */
+static void use_blocks(struct arena_bytes *arena) {
+    for (int round = 0; round < 3; round++) {
+        char *first = NULL;
+        for (size_t size = 1; size < 6000; size = size * 2 + 3) {
+            first = arena_bytes_alloc(arena, size, (size_t)1 << size % 7);
+            fill(first, size);
+            fill(arena_bytes_memdup(arena, first, size, 1), size);
+        }
+        must(arena_bytes_resize(arena, fill_block(arena, 100), 100, 100), "no newest block");
+        char *newest = fill_block(arena, 100);
+        must(arena_bytes_resize(arena, newest, 100, 30) && arena_bytes_resize(arena, newest, 30, 90),
+             "no newest block");
+        fill(newest, 90);
+        struct arena_mark mark = arena_bytes_mark(arena);
+        fill(arena_bytes_realloc(arena, newest, 90, 300, 1), 300);
+        fill(newest, 90); /* stays as it was */
+        ARENA_SCRATCH(arena_bytes, arena) {
+            fill_block(arena, 500);
+        }
+        arena_bytes_rewind_end(arena, mark);
+        fill(newest, 90);
+        struct arena_buffer buffer = {NULL, 0, 0, arena};
+        struct {
+            int64_t *data;
+            size_t len, cap;
+        } vector = {NULL, 0, 0};
+        for (int i = 0; i < 100; i++) {
+            arena_buffer_printf(&buffer, "%s%d", i % 2 == 0 ? "" : "piece", i);
+            *ARENA_PUSH(arena, &vector) = i;
+        }
+        fill(buffer.data, buffer.cap);
+        fill(vector.data, vector.cap * sizeof *vector.data);
+        struct arena_cleanup *cleanup = arena_bytes_defer(arena, NULL, NULL);
+        fill(&cleanup->user, sizeof cleanup->user);
+        fill(first, 1);
+        arena_bytes_reset(arena);
+        if (round == 1) arena_bytes_trim(arena);
+    }
+    arena_bytes_destroy(arena);
+}
+
+static void use_byte_arenas(void) {
+    static char memory[200000];
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
+        struct arena_options options = {sizeof options, clear, 0};
+        use_blocks(make_bytes(SIZE_MAX, clear));
+        use_blocks(make_bytes(100000, clear));
+        struct arena_bytes *inside = arena_bytes_create_in(memory, sizeof memory, &options);
+        must(inside != NULL, "no arena");
+        use_blocks(inside);
+        fill(memory, sizeof memory); /* the caller's again */
+    }
+    char *all = arena_bytes_alloc(make_bytes(77, 0), 77, 1);
+    fill(all, 77); /* the capacity is what it is without a checker */
+}
+
 static void use_everything(void) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) use_single(clear);
     use_typed();
     use_bytes();
+    use_byte_arenas();
     use_large();
     use_concurrent(0);
     use_concurrent(ARENA_GATE_ONLY);
@@ -490,6 +661,22 @@ static const struct {
     CASE(read_what_escaped_from_execute),
     CASE(write_what_was_returned),
     CASE(read_what_escaped_from_a_block),
+    CASE(write_past_a_block),
+    CASE(write_before_a_block),
+    CASE(write_between_neighbours),
+    CASE(read_before_a_neighbour),
+    CASE(write_past_a_block_of_its_own_memory),
+    CASE(write_past_the_last_byte_of_the_capacity),
+    CASE(write_past_a_block_in_own_memory),
+    CASE(write_past_a_concurrent_block),
+    CASE(read_through_an_empty_block),
+    CASE(write_past_a_text),
+    CASE(read_after_a_rewind),
+    CASE(read_after_a_scratch_scope),
+    CASE(read_after_a_shrink),
+    CASE(read_after_a_shrink_of_an_inner_block),
+    CASE(read_after_a_reset_of_bytes),
+    CASE(write_what_was_returned_of_bytes),
 };
 
 enum { PART = 15 };

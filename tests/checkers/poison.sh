@@ -46,7 +46,7 @@ expect() {
         complain "$what: what was handed out is reported"
         head -n 40 "$work/log" >&2
     fi
-    for part in 0 1 2; do
+    for part in 0 1 2 3; do
         "$@" "$work/program" bad $part >"$work/log.$part" 2>&1
         [ "$(tail -n 1 "$work/log.$part")" = 'case none' ] || complain "$what: ended before the last case of part $part"
     done
