@@ -19,6 +19,7 @@
 struct stuck {
     struct stuck *next;
     size_t bytes;
+    size_t dirty_bytes; /* from the start; all, where not even the contents went */
 };
 
 static struct mutex mutex = MUTEX_INIT; /* guards what follows */
@@ -41,10 +42,11 @@ void backing_give(const struct arena_source *source, void *memory, size_t bytes,
 /* --- ranges ------------------------------------------------------------------------------------------------------- */
 
 static void make_stuck(char *memory, size_t bytes) REQUIRES(&mutex) {
-    (void)pages_discard(memory, bytes);
+    size_t dirty = pages_discard(memory, bytes) ? sizeof(struct stuck) : bytes;
     struct stuck *entry = (struct stuck *)(void *)memory;
     entry->next = stuck;
     entry->bytes = bytes;
+    entry->dirty_bytes = dirty;
     stuck = entry;
 }
 
@@ -90,7 +92,7 @@ static bool take_stuck(size_t bytes, struct span *out) REQUIRES(&mutex) {
         struct stuck *entry = *link;
         if (entry->bytes != bytes) continue;
         *link = entry->next;
-        *out = (struct span){(char *)entry, bytes, sizeof *entry};
+        *out = (struct span){(char *)entry, bytes, entry->dirty_bytes};
         return true;
     }
     return false;

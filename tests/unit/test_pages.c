@@ -30,6 +30,7 @@ static struct {
     char *next;      /* the next mappings go here, one right behind the other; NULL: see above */
     int refused;     /* this advice fails ... */
     int error;       /* ... with this */
+    bool stuck;      /* no mapping goes */
     char *start;     /* of the last mapping */
     size_t size;
     int protection;
@@ -88,6 +89,10 @@ void *__wrap_mmap64(void *start, size_t size, int protection, int flags, int fil
 #endif
 
 int __wrap_munmap(void *start, size_t size) {
+    if (seen.stuck) {
+        errno = ENOMEM;
+        return -1;
+    }
     if (start != seen.start || size == seen.size) seen.mappings--;
     return __real_munmap(start, size);
 }
@@ -393,6 +398,40 @@ static void what_could_not_be_discarded_is_still_cleared(void **state) {
     arena_destroy(arena);
 }
 
+/* The same where a byte arena would give back by itself what a rewind, a reset or a trim took back, and where no mapping goes
+ * either: the next arena gets it as it is. */
+static void bytes_that_could_not_be_discarded_are_still_cleared(void **state) {
+    (void)state;
+    for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
+        begin();
+        seen.refused = MADV_DONTNEED;
+        seen.error = ENOMEM;
+        seen.stuck = true;
+        for (int life = 0; life < 3; life++) {
+            struct arena_options options = {
+                .struct_size = sizeof options, .clear = clear, .retain_bytes = ARENA_RETAIN_NONE};
+            struct arena_bytes *arena = arena_bytes_create_with(SIZE_MAX, &options);
+            assert_non_null(arena);
+            for (int generation = 0; generation < 70;
+                 generation++) { /* a peak, and so many small ones that it would go */
+                struct arena_mark mark = arena_bytes_mark(arena);
+                size_t size = generation % 35 == 0 ? MIB : 5000;
+                char *block = arena_bytes_alloc(arena, size, 1);
+                assert_true(is_zero(block, size));
+                memset(block, 1, size);
+                if (generation % 2 == 0) arena_bytes_rewind(arena, mark);
+                if (generation % 7 == 0) arena_bytes_trim(arena);
+                arena_bytes_reset(arena);
+            }
+            char *all = arena_bytes_alloc(arena, 2 * (size_t)MIB, 1);
+            assert_true(is_zero(all, 2 * (size_t)MIB));
+            memset(all, 1, 2 * (size_t)MIB);
+            arena_bytes_destroy(arena);
+        }
+    }
+    seen.stuck = false;
+}
+
 /* A slab that ends where the mapping does, so short that it is cleared by one wide store: that must not go past it. */
 static void clearing_the_last_slot_stays_in_the_mapping(void **state) {
     (void)state;
@@ -425,6 +464,7 @@ int main(void) {
         cmocka_unit_test(trim_discards_the_whole_pages_behind_what_lives),
         cmocka_unit_test(trim_discards_what_threads_were_lent),
         cmocka_unit_test(what_could_not_be_discarded_is_still_cleared),
+        cmocka_unit_test(bytes_that_could_not_be_discarded_are_still_cleared),
         cmocka_unit_test(clearing_the_last_slot_stays_in_the_mapping),
     };
     return cmocka_run_group_tests_name("pages", tests, NULL, NULL);
