@@ -269,6 +269,93 @@ static void nothing_moves_as_it_grows(void **state) {
     }
 }
 
+/* A source whose pieces lie side by side, upwards or downwards, and whose takes are counted. */
+struct pieces {
+    char *low, *high;
+    bool down;
+    int takes;
+};
+static void *take_piece(size_t bytes, size_t align, void *user) {
+    struct pieces *pieces = (struct pieces *)user;
+    uintptr_t at = pieces->down ? ((uintptr_t)pieces->high - bytes) & ~(uintptr_t)(align - 1)
+                                : ((uintptr_t)pieces->low + align - 1) & ~(uintptr_t)(align - 1);
+    pieces->takes++;
+    if (at < (uintptr_t)pieces->low || at + bytes > (uintptr_t)pieces->high) return NULL;
+    *(pieces->down ? &pieces->high : &pieces->low) = (char *)at + (pieces->down ? 0 : bytes);
+    return memset((void *)at, 0x77, bytes); /* dirty */
+}
+
+/* Blocks of memory that are neighbours by chance are not one: a block of one does not grow into the next, and a mark at the
+ * end of one is not one at the beginning of the other. */
+static void neighbouring_memory_is_not_one_block(void **state) {
+    static char memory[400000];
+    EACH_POLICY(clear) {
+        for (int down = 0; down < 2; down++) {
+            struct pieces pieces = {memory, memory + sizeof memory, down != 0, 0};
+            struct arena_source source = {take_piece, NULL, &pieces};
+            struct arena_options options = OPTIONS(clear, 0);
+            options.source = &source;
+            struct arena_bytes *arena = arena_bytes_create_with(SIZE_MAX, &options);
+            assert_non_null(arena);
+            enum { COUNT = 60, SIZE = 401 };
+            char *blocks[COUNT];
+            struct arena_mark marks[COUNT];
+            for (int i = 0; i < COUNT; i++) { /* some marks lie at the end of a block of memory */
+                blocks[i] = (char *)memset(arena_bytes_alloc(arena, SIZE, 1), i + 1, SIZE);
+                marks[i] = arena_bytes_mark(arena);
+                if (i > 0) assert_false(arena_bytes_resize(arena, blocks[i - 1], SIZE, SIZE + 1));
+            }
+            assert_true(pieces.takes > 2);
+            for (int i = COUNT - 1; i >= 0; i--) {
+                arena_bytes_rewind(arena, marks[i]);
+                assert_int_equal(arena_bytes_used(arena), (size_t)(i + 1) * SIZE);
+                assert_true(arena_bytes_owns(arena, blocks[i] + SIZE - 1));
+                if (i < COUNT - 1) assert_false(arena_bytes_owns(arena, blocks[i + 1]));
+                for (int at = 0; at < SIZE; at++) assert_int_equal(blocks[i][at], i + 1);
+                char *next = (char *)arena_bytes_alloc(arena, SIZE, 1);
+                if (clear != ARENA_CLEAR_NEVER) assert_true(all_zero(next, SIZE));
+                memset(next, 0xff, SIZE);
+                for (int at = 0; at < SIZE; at++) assert_int_equal(blocks[i][at], i + 1);
+                arena_bytes_rewind_end(arena, marks[i]);
+            }
+            arena_bytes_destroy(arena);
+        }
+    }
+}
+
+static void fill_blocks(struct arena_bytes *arena) {
+    for (int i = 0; i < 50; i++) (void)arena_bytes_alloc(arena, 400, 8);
+}
+
+/* Whatever a loop does above a mark: once it has the memory, it takes no more. */
+static void a_rewind_keeps_what_is_needed_next(void **state) {
+    static char memory[1500000];
+    for (int scratch = 0; scratch < 2; scratch++) {
+        struct pieces pieces = {memory, memory + sizeof memory, false, 0};
+        struct arena_source source = {take_piece, NULL, &pieces};
+        struct arena_options options = OPTIONS(0, 0);
+        options.source = &source;
+        struct arena_bytes *arena = arena_bytes_create_with(SIZE_MAX, &options);
+        assert_non_null(arena);
+        (void)arena_bytes_alloc(arena, 3000, 1); /* what stays */
+        struct arena_mark mark = arena_bytes_mark(arena);
+        int takes = 0;
+        for (int round = 0; round < 30; round++) {
+            if (round == 10) takes = pieces.takes;
+            if (scratch == 0) {
+                fill_blocks(arena);
+                arena_bytes_rewind(arena, mark);
+                continue;
+            }
+            ARENA_SCRATCH(arena_bytes, arena) {
+                fill_blocks(arena);
+            }
+        }
+        if (!support_checked()) assert_int_equal(pieces.takes, takes);
+        arena_bytes_destroy(arena);
+    }
+}
+
 /* After some generations one block serves a whole one. */
 static void one_block_serves_a_generation(void **state) {
     struct arena_bytes *arena = make(SIZE_MAX);
@@ -825,6 +912,14 @@ static void return_it(struct worker *self) {
     arena_bytes_pool_return((struct arena_bytes_pool *)call->block, call->arena);
 }
 
+static void leave_thread(struct worker *self) {
+    ARENA_POOL_SCOPE_OF(arena_bytes, (struct arena_bytes_pool *)self->user, scoped) {
+        (void)arena_bytes_defer(scoped, note, names + 3);
+        (void)arena_bytes_alloc(scoped, 900, 1);
+        pthread_exit(NULL);
+    }
+}
+
 static void cleanups_run_whoever_gives_the_arena_back(void **state) {
     struct arena_bytes_pool *pool = arena_bytes_pool_create(1000);
     assert_non_null(pool);
@@ -854,6 +949,9 @@ static void cleanups_run_whoever_gives_the_arena_back(void **state) {
         break;
     }
     assert_string_equal(ran, "aabc");
+    worker_start(&worker, leave_thread, pool, 0); /* the end of a thread does */
+    worker_join(&worker);
+    assert_string_equal(ran, "aabcd");
     assert_int_equal(arena_bytes_pool_destroy(pool), ARENA_OK);
 }
 
@@ -1013,6 +1111,8 @@ int main(void) {
         cmocka_unit_test(the_last_byte_can_be_had),
         cmocka_unit_test(padding_counts_and_opens_no_block),
         cmocka_unit_test(nothing_moves_as_it_grows),
+        cmocka_unit_test(neighbouring_memory_is_not_one_block),
+        cmocka_unit_test(a_rewind_keeps_what_is_needed_next),
         cmocka_unit_test(one_block_serves_a_generation),
         cmocka_unit_test(a_large_block_does_not_double_what_follows),
         cmocka_unit_test(the_capacity_can_be_changed),
