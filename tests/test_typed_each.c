@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Every function of the typed face for elements of many sizes and alignments, with a destructor and without, in C and in
  * C++: each is code of its own in the program.  typed_each.h has what holds for all of them.  EACH_TEMPLATE: made by
- * arena/template.h instead of ARENA_DEFINE. */
+ * arena/template.h instead of ARENA_DEFINE.  EACH_FEW: for one element of each kind, where the same code is compiled
+ * another way. */
 #include "support.h"
 
 #include <arena/arena.h>
@@ -56,6 +57,20 @@ ARENA_DEFINE(others, struct other)
 #define ELEMENT unsigned char
 #include "typed_each.h"
 
+#define PREFIX pairs
+#define ELEMENT struct pair
+#include "typed_each.h"
+
+#define PREFIX lines
+#define ELEMENT struct line
+#include "typed_each.h"
+
+#define PREFIX dropped_fives
+#define DROPS
+#define ELEMENT struct five
+#include "typed_each.h"
+
+#ifndef EACH_FEW
 #define PREFIX threes
 #define ELEMENT struct three
 #include "typed_each.h"
@@ -68,16 +83,8 @@ ARENA_DEFINE(others, struct other)
 #define ELEMENT struct twelve
 #include "typed_each.h"
 
-#define PREFIX pairs
-#define ELEMENT struct pair
-#include "typed_each.h"
-
 #define PREFIX triples
 #define ELEMENT struct triple
-#include "typed_each.h"
-
-#define PREFIX lines
-#define ELEMENT struct line
 #include "typed_each.h"
 
 #define PREFIX larges
@@ -91,11 +98,6 @@ ARENA_DEFINE(others, struct other)
 #define PREFIX dropped_bytes
 #define DROPS
 #define ELEMENT unsigned char
-#include "typed_each.h"
-
-#define PREFIX dropped_fives
-#define DROPS
-#define ELEMENT struct five
 #include "typed_each.h"
 
 #define PREFIX dropped_pairs
@@ -112,6 +114,7 @@ ARENA_DEFINE(others, struct other)
 #define DROPS
 #define ELEMENT struct large
 #include "typed_each.h"
+#endif
 
 /* --- what one type is enough for ---------------------------------------------------------------------------------- */
 
@@ -227,19 +230,21 @@ static void padding_is_not_of_an_earlier_life(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_each),
+        cmocka_unit_test(pairs_each),
+        cmocka_unit_test(lines_each),
+        cmocka_unit_test(dropped_fives_each),
+#ifndef EACH_FEW
         cmocka_unit_test(threes_each),
         cmocka_unit_test(ints_each),
         cmocka_unit_test(twelves_each),
-        cmocka_unit_test(pairs_each),
         cmocka_unit_test(triples_each),
-        cmocka_unit_test(lines_each),
         cmocka_unit_test(larges_each),
         cmocka_unit_test(pages_each),
         cmocka_unit_test(dropped_bytes_each),
-        cmocka_unit_test(dropped_fives_each),
         cmocka_unit_test(dropped_pairs_each),
         cmocka_unit_test(dropped_lines_each),
         cmocka_unit_test(dropped_larges_each),
+#endif
         cmocka_unit_test(slabs_are_longer_than_32_bits_count),
         cmocka_unit_test(trims_give_memory_back),
         cmocka_unit_test(padding_is_not_of_an_earlier_life),
