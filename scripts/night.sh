@@ -45,7 +45,7 @@ pick() { if $short; then echo "$2"; else echo "$1"; fi; }
 
 command_of() {
     case $1 in
-    tests) ./dev test ;;
+    tests) if $short; then ./dev test; else ./dev test --setup all --no-suite slow; fi ;;
     check) ./dev check ;;
     address-gcc) ./dev sanitize address ;;
     address-clang) CC=clang-19 ./dev sanitize address ;;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Compiles each public header alone, first and twice, in C11 and in C++17, with each compiler that is here; then names.c,
+# Compiles each public header alone, first and twice, in C11, C++17 and C++20; then names.c,
 # a program that uses their macros.
 #
 #   headers.sh INCLUDE_DIR BUILD_INCLUDE_DIR HEADER...
@@ -54,8 +54,8 @@ compile() {
     fi
 }
 
-for compiler in "${CC:-cc}" gcc clang clang-19; do compile "$compiler" c c11 "$@"; done
-for compiler in "${CXX:-c++}" g++ clang++ clang++-19; do
+for compiler in ${TEST_COMPILERS:-${CC:-cc}}; do compile "$compiler" c c11 "$@"; done
+for compiler in ${TEST_COMPILERS_CPP:-${CXX:-c++}}; do
     compile "$compiler" c++ c++17 "$@"
     compile "$compiler" c++ c++20 "$@"
 done

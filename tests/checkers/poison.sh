@@ -66,7 +66,7 @@ expect() {
 
 for library in "$shared" "$static"; do
     [ "$library" = - ] && continue
-    for compiler in gcc clang clang-19; do
+    for compiler in ${TEST_COMPILERS:-${CC:-cc}}; do
         # A compiler without the sanitizer's runtime is passed over.
         echo 'int main(void) { return 0; }' >"$work/empty.c"
         "$compiler" -fsanitize=address "$work/empty.c" -o "$work/empty" >"$work/log" 2>&1 || continue

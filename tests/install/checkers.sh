@@ -25,7 +25,7 @@ reports() { # WHAT TEXT COMMAND...
     expect "$what, without the mistake" 10 "$("$@" right 2>&1 || echo "exit status $?")"
 }
 
-for compiler in gcc clang clang-19; do
+for compiler in ${TEST_COMPILERS:-${CC:-cc}}; do
     have "$compiler" || continue
     echo 'int main(void) { return 0; }' >empty.c
     "$compiler" -fsanitize=address empty.c -o empty 2>/dev/null || continue

@@ -15,9 +15,8 @@ import subprocess
 import sys
 
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"]
-COMPILERS = (("cc", "-std=c11"), ("gcc", "-std=c17"), ("clang", "-std=c11"))
-COMPILERS_CPP = (("c++", "-std=c++17"), ("clang++", "-std=c++17"))
-CPP_COMPILERS = (("c++", "-std=c++17"), ("g++", "-std=c++20"), ("clang++", "-std=c++17"))
+COMPILERS = [(name, "-std=c11") for name in os.environ.get("TEST_COMPILERS", os.environ.get("CC", "cc")).split()]
+COMPILERS_CPP = [(name, "-std=c++17") for name in os.environ.get("TEST_COMPILERS_CPP", os.environ.get("CXX", "c++")).split()]
 
 
 def text_of(path):
@@ -60,7 +59,7 @@ def main():
         if "arena/mhd.h" in text_of(path) and not mhd:
             print(f"skipped: {name}: the HTTP binding is not built")
             continue
-        compilers = [compiler for compiler in (COMPILERS if name.endswith(".c") else CPP_COMPILERS) if shutil.which(compiler[0])]
+        compilers = [compiler for compiler in (COMPILERS if name.endswith(".c") else COMPILERS_CPP) if shutil.which(compiler[0])]
         if not compilers:
             print(f"skipped: {name}: no compiler")
             continue
@@ -88,7 +87,7 @@ def main():
                     print(f"{where}: {last}: has other lines")
                     failed += 1
                 if text.startswith("#include") and last in printed and last.endswith(".c"):
-                    for suffix, compiler in ((".c", COMPILERS[0]), (".cpp", ("c++", "-std=c++17"))):
+                    for suffix, compiler in ((".c", COMPILERS[0]), (".cpp", COMPILERS_CPP[0])):
                         if shutil.which(compiler[0]) and (suffix == ".c" or where == "README.md"):
                             with open("printed" + suffix, "w", encoding="utf-8") as file:
                                 file.write(text)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Programs built against the installed libraries, shared and static, as C and as C++, with each compiler that is here.
+# Programs built against the installed libraries, shared and static, as C and as C++.
 #
 #   programs.sh BUILD_DIR LIBDIR MHD      (MHD: true where the binding is built)
 #
@@ -30,7 +30,7 @@ cp "$here/use-mhd.c" use-mhd.cpp
 unwound='cleanup 3
 destroyed: success'
 
-for compiler in "${CC:-cc}" gcc clang clang-19; do
+for compiler in ${TEST_COMPILERS:-${CC:-cc}}; do
     have "$compiler" || continue
     build_and_run "$compiler, shared" "$printed" \
         "$compiler" -std=c11 $strict use.c $(pkg-config --cflags --libs arena)
@@ -50,7 +50,7 @@ for compiler in "${CC:-cc}" gcc clang clang-19; do
             -Wl,-Bstatic $(pkg-config --libs-only-L arena-mhd) -larena-mhd -larena -Wl,-Bdynamic -lmicrohttpd -pthread
     fi
 done
-for compiler in "${CXX:-c++}" g++ clang++ clang++-19; do
+for compiler in ${TEST_COMPILERS_CPP:-${CXX:-c++}}; do
     have "$compiler" || continue
     build_and_run "$compiler, shared" "$printed" \
         "$compiler" -std=c++17 $strict use.cpp $(pkg-config --cflags --libs arena)

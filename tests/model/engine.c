@@ -258,7 +258,7 @@ struct options {
     unsigned except_count;
     double seconds;
     int bound;
-    uint64_t random;
+    uint64_t random, runs;
     bool slow, slow_only, list, sites, verbose;
 };
 
@@ -337,10 +337,9 @@ static bool search(const struct model_scenario *scenario, const struct options *
         } else if (!choose_next()) {
             break;
         }
-        if ((run & 255) == 0 && options->seconds > 0 && seconds_now() - start > options->seconds) {
-            cut = true;
-            break;
-        }
+        cut = run == options->runs ||
+              ((run & 255) == 0 && options->seconds > 0 && seconds_now() - start > options->seconds);
+        if (cut) break;
     }
     bool expected = scenario->expect ? failed && strstr(engine->failure, scenario->expect) : !failed;
     const char *coverage = engine->random ? "at random" : cut ? "cut off" : engine->bound ? "bounded" : "exhaustive";
@@ -376,6 +375,7 @@ static void usage(const char *program) {
            "  --only TEXT       scenarios whose name contains TEXT\n"
            "  --except NAME     but for this one; may be repeated\n"
            "  --slow            also the slow ones; --slow-only: no others\n"
+           "  --runs N          at most N executions each, the redundant ones among them\n"
            "  --seconds N       at most N seconds each\n"
            "  --bound N         at most N preemptions, whatever the scenario says\n"
            "  --random N        N executions at random\n"
@@ -434,6 +434,8 @@ int model_main(int argc, char **argv, const struct model_scenario *scenarios, si
             options.bound = atoi(value), i++;
         } else if (strcmp(argv[i], "--random") == 0) {
             options.random = (uint64_t)atoll(value), i++;
+        } else if (strcmp(argv[i], "--runs") == 0) {
+            options.runs = (uint64_t)atoll(value), i++;
         } else if (strcmp(argv[i], "--weaken") == 0 && i + 2 < argc) {
             engine->weaken = value;
             engine->weaken_to = order_named(argv[i + 2]);

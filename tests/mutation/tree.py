@@ -98,7 +98,7 @@ class Tree:
         if ": " in test:
             return False
         suites = self.find(test)[1][4]
-        return not any(suite.endswith("slow") for suite in suites)
+        return not any(suite.endswith(("long", "slow")) for suite in suites)
 
     def make(self, build, targets):
         """Raises Failed where the compiler refuses."""
