@@ -4,6 +4,7 @@
 #define TESTS_SHARES_H
 
 #include "api/share.h"
+#include "core/create.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +20,7 @@ static inline struct arena *shares_begin_words(struct shares *shares) {
     const struct slots_plan plan = {.stride = 8, .bytes = 8000};
     struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena, NULL);
     assert_non_null(arena);
-    slots_seal(arena);
+    slots_close(arena, CLOSED_BEHIND_GATE);
     *shares = (struct shares){0};
     assert_true(shares_start(shares, arena, false));
     if (!shares_enabled(shares)) {

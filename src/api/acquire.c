@@ -18,7 +18,7 @@ static const char function_release[] = "arena_concurrent_release";
 
 /* Opens the arena for the thread that holds the gate's permit and has ended all chunks. */
 static struct arena *open_slots(struct arena_concurrent *arena) {
-    slots_unseal(&arena->slots);
+    slots_open(&arena->slots, CLOSED_BEHIND_GATE);
     return &arena->slots;
 }
 
@@ -26,7 +26,7 @@ static struct arena *open_slots(struct arena_concurrent *arena) {
 static void close_slots(struct arena_concurrent *arena) {
     slots_settle(&arena->slots);
     mark_end_all(&arena->slots);
-    slots_seal(&arena->slots);
+    slots_close(&arena->slots, CLOSED_BEHIND_GATE);
     shares_note_freed(&arena->shares); /* it may have been reset */
     concurrent_leave(arena);
 }
@@ -80,7 +80,7 @@ static struct refusal release_refusal(const struct arena_concurrent *arena) {
     if (!gate_held_by_me(&arena->gate)) {
         return (struct refusal){ARENA_EINVAL, "the calling thread does not hold the gate"};
     }
-    if (arena->slots.sealed) return (struct refusal){ARENA_EBUSY, "the arena is dropping its elements"};
+    if (slots_sealed(&arena->slots)) return (struct refusal){ARENA_EBUSY, "the arena is dropping its elements"};
     return (struct refusal){ARENA_OK, NULL};
 }
 
@@ -132,7 +132,7 @@ int arena_concurrent_release_permit(struct arena_concurrent *arena, const struct
     uint64_t ticket = permit->ticket;
     /* relaxed: of several releases of one permit, one; what was done under it, they have from where they have it. */
     if (!atomic_u64_cas(&arena->ticket, &ticket, 0, relaxed)) return ARENA_EINVAL;
-    if (arena->slots.sealed) { /* from inside a drop */
+    if (slots_sealed(&arena->slots)) { /* from inside a drop */
         atomic_u64_store(&arena->ticket, permit->ticket, relaxed);
         return ARENA_EBUSY;
     }

@@ -21,7 +21,7 @@ static bool burst_ends_at(const struct arena *arena, const char *cursor) {
 
 /* Lends the next piece: [cursor, the result). */
 static char *burst_refill(struct arena *arena, char *cursor) {
-    size_t room = arena->sealed ? 0 : (size_t)(arena->end - cursor);
+    size_t room = slots_sealed(arena) ? 0 : (size_t)(arena->end - cursor);
     size_t piece = PIECE_BYTES - PIECE_BYTES % arena->stride;
     if (piece == 0 || arena->watched) piece = arena->stride; /* a checker sees each slot as it is handed out */
     if (piece > room) piece = room;
@@ -37,8 +37,7 @@ static struct refusal begin(struct arena *arena, struct arena_burst *out) {
     if (arena->bytes) return (struct refusal){ARENA_EINVAL, "an arena of bytes has no elements"};
     slots_settle(arena);
     arena->burst_limit = arena->head.cursor;
-    arena->quick = false;
-    slots_open_window(arena); /* closed */
+    slots_refresh(arena); /* closed */
     out->arena = arena;
     out->cursor = arena->head.cursor;
     out->limit = arena->head.cursor; /* empty: the first put lends a piece, and a burst of nothing costs nothing */
@@ -102,8 +101,7 @@ static struct refusal end(struct arena *arena, struct arena_burst *burst) {
     arena->head.cursor = burst->cursor;
     if (arena->watched) poison_set(burst->cursor, (size_t)(burst->limit - burst->cursor));
     arena->burst_limit = NULL;
-    slots_refresh_quick(arena);
-    slots_open_window(arena);
+    slots_refresh(arena);
     burst->cursor = burst->limit = NULL;
     return (struct refusal){ARENA_OK, NULL};
 }

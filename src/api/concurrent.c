@@ -71,12 +71,12 @@ static void *take_block(struct arena *slots, size_t size, size_t align) {
 }
 
 static void *run_once(struct arena *slots, const struct step *step) {
-    slots->sealed = false;
+    slots_enter(slots);
     void *result = step->kind == STEP_ONE     ? slots_take_slow(slots, step->values)
                    : step->kind == STEP_SLAB  ? slots_take_slab(slots, step->count)
                    : step->kind == STEP_BLOCK ? take_block(slots, step->count, step->align)
                                               : slots_take_slab_with(slots, step->values, step->count);
-    slots_seal(slots);
+    slots_leave(slots);
     return result;
 }
 
@@ -267,9 +267,9 @@ int arena_bytes_concurrent_alloc_context(struct arena_bytes_concurrent *arena, s
 /* --- mixed values --------------------------------------------------------------------------------------------------- */
 
 static struct arena_any *any_once(struct arena *slots, const struct arena_type *type, const void *value) {
-    slots->sealed = false;
+    slots_enter(slots);
     struct arena_any *slot = any_take(slots, type, value);
-    slots_seal(slots);
+    slots_leave(slots);
     return slot;
 }
 
@@ -448,7 +448,7 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
     }
     slots->type = type_copy(arena + 1, type);
     arena->keeps = plan.clear == ARENA_CLEAR_NEVER;
-    slots_seal(slots);
+    slots_close(slots, CLOSED_BEHIND_GATE);
     *out = arena;
     return ARENA_OK;
 }

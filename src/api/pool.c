@@ -75,7 +75,7 @@ HOT_INLINE bool put_fast(struct pool_arena *arena, struct thread_state *state, s
     local->room = room - weight;
     arena->next = local->items;
     local->items = arena;
-    arena->slots.sealed = true;
+    arena->slots.closed = CLOSED_IN_POOL; /* and for nothing else, since it was quick */
     pool_set_idle(arena, 1);
     locals_exit(state);
     return true;
@@ -92,12 +92,12 @@ static SLOW void put_other(struct pool_arena *arena, struct thread_state *state,
     struct arena_pool *pool = arena->pool;
     bool due = false;
     if (UNLIKELY(!copy_is_here(&pool->stamp))) copy_panic("arena_pool_return");
-    if (!reset && LIKELY(arena->slots.quick)) { /* else it may run the program's code */
+    if (!reset && LIKELY(arena->slots.reset_work == 0)) { /* else it may run the program's code */
         slots_reset(&arena->slots);
         reset = true;
     }
     if (reset && LIKELY(!is_heavier(arena))) {
-        slots_seal(&arena->slots);
+        slots_close(&arena->slots, CLOSED_IN_POOL);
         locals_enter(state);
         struct local *local = locals_find(state, &pool->owner);
         if (local != NULL && local->ticks != 0 && put_fast(arena, state, local)) return;
@@ -191,11 +191,12 @@ static SLOW void leave(struct pool_arena *arena, struct thread_state *state) {
     }
     bool reset = false;
     bool due = arena->ticks < 0;
-    if (LIKELY(arena->slots.quick) && !state->exiting && !trimmed) { /* else its reset may run the program's code */
+    if (LIKELY(arena->slots.reset_work == 0) && !state->exiting &&
+        !trimmed) { /* else its reset may run the program's code */
         slots_reset(&arena->slots);
         reset = true;
         if (LIKELY(!due) && LIKELY(!is_heavier(arena))) {
-            slots_seal(&arena->slots);
+            slots_close(&arena->slots, CLOSED_IN_POOL);
             pool_set_idle(arena, 1);
             return;
         }
@@ -211,7 +212,7 @@ HOT_INLINE bool scope_end_fast(struct pool_arena *arena) {
     struct thread_state *state = thread_state();
     if (UNLIKELY(state->scopes != &arena->scope) || UNLIKELY(--arena->ticks < 0)) return false;
     if (UNLIKELY(!slots_reset_quick(&arena->slots, true))) return false;
-    arena->slots.sealed = true;
+    arena->slots.closed = CLOSED_IN_POOL; /* and for nothing else, since it was quick */
     state->scopes = arena->scope.outer;
     pool_set_idle(arena, 1); /* last: from here on a trim may free it */
     return true;
@@ -352,7 +353,7 @@ static COLD struct refusal return_refusal(const struct arena_pool *pool, struct 
 static inline bool may_return(const struct arena_pool *pool, struct arena *arena) {
     const struct pool_arena *returned = pool_arena_of(arena);
     return LIKELY(arena->owner == SLOTS_OWNER_POOL) && LIKELY(returned->pool == pool) &&
-           LIKELY(atomic_u8_mine(&arena->idle) == 0) && LIKELY(!arena->sealed) && LIKELY(!returned->scoped);
+           LIKELY(atomic_u8_mine(&arena->idle) == 0) && LIKELY(!slots_sealed(arena)) && LIKELY(!returned->scoped);
 }
 
 void arena_pool_return(struct arena_pool *pool, struct arena *arena) {

@@ -52,7 +52,7 @@
 
 #include <arena/pool.h>
 
-#include "core/slots.h"
+#include "core/create.h"
 #include "runtime/copy.h"
 #include "runtime/locals.h"
 #include "runtime/scope.h"
@@ -125,7 +125,7 @@ static inline void pool_set_idle(struct pool_arena *arena, uint8_t idle) {
 /* Opens the window of an arena that leaves a cache or the store. */
 static inline void pool_open(struct pool_arena *arena) {
     pool_set_idle(arena, 0);
-    arena->slots.sealed = false;
+    arena->slots.closed &= (uint8_t)~CLOSED_IN_POOL;
     arena->slots.head.limit = arena->slots.fresh_limit;
 }
 

@@ -163,7 +163,7 @@ void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool re
     /* It is to be weighed again, and its reset may run the program's code. */
     if (hot && !state->exiting) leave_hot(arena, state);
     if (!reset) slots_reset(&arena->slots);
-    slots_seal(&arena->slots);
+    slots_close(&arena->slots, CLOSED_IN_POOL);
     pool_weigh(arena);
     if (state->exiting) {
         put_exiting(arena);

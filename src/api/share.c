@@ -59,7 +59,7 @@ bool shares_start(struct shares *shares, struct arena *slots, bool gate_only) {
     /* A thread's own chunk orders nothing, so a race detector would not see what gates order for programs under it. */
     if (gate_only || slots->watched || race_watched() || !barrier_available()) return true;
     if (!locals_join(&shares->owner, orphan)) return false;
-    slots->plain = slots->quick = false; /* there may be runs */
+    slots->reset_work |= WORK_RUNS;
     return true;
 }
 
@@ -310,9 +310,9 @@ static bool lend(struct shares *shares, struct share *share, size_t count, char 
 
 /* What the arena itself has, and no chunk with it. */
 static void *take_unlent(struct shares *shares, const void *values, size_t count, bool raw) {
-    shares->slots->sealed = false;
+    slots_enter(shares->slots);
     void *slab = raw ? slots_take_slab(shares->slots, count) : slots_take_slab_with(shares->slots, values, count);
-    slots_seal(shares->slots);
+    slots_leave(shares->slots);
     return slab;
 }
 
@@ -388,9 +388,9 @@ static bool lend_for_block(struct shares *shares, struct share *share, size_t si
 
 /* What the arena itself has, and no chunk with it. */
 static void *take_unlent_block(struct shares *shares, size_t size, size_t align, bool raw) {
-    shares->slots->sealed = false;
+    slots_enter(shares->slots);
     void *block = raw ? bytes_take(shares->slots, size, align) : bytes_take_zeroed(shares->slots, size, align);
-    slots_seal(shares->slots);
+    slots_leave(shares->slots);
     return block;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The public functions of struct arena: arguments checked, then core/slots.h. */
-#include "core/slots.h"
+#include "core/create.h"
 
 #include <arena/typed.h>
 
@@ -15,22 +15,28 @@ bool arena_type_equal(const struct arena_type *left, const struct arena_type *ri
 }
 
 /* The descriptor of byte arenas is the library's, and needs no copy. */
-static size_t header_bytes(const struct arena_type *type) {
-    size_t copy_bytes = type == &bytes_type ? 0 : type_copy_bytes(type);
+static size_t copy_bytes(const struct arena_type *type) { return type == &bytes_type ? 0 : type_copy_bytes(type); }
+
+static size_t header_bytes(size_t copied_bytes) {
     size_t align = _Alignof(max_align_t);
-    return (sizeof(struct arena) + copy_bytes + align - 1) / align * align;
+    return (sizeof(struct arena) + copied_bytes + align - 1) / align * align;
 }
 
 static int create(const struct arena_type *type, size_t capacity, const struct arena_options *options,
                   const struct slots_place *place, struct arena **out) {
     if (out == NULL) return ARENA_EINVAL;
     *out = NULL;
+    if (LIKELY(type == &bytes_type) && LIKELY(options == NULL) && LIKELY(place == NULL)) {
+        *out = slots_create_bytes(capacity);
+        return LIKELY(*out != NULL) ? ARENA_OK : ARENA_ENOMEM;
+    }
     struct slots_plan plan;
     int status = slots_plan(type, capacity, options, &plan);
     if (status != ARENA_OK) return status;
-    struct arena *arena = slots_create(&plan, type, SLOTS_OWNER_USER, header_bytes(type), place);
+    size_t copied_bytes = copy_bytes(type);
+    struct arena *arena = slots_create(&plan, type, SLOTS_OWNER_USER, header_bytes(copied_bytes), place);
     if (arena == NULL) return ARENA_ENOMEM;
-    if (type != &bytes_type) arena->type = type_copy(arena + 1, type);
+    if (copied_bytes != 0) arena->type = type_copy_of(arena + 1, type, copied_bytes);
     *out = arena;
     return ARENA_OK;
 }
@@ -85,7 +91,7 @@ size_t arena_in_bytes(const struct arena_type *type, size_t count, const struct 
     struct slots_plan plan;
     size_t bytes;
     if (slots_plan(type, count, options, &plan) != ARENA_OK) return SIZE_MAX;
-    return slots_in_bytes(&plan, type, header_bytes(type), &bytes) ? bytes : SIZE_MAX;
+    return slots_in_bytes(&plan, type, header_bytes(copy_bytes(type)), &bytes) ? bytes : SIZE_MAX;
 }
 
 /* Each plain spelling that may panic and its checked one do what one static function does, which also decides. */
@@ -201,7 +207,7 @@ int arena_alloc_slab_with_checked(struct arena *arena, const void *values, size_
 }
 
 static struct refusal reset(struct arena *arena) {
-    if (UNLIKELY(arena == NULL || arena->sealed)) return slots_refusal(arena);
+    if (UNLIKELY(arena == NULL || slots_sealed(arena))) return slots_refusal(arena);
     slots_reset(arena);
     return (struct refusal){ARENA_OK, NULL};
 }
@@ -212,8 +218,8 @@ static SLOW void reset_slow(struct arena *arena) {
 }
 
 static inline bool reset_quick(struct arena *arena) {
-    /* The window of an arena that is quick and not sealed reaches to its end. */
-    return LIKELY(arena != NULL) && LIKELY(!arena->sealed) && LIKELY(slots_reset_quick(arena, false));
+    /* What is closed is either sealed or not quick. */
+    return LIKELY(arena != NULL) && LIKELY(arena->closed == 0) && LIKELY(slots_reset_quick(arena, false));
 }
 
 HOT void arena_reset(struct arena *arena) {

@@ -23,7 +23,7 @@ const char *any_refusal(const struct arena *arena, const struct arena_type *type
 }
 
 struct arena_any *any_take(struct arena *arena, const struct arena_type *type, const void *value) {
-    if (arena->sealed || slots_remaining(arena) == 0) return NULL;
+    if (slots_sealed(arena) || slots_remaining(arena) == 0) return NULL;
     const struct arena_type *kept = type_set_keep(&arena->kinds, type);
     if (kept == NULL) return NULL;
     struct arena_any *slot = slots_take_slow(arena, NULL);
@@ -34,7 +34,7 @@ struct arena_any *any_take(struct arena *arena, const struct arena_type *type, c
 
 int any_none_status(const struct arena *arena, const struct arena_type *type) {
     if (any_refusal(arena, type) != NULL) return ARENA_EINVAL;
-    return !arena->sealed && slots_remaining(arena) != 0 ? ARENA_ENOMEM : slots_none_status(arena);
+    return !slots_sealed(arena) && slots_remaining(arena) != 0 ? ARENA_ENOMEM : slots_none_status(arena);
 }
 
 _Noreturn void any_panic(const struct arena *arena, const struct arena_type *type, const char *function) {

@@ -2,8 +2,8 @@
 /* See backing.h.
  *
  * Two lists of ranges.  `kept` has a few that wait for an arena of the same size: KEPT_MOST of them, with at most
- * KEPT_TOUCHED_BYTES of memory each, and none where the address space is limited (`ulimit -v`), because there they would
- * stand in the program's way.  `stuck` has those that the system would not take back, since to unmap a range in the middle
+ * KEPT_TOUCHED_BYTES of memory each, and none where the address space was limited (`ulimit -v`) when the last range was
+ * mapped, because there they would stand in the program's way.  `stuck` has those that the system would not take back, since to unmap a range in the middle
  * of others can exceed the number of mappings; they hold no memory, and are used again, or go as soon as they can.  A stuck
  * range keeps its list entry in its own first page.
  */
@@ -26,6 +26,7 @@ static struct mutex mutex = MUTEX_INIT; /* guards what follows */
 static struct span kept[KEPT_MOST];
 static unsigned kept_count;
 static struct stuck *stuck;
+static bool limited;
 
 void *backing_take(const struct arena_source *source, size_t bytes, size_t align) {
     return source->take != NULL ? source->take(bytes, align, source->user) : memory_take(bytes);
@@ -102,6 +103,7 @@ bool backing_map(size_t bytes, bool fresh, struct span *out) {
     mutex_lock(&mutex);
     bool found = !fresh && (take_kept(bytes, out) || take_stuck(bytes, out));
     if (!found) {
+        limited = pages_limited();
         void *memory = pages_reserve(bytes);
         if (memory == NULL) {
             flush();
@@ -119,7 +121,7 @@ void backing_unmap(const struct span *span, size_t touched_bytes, bool keeps) {
     rest.dirty_bytes = touched_bytes > span->dirty_bytes ? touched_bytes : span->dirty_bytes;
     if (rest.dirty_bytes > span->bytes) rest.dirty_bytes = span->bytes;
     mutex_lock(&mutex);
-    if (keeps && !pages_limited() &&
+    if (keeps && !limited &&
         (rest.dirty_bytes <= KEPT_TOUCHED_BYTES ||
          pages_discard(rest.memory + KEPT_TOUCHED_BYTES, rest.bytes - KEPT_TOUCHED_BYTES))) {
         if (rest.dirty_bytes > KEPT_TOUCHED_BYTES) rest.dirty_bytes = KEPT_TOUCHED_BYTES;

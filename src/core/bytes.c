@@ -8,16 +8,9 @@
 #include "platform/sync.h"
 #include "runtime/thread.h"
 
-/* What the first block and the struct take together: a page less what the heap adds. */
-#define FIRST_BYTES ((size_t)4096 - 32)
-#define FIRST_LEAST ((size_t)1024)
-/* A first block that is asked for lies behind the struct up to this size. */
-#define HOME_MOST ((size_t)64 << 10)
 /* Blocks double up to this size. */
-#define GROW_FIRST ((size_t)8 << 10)
 #define GROW_MOST ((size_t)4 << 20)
-#define BLOCK_ALIGN ((size_t)64)
-#define HEADER_BYTES ((sizeof(struct block) + BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN)
+#define HEADER_BYTES ((sizeof(struct block) + BYTES_BLOCK_ALIGN - 1) / BYTES_BLOCK_ALIGN * BYTES_BLOCK_ALIGN)
 /* What a checker sees before each block. */
 #define ZONE_BYTES ((size_t)16)
 #define ZONE_ALIGN ((size_t)8)
@@ -31,13 +24,6 @@ const struct arena_type bytes_type = {"arena bytes", 1, 1, NULL, 0, 0};
 static size_t body_of(const struct block *block) { return (size_t)(block->end - block->base); }
 
 /* --- blocks of memory --------------------------------------------------------------------------------------------- */
-
-/* How far the capacity lets this block be used.  Under a checker the zones lie between, so each block is counted. */
-static void set_bound(struct arena *arena) {
-    size_t room = (size_t)(arena->end - arena->base);
-    size_t left = arena->capacity - arena->prior_bytes;
-    arena->bound = arena->watched || left > room ? arena->end : arena->base + left;
-}
 
 static void save(struct arena *arena) {
     struct block *block = arena->block;
@@ -61,7 +47,7 @@ static void load(struct arena *arena, struct block *block) {
     arena->end = block->end;
     arena->head.cursor = arena->head.peak = arena->head.limit = block->cursor;
     arena->floor = block->floor;
-    arena->head.floor = SLOTS_NO_FLOOR; /* until slots_open_window knows better */
+    arena->head.floor = SLOTS_NO_FLOOR; /* until slots_refresh knows better */
     arena->ready = block->ready;
     arena->dirty = block->dirty;
     arena->touched = block->touched;
@@ -69,7 +55,7 @@ static void load(struct arena *arena, struct block *block) {
     arena->poison_end = block->poison_end;
     arena->prior_bytes = block->prior_bytes;
     arena->zone_bytes = block->zone_bytes;
-    set_bound(arena);
+    bytes_set_bound(arena);
 }
 
 /* A saved block has nothing in it any more. */
@@ -126,18 +112,18 @@ static struct block *make_block(struct arena *arena, size_t body, size_t align) 
         if (!arith_round_up(bytes, pages_size(), &bytes) || !backing_map(bytes, arena->watched, &span)) return NULL;
         backing = BACKING_PAGES;
     } else {
-        span.memory = backing_take(&arena->source, bytes, BLOCK_ALIGN);
+        span.memory = backing_take(&arena->source, bytes, BYTES_BLOCK_ALIGN);
         if (span.memory == NULL) return NULL;
     }
     struct block *block = (struct block *)(void *)span.memory;
     char *after = span.memory + HEADER_BYTES + (arena->watched ? POISON_REDZONE_BYTES : 0);
-    char *base = after + arith_padding((uintptr_t)after, align);
+    char *base = after + slots_padding((uintptr_t)after, align);
     char *behind = span.memory + bytes;
     char *dirty = span.memory + span.dirty_bytes;
     *block = (struct block){
         .memory = span.memory,
         .memory_bytes = bytes,
-        .memory_align = BLOCK_ALIGN,
+        .memory_align = BYTES_BLOCK_ALIGN,
         .backing = backing,
         .base = base,
         .end = behind - SLOTS_CLEAR_STEP,
@@ -161,7 +147,7 @@ static struct block *make_block(struct arena *arena, size_t body, size_t align) 
 
 /* Makes a block with room for `size` bytes the newest.  false: no memory. */
 static bool open_block(struct arena *arena, size_t size, size_t align) {
-    if (align < BLOCK_ALIGN) align = BLOCK_ALIGN;
+    if (align < BYTES_BLOCK_ALIGN) align = BYTES_BLOCK_ALIGN;
     struct block *block = arena->spare;
     size_t zone = arena->watched ? ZONE_BYTES + align : 0;
     if (block != NULL &&
@@ -189,58 +175,34 @@ static bool open_block(struct arena *arena, size_t size, size_t align) {
     block->prior_bytes = slots_used_bytes(arena);
     block->older = arena->block; /* also where that has nothing in it: a mark may live there */
     load(arena, block);
-    arena->quick = false; /* there are two */
+    arena->reset_work |= WORK_BLOCKS;
     return true;
 }
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
-
-size_t bytes_first_block(const struct slots_plan *plan, size_t header_bytes) {
-    size_t bytes = header_bytes + FIRST_LEAST + BLOCK_ALIGN + SLOTS_CLEAR_STEP > FIRST_BYTES
-                       ? FIRST_LEAST
-                       : FIRST_BYTES - header_bytes - BLOCK_ALIGN - SLOTS_CLEAR_STEP;
-    if (plan->block_bytes != 0) bytes = plan->block_bytes < HOME_MOST ? plan->block_bytes : HOME_MOST;
-    if (bytes > plan->bytes) bytes = plan->bytes;
-    /* Zones are not to end what grows before the capacity does. */
-    return !poison_active() ? bytes : bytes + (bytes < FIRST_LEAST ? 3 * bytes : 3 * FIRST_LEAST) + FIRST_LEAST;
-}
 
 /* A block of one byte, and what it is aligned to, come to no more than ZONE_TIMES. */
 bool bytes_zoned(size_t bytes, size_t *zoned_bytes) {
     return arith_mul(bytes, ZONE_TIMES, zoned_bytes) && arith_add(*zoned_bytes, ZONE_EXTRA_BYTES, zoned_bytes);
 }
 
-void bytes_start(struct arena *arena, const struct slots_plan *plan, const struct slots_place *place) {
-    size_t room = (size_t)(arena->end - arena->base);
-    arena->grows = arena->owner != SLOTS_OWNER_GATE && (place == NULL || place->grows);
-    arena->capacity = arena->grows || (place == NULL && arena->owner == SLOTS_OWNER_GATE) ? plan->bytes : room;
-    arena->grow_bytes = plan->block_bytes > HOME_MOST ? plan->block_bytes : GROW_FIRST;
-    set_bound(arena);
-}
-
 bool bytes_set_cap(struct arena *arena, size_t capacity) {
     if (capacity < slots_used_bytes(arena)) return false;
     if (!arena->grows && capacity > (size_t)(arena->end - arena->base)) return false;
     arena->capacity = capacity;
-    set_bound(arena);
-    slots_open_window(arena);
+    bytes_set_bound(arena);
+    slots_refresh(arena);
     return true;
 }
 
 /* --- cleanups ----------------------------------------------------------------------------------------------------- */
-
-bool bytes_is_above(const struct arena *arena, const struct cleanup *cleanup, const char *place) {
-    const char *at = (const char *)cleanup;
-    return at >= place && at < arena->head.cursor;
-}
 
 struct cleanup *bytes_defer(struct arena *arena, void (*run)(void *user), void *user) {
     struct cleanup *cleanup = bytes_take(arena, sizeof *cleanup, _Alignof(struct cleanup));
     if (cleanup == NULL) return NULL;
     *cleanup = (struct cleanup){run, user, arena->cleanups};
     arena->cleanups = cleanup;
-    arena->quick = false;
-    slots_open_window(arena);
+    slots_refresh(arena);
     return cleanup;
 }
 
@@ -248,9 +210,9 @@ struct cleanup *bytes_defer(struct arena *arena, void (*run)(void *user), void *
 static void run_cleanups(struct arena *arena, const char *from, const char *to) {
     struct thread_state *state = thread_state();
     bool was_dropping = state->dropping;
-    bool was_sealed = arena->sealed;
+    uint8_t was_closed = arena->closed;
     int cancel = thread_hold_cancel();
-    slots_seal(arena);
+    slots_close(arena, CLOSED_DROPPING);
     state->dropping = true;
     for (struct cleanup *at = arena->cleanups; at != NULL; at = arena->cleanups) {
         if ((const char *)at < from || (const char *)at >= to) break;
@@ -258,7 +220,7 @@ static void run_cleanups(struct arena *arena, const char *from, const char *to) 
         if (at->run != NULL) at->run(at->user);
     }
     state->dropping = was_dropping;
-    arena->sealed = was_sealed;
+    arena->closed = was_closed;
     thread_release_cancel(cancel);
 }
 
@@ -275,11 +237,11 @@ static void run_cleanups_down_to(struct arena *arena, const struct block *block,
  * those that are in the block of memory are made: far alignments would lead beyond the last one. */
 static size_t skip_for(const struct arena *arena, size_t align, size_t *padding) {
     uintptr_t cursor = (uintptr_t)arena->head.cursor;
-    if (!arena->watched) return *padding = arith_padding(cursor, align);
+    if (!arena->watched) return *padding = slots_padding(cursor, align);
     size_t offset = (size_t)(arena->head.cursor - arena->base) - arena->zone_bytes;
-    size_t skip = ZONE_BYTES + arith_padding(cursor + ZONE_BYTES, align < ZONE_ALIGN ? ZONE_ALIGN : align);
+    size_t skip = ZONE_BYTES + slots_padding(cursor + ZONE_BYTES, align < ZONE_ALIGN ? ZONE_ALIGN : align);
     bool counted = !arena->grows && arena->owner != SLOTS_OWNER_GATE;
-    *padding = counted ? skip : arith_padding((uintptr_t)arena->base + offset, align);
+    *padding = counted ? skip : slots_padding((uintptr_t)arena->base + offset, align);
     return skip;
 }
 
@@ -318,12 +280,12 @@ static char *take_at(struct arena *arena, size_t skip, size_t size, size_t paddi
 
 void *bytes_take_nothing(const struct arena *arena, size_t align) {
     uintptr_t cursor = (uintptr_t)arena->head.cursor;
-    uintptr_t at = cursor + arith_padding(cursor, align);
+    uintptr_t at = cursor + slots_padding(cursor, align);
     return (void *)(at != 0 ? at : align); /* 0: there is no higher multiple */
 }
 
 void *bytes_take(struct arena *arena, size_t size, size_t align) {
-    if (arena->sealed) return NULL;
+    if (slots_sealed(arena)) return NULL;
     size_t skip;
     size_t padding;
     enum place place = place_for(arena, size, align, &skip, &padding);
@@ -345,7 +307,7 @@ void *bytes_take_zeroed(struct arena *arena, size_t size, size_t align) {
     char *at = bytes_take(arena, size, align);
     if (at == NULL) return NULL;
     if (arena->clear != ARENA_CLEAR_NEVER) slots_clear_for_handout(arena, at, at + size);
-    if (!arena->watched) slots_open_window(arena);
+    if (!arena->watched) slots_refresh(arena);
     return at;
 }
 
@@ -365,7 +327,7 @@ void bytes_forget_room(struct arena *arena, size_t size_bytes) {
         if (arena->ready > from && arena->clear != ARENA_CLEAR_NEVER) arena->ready = from;
     }
     if (to > arena->used_end) arena->used_end = to;
-    slots_open_window(arena);
+    slots_refresh(arena);
 }
 
 /* --- changing the size of a block --------------------------------------------------------------------------------- */
@@ -396,7 +358,7 @@ static bool grow_last(struct arena *arena, size_t by, bool zeroed) {
 }
 
 bool bytes_resize(struct arena *arena, char *block, size_t old_size, size_t new_size, bool zeroed) {
-    if (arena->sealed) return false;
+    if (slots_sealed(arena)) return false;
     if (new_size == old_size) return true;
     bool movable = block >= slots_floor(arena) && block >= arena->base && block <= arena->head.cursor;
     bool last = movable && old_size != 0 && old_size == (size_t)(arena->head.cursor - block);
@@ -410,7 +372,7 @@ bool bytes_resize(struct arena *arena, char *block, size_t old_size, size_t new_
     } else {
         done = last && grow_last(arena, new_size - old_size, zeroed);
     }
-    if (last) slots_open_window(arena);
+    if (last) slots_refresh(arena);
     return done;
 }
 
@@ -492,8 +454,7 @@ void bytes_take_all(struct arena *arena) {
     arena->resets++;
     arena->mark_depth = 0;
     arena->head.floor = arena->floor = arena->base;
-    slots_refresh_quick(arena);
-    slots_open_window(arena);
+    slots_refresh(arena);
 }
 
 void bytes_give_back(struct arena *arena, size_t need_bytes, bool all) {

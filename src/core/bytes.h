@@ -14,7 +14,7 @@
 #ifndef CORE_BYTES_H
 #define CORE_BYTES_H
 
-#include "core/slots.h"
+#include "core/create.h"
 
 /* The type of byte arenas: elements of one byte. */
 extern const struct arena_type bytes_type;
@@ -26,8 +26,41 @@ struct cleanup {
     struct cleanup *older;
 };
 
+/* What the first block and the struct take together: a page less what the heap adds. */
+#define BYTES_FIRST_BYTES ((size_t)4096 - 32)
+#define BYTES_FIRST_LEAST ((size_t)1024)
+/* A first block that is asked for lies behind the struct up to this size. */
+#define BYTES_HOME_MOST ((size_t)64 << 10)
+/* The second block. */
+#define BYTES_GROW_FIRST ((size_t)8 << 10)
+#define BYTES_BLOCK_ALIGN ((size_t)64)
+
 /* Bytes for blocks behind a header of that size. */
-size_t bytes_first_block(const struct slots_plan *plan, size_t header_bytes);
+HOT_INLINE size_t bytes_first_block(const struct slots_plan *plan, size_t header_bytes, bool watched) {
+    size_t around = header_bytes + BYTES_BLOCK_ALIGN + SLOTS_CLEAR_STEP;
+    size_t bytes = around + BYTES_FIRST_LEAST > BYTES_FIRST_BYTES ? BYTES_FIRST_LEAST : BYTES_FIRST_BYTES - around;
+    if (plan->block_bytes != 0) bytes = plan->block_bytes < BYTES_HOME_MOST ? plan->block_bytes : BYTES_HOME_MOST;
+    if (bytes > plan->bytes) bytes = plan->bytes;
+    if (LIKELY(!watched)) return bytes;
+    /* Zones are not to end what grows before the capacity does. */
+    return bytes + (bytes < BYTES_FIRST_LEAST ? 3 * bytes : 3 * BYTES_FIRST_LEAST) + BYTES_FIRST_LEAST;
+}
+
+/* How far the capacity lets the newest block be used.  Under a checker the zones lie between, so each block is counted. */
+HOT_INLINE void bytes_set_bound(struct arena *arena) {
+    size_t room = (size_t)(arena->end - arena->base);
+    size_t left = arena->capacity - arena->prior_bytes;
+    arena->bound = arena->watched || left > room ? arena->end : arena->base + left;
+}
+
+HOT_INLINE void bytes_start(struct arena *arena, const struct slots_plan *plan, const struct slots_place *place) {
+    size_t room = (size_t)(arena->end - arena->base);
+    arena->grows = arena->owner != SLOTS_OWNER_GATE && (place == NULL || place->grows);
+    arena->capacity = arena->grows || (place == NULL && arena->owner == SLOTS_OWNER_GATE) ? plan->bytes : room;
+    arena->grow_bytes = plan->block_bytes > BYTES_HOME_MOST ? plan->block_bytes : BYTES_GROW_FIRST;
+    bytes_set_bound(arena);
+}
+
 /* Room for so many bytes with zones, in an arena that does not grow; false: too much. */
 bool bytes_zoned(size_t bytes, size_t *zoned_bytes);
 void bytes_start(struct arena *arena, const struct slots_plan *plan, const struct slots_place *place);
@@ -55,9 +88,6 @@ bool bytes_set_cap(struct arena *arena, size_t capacity);
 
 /* Registers a cleanup; NULL: no room. */
 struct cleanup *bytes_defer(struct arena *arena, void (*run)(void *user), void *user);
-/* Does it lie in the newest block, at `place` or after it? */
-bool bytes_is_above(const struct arena *arena, const struct cleanup *cleanup, const char *place);
-
 /* Takes everything back; the policy says how. */
 void bytes_take_all(struct arena *arena);
 /* The same down to a place in one of the blocks. */

@@ -17,8 +17,7 @@ static bool holds(const struct arena *arena, const struct block *block, const ch
 
 static void set_floor(struct arena *arena, char *floor) {
     arena->floor = arena->head.floor = floor;
-    slots_refresh_quick(arena);
-    slots_open_window(arena);
+    slots_refresh(arena);
 }
 
 /* Takes back down to `place` in `block`.  Much of it taken back ends a generation. */

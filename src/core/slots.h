@@ -57,6 +57,32 @@ struct run {
 /* Whose arena it is, which decides who may destroy it and what a sealed one says. */
 enum slots_owner { SLOTS_OWNER_USER, SLOTS_OWNER_POOL, SLOTS_OWNER_GATE };
 
+/* Why the window is closed (arena.closed): to whom wonders, a debugger prints it.  Where it is 0 and inline code finds no room
+ * all the same, the window is at its end: at the capacity's or the block's (`bound`), or what follows is not known to be zero
+ * (`ready`). */
+enum closed_for {
+    CLOSED_FOR_CHECKER = 1, /* a memory checker is watching: what is handed out is marked as it is */
+    CLOSED_FOR_BURST = 2,   /* a burst is open, and holds the window */
+    CLOSED_IN_POOL = 4,     /* idle in its pool */
+    CLOSED_BEHIND_GATE = 8, /* of a concurrent arena that nobody has acquired */
+    CLOSED_DROPPING = 16,   /* drop functions or cleanups are running */
+};
+/* With any of these no call hands out anything either: the arena is sealed. */
+#define CLOSED_TO_ALL (CLOSED_IN_POOL | CLOSED_BEHIND_GATE | CLOSED_DROPPING)
+
+/* What a reset has to do beside clearing (arena.reset_work); nothing: it is quick. */
+enum reset_work {
+    WORK_DROP = 1,      /* elements have a drop */
+    WORK_CHECKER = 2,   /* a memory checker is told */
+    WORK_RUNS = 4,      /* there may be free slots below the cursor */
+    WORK_BURST = 8,     /* a burst is open */
+    WORK_CLEANUPS = 16, /* cleanups wait */
+    WORK_BLOCKS = 32,   /* there is more than one block */
+    WORK_EXCESS = 64,   /* more is in memory than is to be retained: resets count, until it goes back */
+};
+/* What a rewind has to do as well, wherever it goes. */
+#define WORK_OF_REWIND (WORK_DROP | WORK_CHECKER | WORK_RUNS | WORK_BURST | WORK_EXCESS)
+
 /* A block of memory.  That of a typed arena, and the first one of a byte arena, is `home`; others lie at the start of their
  * own memory.  What follows `end` is saved here while a newer block is in use. */
 struct block {
@@ -87,15 +113,13 @@ struct arena {
     bool packed;    /* no gaps between elements */
     uint8_t clear;  /* enum arena_clear */
     uint8_t owner;  /* enum slots_owner */
-    bool sealed;    /* nothing may be handed out: idle in a pool, behind a gate, or dropping */
+    uint8_t closed; /* enum closed_for, or-ed */
+    uint8_t reset_work;    /* enum reset_work, or-ed */
     struct atomic_u8 idle; /* api/pool.h: 1: in a cache or in the store.  Read by others, so an atomic one */
     bool watched;          /* a memory checker is watching */
-    bool plain;            /* taking back is nothing but clearing: no drop, no checker, never any runs */
-    bool quick;            /* plain; no burst is open, no cleanup waits, there is one block, and nothing to give back */
     bool bytes;            /* blocks of any size: no elements */
     bool grows;            /* more blocks come as they are needed */
     bool zeroes;           /* inline code hands out what it finds, so the window must be zero */
-    bool excess;           /* more is in memory than is to be retained: resets count, until it goes back */
     bool advised;          /* its pages are as the program asked for */
     uint8_t calm;          /* resets in a row that did not need the excess */
     char *base;
@@ -140,47 +164,6 @@ struct arena {
 
 #define SLOTS_NO_FLOOR ((char *)UINTPTR_MAX)
 
-/* How an arena is to be made: checked and completed options. */
-struct slots_plan {
-    uint32_t clear;
-    uint32_t flags;
-    size_t stride;
-    size_t bytes; /* of all slots; a byte arena's capacity */
-    bool of_bytes;
-    void *drop_user;
-    size_t retain_bytes;
-    size_t block_bytes;
-    struct arena_source source;
-    const char *label; /* the caller's */
-};
-
-/* ARENA_OK, ARENA_EINVAL or ARENA_ENOMEM, as arena_create_with returns them. */
-int slots_plan(const struct arena_type *type, size_t capacity, const struct arena_options *options,
-               struct slots_plan *plan);
-
-/* Is there address space for such an arena?  For owners that make arenas later. */
-bool slots_possible(const struct slots_plan *plan);
-
-/* Copies caller's options of any known size into `known` (known_size bytes).  false: struct_size is too small, or
- * something beyond what is known is not 0. */
-bool slots_options_read(const void *options, void *known, size_t known_size);
-
-/* Memory that a caller hands in: an arena lies in it as a whole, or (`grows`) begins in it. */
-struct slots_place {
-    char *memory;
-    size_t bytes;
-    bool grows;
-};
-
-/* Makes an arena at the start of a block of header_bytes (>= sizeof(struct arena), the rest zeroed and the caller's).
- * `type` is kept, not copied.  `place` may be NULL.  NULL: no memory. */
-struct arena *slots_create(const struct slots_plan *plan, const struct arena_type *type, enum slots_owner owner,
-                           size_t header_bytes, const struct slots_place *place);
-/* What slots_create takes for such an arena, wherever its memory lies and with no checker; false: it cannot be. */
-bool slots_in_bytes(const struct slots_plan *plan, const struct arena_type *type, size_t header_bytes, size_t *bytes);
-/* Drops what is live and frees the block. */
-void slots_destroy(struct arena *arena);
-
 /* Hands out what arena_try_alloc and its kin promise; NULL when there is no room or the arena is sealed. */
 void *slots_take_slow(struct arena *arena, const void *value);
 void *slots_take_slab(struct arena *arena, size_t count);
@@ -209,9 +192,6 @@ void slots_end_generation(struct arena *arena, size_t used_bytes, bool all);
 /* Makes [from, to) zero, which is about to be handed out, and some more behind it. */
 void slots_clear_for_handout(struct arena *arena, char *from, char *to);
 
-/* Says whether a reset may be quick. */
-void slots_refresh_quick(struct arena *arena);
-
 /* Makes one slot zero, which is being handed out. */
 static inline void slots_zero_slot(struct arena *arena, char *slot) {
     if (LIKELY(arena->stride <= CLEAR_INLINE_BYTES)) {
@@ -221,8 +201,8 @@ static inline void slots_zero_slot(struct arena *arena, char *slot) {
     }
 }
 
-/* Opens the window as far as it may be, and says whether inline code may take back. */
-void slots_open_window(struct arena *arena);
+/* Works out what inline code may do, from all the rest: how far the window reaches, and what is quick. */
+void slots_refresh(struct arena *arena);
 
 /* Marks what is handed out, and what is free, for the checker that is watching. */
 void slots_show(const struct arena *arena, char *from, char *to);
@@ -246,10 +226,13 @@ bool slots_lend_any(struct arena *arena, size_t most, char **from, char **to);
 bool slots_lend_run(struct arena *arena, struct run *run, char **from, char **to);
 void slots_return(struct arena *arena, char *from, char *to, struct run *run);
 
+/* What is between an address and the next multiple of `align`, a power of two: arith_padding without its division. */
+static inline size_t slots_padding(uintptr_t address, size_t align) { return (size_t)-address & (align - 1); }
+
 /* Do `bytes` fit into [from, to) at a multiple of `align`? */
 static inline bool slots_fits(const char *from, const char *to, size_t bytes, size_t align) {
     size_t room = (size_t)(to - from);
-    size_t padding = (size_t)(-(uintptr_t)from & (align - 1));
+    size_t padding = slots_padding((uintptr_t)from, align);
     return padding <= room && bytes <= room - padding;
 }
 /* Takes `bytes` at a multiple of `align` out of a run; the padding goes with them.  NULL: none fits, or a mark lives, which
@@ -271,6 +254,12 @@ static inline size_t slots_remaining(const struct arena *arena) { return arena->
 /* The floor, wherever it is kept. */
 static inline char *slots_floor(const struct arena *arena) {
     return arena->head.floor != SLOTS_NO_FLOOR ? arena->head.floor : arena->floor;
+}
+
+/* Does the newest cleanup lie in the newest block, at `place` or after it? */
+static inline bool slots_has_cleanup_above(const struct arena *arena, const char *place) {
+    const char *at = (const char *)arena->cleanups;
+    return at >= place && at < arena->head.cursor;
 }
 
 /* The highest address that this generation has reached in the newest block. */
@@ -308,7 +297,7 @@ bool slots_owns(const struct arena *arena, const char *address);
 HOT_INLINE bool slots_reset_quick(struct arena *arena, bool closes) {
     char *cursor = arena->head.cursor;
     char *base = arena->base;
-    if (UNLIKELY(!arena->quick || (size_t)(cursor - base) > CLEAR_INLINE_BYTES)) return false;
+    if (UNLIKELY(arena->reset_work != 0 || (size_t)(cursor - base) > CLEAR_INLINE_BYTES)) return false;
     for (char *at = base; at < cursor; at += SLOTS_CLEAR_STEP) memset(at, 0, SLOTS_CLEAR_STEP);
     if (UNLIKELY(cursor > arena->head.peak)) arena->head.peak = cursor;
     arena->head.cursor = base;
@@ -320,24 +309,59 @@ HOT_INLINE bool slots_reset_quick(struct arena *arena, bool closes) {
 
 static inline void slots_reset(struct arena *arena) {
     if (LIKELY(slots_reset_quick(arena, false))) {
-        arena->head.limit = UNLIKELY(arena->sealed) ? arena->base : arena->fresh_limit;
+        arena->head.limit = UNLIKELY(arena->closed != 0) ? arena->base : arena->fresh_limit;
     } else {
         slots_reset_slow(arena);
     }
 }
 
-/* Closes the window for good, and opens it again. */
-static inline void slots_seal(struct arena *arena) {
-    arena->sealed = true;
+/* Closes the window for a reason, and opens it where there is no other one. */
+static inline void slots_close(struct arena *arena, enum closed_for reason) {
+    arena->closed |= (uint8_t)reason;
     arena->head.limit = arena->head.cursor;
 }
-static inline void slots_unseal(struct arena *arena) {
-    arena->sealed = false;
+static inline void slots_open(struct arena *arena, enum closed_for reason) {
+    arena->closed &= (uint8_t)~reason;
     if (LIKELY(arena->head.cursor == arena->base)) {
         arena->head.limit = arena->fresh_limit;
     } else {
-        slots_open_window(arena);
+        slots_refresh(arena);
     }
+}
+
+/* The gate's holder works on the arena itself: calls hand out, the window stays closed. */
+static inline void slots_enter(struct arena *arena) { arena->closed &= (uint8_t)~CLOSED_BEHIND_GATE; }
+static inline void slots_leave(struct arena *arena) { slots_close(arena, CLOSED_BEHIND_GATE); }
+
+static inline bool slots_sealed(const struct arena *arena) { return (arena->closed & CLOSED_TO_ALL) != 0; }
+
+/* slots_refresh, for who makes an arena. */
+HOT_INLINE void slots_refresh_inline(struct arena *arena) {
+    unsigned closed = arena->closed & ~(unsigned)CLOSED_FOR_BURST;
+    unsigned work = arena->reset_work & ~(unsigned)(WORK_BURST | WORK_CLEANUPS | WORK_BLOCKS);
+    bool reaches_floor = (work & WORK_OF_REWIND) == 0 && arena->owner != SLOTS_OWNER_GATE;
+    arena->floor = slots_floor(arena);
+    if (arena->burst_limit != NULL) {
+        closed |= CLOSED_FOR_BURST;
+        work |= WORK_BURST;
+        reaches_floor = false;
+    }
+    if (arena->cleanups != NULL) {
+        work |= WORK_CLEANUPS;
+        reaches_floor = reaches_floor && !slots_has_cleanup_above(arena, arena->floor);
+    }
+    if (arena->block != &arena->home && (arena->prior_bytes != 0 || arena->block->older != &arena->home)) {
+        work |= WORK_BLOCKS;
+    }
+    arena->closed = (uint8_t)closed;
+    arena->reset_work = (uint8_t)work;
+    char *cursor = arena->head.cursor;
+    char *limit = arena->bound;
+    if (arena->zeroes && arena->ready < limit) limit = arena->ready;
+    if (limit < cursor) limit = cursor;
+    arena->head.limit = closed != 0 ? cursor : limit;
+    if (arena->bytes) arena->fresh_limit = arena->watched ? arena->base : limit;
+    arena->head.floor = reaches_floor ? arena->floor : SLOTS_NO_FLOOR;
 }
 
 #include "core/take.h"

@@ -49,14 +49,17 @@ static inline uint64_t type_key(const struct arena_type *type) {
 /* Bytes that a copy takes: the descriptor, then the text of its name. */
 static inline size_t type_copy_bytes(const struct arena_type *type) { return sizeof *type + strlen(type->name) + 1; }
 
-/* Makes a copy in `block`, which has room for it and is aligned for a descriptor. */
-static inline struct arena_type *type_copy(void *block, const struct arena_type *type) {
+/* Makes a copy in `block`, which has room for its `bytes` (type_copy_bytes) and is aligned for a descriptor. */
+static inline struct arena_type *type_copy_of(void *block, const struct arena_type *type, size_t bytes) {
     struct arena_type *copy = block;
     char *name = (char *)(copy + 1);
     *copy = *type;
-    memcpy(name, type->name, strlen(type->name) + 1);
+    memcpy(name, type->name, bytes - sizeof *type);
     copy->name = name;
     return copy;
+}
+static inline struct arena_type *type_copy(void *block, const struct arena_type *type) {
+    return type_copy_of(block, type, type_copy_bytes(type));
 }
 
 #endif

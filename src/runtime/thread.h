@@ -45,11 +45,12 @@ struct thread_state {
     void *own[2];                 /* runtime/fiber.h: the scopes and frames of the thread itself while a fiber runs */
     struct waiter *waiter;        /* runtime/waiter.c: the record this thread waits with, once it has waited */
     struct thread_record *record; /* runtime/locals.c: what other threads may find of this one */
+    void *block;                  /* core/create.c: of a byte arena that ended on this thread, for the next one */
 };
 
+#ifndef THREAD_STATE_MODEL
 _Static_assert(sizeof(struct thread_state) <= 96, "initial-exec thread-locals have to stay small");
 
-#ifndef THREAD_STATE_MODEL
 /* Initial-exec keeps the address one load away; the build turns it off where the C library cannot load such a library
  * at run time (musl). */
 #ifdef ARENA_TLS_INITIAL_EXEC

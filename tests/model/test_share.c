@@ -6,7 +6,7 @@
 #include "runtime/thread.h"
 
 #include "api/share.h"
-#include "core/slots.h"
+#include "core/create.h"
 #include "sync/cancel.h"
 
 #include <arena/arena.h>
@@ -39,7 +39,7 @@ static void setup_type(const struct arena_type *of, size_t capacity, const struc
     model_check(slots_plan(of, capacity, options, &plan) == ARENA_OK);
     slots = slots_create(&plan, of, SLOTS_OWNER_GATE, sizeof *slots, NULL);
     model_check(slots != NULL && shares_start(&shares, slots, false));
-    slots_seal(slots);
+    slots_close(slots, CLOSED_BEHIND_GATE);
 }
 static void setup_options(size_t capacity, const struct arena_options *options) {
     setup_type(&type, capacity, options);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What threads of a concurrent arena are lent: chunks, how large they are, and how they are taken back. */
 #include "api/share.h"
-#include "core/slots.h"
+#include "core/create.h"
 
 #include "../shares.h"
 #include "../support.h"
@@ -14,7 +14,7 @@ static struct arena *make_shared(struct shares *shares, size_t capacity, bool ga
     const struct slots_plan plan = {.stride = 8, .bytes = 8 * capacity};
     struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena, NULL);
     assert_non_null(arena);
-    slots_seal(arena);
+    slots_close(arena, CLOSED_BEHIND_GATE);
     memset(shares, 0, sizeof *shares);
     assert_true(shares_start(shares, arena, gate_only));
     if (shares_enabled(shares)) return arena;
@@ -110,7 +110,7 @@ static void a_chunk_is_handed_out_to_its_end_without_the_gate(void **state) {
         assert_int_equal(shares_revoke(&shares, NULL), ARENA_OK);
     }
     assert_null(shares_refill(&shares, NULL, 10000, false));
-    assert_true(arena->sealed); /* whoever had the arena before has it no more */
+    assert_true(slots_sealed(arena)); /* whoever had the arena before has it no more */
     end_shared(&shares);
 }
 
@@ -125,14 +125,14 @@ static void a_burst_behind_the_gate_hides_no_runs(void **state) {
         (void)lent_elsewhere(&shares, 1);
         assert_int_equal(shares_revoke(&shares, NULL), ARENA_OK);
         assert_true(arena->gap_bytes != 0);
-        slots_unseal(arena);
+        slots_open(arena, CLOSED_BEHIND_GATE);
         struct arena_burst burst;
         arena_burst_begin(arena, &burst);
         if (left == 0) arena_burst_end(arena, &burst);
         arena_reset(arena);
         assert_int_equal(slots_used(arena), 0);
         assert_int_equal(slots_remaining(arena), CAPACITY);
-        slots_seal(arena);
+        slots_close(arena, CLOSED_BEHIND_GATE);
         end_shared(&shares);
     }
 }

@@ -2,6 +2,7 @@
 /* The arena of slots: what it lends and takes back, runs, resets, drops, and damage, which debug builds find. */
 #include "base/poison.h"
 #include "base/race.h"
+#include "core/create.h"
 #include "core/slots.h"
 #include "core/type.h"
 #include "runtime/thread.h"
@@ -139,7 +140,7 @@ static void returned_ranges_join_in_any_order(void **state) {
         for (int links = 0; links < 6; links++) {
             struct arena *arena;
             assert_int_equal(arena_create(ARENA_TYPE(int64_t), 30, &arena), ARENA_OK);
-            arena->plain = arena->quick = false;
+            arena->reset_work |= WORK_RUNS;
             struct run runs[3] = {{NULL, NULL, NULL}};
             for (int i = 0; i < 3; i++) {
                 struct run *run = &runs[orders[links][i]];
@@ -163,7 +164,7 @@ static void returned_ranges_join_in_any_order(void **state) {
             }
             assert_ptr_equal(arena->head.cursor, arena->base);
             assert_int_equal(arena->gap_bytes, 0);
-            slots_unseal(arena);
+            slots_open(arena, CLOSED_BEHIND_GATE);
             assert_ptr_equal(slots_take_slab(arena, 30), from[0]);
             arena_destroy(arena);
         }
@@ -174,7 +175,7 @@ static void returned_ranges_join_in_any_order(void **state) {
 static void runs_are_used_up(void **state) {
     struct arena *arena;
     assert_int_equal(arena_create(ARENA_TYPE(int64_t), 30, &arena), ARENA_OK);
-    arena->plain = arena->quick = false;
+    arena->reset_work |= WORK_RUNS;
     struct run low = {NULL, NULL, NULL};
     struct run high = {NULL, NULL, &low};
     arena->runs = &high;
@@ -203,7 +204,7 @@ static void resets_clear_beyond_runs(void **state) {
         const struct slots_plan plan = {.stride = sizeof(int64_t), .bytes = 30 * sizeof(int64_t), .clear = clear};
         struct arena *arena = slots_create(&plan, ARENA_TYPE(int64_t), SLOTS_OWNER_GATE, sizeof *arena, NULL);
         assert_non_null(arena);
-        arena->plain = arena->quick = false;
+        arena->reset_work |= WORK_RUNS;
         struct run run = {NULL, NULL, NULL};
         arena->runs = &run;
         for (int round = 0; round < 2; round++) {
@@ -236,7 +237,7 @@ static const struct arena_type noted = {"noted", sizeof(int64_t), sizeof(int64_t
 static struct arena *make_noted(void) {
     struct arena *arena;
     assert_int_equal(arena_create(&noted, 10, &arena), ARENA_OK);
-    arena->plain = arena->quick = false;
+    arena->reset_work |= WORK_RUNS;
     for (int64_t i = 0; i < 10; i++) assert_non_null(arena_alloc(arena, &i));
     drops = 0;
     return arena;
@@ -290,7 +291,7 @@ static void drops_may_nest(void **state) {
     arena_reset(outer);
     assert_int_equal(drops, 10);
     assert_true(was_refused);
-    assert_false(thread_state()->dropping || outer->sealed);
+    assert_false(thread_state()->dropping || slots_sealed(outer));
     assert_non_null(arena_alloc(outer, NULL));
     arena_destroy(outer);
 }
@@ -327,17 +328,17 @@ static void slots_are_mapped_where_it_pays(void **state) {
 static void resets_are_quick_again_after_a_burst(void **state) {
     struct arena *arena;
     assert_int_equal(arena_create(ARENA_TYPE(int), 10, &arena), ARENA_OK);
-    assert_int_equal(arena->quick, arena->plain);
-    assert_int_equal(arena->plain, !arena->watched);
+    unsigned work = arena->watched ? WORK_CHECKER : 0;
+    assert_int_equal(arena->reset_work, work);
     struct arena_burst burst;
     arena_burst_begin(arena, &burst);
-    assert_false(arena->quick);
+    assert_int_equal(arena->reset_work, work | WORK_BURST);
     arena_burst_end(arena, &burst);
-    assert_int_equal(arena->quick, arena->plain);
+    assert_int_equal(arena->reset_work, work);
     arena_burst_begin(arena, &burst);
     assert_non_null(arena_burst_put(&burst, NULL));
     slots_settle(arena);
-    assert_int_equal(arena->quick, arena->plain);
+    assert_int_equal(arena->reset_work, work);
     arena_destroy(arena);
 }
 
@@ -388,7 +389,7 @@ static void lent_ranges_come_back_in_any_order(void **state) {
     const struct slots_plan plan = {.stride = 8, .bytes = 80};
     struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena, NULL);
     assert_non_null(arena);
-    slots_seal(arena);
+    slots_close(arena, CLOSED_BEHIND_GATE);
     char *from[3];
     char *to[3];
     struct run runs[4] = {{0}};

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT */
+/* See create.h.
+ *
+ * To make a byte arena, use a little of it and end it costs little more than the malloc and free in it: the plan is read
+ * field by field where it lies (a copy in wide loads would wait for the stores before it), and the struct and the first bytes
+ * of a byte arena are cleared by one memset.  A thread keeps the block of one byte arena that it ended for the next one that it
+ * makes: to take 4 KiB of the heap and give it back costs as much as all the rest.
+ */
+#include "core/create.h"
+
+#include "base/arith.h"
+#include "base/poison.h"
+#include "core/bytes.h"
+#include "core/type.h"
+#include "core/type_set.h"
+#include "platform/memory.h"
+#include "runtime/thread.h"
+
+/* No options struct is larger. */
+#define MOST_OPTION_BYTES ((size_t)4096)
+/* Larger elements are copied by memcpy. */
+#define MOST_WORDS ((size_t)8)
+/* From here on slots begin a cache line: what a small scope used lies in as few as it can, and memset is quicker. */
+#define LINE_FROM_BYTES ((size_t)512)
+#define LINE_BYTES ((size_t)64)
+/* An arena behind a gate has all zero memory from the start: from here on the system's, which costs nothing. */
+#define GATE_PAGES_FROM ((size_t)16 << 10)
+/* What a new byte arena has cleared, together with its struct, for the first blocks. */
+#define FIRST_CLEAR_BYTES ((size_t)1 << 10)
+/* What a thread keeps: the block of a byte arena whose first block is of the usual size. */
+#define KEPT_BYTES BYTES_FIRST_BYTES
+#define RETAIN_BYTES ((size_t)1 << 20)
+/* Less than this is not worth a call. */
+#define RETAIN_LEAST ((size_t)16 << 10)
+
+/* --- the plan ----------------------------------------------------------------------------------------------------- */
+
+bool slots_options_read(const void *options, void *known, size_t known_size) {
+    memset(known, 0, known_size);
+    if (options == NULL) return true;
+    size_t size;
+    memcpy(&size, options, sizeof size);
+    if (size < sizeof size || size > MOST_OPTION_BYTES) return false; /* not a size: it was never set */
+    const unsigned char *bytes = options;
+    for (size_t i = known_size; i < size; i++) {
+        if (bytes[i] != 0) return false;
+    }
+    memcpy(known, options, size < known_size ? size : known_size);
+    return true;
+}
+
+/* One by one: a compiler that clears a struct as a whole does it with a string instruction, which takes as long as all else
+ * that is done for a plan. */
+static void plan_defaults(struct slots_plan *plan) {
+    plan->clear = ARENA_CLEAR_ON_RESET;
+    plan->flags = 0;
+    plan->drop_user = NULL;
+    plan->retain_bytes = RETAIN_BYTES;
+    plan->block_bytes = 0;
+    plan->source.take = NULL;
+    plan->source.give = NULL;
+    plan->source.user = NULL;
+    plan->label = NULL;
+}
+
+static SLOW bool plan_options(const struct arena_options *options, struct slots_plan *plan) {
+    struct arena_options known;
+    if (!slots_options_read(options, &known, sizeof known) || known.clear > ARENA_CLEAR_NEVER) return false;
+    if ((known.flags & ~(uint32_t)(ARENA_HUGE_PAGES | ARENA_PREFAULT | ARENA_GATE_ONLY)) != 0) return false;
+    if (known.source != NULL && known.source->take == NULL) return false;
+    plan->clear = known.clear;
+    plan->flags = known.flags;
+    plan->drop_user = known.drop_user;
+    if (known.retain_bytes != 0) plan->retain_bytes = known.retain_bytes;
+    plan->block_bytes = known.block_bytes;
+    if (known.source != NULL) plan->source = *known.source;
+    plan->label = known.label;
+    return true;
+}
+
+int slots_plan(const struct arena_type *type, size_t capacity, const struct arena_options *options,
+               struct slots_plan *plan) {
+    if (!type_valid(type)) return ARENA_EINVAL;
+    plan_defaults(plan);
+    plan->of_bytes = type_same(type, &bytes_type);
+    if (options != NULL && !plan_options(options, plan)) return ARENA_EINVAL;
+    if (plan->clear == ARENA_CLEAR_NEVER && type->drop != NULL) return ARENA_EINVAL;
+    if (plan->of_bytes) { /* it grows as far as memory does */
+        plan->stride = 1;
+        plan->bytes = capacity;
+        return ARENA_OK;
+    }
+    return arith_slots(type->size, type->align, capacity, &plan->stride, &plan->bytes) ? ARENA_OK : ARENA_ENOMEM;
+}
+
+bool slots_possible(const struct slots_plan *plan) {
+    if (plan->of_bytes || plan->source.take != NULL || plan->bytes < BACKING_PAGES_FROM) return true;
+    void *memory = pages_reserve(plan->bytes);
+    if (memory == NULL) return false;
+    (void)pages_release(memory, plan->bytes);
+    return true;
+}
+
+/* --- the layout --------------------------------------------------------------------------------------------------- */
+
+/* Where the memory of an arena lies: the struct, what its owner and a label add to it, padding, slots. */
+struct layout {
+    bool watched;
+    bool apart;           /* the slots have pages of their own */
+    enum backing backing; /* of the struct, and of the slots where they lie behind it */
+    size_t align;         /* of the first slot */
+    size_t header_bytes;  /* of the struct, what its owner adds and the label */
+    size_t room_bytes;    /* of all slots; a byte arena's capacity */
+    size_t behind_bytes;  /* of the slots behind the struct */
+    size_t block_bytes;   /* of the block with the struct */
+};
+
+/* Where the slots of an arena begin. */
+HOT_INLINE size_t slots_align(const struct slots_plan *plan, size_t room_bytes, const struct arena_type *type) {
+    size_t align = room_bytes < LINE_FROM_BYTES && !plan->of_bytes ? SLOTS_BLOCK_ALIGN : LINE_BYTES;
+    return align < type->align ? type->align : align;
+}
+
+HOT_INLINE size_t label_bytes(const struct slots_plan *plan) {
+    return plan->label == NULL ? 0 : strlen(plan->label) + 1;
+}
+
+/* Of the block with the struct, and (`slots_bytes`) room for slots; false: too much. */
+HOT_INLINE bool block_bytes(size_t header_bytes, size_t align, size_t slots_bytes, bool watched, size_t *bytes) {
+    if (watched) header_bytes += POISON_REDZONE_BYTES;
+    return arith_add(header_bytes, SLOTS_CLEAR_STEP, bytes) && arith_add(*bytes, align, bytes) &&
+           arith_add(*bytes, slots_bytes, bytes) && *bytes <= ARITH_MAX_BYTES;
+}
+
+bool slots_in_bytes(const struct slots_plan *plan, const struct arena_type *type, size_t header_bytes, size_t *bytes) {
+    /* Where the slots begin is decided by what there is room for, which may be more than what is asked here. */
+    size_t align = type->align < LINE_BYTES ? LINE_BYTES : type->align;
+    return block_bytes(header_bytes + label_bytes(plan) + _Alignof(max_align_t), align, plan->bytes, false, bytes);
+}
+
+/* What fits into memory that was handed in.  false: not even the struct does. */
+static bool lay_out_place(const struct slots_plan *plan, const struct slots_place *place, struct layout *layout) {
+    size_t least;
+    if (!block_bytes(layout->header_bytes, layout->align, 0, layout->watched, &least) || least > place->bytes)
+        return false;
+    size_t room = place->bytes - least;
+    if (!plan->of_bytes) {
+        if (layout->room_bytes > room) layout->room_bytes = room - room % plan->stride;
+        room = layout->room_bytes;
+    }
+    layout->backing = BACKING_CALLER;
+    layout->behind_bytes = room;
+    layout->block_bytes = place->bytes;
+    return true;
+}
+
+HOT_INLINE bool lay_out(const struct slots_plan *plan, enum slots_owner owner, struct layout *layout) {
+    size_t from = owner == SLOTS_OWNER_GATE ? GATE_PAGES_FROM : BACKING_PAGES_FROM;
+    bool own = plan->source.take != NULL;
+    layout->backing = own ? BACKING_SOURCE : BACKING_HEAP;
+    layout->behind_bytes = layout->room_bytes;
+    if (plan->of_bytes && owner != SLOTS_OWNER_GATE) {
+        layout->behind_bytes = bytes_first_block(plan, layout->header_bytes, layout->watched);
+    } else if (!own) {
+        layout->apart = layout->room_bytes >= from || layout->align > BACKING_PAGES_FROM ||
+                        (plan->flags & (ARENA_HUGE_PAGES | ARENA_PREFAULT)) != 0;
+        if (layout->apart) layout->behind_bytes = 0;
+    }
+    return block_bytes(layout->header_bytes, layout->apart ? 0 : layout->align, layout->behind_bytes, layout->watched,
+                       &layout->block_bytes);
+}
+
+/* --- memory ------------------------------------------------------------------------------------------------------- */
+
+/* The block that this thread keeps, where it is of that size; NULL: there is none. */
+HOT_INLINE void *take_kept(size_t bytes) {
+    struct thread_state *state = thread_state();
+    void *block = state->block;
+    if (bytes != KEPT_BYTES || block == NULL) return NULL;
+    state->block = NULL;
+    return block;
+}
+
+/* Keeps the block of an arena of the user's; false: there is one, or the thread ends. */
+HOT_INLINE bool keep(struct arena *arena) {
+    struct thread_state *state = thread_state();
+    if (arena->home.memory_bytes != KEPT_BYTES || arena->owner != SLOTS_OWNER_USER || state->block != NULL ||
+        UNLIKELY(state->exiting))
+        return false;
+    if (UNLIKELY(!state->armed) && (state->exited || !thread_exit_arm(state))) return false;
+    state->block = arena;
+    return true;
+}
+
+HOT_INLINE void *take_block(const struct slots_plan *plan, size_t bytes) {
+    if (UNLIKELY(plan->source.take != NULL)) {
+        return plan->source.take(bytes, _Alignof(max_align_t), plan->source.user);
+    }
+    void *block = take_kept(bytes);
+    return LIKELY(block != NULL) ? block : memory_take(bytes);
+}
+
+/* The slots of an arena that has pages of its own.  false: no memory. */
+static bool map_slots(struct arena *arena, const struct slots_plan *plan, const struct layout *layout, bool fresh) {
+    size_t page = pages_size();
+    size_t room = layout->room_bytes;
+    size_t align = layout->align;
+    bool huge = (plan->flags & ARENA_HUGE_PAGES) != 0 && room >= PAGES_HUGE_BYTES;
+    bool advised = (plan->flags & (ARENA_HUGE_PAGES | ARENA_PREFAULT)) != 0;
+    if (huge && align < PAGES_HUGE_BYTES) align = PAGES_HUGE_BYTES;
+    size_t bytes;
+    if (!arith_add(room, SLOTS_CLEAR_STEP, &bytes) || !arith_add(bytes, slots_padding(bytes, page), &bytes))
+        return false;
+    if (align > page && !arith_add(bytes, align - page, &bytes)) return false;
+    if (layout->watched && !arith_add(bytes, page, &bytes))
+        return false; /* for what a checker shall see behind the end */
+    if (bytes > ARITH_MAX_BYTES) return false;
+    struct span span;
+    if (!backing_map(bytes, fresh || layout->watched || advised, &span)) return false;
+    char *base = span.memory + slots_padding((uintptr_t)span.memory, align);
+    if (huge) pages_huge(base, room);
+    if ((plan->flags & ARENA_PREFAULT) != 0 && room != 0 && !pages_prefault(span.memory, bytes)) {
+        backing_unmap(&span, 0, false);
+        return false;
+    }
+    struct block *home = &arena->home;
+    home->backing = BACKING_PAGES;
+    home->memory = span.memory;
+    home->memory_bytes = bytes;
+    arena->base = base;
+    arena->end = base + room;
+    arena->used_end = arena->dirty = arena->touched = base;
+    if (span.dirty_bytes != 0) {
+        arena->dirty = arena->used_end = span.memory + span.dirty_bytes;
+        if (arena->dirty > arena->end) arena->dirty = arena->used_end = arena->end;
+    }
+    arena->ready = arena->dirty == base || plan->clear == ARENA_CLEAR_NEVER ? arena->end : base;
+    arena->advised = advised;
+    if ((plan->flags & ARENA_PREFAULT) != 0) arena->touched = arena->used_end = arena->end;
+    return true;
+}
+
+/* The slots behind the struct.  Anything may be in that memory: cleared are the struct, what may be handed out at once, and,
+ * behind a gate, all of it. */
+HOT_INLINE void place_slots(struct arena *arena, const struct slots_plan *plan, const struct layout *layout,
+                            enum slots_owner owner) {
+    char *after = (char *)arena + layout->header_bytes;
+    if (layout->watched) after += POISON_REDZONE_BYTES;
+    char *base = after + slots_padding((uintptr_t)after, layout->align);
+    char *end = base + layout->behind_bytes;
+    char *clear_to = (char *)arena + layout->header_bytes;
+    char *ready = plan->clear == ARENA_CLEAR_NEVER ? end : base;
+    if (owner == SLOTS_OWNER_GATE) {
+        clear_to = (char *)arena + layout->block_bytes;
+        ready = end;
+    } else if (plan->of_bytes && plan->clear != ARENA_CLEAR_NEVER && !layout->watched) {
+        ready = layout->behind_bytes < FIRST_CLEAR_BYTES ? end : base + FIRST_CLEAR_BYTES;
+        clear_to = ready;
+    }
+    memset(arena, 0, (size_t)(clear_to - (char *)arena));
+    arena->home.backing = layout->backing;
+    arena->home.memory = (char *)arena;
+    arena->home.memory_bytes = layout->block_bytes;
+    arena->base = arena->used_end = arena->touched = base;
+    arena->end = end;
+    arena->dirty = owner == SLOTS_OWNER_GATE ? base : end;
+    arena->ready = ready;
+}
+
+HOT_INLINE uint8_t words_of(size_t size, size_t stride) {
+    if (size == 4 && stride == 4) return SLOTS_INT;
+    return size == stride && size % 8 == 0 && size <= MOST_WORDS * 8 ? (uint8_t)(size / 8) : 0;
+}
+
+HOT_INLINE uint8_t pieces_of(size_t size, size_t stride) {
+    if (size != stride || size % 8 == 0 || size > MOST_WORDS * 8) return 0;
+    if (size % 4 == 0) return (uint8_t)(size / 4);
+    return size < 8 ? (uint8_t)(SLOTS_BYTES | size) : 0;
+}
+
+HOT_INLINE void set_up(struct arena *arena, const struct slots_plan *plan, const struct arena_type *type,
+                       enum slots_owner owner) {
+    arena->stride = plan->stride;
+    arena->words = words_of(type->size, plan->stride);
+    arena->pieces = pieces_of(type->size, plan->stride);
+    arena->packed = type->size == plan->stride;
+    arena->clear = (uint8_t)plan->clear;
+    arena->owner = (uint8_t)owner;
+    arena->bytes = plan->of_bytes;
+    arena->zeroes = plan->of_bytes && plan->clear != ARENA_CLEAR_NEVER;
+    arena->closed = arena->watched ? CLOSED_FOR_CHECKER : 0;
+    arena->reset_work = (uint8_t)((type->drop != NULL ? WORK_DROP : 0) | (arena->watched ? WORK_CHECKER : 0));
+    arena->type = type;
+    arena->drop_user = plan->drop_user;
+    arena->retain_bytes = plan->retain_bytes < RETAIN_LEAST ? RETAIN_LEAST : plan->retain_bytes;
+    if ((plan->flags & ARENA_PREFAULT) != 0) arena->retain_bytes = SIZE_MAX; /* no later access is to fault */
+    if (UNLIKELY(plan->source.take != NULL)) arena->source = plan->source;
+    arena->void_low = 1; /* and void_high is 0: none */
+    arena->head.cursor = arena->head.peak = arena->head.floor = arena->floor = arena->base;
+    arena->poison_end = arena->rooted = arena->base;
+}
+
+/* Marks what is free, and what lies around it. */
+static void hide_all(struct arena *arena) {
+    char *behind = arena->home.memory + arena->home.memory_bytes;
+    if (arena->home.backing == BACKING_PAGES) {
+        poison_set(arena->end, (size_t)(behind - arena->end));
+        slots_hide(arena, arena->base,
+                   (size_t)(arena->end - arena->base) < POISON_BOUND_BYTES ? arena->end
+                                                                           : arena->base + POISON_BOUND_BYTES);
+    } else {
+        char *after = (char *)arena + arena->header_bytes;
+        poison_set(after, (size_t)(arena->base - after));
+        slots_hide(arena, arena->base, behind);
+    }
+}
+
+/* With room for `room_bytes` of slots.  Inlined into whoever knows some of the arguments. */
+HOT_INLINE struct arena *create(const struct slots_plan *plan, size_t room_bytes, const struct arena_type *type,
+                                enum slots_owner owner, size_t header_bytes, const struct slots_place *place,
+                                bool watched) {
+    struct layout layout = {
+        .watched = watched,
+        .align = slots_align(plan, room_bytes, type),
+        .header_bytes = header_bytes + label_bytes(plan),
+        .room_bytes = room_bytes,
+    };
+    if (place != NULL ? !lay_out_place(plan, place, &layout) : !lay_out(plan, owner, &layout)) return NULL;
+    struct arena *arena = place != NULL ? (struct arena *)(void *)place->memory : take_block(plan, layout.block_bytes);
+    if (arena == NULL) return NULL;
+    if (layout.apart) {
+        memset(arena, 0, layout.header_bytes);
+        if (!map_slots(arena, plan, &layout, owner == SLOTS_OWNER_GATE)) {
+            struct arena_source source = plan->source;
+            backing_give(&source, arena, layout.block_bytes, _Alignof(max_align_t));
+            return NULL;
+        }
+    } else {
+        place_slots(arena, plan, &layout, owner);
+    }
+    arena->home.memory_align = _Alignof(max_align_t);
+    arena->watched = watched;
+    arena->header_bytes = layout.header_bytes;
+    arena->block = &arena->home;
+    set_up(arena, plan, type, owner);
+    arena->bound = arena->end;
+    if (plan->of_bytes) {
+        bytes_start(arena, plan, place);
+    } else {
+        arena->capacity = layout.room_bytes / plan->stride;
+    }
+    slots_refresh_inline(arena);
+    arena->fresh_limit = arena->head.limit;
+    if (UNLIKELY(watched)) hide_all(arena);
+    if (UNLIKELY(plan->label != NULL)) {
+        char *label = (char *)arena + header_bytes;
+        arena->label = memcpy(label, plan->label, layout.header_bytes - header_bytes);
+    }
+    return arena;
+}
+
+struct arena *slots_create(const struct slots_plan *plan, const struct arena_type *type, enum slots_owner owner,
+                           size_t header_bytes, const struct slots_place *place) {
+    bool watched = poison_active();
+    size_t zoned_bytes;
+    if (UNLIKELY(watched) && plan->of_bytes && owner == SLOTS_OWNER_GATE && bytes_zoned(plan->bytes, &zoned_bytes)) {
+        struct arena *arena = create(plan, zoned_bytes, type, owner, header_bytes, place, watched);
+        if (arena != NULL) return arena;
+    }
+    if (LIKELY(!watched) && owner == SLOTS_OWNER_USER && place == NULL && plan->source.take == NULL) {
+        return create(plan, plan->bytes, type, SLOTS_OWNER_USER, header_bytes, NULL, false);
+    }
+    return create(plan, plan->bytes, type, owner, header_bytes, place, watched);
+}
+
+/* In a function of its own, so that the plan of the other one need not lie in memory. */
+static SLOW struct arena *create_watched_bytes(size_t capacity) {
+    const struct slots_plan plan = {.stride = 1, .bytes = capacity, .of_bytes = true, .retain_bytes = RETAIN_BYTES};
+    return slots_create(&plan, &bytes_type, SLOTS_OWNER_USER, sizeof(struct arena), NULL);
+}
+
+struct arena *slots_create_bytes(size_t capacity) {
+    if (UNLIKELY(poison_active())) return create_watched_bytes(capacity);
+    const struct slots_plan plan = {.stride = 1, .bytes = capacity, .of_bytes = true, .retain_bytes = RETAIN_BYTES};
+    return create(&plan, capacity, &bytes_type, SLOTS_OWNER_USER, sizeof(struct arena), NULL, false);
+}
+
+/* --- the end ------------------------------------------------------------------------------------------------------ */
+
+/* Makes what comes next at these addresses free to be touched. */
+static void show_all(struct arena *arena) {
+    char *from = arena->base;
+    char *to = arena->home.memory + arena->home.memory_bytes;
+    if (arena->home.backing != BACKING_PAGES) {
+        from = (char *)arena + arena->header_bytes; /* what aligns the slots is marked too */
+    } else {
+        poison_clear(arena->end, (size_t)(to - arena->end));
+        to = arena->poison_end;
+    }
+    poison_clear(from, (size_t)(to - from));
+    if (arena->rooted != arena->base) poison_unroot(arena->base, arena->rooted);
+}
+
+static void free_home(struct arena *arena) {
+    const struct block *home = &arena->home;
+    struct arena_source source = arena->source;
+    if (home->backing == BACKING_PAGES) {
+        struct span span = {home->memory, home->memory_bytes, 0};
+        bool keeps = !arena->watched && !arena->advised;
+        backing_unmap(&span, (size_t)(slots_touched_end(arena) - home->memory), keeps);
+        backing_give(&source, arena, arena->header_bytes + SLOTS_CLEAR_STEP, _Alignof(max_align_t));
+    } else if (home->backing != BACKING_CALLER) {
+        backing_give(&source, arena, home->memory_bytes, home->memory_align);
+    }
+}
+
+void slots_destroy(struct arena *arena) {
+    if (LIKELY(arena->reset_work == 0) && LIKELY(arena->home.backing == BACKING_HEAP) && arena->block == &arena->home &&
+        arena->spare == NULL && LIKELY(arena->kinds == NULL)) {
+        if (!keep(arena)) memory_free(arena); /* there is nothing but this block */
+        return;
+    }
+    slots_settle(arena);
+    if (arena->type->drop != NULL) slots_drop_down_to(arena, arena->base);
+    if (arena->bytes) bytes_finish(arena);
+    type_set_destroy(arena->kinds);
+    if (arena->watched) show_all(arena);
+    free_home(arena);
+}
