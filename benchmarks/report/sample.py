@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Makes a run the committed sample, and puts its figures into the documents:  sample.py OUT_DIR SOURCE_DIR
 
-Copies four plots to benchmarks/sample, and replaces what stands between the marks "figures: begin" and "figures: end" in
-docs/performance.md.  README.md shows one of the plots.
+Copies plots to benchmarks/sample, and replaces what stands between the marks "figures: begin" and "figures: end" in
+docs/performance.md, and between "figures of bytes: begin" and its end: each where the run has measured it.  README.md shows
+one of the plots.
 """
 
 import os
@@ -13,6 +14,17 @@ import sys
 from bars import Bars
 from results import Results
 
+BYTES_PLOTS = ("peers-M1.svg", "peers-M5.svg", "programs-time.svg", "programs-memory.svg")
+BYTES = (
+    ("M1", "blocks of 8 to 256 bytes"), ("M2", "a tree of nodes with names"), ("M3", "a document as of JSON"),
+    ("M4", "a text from 16 pieces"), ("M5", "a mark, two blocks, a rewind"), ("M5n", "two of them nested"),
+    ("M6", "two blocks, then reset"),
+)
+PROGRAMS = (
+    ("lua", "Lua state and script"), ("json-1K", "Jansson, 1.3 KB"), ("json-2M", "Jansson, 2.6 MB"),
+    ("zlib", "zlib, 4 KiB"), ("pcre2", "PCRE2"), ("ast", "a source text's tree"),
+)
+PEERS = ("APR-pool", "obstack", "talloc", "std-pmr")
 PLOTS = ("peers-W2.svg", "cost-by-size.svg", "threads.svg", "zeroing.svg")
 WORKLOADS = (
     ("W1", "one int64, 1,000,000 per reset", "libarena-typed"),
@@ -52,9 +64,51 @@ def figures(results):
     return lines
 
 
+def bytes_figures(results):
+    """M1 to M7 in units of Y, or of malloc, and the real programs in units of malloc, with their memory."""
+    lines = ["| | Yz | libarena: reset / hand-out / never | " + " | ".join(PEERS) + " | malloc |", "|---" * (len(PEERS) + 4) + "|"]
+    for workload, title in BYTES:
+        base = results.get(workload, "Y")
+        if base is None:
+            continue
+
+        def of(name):
+            row = results.get(workload, name)
+            return "" if row is None else "%.2f" % (row.median / base.median)
+
+        lines.append("| %s, %s | %s | %s | %s | %s |" % (
+            workload, title, of("Yz"), " / ".join(of("libarena-bytes" + way) for way in ("", "-handout", "-never")),
+            " | ".join(of(peer) for peer in PEERS), of("malloc")))
+    malloc = results.get("M7", "malloc")
+    if malloc is not None:
+        def lives(name):
+            row = results.get("M7", name)
+            return "" if row is None else "%.2f" % (row.median / malloc.median)
+
+        lines += ["", "M7, an arena's life with 900 bytes, in units of malloc, fill and free of them: byte arenas of 60,000 bytes %s, of "
+                  "16 GiB %s; typed ones of 60,000 bytes %s, of 16 GiB %s; an APR sub-pool %s, a talloc pool %s, obstack %s, std::pmr %s; "
+                  "an arena by hand in one malloc %s." % tuple(lives(name) for name in (
+                      "libarena-bytes-60000", "libarena-bytes-16GiB", "libarena-typed-60000", "libarena-typed-16GiB",
+                      "APR-subpool", "talloc-pool", "obstack", "std-pmr", "way-malloc-chunk"))]
+    if not results.programs:
+        return lines
+    contenders = ("libarena", "libarena-never") + PEERS
+    for word, field in (("Time", "median"), ("Resident memory at its most", "bytes")):
+        lines += ["", "%s, in units of malloc:" % word, "", "| | %s |" % " | ".join(contenders),
+                  "|---" * (len(contenders) + 1) + "|"]
+        for program, title in PROGRAMS:
+            rows = results.programs.get(program, {})
+            if "malloc" not in rows:
+                continue
+            base = max(getattr(rows["malloc"], field), 1)
+            lines.append("| %s | %s |" % (title, " | ".join(
+                "%.2f" % (getattr(rows[contender], field) / base) if contender in rows else "" for contender in contenders)))
+    return lines
+
+
 def bar_lines(bars):
     lines = ["| | held against | at most | measured | | measured beside it |", "|---|---|---|---|---|---|"]
-    for bar in bars.list:
+    for bar in bars:
         if bar.value is not None:
             lines.append("| %s | %s | %.3g | %.2f %s | %s | %s |" % (
                 bar.what, bar.against, bar.limit, bar.value, bar.unit if bar.unit != "x" else "", bar.verdict,
@@ -69,10 +123,10 @@ def processor():
     return "%s, %d cores" % (model.group(1) if model else "an unnamed processor", os.cpu_count())
 
 
-def replace(path, lines):
+def replace(path, lines, word="figures"):
     with open(path, encoding="utf-8") as file:
         text = file.read()
-    marks = re.compile(r"(<!-- figures: begin[^>]*-->\n).*?(<!-- figures: end -->)", re.S)
+    marks = re.compile(r"(<!-- %s: begin[^>]*-->\n).*?(<!-- %s: end -->)" % (word, word), re.S)
     if not marks.search(text):
         sys.exit("sample: no marks in " + path)
     with open(path, "w", encoding="utf-8") as file:
@@ -83,18 +137,33 @@ def main(folder, source):
     results = Results(folder)
     bars = Bars(results)
     sample = os.path.join(source, "benchmarks", "sample")
+    document = os.path.join(source, "docs", "performance.md")
     os.makedirs(sample, exist_ok=True)
-    for name in PLOTS:
-        shutil.copy(os.path.join(folder, name), sample)
-    reached = sum(bar.verdict == "reached" for bar in bars.list)
     context = "In units of Y, the bump allocator written by hand; %s, %s; %s." % (
         results.context.get("compiler", ""), results.context.get("flags", "").split()[0], processor())
-    replace(os.path.join(source, "docs", "performance.md"), [context] + [""] + figures(results) + [
-        "", "The bars, %d of %d reached in this run:" % (reached, len(bars.list)), ""] + bar_lines(bars) + [
-            "", "![Each contender of W2](../benchmarks/sample/peers-W2.svg)",
+    of_bytes = [bar for bar in bars.list if bar.what[0] == "M" or bar.what.startswith("push")]
+    others = [bar for bar in bars.list if bar not in of_bytes]
+
+    def bars_of(some):
+        reached = sum(bar.verdict == "reached" for bar in some)
+        return ["", "The bars, %d of %d reached in this run:" % (reached, len(some)), ""] + bar_lines(some) + [""]
+
+    if results.get("W1", "Y") is not None:
+        for name in PLOTS:
+            shutil.copy(os.path.join(folder, name), sample)
+        replace(document, [context] + [""] + figures(results) + bars_of(others) + [
+            "![Each contender of W2](../benchmarks/sample/peers-W2.svg)",
             "![Throughput against threads](../benchmarks/sample/threads.svg)",
             "![Cost against size](../benchmarks/sample/cost-by-size.svg)",
             "![Zeroing against buffer size](../benchmarks/sample/zeroing.svg)", ""])
+    if results.get("M1", "Y") is not None and results.programs:
+        for name in BYTES_PLOTS:
+            shutil.copy(os.path.join(folder, name), sample)
+        replace(document, [context] + [""] + bytes_figures(results) + bars_of(of_bytes) + [
+            "![Each contender of M1](../benchmarks/sample/peers-M1.svg)",
+            "![Each contender of M5](../benchmarks/sample/peers-M5.svg)",
+            "![Real programs: time](../benchmarks/sample/programs-time.svg)",
+            "![Real programs: memory](../benchmarks/sample/programs-memory.svg)", ""], "figures of bytes")
 
 
 main(sys.argv[1], sys.argv[2])

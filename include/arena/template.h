@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* libarena: what ARENA_DEFINE makes, as a template to include: code that a debugger steps through and an editor shows.
- * May be included any number of times; each time it takes what it was told:
+ * May be included any number of times.  Before, a program defines
  *
- *   #define ARENA_PREFIX points             the prefix of all names
- *   #define ARENA_T struct point            the element type
- *   #define ARENA_NAME "struct point"       the type's name; without it, ARENA_T as it is written once macros are
- * expanded #define ARENA_DROP point_drop           a destructor: void point_drop(struct point *element) #define
- * ARENA_DROP_WITH point_drop      or one with the arena's drop_user: (struct point *element, void *user) #define
- * ARENA_WITHOUT_CONCURRENT        leaves out struct points_concurrent #define ARENA_WITHOUT_POOL              leaves
- * out struct points_pool #include <arena/template.h>             forgets all of these
+ * - ARENA_PREFIX: the prefix of all names, points below;
+ * - ARENA_T: the element type;
+ * - ARENA_NAME, or not: the type's name, a string; without it, ARENA_T as it is written once macros are expanded;
+ * - ARENA_DROP, or not: a destructor, void point_drop(struct point *element);
+ * - ARENA_DROP_WITH, or not: one with the arena's drop_user, void point_drop(struct point *element, void *user);
+ * - ARENA_WITHOUT_CONCURRENT, or not: leaves out struct points_concurrent;
+ * - ARENA_WITHOUT_POOL, or not: leaves out struct points_pool;
+ *
+ * and finds all of these undefined afterwards.
  *
  * arena/typed.h says what there is then. */
 #include <arena/typed.h>
