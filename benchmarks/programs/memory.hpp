@@ -61,12 +61,14 @@ template <uint32_t Clear> struct from_libarena {
 };
 
 /* A block of another size for those that only allocate. */
+/* glue moved all */
 template <class M> void *moved(void *block, size_t old_size, size_t size) {
     if (size <= old_size) return block;
     void *changed = M::take(size, alignof(max_align_t));
     if (old_size != 0) memcpy(changed, block, old_size);
     return changed;
 }
+/* end of glue */
 
 struct from_pmr {
     static constexpr bool is_arena = true;

@@ -251,7 +251,8 @@ def glue_table(source):
     libraries = ("lua", "zlib", "pcre2", "json")
     rows = [["libarena", ""] + [text(glue.get(("libarena", library), 0)) for library in libraries]]
     for contender in ("APR-pool", "obstack", "talloc", "std-pmr"):
-        rows.append([contender, text(glue.get((contender, "all"), 0))] +
+        moves = 0 if contender == "talloc" else glue.get(("moved", "all"), 0)
+        rows.append([contender, text(glue.get((contender, "all"), 0) + moves)] +
                     [text(glue.get(("peer", library), 0)) for library in libraries])
     return "<p class=note>Lines of glue: what a program writes to put a library on each, once for all libraries and for " \
            "each. Jansson's allocator has no user pointer, so libarena's, too, needs a variable and two functions.</p>" + \
