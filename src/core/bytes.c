@@ -67,8 +67,9 @@ static void empty(const struct arena *arena, struct block *block) {
     block->prior_bytes = block->zone_bytes = 0;
 }
 
-/* Frees a saved block that is not home. */
-static void free_block(struct arena *arena, struct block *block) {
+/* Frees a saved block that is not home.  `ends`: with the arena, so that another one like it may want the memory; one that
+ * goes on has a larger block, and nobody waits for this one. */
+static void free_block(struct arena *arena, struct block *block, bool ends) {
     struct block copy = *block;
     if (arena->watched) {
         poison_clear(copy.memory, copy.memory_bytes);
@@ -77,17 +78,18 @@ static void free_block(struct arena *arena, struct block *block) {
     if (copy.backing == BACKING_PAGES) {
         struct span span = {copy.memory, copy.memory_bytes, 0};
         char *touched = copy.used_end > copy.dirty && copy.dirty != copy.end ? copy.used_end : copy.dirty;
-        backing_unmap(&span, (size_t)(touched - copy.memory), !arena->watched);
+        backing_unmap(&span, (size_t)(touched - copy.memory), ends && !arena->watched);
     } else {
         backing_give(&arena->source, copy.memory, copy.memory_bytes, copy.memory_align);
     }
 }
 
-void bytes_drop_spare(struct arena *arena) {
+static void drop_spare(struct arena *arena, bool ends) {
     struct block *spare = arena->spare;
     arena->spare = NULL;
-    if (spare != NULL) free_block(arena, spare);
+    if (spare != NULL) free_block(arena, spare, ends);
 }
+void bytes_drop_spare(struct arena *arena) { drop_spare(arena, false); }
 
 /* Keeps the larger of two free blocks for the next growth. */
 static void keep_spare(struct arena *arena, struct block *block) {
@@ -98,7 +100,7 @@ static void keep_spare(struct arena *arena, struct block *block) {
         arena->spare = other;
         other = block;
     }
-    free_block(arena, other);
+    free_block(arena, other, false);
 }
 
 /* A block with room for `body` bytes at `align`; NULL: no memory. */
@@ -417,14 +419,14 @@ static struct block *largest(struct arena *arena) {
 }
 
 /* Goes on with `kept` alone, empty; the newest block is saved. */
-static void go_on_with(struct arena *arena, struct block *kept) {
+static void go_on_with(struct arena *arena, struct block *kept, bool ends) {
     for (struct block *at = arena->block, *older; at != NULL; at = older) {
         older = at->older;
         empty(arena, at);
-        if (at != kept && at != &arena->home) free_block(arena, at);
+        if (at != kept && at != &arena->home) free_block(arena, at, ends);
     }
     if (arena->spare == kept) arena->spare = NULL;
-    bytes_drop_spare(arena);
+    drop_spare(arena, ends);
     if (kept != &arena->home) kept->older = &arena->home;
     load(arena, kept);
 }
@@ -447,7 +449,7 @@ void bytes_take_all(struct arena *arena) {
         if (arena->gap_bytes != 0) slots_forget_runs(arena);
     } else {
         save(arena);
-        go_on_with(arena, largest(arena));
+        go_on_with(arena, largest(arena), false);
     }
     if (high_bytes > (size_t)(arena->end - arena->base)) arena->want_bytes = high_bytes;
     slots_end_generation(arena, high_bytes, true);
@@ -462,12 +464,12 @@ void bytes_give_back(struct arena *arena, size_t need_bytes, bool all) {
     if (arena->spare != NULL && body_of(arena->spare) / 2 >= need_bytes) bytes_drop_spare(arena);
     if (!all || arena->block == &arena->home || need_bytes > (size_t)(arena->end - arena->base) / 2) return;
     save(arena);
-    go_on_with(arena, &arena->home);
+    go_on_with(arena, &arena->home, false);
 }
 
 void bytes_finish(struct arena *arena) {
     if (arena->block == &arena->home && arena->cleanups == NULL && arena->spare == NULL) return;
     save(arena);
     run_cleanups_down_to(arena, &arena->home, arena->home.base);
-    go_on_with(arena, &arena->home);
+    go_on_with(arena, &arena->home, true);
 }

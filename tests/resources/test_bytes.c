@@ -74,6 +74,7 @@ static void a_hundred_thousand_live_together(void **state) {
 static void one_block_of_memory_serves_a_generation(void **state) {
     static const size_t sizes[] = {20 * KIB, 300 * KIB, 5 * MIB};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct measure before = measure_now();
         struct arena_bytes *arena = make(SIZE_MAX, ARENA_CLEAR_ON_RESET, 0);
         for (int generation = 0; generation < 8; generation++) use(arena, sizes[i]);
         size_t faults = measure_faults();
@@ -85,6 +86,7 @@ static void one_block_of_memory_serves_a_generation(void **state) {
             arena_bytes_reset(arena);
         }
         assert_at_most(stats.reserved_bytes, 3 * sizes[i]);
+        assert_at_most(measure_grown(&before), sizes[i] + sizes[i] / 8 + 96 * KIB); /* of the growth nothing is left */
         assert_true(measure_faults() - faults <= 20 + sizes[i] / PAGE);
         arena_bytes_destroy(arena);
     }
