@@ -123,18 +123,6 @@ static void full_and_overflowing_requests_change_nothing(void **state) {
     }
 }
 
-static void capacity_zero_is_legal(void **state) {
-    BOTH_KINDS(flags) {
-        struct arena_concurrent *arena = make(0, flags);
-        assert_null(arena_concurrent_try_alloc(arena, NULL));
-        assert_non_null(arena_concurrent_try_alloc_slab(arena, 0));
-        arena_concurrent_reset(arena);
-        assert_null(arena_try_alloc(hold(arena), NULL));
-        arena_concurrent_release(arena);
-        arena_concurrent_destroy(arena);
-    }
-}
-
 static void null_is_diagnosed(void **state) {
     struct request request = {NULL, 1};
     void *out = &request;
@@ -168,38 +156,6 @@ static void null_is_diagnosed(void **state) {
     arena_concurrent_destroy(arena);
 }
 
-/* One thread alone: a slab fits whenever count <= remaining. */
-static void one_thread_fits_every_slab_that_remains(void **state) {
-    BOTH_KINDS(flags) {
-        enum { CAPACITY = 10000 };
-        struct arena_concurrent *arena = make(CAPACITY, flags);
-        uint32_t random = 7;
-        for (int round = 0; round < 20; round++) {
-            size_t used = 0;
-            int64_t stamp = 0;
-            while (used < CAPACITY) {
-                random = random * 1664525 + 1013904223;
-                size_t count = random >> 28 ? 1 : (random >> 16) % 1000;
-                if ((random & 15) == 3) count = CAPACITY - used; /* all of it */
-                int64_t *slab = count == 1 ? arena_concurrent_try_alloc(arena, NULL)
-                                           : arena_concurrent_try_alloc_slab(arena, count);
-                if (count > CAPACITY - used) {
-                    assert_null(slab);
-                    continue;
-                }
-                assert_non_null(slab);
-                assert_true(all_zero(slab, count * sizeof *slab));
-                for (size_t i = 0; i < count; i++) slab[i] = ++stamp;
-                used += count;
-                assert_int_equal(arena_concurrent_used(arena), used);
-                assert_int_equal(arena_concurrent_remaining(arena), CAPACITY - used);
-            }
-            arena_concurrent_reset(arena);
-        }
-        arena_concurrent_destroy(arena);
-    }
-}
-
 /* The bytes between an element and the next slot are the slot's: not copied into, so zero. */
 static void gap_behind_a_value_is_zero_too(void **state) {
     static const struct arena_type type = {"five of eight", 5, 8, NULL};
@@ -220,27 +176,6 @@ static void gap_behind_a_value_is_zero_too(void **state) {
                     assert_memory_equal(slots[3], "12345\0\0\0", 8);
                     assert_memory_equal(slots[4], "12345\0\0\0abcde\0\0\0", 16);
                     for (size_t at = 0; at < 5; at++) memset(slots[at], 0xee, (at < 3 ? at + 1 : at - 2) * 8);
-                }
-                arena_concurrent_reset(arena);
-            }
-            arena_concurrent_destroy(arena);
-        }
-    }
-}
-
-static void every_clearing_policy_hands_out_zero(void **state) {
-    BOTH_KINDS(flags) {
-        for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
-            struct arena_concurrent *arena = make_of(ARENA_TYPE(int64_t), 3000, clear, flags);
-            for (int round = 0; round < 3; round++) {
-                for (int i = 0; i < 1000; i++) {
-                    int64_t *slot = arena_concurrent_alloc(arena, NULL);
-                    assert_true(*slot == 0);
-                    *slot = -1;
-                    if (clear == ARENA_CLEAR_NEVER) continue;
-                    slot = arena_concurrent_alloc_slab(arena, 2);
-                    assert_true(slot[0] == 0 && slot[1] == 0);
-                    slot[0] = slot[1] = -1;
                 }
                 arena_concurrent_reset(arena);
             }
@@ -303,30 +238,6 @@ static void slabs_of_every_length_are_cleared_and_nothing_else(void **state) {
             }
             arena_concurrent_destroy(arena);
         }
-    }
-}
-
-static void slabs_that_are_never_cleared_count_all_the_same(void **state) {
-    BOTH_KINDS(flags) {
-        struct arena_concurrent *arena = make_of(ARENA_TYPE(int64_t), 3000, ARENA_CLEAR_NEVER, flags);
-        for (int round = 0; round < 2; round++) {
-            for (int i = 0; i < 1000; i++) {
-                const int64_t value = i;
-                int64_t *slot = arena_concurrent_alloc(arena, &value);
-                void *slab = NULL; /* whatever was there */
-                if (i % 2 == 0) {
-                    slab = arena_concurrent_alloc_slab(arena, 2);
-                } else {
-                    assert_int_equal(arena_concurrent_alloc_slab_context(arena, NULL, 2, &slab), ARENA_OK);
-                }
-                memset(slab, 0xff, 2 * sizeof(int64_t));
-                assert_true(*slot == i);
-            }
-            assert_null(arena_concurrent_try_alloc_slab(arena, 1));
-            assert_int_equal(arena_concurrent_used(arena), 3000);
-            arena_concurrent_reset(arena);
-        }
-        arena_concurrent_destroy(arena);
     }
 }
 
@@ -439,28 +350,6 @@ static void ten_threads_fill_exactly_to_capacity(void **state) {
             }
             arena_concurrent_destroy(arena);
         }
-    }
-}
-
-static void take_a_hundred(struct worker *self) {
-    struct arena_concurrent *arena = self->user;
-    for (int i = 0; i < 100; i++) {
-        int64_t value = (int64_t)self->index * 100 + i;
-        int64_t *slot = arena_concurrent_alloc(arena, &value);
-        if (*slot != value) self->status = 1;
-    }
-}
-
-static void eight_workers_take_a_hundred_each(void **state) {
-    BOTH_KINDS(flags) {
-        struct arena_concurrent *arena = make(1024, flags);
-        struct worker workers[8];
-        for (unsigned t = 0; t < 8; t++) worker_start(&workers[t], take_a_hundred, arena, t);
-        workers_join(workers, 8);
-        for (unsigned t = 0; t < 8; t++) assert_int_equal(workers[t].status, 0);
-        assert_int_equal(arena_concurrent_used(arena), 800);
-        assert_int_equal(arena_concurrent_remaining(arena), 224);
-        arena_concurrent_destroy(arena);
     }
 }
 
@@ -877,64 +766,18 @@ static void long_lived_threads_see_arenas_come_and_go(void **state) {
     for (unsigned t = 0; t < THREADS; t++) assert_int_equal(workers[t].status, 0);
 }
 
-static void one_thread_uses_thousands_of_arenas(void **state) {
-    size_t count = support_rounds(2000, 200);
-    struct arena_concurrent **arenas = calloc(count, sizeof(struct arena_concurrent *));
-    assert_non_null(arenas);
-    for (size_t i = 0; i < count; i++) arenas[i] = make(50, 0);
-    for (int round = 0; round < 3; round++) {
-        for (size_t i = 0; i < count; i++) {
-            int64_t value = (int64_t)i;
-            assert_true(*(int64_t *)arena_concurrent_alloc(arenas[i], &value) == value);
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        assert_int_equal(arena_concurrent_used(arenas[i]), 3);
-        assert_non_null(arena_concurrent_try_alloc_slab(arenas[i], 47));
-        arena_concurrent_destroy(arenas[i]);
-    }
-    free(arenas);
-}
-
-static void use_after_fork(void *user) {
-    struct arena_concurrent *arena = user;
-    child_check(arena_concurrent_try_alloc(arena, NULL) != NULL);
-    child_check(arena_concurrent_used(arena) == 2);
-    arena_concurrent_reset(arena);
-    struct arena *held = NULL;
-    child_check(arena_concurrent_acquire(arena, NULL, &held) == ARENA_OK);
-    child_check(arena_try_alloc_slab(held, 50) != NULL);
-    arena_concurrent_release(arena);
-    arena_concurrent_destroy(arena);
-}
-
-static void child_of_a_single_thread_may_use_it(void **state) {
-    BOTH_KINDS(flags) {
-        struct arena_concurrent *arena = make(50, flags);
-        arena_concurrent_alloc(arena, NULL);
-        assert_child_succeeds(use_after_fork, arena);
-        assert_int_equal(arena_concurrent_used(arena), 1);
-        arena_concurrent_destroy(arena);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(creation_follows_the_single_owner_arena),
         cmocka_unit_test(one_thread_uses_it_like_a_single_owner_arena),
         cmocka_unit_test(full_and_overflowing_requests_change_nothing),
         cmocka_unit_test(slabs_beyond_four_gigabytes_count_whole),
-        cmocka_unit_test(capacity_zero_is_legal),
         cmocka_unit_test(null_is_diagnosed),
-        cmocka_unit_test(one_thread_fits_every_slab_that_remains),
         cmocka_unit_test(gap_behind_a_value_is_zero_too),
-        cmocka_unit_test(every_clearing_policy_hands_out_zero),
         cmocka_unit_test(slabs_of_no_values_are_zero),
         cmocka_unit_test(slabs_of_every_length_are_cleared_and_nothing_else),
-        cmocka_unit_test(slabs_that_are_never_cleared_count_all_the_same),
         cmocka_unit_test(arenas_are_made_with_their_options),
         cmocka_unit_test(ten_threads_fill_exactly_to_capacity),
-        cmocka_unit_test(eight_workers_take_a_hundred_each),
         cmocka_unit_test(ended_threads_leave_no_slot_behind),
         cmocka_unit_test(idle_threads_keep_no_slot_from_others),
         cmocka_unit_test(acquired_handles_find_what_is_free_between_live_slots),
@@ -947,8 +790,6 @@ int main(void) {
         cmocka_unit_test(slabs_of_many_threads_do_not_overlap),
         cmocka_unit_test(drops_go_down_the_addresses_of_live_slots_once),
         cmocka_unit_test(long_lived_threads_see_arenas_come_and_go),
-        cmocka_unit_test(one_thread_uses_thousands_of_arenas),
-        cmocka_unit_test(child_of_a_single_thread_may_use_it),
     };
     return support_run("concurrent arena", tests);
 }

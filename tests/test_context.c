@@ -144,35 +144,6 @@ static void cancel_reaches_everything_below_and_nothing_above(void **state) {
     arena_context_release(leaf);
 }
 
-/* Trees of no particular shape: what lies below ends, and nothing else does. */
-static void cancel_reaches_every_place_of_a_tree(void **state) {
-    enum { NODES = 40, ROUNDS = 30 };
-    uint32_t random = 12345;
-    for (int round = 0; round < ROUNDS; round++) {
-        struct arena_context *nodes[NODES];
-        int parents[NODES] = {0};
-        bool ended[NODES] = {false};
-        nodes[0] = child_of(NULL);
-        for (int i = 1; i < NODES; i++) {
-            random = random * 1664525 + 1013904223;
-            int recent = i < 4 ? i : 4; /* deep, and seldom wide */
-            parents[i] = i - 1 - (int)(random >> 16) % (round % 2 == 0 ? i : recent);
-            nodes[i] = child_of(nodes[parents[i]]);
-        }
-        for (int cancels = 0; cancels < 3; cancels++) {
-            random = random * 1664525 + 1013904223;
-            int top = 1 + (int)(random >> 16) % (NODES - 1);
-            arena_context_cancel(nodes[top]);
-            ended[top] = true;
-            for (int i = 1; i < NODES; i++) ended[i] = ended[i] || ended[parents[i]];
-            for (int i = 0; i < NODES; i++) {
-                assert_int_equal(arena_context_status(nodes[i]), ended[i] ? ARENA_ECANCELED : ARENA_OK);
-            }
-        }
-        for (int i = 0; i < NODES; i++) arena_context_release(nodes[i]);
-    }
-}
-
 static void every_kind_of_context_can_be_cancelled(void **state) {
     struct arena_context *contexts[] = {child_of(NULL), deadline_of(NULL, INT64_MAX), timeout_of(NULL, hour_ns),
                                         carrying(NULL, NULL)};
@@ -288,36 +259,6 @@ static void earlier_of_own_and_parents_deadline_counts(void **state) {
     arena_context_release(parent);
 }
 
-/* That of each link counts for all below it, wherever it hangs. */
-static void deadline_counts_for_everything_below(void **state) {
-    struct arena_context *root = child_of(NULL);
-    struct arena_context *timed = timeout_of(root, 0);
-    struct arena_context *far = alone(timeout_of(timed, hour_ns), timed);
-    struct arena_context *leaf = alone(child_of(far), far);
-    assert_int_equal(arena_context_status(leaf), ARENA_ETIMEDOUT);
-    assert_int_equal(arena_context_status(root), ARENA_OK);
-    arena_context_release(leaf);
-    struct arena_context *later = timeout_of(root, 3000000);
-    far = timeout_of(later, hour_ns);
-    leaf = alone(child_of(far), far);
-    struct arena_context *carrier = carrying(later, NULL);
-    struct arena *arena = make(ARENA_TYPE(int));
-    struct arena_context *full_carrier = carrying(later, arena);
-    AWAIT(arena_context_status(leaf) == ARENA_ETIMEDOUT); /* which had not passed when the leaf was made */
-    assert_int_equal(arena_context_status(later), ARENA_ETIMEDOUT);
-    assert_int_equal(arena_context_status(carrier), ARENA_ETIMEDOUT); /* what it carries makes no difference */
-    assert_int_equal(arena_context_status(full_carrier), ARENA_ETIMEDOUT);
-    assert_int_equal(arena_context_status(root), ARENA_OK);
-    arena_context_release(full_carrier);
-    arena_destroy(arena);
-    arena_context_release(carrier);
-    arena_context_release(leaf);
-    arena_context_release(later);
-    leaf = alone(child_of(root), root);
-    assert_int_equal(arena_context_status(leaf), ARENA_OK);
-    arena_context_release(leaf);
-}
-
 static void parent_does_not_see_a_childs_end(void **state) {
     struct arena_context *parent = timeout_of(NULL, hour_ns);
     struct arena_context *child = timeout_of(parent, 0);
@@ -353,57 +294,7 @@ static void first_cause_stays(void **state) {
     arena_context_release(context);
 }
 
-static void first_cause_along_a_chain(void **state) {
-    /* The child's deadline passed before the parent was cancelled. */
-    struct arena_context *parent = child_of(NULL);
-    struct arena_context *child = timeout_of(parent, 0);
-    struct arena_context *leaf = child_of(child);
-    arena_context_cancel(parent);
-    assert_int_equal(arena_context_status(parent), ARENA_ECANCELED);
-    assert_int_equal(arena_context_status(child), ARENA_ETIMEDOUT);
-    assert_int_equal(arena_context_status(leaf), ARENA_ETIMEDOUT);
-    arena_context_release(leaf);
-    arena_context_release(child);
-    arena_context_release(parent);
-    /* The same where nobody looked at the child in between, not even a child of its own. */
-    parent = child_of(NULL);
-    child = timeout_of(parent, 0);
-    arena_context_cancel(parent);
-    assert_int_equal(arena_context_status(child), ARENA_ETIMEDOUT);
-    arena_context_release(child);
-    arena_context_release(parent);
-    /* The parent's deadline passed before the child was cancelled. */
-    parent = timeout_of(NULL, 1000000);
-    child = child_of(parent);
-    int64_t after = arena_clock_now() + 1000000;
-    AWAIT(arena_clock_now() > after);
-    arena_context_cancel(child);
-    assert_int_equal(arena_context_status(child), ARENA_ETIMEDOUT);
-    arena_context_release(child);
-    arena_context_release(parent);
-    /* The child was cancelled while the parent's deadline was far away. */
-    parent = timeout_of(NULL, hour_ns);
-    child = child_of(parent);
-    arena_context_cancel(child);
-    arena_context_cancel(parent);
-    assert_int_equal(arena_context_status(child), ARENA_ECANCELED);
-    arena_context_release(child);
-    arena_context_release(parent);
-}
-
 /* --- what contexts carry ------------------------------------------------------------------------------------------ */
-
-static void extract_finds_what_was_injected(void **state) {
-    struct arena *arena = make(ARENA_TYPE(int));
-    struct arena_context *context = carrying(arena_context_background(), arena);
-    struct arena *found = NULL;
-    assert_int_equal(extract(context, ARENA_TYPE(int), &found), ARENA_OK);
-    assert_ptr_equal(found, arena);
-    assert_int_equal(extract(context, arena_type_of(arena), &found), ARENA_OK);
-    assert_int_equal(arena_context_status(context), ARENA_OK);
-    arena_context_release(context);
-    arena_destroy(arena);
-}
 
 static void extract_of_none_or_another_type_fails(void **state) {
     struct arena *arena = make(ARENA_TYPE(int));
@@ -469,29 +360,6 @@ static void null_arena_hides_every_type_above(void **state) {
     arena_destroy(chars);
     arena_destroy(doubles);
     arena_destroy(ints);
-}
-
-static void nearest_of_exactly_that_type_is_found(void **state) {
-    struct arena *outer = make(ARENA_TYPE(int));
-    struct arena *inner = make(ARENA_TYPE(int));
-    struct arena *doubles = make(ARENA_TYPE(double));
-    struct arena_context *first = carrying(NULL, outer);
-    struct arena_context *second = carrying(first, doubles);
-    struct arena_context *third = carrying(second, inner);
-    struct arena *found = NULL;
-    assert_int_equal(extract(third, ARENA_TYPE(int), &found), ARENA_OK);
-    assert_ptr_equal(found, inner);
-    assert_int_equal(extract(third, ARENA_TYPE(double), &found), ARENA_OK);
-    assert_ptr_equal(found, doubles);
-    assert_int_equal(extract(second, ARENA_TYPE(int), &found), ARENA_OK);
-    assert_ptr_equal(found, outer);
-    assert_int_equal(extract(first, ARENA_TYPE(double), &found), ARENA_ENOARENA);
-    arena_context_release(third);
-    arena_context_release(second);
-    arena_context_release(first);
-    arena_destroy(outer);
-    arena_destroy(inner);
-    arena_destroy(doubles);
 }
 
 /* The same type again and again, between others of its name: always the nearest of exactly that type, however far. */
@@ -604,14 +472,6 @@ static void child_outlives_its_parents_handles(void **state) {
     assert_int_equal(extract(leaf, ARENA_TYPE(int), &found), ARENA_OK);
     arena_context_release(leaf);
     arena_destroy(arena);
-}
-
-static void retain_returns_its_argument_and_counts(void **state) {
-    struct arena_context *context = child_of(NULL);
-    for (int i = 0; i < 1000; i++) assert_ptr_equal(arena_context_retain(context), context);
-    for (int i = 0; i < 1000; i++) arena_context_release(context);
-    assert_int_equal(arena_context_status(context), ARENA_OK);
-    arena_context_release(context);
 }
 
 /* --- depth and width ---------------------------------------------------------------------------------------------- */
@@ -753,34 +613,6 @@ static void cancel_beside_adding_children_misses_none(void **state) {
     }
 }
 
-static void cancel_it(struct worker *self) {
-    struct arena_context *context = self->user;
-    flag_set(&self->reached, 1);
-    if (!flag_wait(&self->go, 1)) self->status = 1;
-    arena_context_cancel(context);
-    if (arena_context_status(context) != ARENA_ECANCELED) self->status = 2;
-    arena_context_release(context);
-}
-
-static void many_threads_may_cancel_and_release_at_once(void **state) {
-    enum { THREADS = 8 };
-    struct worker workers[THREADS];
-    size_t rounds = support_rounds(200, 20);
-    for (size_t round = 0; round < rounds; round++) {
-        struct arena_context *root = child_of(NULL);
-        struct arena_context *child = child_of(root);
-        for (unsigned i = 0; i < THREADS; i++) {
-            worker_start(&workers[i], cancel_it, arena_context_retain(i % 2 ? child : root), i);
-        }
-        arena_context_release(child);
-        arena_context_release(root);
-        for (unsigned i = 0; i < THREADS; i++) AWAIT(flag_get(&workers[i].reached));
-        for (unsigned i = 0; i < THREADS; i++) flag_set(&workers[i].go, 1);
-        workers_join(workers, THREADS);
-        for (unsigned i = 0; i < THREADS; i++) assert_int_equal(workers[i].status, 0);
-    }
-}
-
 static void make_and_drop_children(struct worker *self) {
     struct arena_context *parent = self->user;
     size_t rounds = support_rounds(5000, 300);
@@ -808,29 +640,6 @@ static void children_come_and_go_on_many_threads(void **state) {
     for (unsigned i = 0; i < THREADS; i++) assert_int_equal(workers[i].status, 0);
 }
 
-static void use_after_fork(void *user) {
-    struct arena_context *context = user;
-    struct arena *found = NULL;
-    child_check(arena_context_status(context) == ARENA_OK);
-    child_check(arena_extract(context, ARENA_TYPE(int), &found) == ARENA_OK);
-    child_check(arena_try_alloc(found, NULL) != NULL);
-    struct arena_context *child = NULL;
-    child_check(arena_context_with_cancel(context, &child) == ARENA_OK);
-    arena_context_cancel(context);
-    child_check(arena_context_status(child) == ARENA_ECANCELED);
-    arena_context_release(child);
-    arena_context_release(context);
-}
-
-static void child_process_of_a_single_thread_may_use_its_contexts(void **state) {
-    struct arena *arena = make(ARENA_TYPE(int));
-    struct arena_context *context = carrying(NULL, arena);
-    assert_child_succeeds(use_after_fork, context);
-    assert_int_equal(arena_context_status(context), ARENA_OK);
-    arena_context_release(context);
-    arena_destroy(arena);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(background_never_ends),
@@ -838,7 +647,6 @@ int main(void) {
         cmocka_unit_test(missing_out_is_invalid),
         cmocka_unit_test(cancel_ends_a_context_for_good),
         cmocka_unit_test(cancel_reaches_everything_below_and_nothing_above),
-        cmocka_unit_test(cancel_reaches_every_place_of_a_tree),
         cmocka_unit_test(every_kind_of_context_can_be_cancelled),
         cmocka_unit_test(child_of_an_ended_context_has_ended),
         cmocka_unit_test(clock_is_monotonic),
@@ -848,27 +656,20 @@ int main(void) {
         cmocka_unit_test(deadline_ends_a_context_and_not_before),
         cmocka_unit_test(timeout_ends_a_context_and_not_before),
         cmocka_unit_test(earlier_of_own_and_parents_deadline_counts),
-        cmocka_unit_test(deadline_counts_for_everything_below),
         cmocka_unit_test(parent_does_not_see_a_childs_end),
         cmocka_unit_test(first_cause_stays),
-        cmocka_unit_test(first_cause_along_a_chain),
-        cmocka_unit_test(extract_finds_what_was_injected),
         cmocka_unit_test(extract_of_none_or_another_type_fails),
         cmocka_unit_test(extract_does_not_look_at_the_drop),
         cmocka_unit_test(null_arena_hides_every_type_above),
-        cmocka_unit_test(nearest_of_exactly_that_type_is_found),
         cmocka_unit_test(nearest_of_many_of_one_type_is_found),
         cmocka_unit_test(extract_reaches_through_many_injections),
         cmocka_unit_test(ended_contexts_still_carry),
         cmocka_unit_test(contexts_do_not_own_arenas),
         cmocka_unit_test(child_outlives_its_parents_handles),
-        cmocka_unit_test(retain_returns_its_argument_and_counts),
         cmocka_unit_test(a_million_levels_live_on_a_small_stack),
         cmocka_unit_test(a_parent_may_have_a_hundred_thousand_children),
         cmocka_unit_test(cancel_beside_adding_children_misses_none),
-        cmocka_unit_test(many_threads_may_cancel_and_release_at_once),
         cmocka_unit_test(children_come_and_go_on_many_threads),
-        cmocka_unit_test(child_process_of_a_single_thread_may_use_its_contexts),
     };
     return support_run("contexts", tests);
 }

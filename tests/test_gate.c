@@ -512,67 +512,6 @@ static void context_that_ended_before_the_grant_passes_the_gate_on(void **state)
     }
 }
 
-static void cancelled_head_waiter_wakes_the_next(void **state) {
-    BOTH_KINDS(flags) {
-        struct arena_concurrent *arena = make(8, flags);
-        struct arena_context *context = cancellable(NULL);
-        struct call head = {arena, context, ACQUIRE};
-        struct call tail = {arena, NULL, ALLOC};
-        struct worker first;
-        struct worker second;
-        hold(arena);
-        worker_start(&first, operate_on_thread, &head, 0);
-        assert_true(worker_asleep(&first));
-        worker_start(&second, operate_on_thread, &tail, 1);
-        assert_true(worker_asleep(&second));
-        arena_context_cancel(context);
-        worker_join(&first);
-        assert_int_equal(first.status, ARENA_ECANCELED);
-        arena_concurrent_release(arena);
-        worker_join(&second);
-        assert_int_equal(second.status, ARENA_OK);
-        arena_context_release(context);
-        arena_concurrent_destroy(arena);
-    }
-}
-
-/* Cancel races with release, over and over: whatever wins, no permit is lost and nothing is taken by a failed call. */
-static void cancel_races_with_the_grant(void **state) {
-    BOTH_KINDS(flags) {
-        size_t rounds = support_rounds(400, 40);
-        size_t taken = 0;
-        struct arena_concurrent *arena = make(100000, flags);
-        for (size_t round = 0; round < rounds; round++) {
-            enum { WAITERS = 3 };
-            struct worker workers[WAITERS];
-            struct call calls[WAITERS];
-            struct arena_context *contexts[WAITERS];
-            hold(arena);
-            for (unsigned i = 0; i < WAITERS; i++) {
-                contexts[i] = cancellable(NULL);
-                calls[i] = (struct call){arena, contexts[i], i == 0 ? ACQUIRE : ALLOC};
-                worker_start(&workers[i], operate_on_thread, &calls[i], i);
-            }
-            for (unsigned i = 0; i < WAITERS; i++) AWAIT(flag_get(&workers[i].reached));
-            arena_concurrent_release(arena);
-            for (unsigned i = 0; i < WAITERS; i++) arena_context_cancel(contexts[i]);
-            workers_join(workers, WAITERS);
-            for (unsigned i = 0; i < WAITERS; i++) {
-                if (workers[i].status == ARENA_OK) {
-                    assert_non_null(workers[i].pointer);
-                    if (i > 0) taken++;
-                } else {
-                    assert_int_equal(workers[i].status, ARENA_ECANCELED);
-                    assert_null(workers[i].pointer);
-                }
-                arena_context_release(contexts[i]);
-            }
-            assert_int_equal(arena_concurrent_used(arena), taken);
-        }
-        arena_concurrent_destroy(arena);
-    }
-}
-
 /* Without chunks the slots that the waiters get lie in the order of their arrival. */
 static void after_a_millisecond_allocations_are_served_in_order(void **state) {
     enum { WAITERS = 7 };
@@ -591,40 +530,6 @@ static void after_a_millisecond_allocations_are_served_in_order(void **state) {
         assert_true((uintptr_t)workers[i].pointer > (uintptr_t)workers[i - 1].pointer);
     }
     arena_concurrent_destroy(arena);
-}
-
-struct ordered {
-    struct arena_concurrent *arena;
-    int *turn; /* guarded by the gate: not atomic */
-};
-
-static void take_a_turn(struct worker *self) {
-    struct ordered *ordered = self->user;
-    struct arena *held = NULL;
-    self->status = arena_concurrent_acquire(ordered->arena, NULL, &held);
-    self->count = (size_t)++ * ordered->turn;
-    if (self->status == ARENA_OK) arena_concurrent_release(ordered->arena);
-}
-
-static void acquirers_get_the_gate_in_the_order_they_came(void **state) {
-    BOTH_KINDS(flags) {
-        enum { WAITERS = 8 };
-        int turn = 0;
-        struct ordered ordered = {make(4, flags), &turn};
-        struct worker workers[WAITERS];
-        hold(ordered.arena);
-        for (unsigned i = 0; i < WAITERS; i++) {
-            worker_start(&workers[i], take_a_turn, &ordered, i);
-            assert_true(worker_asleep(&workers[i]));
-        }
-        arena_concurrent_release(ordered.arena);
-        workers_join(workers, WAITERS);
-        for (unsigned i = 0; i < WAITERS; i++) {
-            assert_int_equal(workers[i].status, ARENA_OK);
-            assert_int_equal(workers[i].count, i + 1);
-        }
-        arena_concurrent_destroy(ordered.arena);
-    }
 }
 
 static void killed_waiters_leave_the_gate_usable(void **state) {
@@ -654,34 +559,6 @@ static void killed_waiters_leave_the_gate_usable(void **state) {
             arena_context_release(context);
             arena_concurrent_destroy(arena);
         }
-    }
-}
-
-static void kill_races_with_the_grant(void **state) {
-    if (!support_cancellable()) skip();
-    BOTH_KINDS(flags) {
-        size_t rounds = support_rounds(300, 30);
-        struct arena_concurrent *arena = make(100000, flags);
-        for (size_t round = 0; round < rounds; round++) {
-            struct call call = {arena, NULL, round % 2 ? ALLOC : PLAIN_ALLOC};
-            struct worker first;
-            struct worker second;
-            size_t before = arena_concurrent_used(arena);
-            hold(arena);
-            worker_start(&first, operate_on_thread, &call, 0);
-            AWAIT(flag_get(&first.reached));
-            worker_start(&second, operate_on_thread, &call, 1);
-            AWAIT(flag_get(&second.reached));
-            arena_concurrent_release(arena);
-            pthread_cancel(first.thread);
-            worker_join(&first);
-            worker_join(&second);
-            assert_false(second.cancelled);
-            assert_non_null(second.pointer);
-            size_t after = arena_concurrent_used(arena);
-            assert_true(after == before + 2 || (first.cancelled && after == before + 1));
-        }
-        arena_concurrent_destroy(arena);
     }
 }
 
@@ -841,30 +718,6 @@ static void acquire_sees_no_slot_half_written(void **state) {
     }
 }
 
-static size_t torn_drops;
-
-static void check_wide(void *element, void *user) {
-    if (torn(element)) torn_drops++;
-}
-
-static void reset_sees_no_slot_half_written(void **state) {
-    const struct arena_type type = {"wide", sizeof(struct wide), _Alignof(struct wide), check_wide};
-    BOTH_KINDS(flags) {
-        enum { THREADS = 4 };
-        struct traffic traffic = {make_of(&type, 300, 0, flags), 0, NULL, 300};
-        struct worker workers[THREADS];
-        torn_drops = 0;
-        for (unsigned t = 0; t < THREADS; t++) worker_start(&workers[t], write_wide_values, &traffic, t);
-        for (unsigned t = 0; t < THREADS; t++) AWAIT(flag_get(&workers[t].reached));
-        size_t rounds = support_rounds(3000, 300);
-        for (size_t round = 0; round < rounds; round++) arena_concurrent_reset(traffic.arena);
-        flag_set(&traffic.stop, 1);
-        workers_join(workers, THREADS);
-        arena_concurrent_destroy(traffic.arena);
-        assert_int_equal(torn_drops, 0);
-    }
-}
-
 struct ledger {
     struct arena_concurrent *arena;
     int64_t plain; /* guarded by the gate */
@@ -896,32 +749,6 @@ static void the_gate_excludes_and_orders(void **state) {
         arena_concurrent_release(ledger.arena);
         for (unsigned t = 0; t < THREADS; t++) assert_int_equal(workers[t].status, 0);
         arena_concurrent_destroy(ledger.arena);
-    }
-}
-
-static void hammer(struct worker *self) {
-    struct traffic *traffic = self->user;
-    while (!flag_get(&traffic->stop)) {
-        if (arena_concurrent_try_alloc(traffic->arena, NULL) == NULL) arena_concurrent_reset(traffic->arena);
-        flag_set(&self->reached, 1);
-    }
-}
-
-static void nobody_starves(void **state) {
-    BOTH_KINDS(flags) {
-        enum { THREADS = 6 };
-        struct traffic traffic = {make(1000, flags), 0, NULL, 1000};
-        struct worker workers[THREADS];
-        for (unsigned t = 0; t < THREADS; t++) worker_start(&workers[t], hammer, &traffic, t);
-        for (unsigned t = 0; t < THREADS; t++) AWAIT(flag_get(&workers[t].reached));
-        for (int i = 0; i < 50; i++) { /* ends, because each waiter's turn comes */
-            hold(traffic.arena);
-            arena_concurrent_release(traffic.arena);
-            arena_concurrent_reset(traffic.arena);
-        }
-        flag_set(&traffic.stop, 1);
-        workers_join(workers, THREADS);
-        arena_concurrent_destroy(traffic.arena);
     }
 }
 
@@ -1035,19 +862,13 @@ int main(void) {
         cmocka_unit_test(waiter_with_a_deadline_sleeps),
         cmocka_unit_test(waiters_go_on_when_the_holder_releases),
         cmocka_unit_test(context_that_ended_before_the_grant_passes_the_gate_on),
-        cmocka_unit_test(cancelled_head_waiter_wakes_the_next),
-        cmocka_unit_test(cancel_races_with_the_grant),
         cmocka_unit_test(after_a_millisecond_allocations_are_served_in_order),
-        cmocka_unit_test(acquirers_get_the_gate_in_the_order_they_came),
         cmocka_unit_test(killed_waiters_leave_the_gate_usable),
-        cmocka_unit_test(kill_races_with_the_grant),
         cmocka_unit_test(counts_of_a_held_arena_are_those_of_before),
         cmocka_unit_test(counts_during_a_reset_are_those_of_before),
         cmocka_unit_test(counts_never_wait),
         cmocka_unit_test(acquire_sees_no_slot_half_written),
-        cmocka_unit_test(reset_sees_no_slot_half_written),
         cmocka_unit_test(the_gate_excludes_and_orders),
-        cmocka_unit_test(nobody_starves),
         cmocka_unit_test(destructors_wait_at_the_gate),
         cmocka_unit_test(destructors_release_the_gate),
     };

@@ -162,48 +162,7 @@ static void nested_blocks_have_arenas_of_their_own(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-static void execute_in_block(struct arena *arena, void *user) {
-    put(arena, 5);
-    ARENA_POOL_SCOPE((struct arena_pool *)user, inner) {
-        put(inner, 6);
-        return;
-    }
-}
-
-static void blocks_and_execute_nest_in_each_other(void **state) {
-    struct arena_pool *pool = make(0);
-    ARENA_POOL_SCOPE(pool, outer) {
-        put(outer, 4);
-        assert_int_equal(arena_pool_execute(pool, execute_in_block, pool), ARENA_OK);
-        assert_int_equal(arena_used(outer), 1);
-    }
-    assert_int_equal(log_count, 3);
-    for (int i = 0; i < 3; i++) assert_int_equal(log_entries[i], 6 - i);
-    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
-}
-
 /* --- panics and threads ------------------------------------------------------------------------------------------- */
-
-static void enter_scope(void *user) {
-    ARENA_POOL_SCOPE((struct arena_pool *)user, scratch) {
-        put(scratch, 1);
-        ARENA_POOL_SCOPE((struct arena_pool *)user, inner) {
-            put(inner, 2);
-            arena_panic("in the block");
-        }
-    }
-}
-
-static void panic_leaves_the_blocks(void **state) {
-    struct arena_pool *pool = make(0);
-    for (int i = 1; i <= 10; i++) {
-        assert_panics(enter_scope, pool, "in the block");
-        assert_int_equal(log_count, 2 * i);
-        assert_int_equal(log_entries[2 * i - 2], 2);
-        assert_int_equal(log_entries[2 * i - 1], 1);
-    }
-    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
-}
 
 static struct arena_pool_scope kept_scope;
 
@@ -314,77 +273,6 @@ static void no_arena_to_be_had_panics(void **state) {
     assert_panics(enter_at_the_limit, request.runs, "ARENA_POOL_SCOPE: no arena to be had: invalid argument");
 }
 
-static int seen_by_cleanup; /* drops that had run when the frame around the block was left */
-
-static void look_at_the_log(void *user) { seen_by_cleanup = flag_get(&log_count); }
-
-static void end_in_block(struct worker *self) {
-    pthread_cleanup_push(look_at_the_log, NULL);
-    ARENA_POOL_SCOPE((struct arena_pool *)self->user, scratch) {
-        put(scratch, 1);
-        ARENA_POOL_SCOPE((struct arena_pool *)self->user, inner) {
-            put(inner, 2);
-            if (self->index == 0) {
-                pthread_exit(NULL);
-            } else {
-                pthread_cancel(pthread_self());
-                pthread_testcancel();
-            }
-        }
-    }
-    pthread_cleanup_pop(0);
-}
-
-/* At once where this file is compiled with -fexceptions, else when the thread has ended. */
-static void thread_exit_and_cancellation_leave_the_blocks(void **state) {
-    for (unsigned way = 0; way < (support_cancellable() ? 2 : 1); way++) {
-        struct arena_pool *pool = make(0);
-        struct worker worker;
-        seen_by_cleanup = -1;
-        worker_start(&worker, end_in_block, pool, way);
-        worker_join(&worker);
-        assert_int_equal(worker.cancelled, way == 1);
-#if defined(__EXCEPTIONS) && defined(__GLIBC__) /* elsewhere nothing unwinds the frames of a thread that ends */
-        assert_int_equal(seen_by_cleanup, 2);
-#endif
-        assert_int_equal(flag_get(&log_count), 2);
-        assert_int_equal(log_entries[0], 2);
-        assert_int_equal(log_entries[1], 1);
-        assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
-    }
-}
-
-struct jumper {
-    struct arena_pool *pool;
-    jmp_buf jump;
-};
-
-static void jump_out(struct worker *self) {
-    struct jumper *jumper = self->user;
-    if (setjmp(jumper->jump) == 0) {
-        ARENA_POOL_SCOPE(jumper->pool, scratch) {
-            put(scratch, 1);
-            longjmp(jumper->jump, 1);
-        }
-    }
-    ARENA_POOL_SCOPE(jumper->pool, later) {
-        put(later, 2);
-    }
-    self->count = (size_t)flag_get(&log_count);
-}
-
-static void longjmp_leaves_the_arena_out_until_the_thread_ends(void **state) {
-    struct jumper jumper = {.pool = make(0)};
-    struct worker worker;
-    worker_start(&worker, jump_out, &jumper, 0);
-    worker_join(&worker);
-    assert_int_equal(worker.count, 1);
-    assert_int_equal(log_entries[0], 2);
-    assert_int_equal(flag_get(&log_count), 2);
-    assert_int_equal(log_entries[1], 1);
-    assert_int_equal(arena_pool_destroy(jumper.pool), ARENA_OK);
-}
-
 /* --- the functions behind it, for bindings ------------------------------------------------------------------------ */
 
 static void enter_and_leave(void **state) {
@@ -437,22 +325,6 @@ static void scopes_may_be_left_in_any_order(void **state) {
         assert_panics(panic_in_scopes, pool, "in the inner one");
     }
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK); /* all are back */
-}
-
-static void leave_on_thread_end(struct worker *self) {
-    struct arena_pool_scope scope;
-    self->status = arena_pool_scope_enter(self->user, &scope);
-    put(scope.arena, 3);
-}
-
-static void a_scope_that_is_never_left_ends_with_its_thread(void **state) {
-    struct arena_pool *pool = make(0);
-    struct worker worker;
-    worker_start(&worker, leave_on_thread_end, pool, 0);
-    worker_join(&worker);
-    assert_int_equal(worker.status, ARENA_OK);
-    assert_int_equal(flag_get(&log_count), 1);
-    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
 /* --- drops and destroy --------------------------------------------------------------------------------------------- */
@@ -536,26 +408,6 @@ static void a_drop_that_enters_a_scope_gets_another_arena(void **state) {
     assert_int_equal(arena_pool_destroy(reentered), ARENA_OK);
 }
 
-static void leave_user(void *user) { arena_pool_scope_leave(user); }
-static void leave_elsewhere(struct worker *self) {
-    self->count = panics_with(leave_user, self->user, "another thread entered the scope");
-}
-
-static void a_scope_that_another_thread_may_not_leave_is_still_there(void **state) {
-    struct arena_pool *pool = make(0);
-    struct arena_pool_scope scope;
-    struct worker worker;
-    assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
-    put(scope.arena, 1);
-    worker_start(&worker, leave_elsewhere, &scope, 0);
-    worker_join(&worker);
-    assert_int_equal(worker.count, 1);
-    assert_non_null(scope.arena);
-    assert_int_equal(arena_used(scope.arena), 1);
-    arena_pool_scope_leave(&scope);
-    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
-}
-
 static void leave_checked_elsewhere(struct worker *self) { self->status = arena_pool_scope_leave_checked(self->user); }
 
 static void checked_leave_says_what_the_plain_one_panics_with(void **state) {
@@ -589,21 +441,15 @@ int main(void) {
         cmocka_unit_test(return_leaves_every_block_innermost_first),
         cmocka_unit_test(goto_leaves_the_block),
         cmocka_unit_test(nested_blocks_have_arenas_of_their_own),
-        cmocka_unit_test(blocks_and_execute_nest_in_each_other),
-        cmocka_unit_test(panic_leaves_the_blocks),
         cmocka_unit_test(panic_leaves_what_an_earlier_action_kept),
         cmocka_unit_test(panic_leaves_what_an_inner_action_kept),
         cmocka_unit_test(panic_leaves_the_scope_of_an_arena_from_elsewhere),
         cmocka_unit_test(panic_leaves_what_the_outer_action_has),
         cmocka_unit_test(no_arena_to_be_had_panics),
-        cmocka_unit_test(thread_exit_and_cancellation_leave_the_blocks),
-        cmocka_unit_test(longjmp_leaves_the_arena_out_until_the_thread_ends),
         cmocka_unit_test(enter_and_leave),
         cmocka_unit_test(scopes_may_be_left_in_any_order),
-        cmocka_unit_test(a_scope_that_is_never_left_ends_with_its_thread),
         cmocka_unit_test(a_pool_whose_arena_is_dropping_is_busy),
         cmocka_unit_test(a_drop_that_enters_a_scope_gets_another_arena),
-        cmocka_unit_test(a_scope_that_another_thread_may_not_leave_is_still_there),
         cmocka_unit_test(checked_leave_says_what_the_plain_one_panics_with),
     };
     return support_run("pool scopes", tests);

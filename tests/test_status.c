@@ -589,67 +589,12 @@ static void note_level(void *element, void *user) {
     drop_count++;
 }
 
-struct levels {
-    struct arena_pool *pool;
-    int depth;
-    int caught; /* status of the inner arena_protect, in the tests that have one */
-    int *outer;
-};
-
-static void next_level(struct arena *arena, void *user) {
-    struct levels *levels = user;
-    int level = ++levels->depth;
-    arena_alloc(arena, &level);
-    if (level == 3) arena_panic("level 3");
-    (void)!arena_pool_execute(levels->pool, next_level, levels);
-    arena_panic("not reached");
-}
-
-static void enter_levels(void *user) {
-    struct levels *levels = user;
-    (void)!arena_pool_execute(levels->pool, next_level, levels);
-}
-
 static struct arena_pool *level_pool(void) {
     const struct arena_type type = {"level", sizeof(int), _Alignof(int), note_level};
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create(&type, 4, &pool), ARENA_OK);
     drop_count = 0;
     return pool;
-}
-
-static void panic_unwinds_every_execute_innermost_first(void **state) {
-    struct levels levels = {.pool = level_pool()};
-    panics_record();
-    assert_int_equal(arena_protect(enter_levels, &levels), ARENA_EPANIC);
-    assert_string_equal(panic_message(), "level 3");
-    arena_set_panic_handler(NULL, NULL);
-    assert_int_equal(drop_count, 3);
-    assert_int_equal(drops[0], 3);
-    assert_int_equal(drops[1], 2);
-    assert_int_equal(drops[2], 1);
-    assert_int_equal(arena_pool_destroy(levels.pool), ARENA_OK); /* every arena is back */
-    assert_int_equal(drop_count, 3);                             /* and was reset once */
-}
-
-static void protect_inside_scope(struct arena *arena, void *user) {
-    struct levels *levels = user;
-    static const int outer = 100;
-    levels->outer = arena_alloc(arena, &outer);
-    levels->caught = arena_protect(enter_levels, levels);
-    if (*levels->outer != outer || arena_used(arena) != 1) levels->caught = 1;
-}
-
-static void panic_leaves_scopes_begun_outside_the_protection(void **state) {
-    struct levels levels = {.pool = level_pool()};
-    panics_record();
-    assert_int_equal(arena_pool_execute(levels.pool, protect_inside_scope, &levels), ARENA_OK);
-    arena_set_panic_handler(NULL, NULL);
-    assert_int_equal(levels.caught, ARENA_EPANIC);
-    assert_int_equal(drop_count, 4);
-    assert_int_equal(drops[2], 1);
-    assert_int_equal(drops[3], 100); /* dropped when its own action returned, and only then */
-    assert_int_equal(arena_pool_destroy(levels.pool), ARENA_OK);
 }
 
 static void panic_between_pools(struct arena *arena, void *user) {
@@ -926,8 +871,6 @@ int main(void) {
         cmocka_unit_test(protect_nests_deeply),
         cmocka_unit_test(each_thread_has_its_own_protection),
         cmocka_unit_test(protection_of_one_thread_does_not_cover_another),
-        cmocka_unit_test(panic_unwinds_every_execute_innermost_first),
-        cmocka_unit_test(panic_leaves_scopes_begun_outside_the_protection),
         cmocka_unit_test(plain_checkouts_stay_the_callers_after_a_panic),
         cmocka_unit_test(panic_from_drop_aborts_even_when_protected),
         cmocka_unit_test(panic_from_any_drop_aborts_even_when_protected),

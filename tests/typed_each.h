@@ -127,6 +127,7 @@ static ELEMENT *P(fill)(struct PREFIX *arena, bool closes, bool never) {
     assert_panics(P(overfill_slab), arena, "arena_alloc_slab");
     assert_panics(P(overfill_with), arena, "arena_alloc_slab_with");
     assert_true(P(try_alloc_slab)(arena, 0, &slab) && slab.data != NULL && slab.len == 0);
+    assert_true(P(try_alloc_slab_with)(arena, values, 0, &slab) && slab.data != NULL && slab.len == 0);
     assert_true(P(is)(base, 1) && P(is)(base + 1, 2) && P(is)(base + 10, 7));
     assert_int_equal(P(used)(arena), EACH_CAPACITY);
     assert_int_equal(P(remaining)(arena), 0);
@@ -148,6 +149,8 @@ static void P(check_bounds)(struct PREFIX *arena) {
     static const size_t outside[] = {2, 3, (size_t)1 << 31, SIZE_MAX / sizeof(ELEMENT), SIZE_MAX - 1, SIZE_MAX};
     struct P(access) access = {P(alloc_slab)(arena, 2), 0};
     char text[80];
+    struct P(access) empty = {P(alloc_slab)(arena, 0), 0}; /* it points somewhere, and has nothing all the same */
+    assert_panics(P(access_slab), &empty, "length 0");
     for (access.index = 0; access.index < 2; access.index++) P(access_slab)(&access);
     for (size_t i = 0; i < sizeof outside / sizeof outside[0]; i++) {
         access.index = outside[i];
@@ -236,7 +239,9 @@ static void P(each_list)(void) {
     slab = EACH_SLAB_WITH(PREFIX, arena, P(value)(1));
     ELEMENT *base = slab.data;
     assert_true(P(are)(slab, base, 1, 1));
+    P(close_window)(arena, true);
     assert_true(P(count_up)(EACH_SLAB_WITH(PREFIX, arena, TEN_VALUES), base + 1));
+    P(close_window)(arena, true);
     assert_true(EACH_TRY_SLAB_WITH(PREFIX, arena, &slab, TEN_VALUES) && P(count_up)(slab, base + 11));
     assert_false(EACH_TRY_SLAB_WITH(PREFIX, arena, &slab, TEN_VALUES));
     assert_true(slab.data == NULL && slab.len == 0);
@@ -484,6 +489,10 @@ static void P(fill_shared)(struct P(concurrent) * arena, struct arena_context *c
     assert_int_equal(P(concurrent_reset_context)(arena, context), ARENA_EBUSY);
     P(concurrent_release)(arena);
 
+    assert_int_equal(P(concurrent_alloc_context)(arena, context, P(value)(3), NULL), ARENA_EINVAL);
+    assert_int_equal(P(concurrent_alloc_slab_context)(arena, context, 1, NULL), ARENA_EINVAL);
+    assert_int_equal(P(concurrent_alloc_slab_with_context)(arena, context, values, 1, NULL), ARENA_EINVAL);
+    assert_int_equal(P(concurrent_acquire)(arena, context, NULL), ARENA_EINVAL);
     assert_null(P(concurrent_try_alloc)(arena, P(value)(1)));
     assert_null(P(concurrent_try_alloc_zero)(arena));
     slab.len = 5;
@@ -610,6 +619,8 @@ static void P(each_pool)(void) {
     (void)P(fill)(arena, false, false);
     P(pool_return)(pool, arena);
     P(pool_return)(pool, NULL);
+    assert_int_equal(P(pool_checkout)(pool, NULL), ARENA_EINVAL);
+    assert_int_equal(P(pool_checkout_context)(pool, NULL, NULL), ARENA_EINVAL);
     runs = 0;
     assert_int_equal(P(pool_execute_context)(pool, NULL, P(fill_scratch), &runs), ARENA_OK);
     assert_int_equal(P(pool_execute_context)(pool, NULL, NULL, &runs), ARENA_EINVAL);
@@ -650,6 +661,7 @@ static void P(each_context)(void) {
     struct PREFIX *found = arena;
     assert_int_equal(P(extract)(NULL, &found), ARENA_ENOARENA);
     assert_null(found);
+    assert_int_equal(P(inject)(NULL, arena, NULL), ARENA_EINVAL);
     assert_int_equal(P(inject)(NULL, arena, &context), ARENA_OK);
     assert_int_equal(P(extract)(context, &found), ARENA_OK);
     assert_ptr_equal(found, arena);

@@ -217,7 +217,7 @@ PLANTS = [
     ("read past the end: a mixed value is copied with what lies behind it", "src/core/any.c",
      "memcpy(slot->value, value, kept->size);", "memcpy(slot->value, value, ARENA_ANY_MAX);", ["unit slots"]),
     ("missing check: nowhere to put what extract finds", "include/arena/typed/handle.h",
-     "ARENA_F(type)(), out == NULL ? NULL : &arena)", "ARENA_F(type)(), &arena)", ["typed"]),
+     "ARENA_F(type)(), out == NULL ? NULL : &arena)", "ARENA_F(type)(), &arena)", ["typed_each"]),
     ("leak at a request's end: only the first clone is freed", "src/mhd/exchange.c",
      "clone = exchange->clones; clone != NULL;) {", "clone = exchange->clones; clone != NULL && clone == exchange->clones;) {",
      ["mhd memory"]),
