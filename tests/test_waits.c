@@ -1,56 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Waits of the concurrent arena that have something slow in them: pages that arrive late, or never.
- *
- * A page without rights stands for one that has to be fetched: the access ends in a signal handler, which waits until the
- * test lets the page arrive, or leaves by siglongjmp. */
+/* Waits of the concurrent arena that have something slow in them: pages that arrive late, or never (late.h). */
 #define _GNU_SOURCE
 
+#include "late.h"
 #include "support.h"
 
 #include <arena/arena.h>
 
-#include <signal.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #define BOTH_KINDS(flags) for (uint32_t flags = 0; flags <= ARENA_GATE_ONLY; flags += ARENA_GATE_ONLY)
 
 enum { CAPACITY = 1 << 16 };
 
-/* --- a page that is away ------------------------------------------------------------------------------------------- */
-
-static char *away; /* NULL: every page is there */
 static size_t page_bytes;
-static int met, arrived;                  /* atomic: somebody waits for the page; it is there */
-static _Thread_local sigjmp_buf *way_out; /* not NULL: does not wait for it */
-
-static void on_fault(int signal_number, siginfo_t *info, void *context) {
-    (void)signal_number;
-    (void)context;
-    char *at = info->si_addr;
-    if (away == NULL || at < away || at >= away + page_bytes) abort();
-    if (way_out != NULL) siglongjmp(*way_out, 1);
-    flag_set(&met, 1);
-    while (flag_get(&arrived) == 0) (void)nanosleep(&(struct timespec){0, 100000}, NULL);
-    if (mprotect(away, page_bytes, PROT_READ | PROT_WRITE) != 0) abort();
-}
-
-/* The handler is set each time: CMocka sets its own for each test. */
-static void send_away(void *page) {
-    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_NODEFER};
-    action.sa_sigaction = on_fault;
-    assert_true(sigaction(SIGSEGV, &action, NULL) == 0 && sigaction(SIGBUS, &action, NULL) == 0);
-    met = arrived = 0;
-    away = page;
-    assert_int_equal(mprotect(page, page_bytes, PROT_NONE), 0);
-}
-
-static void let_arrive(void) { flag_set(&arrived, 1); }
-
-static void bring_back(void) {
-    assert_int_equal(mprotect(away, page_bytes, PROT_READ | PROT_WRITE), 0);
-    away = NULL;
-}
 
 /* --- threads ------------------------------------------------------------------------------------------------------- */
 
@@ -89,18 +52,17 @@ static void take_up_to_a_page(struct worker *self) {
 static void begin_half(struct worker *worker, struct arena_concurrent *arena) {
     worker_start(worker, take_up_to_a_page, arena, 0);
     AWAIT(flag_get(&worker->reached) == 1);
-    send_away(worker->pointer);
+    late_begin(worker->pointer);
     flag_set(&worker->go, 1);
-    AWAIT(flag_get(&met));
+    late_await();
 }
 
 static void end_half(struct worker *worker) {
-    let_arrive();
+    late_end();
     AWAIT(flag_get(&worker->reached) == 2);
     flag_set(&worker->go, 2);
     worker_join(worker);
     assert_int_equal(worker->status, 0);
-    away = NULL;
 }
 
 /* --- contexts that end --------------------------------------------------------------------------------------------- */
@@ -252,12 +214,12 @@ static void take_late_and_leave(struct worker *self) {
     const struct late *late = self->user;
     if (arena_concurrent_try_alloc(late->arena, NULL) == NULL) self->status = 1;
     sigjmp_buf out;
-    way_out = &out;
+    late_way_out = &out;
     if (sigsetjmp(out, 1) == 0) {
         (void)take_late(late);
         self->status = 2;
     }
-    way_out = NULL;
+    late_way_out = NULL;
     flag_set(&self->reached, 1);
     if (!flag_wait(&self->go, 1)) return;
     if (arena_concurrent_try_alloc(late->arena, NULL) == NULL) self->status = 3;
@@ -282,10 +244,10 @@ static void values_that_come_late_keep_nobody_waiting(void **state) {
             struct arena_concurrent *arena = make(&type, CAPACITY, flags);
             struct late late = {arena, pages + page_bytes - (i % 2 == 0 ? 0 : type.size / 2), type.size,
                                 (int)(i / SIZES)};
-            send_away(pages + page_bytes);
+            late_begin(pages + page_bytes);
             struct worker worker;
             worker_start(&worker, take_late_there, &late, 0);
-            AWAIT(flag_get(&met));
+            late_await();
             struct arena *held = NULL;
             assert_int_equal(arena_concurrent_try_acquire(arena, &held), ARENA_OK);
             assert_int_equal(arena_used(held), 1);
@@ -293,11 +255,10 @@ static void values_that_come_late_keep_nobody_waiting(void **state) {
             arena_concurrent_reset(arena); /* without a context: nothing to wait for */
             void *all = arena_concurrent_alloc_slab(arena, CAPACITY - 3);
             assert_non_null(all);
-            let_arrive();
+            late_end();
             worker_join(&worker);
             assert_int_equal(worker.status, 0);
             assert_int_equal(arena_concurrent_used(arena), CAPACITY - 3 + (late.spelling == 3 ? 3 : 1));
-            away = NULL;
             arena_concurrent_destroy(arena);
         }
     }
@@ -311,7 +272,7 @@ static void values_that_fault_may_be_left_by_siglongjmp(void **state) {
             struct arena_type type = {"gone", sizes[i % SIZES], 1, NULL, 0, 0};
             struct arena_concurrent *arena = make(&type, 1000, flags);
             struct late late = {arena, pages + page_bytes, type.size, (int)(i / SIZES)};
-            send_away(pages + page_bytes);
+            late_begin(pages + page_bytes);
             struct worker worker;
             worker_start(&worker, take_late_and_leave, &late, 0);
             AWAIT(flag_get(&worker.reached));
@@ -324,7 +285,7 @@ static void values_that_fault_may_be_left_by_siglongjmp(void **state) {
             arena_concurrent_reset(arena);
             assert_int_equal(arena_concurrent_used(arena), 0);
             arena_concurrent_destroy(arena);
-            bring_back();
+            late_end();
         }
     }
     assert_int_equal(munmap(pages, 3 * page_bytes), 0);
@@ -344,12 +305,12 @@ static void leave_half(struct worker *self) {
     flag_set(&self->reached, 1);
     if (!flag_wait(&self->go, 1)) return;
     sigjmp_buf out;
-    way_out = &out;
+    late_way_out = &out;
     if (sigsetjmp(out, 1) == 0) {
         (void)arena_concurrent_try_alloc(arena, &(int64_t){77});
         self->status = 1;
     }
-    way_out = NULL;
+    late_way_out = NULL;
     flag_set(&self->reached, 2);
     if (!flag_wait(&self->go, 2)) return;
     if (self->index == 1) { /* comes again, by its chunk */
@@ -368,10 +329,10 @@ static void allocations_left_in_the_middle_are_finished_by_their_thread(void **s
         struct worker worker;
         worker_start(&worker, leave_half, arena, how);
         AWAIT(flag_get(&worker.reached) == 1);
-        send_away(worker.pointer);
+        late_begin(worker.pointer);
         flag_set(&worker.go, 1);
         AWAIT(flag_get(&worker.reached) == 2);
-        bring_back();
+        late_end();
         struct arena_context *timed = timeout_ms(20);
         assert_int_equal(operate(arena, timed, ACQUIRE), ARENA_ETIMEDOUT);
         arena_context_release(timed);
@@ -400,10 +361,10 @@ static void arenas_with_allocations_left_in_the_middle_can_be_destroyed(void **s
     struct worker worker;
     worker_start(&worker, leave_half, arena, 0);
     AWAIT(flag_get(&worker.reached) == 1);
-    send_away(worker.pointer);
+    late_begin(worker.pointer);
     flag_set(&worker.go, 1);
     AWAIT(flag_get(&worker.reached) == 2);
-    bring_back();
+    late_end();
     arena_concurrent_destroy(arena);
     flag_set(&worker.go, 2);
     worker_join(&worker);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a process takes: resident memory, mappings, descriptors, threads; and a value that arrives late.
+/* What a process takes: resident memory, mappings, descriptors, threads.
  *
  * The tests of this folder measure, and compare what they measure with what was asked for, as a ratio with wide room: a
  * promise about memory is off by the number of threads, of rounds or of pages when it is broken, not by a third.
@@ -54,15 +54,5 @@ size_t measure_faults(void);
             _fail(__FILE__, __LINE__);                                                                                 \
         }                                                                                                              \
     } while (0)
-
-/* A page that arrives late: whoever touches it stands still in the middle, as at a page fault that takes seconds.  There
- * is one at a time.  It gives up by itself after LATE_GIVES_UP_MS, so that who waits for the reader fails the test instead
- * of hanging. */
-enum { LATE_GIVES_UP_MS = 20000 };
-
-void late_begin(void *page); /* takes it away */
-void late_await(void);       /* until somebody stands still before it */
-bool late_stands(void);      /* does it stand there still? */
-void late_end(void);         /* brings it back, and the one who stands there goes on */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How long a caller with a deadline is away, while another thread stands still for seconds.  (What each call leaves
  * behind, without a look at the clock, is in ../test_waits.c.) */
+#include "../late.h"
 #include "measure.h"
 
 #include <sys/mman.h>
