@@ -122,6 +122,18 @@ static void copy_of_a_scope_is_no_scope(void **state) {
     assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
     struct arena_pool_scope copy = scope;
     struct arena_pool_scope later_copy = scope;
+    arena_alloc(scope.arena, NULL);
+    assert_panics(leave_it, &copy, "arena_pool_scope_leave: it is a copy of the scope");
+    assert_int_equal(arena_pool_scope_leave_checked(&copy), ARENA_EINVAL);
+    assert_int_equal(arena_used(scope.arena), 1); /* it goes on */
+    arena_pool_scope_leave(&scope);
+    ARENA_POOL_SCOPE(pool, again) {
+        assert_ptr_equal(again, copy.arena);
+        arena_alloc(again, NULL);
+        assert_true(arena_pool_scope_leave_checked(&copy) == ARENA_EINVAL && arena_used(again) == 1);
+    }
+    assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
+    assert_int_equal(arena_pool_scope_leave_checked(&copy), ARENA_EINVAL);
     arena_pool_scope_leave(&scope);
     assert_panics(leave_it, &copy, "arena_pool_scope_leave: the scope was left already");
     struct arena *first = NULL;

@@ -132,7 +132,8 @@ ARENA_API const struct arena_type *arena_pool_type_of(const struct arena_pool *p
  * cancellation do so at once where the caller is compiled with -fexceptions, else when the thread ends.  No arena to be
  * had: panics.
  *
- * For bindings: enter, and leave on every way out.  Leave is idempotent.
+ * For bindings: enter, and leave on every way out, by the same variable: a copy of it, or one that was moved, is no scope.
+ * Leave is idempotent.
  */
 struct arena_pool_scope {
     struct arena *arena; /* NULL once left */
@@ -147,15 +148,16 @@ ARENA_API ARENA_NODISCARD int arena_pool_scope_enter(struct arena_pool *pool, st
  * ARENA_ETIMEDOUT; a context that has ended already fails it in any case). */
 ARENA_API ARENA_NODISCARD int arena_pool_scope_enter_context(struct arena_pool *pool, struct arena_context *context,
                                                              struct arena_pool_scope *out);
-/* Ends a scope: resets its arena and puts it back.  On the thread that entered, else it panics.  A scope that was left
- * already, or NULL: nothing happens. */
+/* Ends a scope: resets its arena and puts it back.  On the thread that entered, by the variable that it entered with, else
+ * it panics.  A scope that was left already, or NULL: nothing happens. */
 ARENA_API ARENA_HOT void arena_pool_scope_leave(struct arena_pool_scope *scope);
 /* As arena_pool_scope_leave, but never panics.  ARENA_OK, also for NULL and for a scope that was left; else nothing has
- * changed: ARENA_EINVAL for another thread's scope, and for a copy of one that was left, ARENA_EBUSY from a drop function
- * that leaving it runs. */
+ * changed: ARENA_EINVAL for another thread's scope, and for a copy of one, ARENA_EBUSY from a drop function that leaving it
+ * runs. */
 ARENA_API ARENA_NODISCARD int arena_pool_scope_leave_checked(struct arena_pool_scope *scope);
-/* Begins a scope or panics; what ARENA_POOL_SCOPE calls.  The arena, to be put into a struct arena_pool_scope. */
-ARENA_API ARENA_NONNULL ARENA_HOT struct arena *arena_pool_scope_arena(struct arena_pool *pool);
+/* Begins a scope or panics; what ARENA_POOL_SCOPE calls.  The arena, which the caller puts into *place. */
+ARENA_API ARENA_NONNULL ARENA_HOT struct arena *arena_pool_scope_arena(struct arena_pool *pool,
+                                                                       struct arena_pool_scope *place);
 
 ARENA_END_DECLS
 
@@ -167,7 +169,7 @@ ARENA_END_DECLS
 #endif
 #define ARENA_POOL_SCOPE_AS_(pool, tag, name, scope)                                                                   \
     for (struct arena_pool_scope scope                                                                                 \
-         __attribute__((cleanup(arena_pool_scope_leave))) = {arena_pool_scope_arena(pool)},                            \
+         __attribute__((cleanup(arena_pool_scope_leave))) = {arena_pool_scope_arena(pool, &scope)},                    \
          *ARENA_CONCAT(scope, _once) = &scope;                                                                         \
          ARENA_CONCAT(scope, _once); ARENA_CONCAT(scope, _once) = NULL)                                                \
         for (tag *name = ARENA_POOL_SCOPE_CAST_(tag, scope.arena); name; name = NULL)

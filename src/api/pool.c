@@ -119,7 +119,7 @@ HOT_INLINE void put(struct pool_arena *arena, struct thread_state *state) {
 
 /* The steady state, in which nothing is called, so that the callers need no frame: the thread's hot arena.  NULL:
  * scope_begin knows more. */
-HOT_INLINE struct arena *scope_begin_fast(struct arena_pool *pool) {
+HOT_INLINE struct arena *scope_begin_fast(struct arena_pool *pool, const struct arena_pool_scope *place) {
     if (UNLIKELY(pool == NULL)) return NULL;
     struct thread_state *state = thread_state();
     locals_enter(state);
@@ -128,6 +128,7 @@ HOT_INLINE struct arena *scope_begin_fast(struct arena_pool *pool) {
     struct pool_arena *arena = local->hot;
     if (UNLIKELY(atomic_u8_mine(&arena->slots.idle) == 0)) return NULL;
     pool_open(arena);
+    arena->place = place;
     scope_push(state, &arena->scope);
     locals_exit(state);
     return &arena->slots;
@@ -135,43 +136,47 @@ HOT_INLINE struct arena *scope_begin_fast(struct arena_pool *pool) {
 
 /* Begins a scope with an arena that was taken.  A thread's first one makes its arena the hot one; others beside it use the
  * list. */
-static void scope_start(struct pool_arena *arena, struct thread_state *state, struct arena_pool_scope *out) {
+static void scope_start(struct pool_arena *arena, struct thread_state *state, const struct arena_pool_scope *place,
+                        struct arena **out) {
     arena->scoped = true;
+    arena->place = place;
     pool_warm(arena, state);
     (void)thread_exit_arm(state); /* the thread's end is where a scope ends that a longjmp leaves behind */
     scope_push(state, &arena->scope);
-    out->arena = &arena->slots;
+    *out = &arena->slots;
 }
 
-static SLOW int scope_begin(struct arena_pool *pool, struct arena_pool_scope *out) {
+static SLOW int scope_begin(struct arena_pool *pool, const struct arena_pool_scope *place, struct arena **out) {
     struct thread_state *state = thread_state();
     struct pool_arena *arena;
     locals_exit(state);
     if (UNLIKELY(!usable(pool))) return ARENA_EINVAL;
     int status = admit(pool);
     if (LIKELY(status == ARENA_OK)) status = take_admitted(pool, state, &arena);
-    if (LIKELY(status == ARENA_OK)) scope_start(arena, state, out);
+    if (LIKELY(status == ARENA_OK)) scope_start(arena, state, place, out);
     return status;
 }
 
 /* At the limit, waits. */
 static SLOW int scope_begin_context(struct arena_pool *pool, struct arena_context *context,
-                                    struct arena_pool_scope *out) {
+                                    const struct arena_pool_scope *place, struct arena **out) {
     struct thread_state *state = thread_state();
     struct pool_arena *arena;
     if (!usable(pool)) return ARENA_EINVAL;
     int status = admit_waiting(pool, context);
     if (status == ARENA_OK) status = take_admitted(pool, state, &arena);
-    if (status == ARENA_OK) scope_start(arena, state, out);
+    if (status == ARENA_OK) scope_start(arena, state, place, out);
     return status;
 }
 
 /* Why this thread cannot leave the scope of an arena. */
-static struct refusal scope_refusal(const struct pool_arena *arena, const struct thread_state *state) {
+static struct refusal scope_refusal(const struct pool_arena *arena, const struct thread_state *state,
+                                    const struct arena_pool_scope *scope) {
     if (!copy_is_here(&arena->pool->stamp)) return (struct refusal){ARENA_EINVAL, COPY_REFUSAL};
     if (atomic_u8_mine(&arena->slots.idle) != 0 || !arena->scoped)
         return (struct refusal){ARENA_EINVAL, "the scope was left already"};
     if (!scope_is_in(state, &arena->scope)) return (struct refusal){ARENA_EINVAL, "another thread entered the scope"};
+    if (arena->place != scope) return (struct refusal){ARENA_EINVAL, "it is a copy of the scope"};
     return slots_refusal(&arena->slots);
 }
 
@@ -208,9 +213,10 @@ void pool_leave_scope(struct scope *scope) { leave(CONTAINER_OF(scope, struct po
 
 /* The steady state of leaving: the innermost scope, with the hot arena, which used little.  false: nothing was done but
  * that ticks may have gone down. */
-HOT_INLINE bool scope_end_fast(struct pool_arena *arena) {
+HOT_INLINE bool scope_end_fast(struct pool_arena *arena, const struct arena_pool_scope *scope) {
     struct thread_state *state = thread_state();
-    if (UNLIKELY(state->scopes != &arena->scope) || UNLIKELY(--arena->ticks < 0)) return false;
+    if (UNLIKELY(state->scopes != &arena->scope) || UNLIKELY(arena->place != scope) || UNLIKELY(--arena->ticks < 0))
+        return false;
     if (UNLIKELY(!slots_reset_quick(&arena->slots, true))) return false;
     arena->slots.closed = CLOSED_IN_POOL; /* and for nothing else, since it was quick */
     state->scopes = arena->scope.outer;
@@ -222,7 +228,7 @@ HOT_INLINE bool scope_end_fast(struct pool_arena *arena) {
 static SLOW void scope_end_slow(struct arena_pool_scope *scope) {
     struct pool_arena *arena = pool_arena_of(scope->arena);
     struct thread_state *state = thread_state();
-    struct refusal refusal = scope_refusal(arena, state);
+    struct refusal refusal = scope_refusal(arena, state, scope);
     if (refusal.status != ARENA_OK) panic_for("arena_pool_scope_leave", refusal);
     leave(arena, state);
     scope->arena = NULL;
@@ -232,7 +238,7 @@ static SLOW void scope_end_slow(struct arena_pool_scope *scope) {
 static inline void scope_end(struct arena_pool_scope *scope) {
     struct arena *arena = scope->arena;
     if (arena == NULL) return;
-    if (LIKELY(scope_end_fast(pool_arena_of(arena)))) {
+    if (LIKELY(scope_end_fast(pool_arena_of(arena), scope))) {
         scope->arena = NULL;
     } else {
         scope_end_slow(scope);
@@ -244,15 +250,15 @@ HOT SLOW static void scope_attribute(struct arena_pool_scope *scope) { scope_end
 
 HOT int arena_pool_scope_enter(struct arena_pool *pool, struct arena_pool_scope *out) {
     if (UNLIKELY(out == NULL)) return ARENA_EINVAL;
-    out->arena = scope_begin_fast(pool);
-    return LIKELY(out->arena != NULL) ? ARENA_OK : scope_begin(pool, out);
+    out->arena = scope_begin_fast(pool, out);
+    return LIKELY(out->arena != NULL) ? ARENA_OK : scope_begin(pool, out, &out->arena);
 }
 
 int arena_pool_scope_enter_context(struct arena_pool *pool, struct arena_context *context,
                                    struct arena_pool_scope *out) {
     if (out == NULL) return ARENA_EINVAL;
     out->arena = NULL;
-    return scope_begin_context(pool, context, out);
+    return scope_begin_context(pool, context, out, &out->arena);
 }
 
 HOT void arena_pool_scope_leave(struct arena_pool_scope *scope) {
@@ -263,47 +269,47 @@ int arena_pool_scope_leave_checked(struct arena_pool_scope *scope) {
     if (scope == NULL || scope->arena == NULL) return ARENA_OK;
     struct pool_arena *arena = pool_arena_of(scope->arena);
     struct thread_state *state = thread_state();
-    struct refusal refusal = scope_refusal(arena, state);
+    struct refusal refusal = scope_refusal(arena, state, scope);
     if (refusal.status != ARENA_OK) return refusal.status;
     leave(arena, state);
     scope->arena = NULL;
     return ARENA_OK;
 }
 
-static COLD struct arena *scope_arena_slow(struct arena_pool *pool) {
-    struct arena_pool_scope scope;
+static COLD struct arena *scope_arena_slow(struct arena_pool *pool, const struct arena_pool_scope *place) {
+    struct arena *arena;
     if (pool != NULL && !copy_is_here(&pool->stamp)) copy_panic("ARENA_POOL_SCOPE");
-    int status = scope_begin(pool, &scope);
+    int status = scope_begin(pool, place, &arena);
     if (status != ARENA_OK) panic(status, "ARENA_POOL_SCOPE: no arena to be had: %s", arena_strerror(status));
-    return scope.arena;
+    return arena;
 }
 
-HOT struct arena *arena_pool_scope_arena(struct arena_pool *pool) {
-    struct arena *arena = scope_begin_fast(pool);
-    return LIKELY(arena != NULL) ? arena : scope_arena_slow(pool);
+HOT struct arena *arena_pool_scope_arena(struct arena_pool *pool, struct arena_pool_scope *place) {
+    struct arena *arena = scope_begin_fast(pool, place);
+    return LIKELY(arena != NULL) ? arena : scope_arena_slow(pool, place);
 }
 
 /* Exceptions unwind the frame, and with glibc so do a thread's exit and its cancellation.  Where they do not (musl),
  * the scope is left by the thread's end.  No clean-up handler: a longjmp past this frame would leave it behind. */
 static SLOW int execute_slow(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user) {
     CLEANUP(scope_attribute) struct arena_pool_scope scope = {NULL};
-    int status = action == NULL ? ARENA_EINVAL : scope_begin(pool, &scope);
+    int status = action == NULL ? ARENA_EINVAL : scope_begin(pool, &scope, &scope.arena);
     if (status == ARENA_OK) action(scope.arena, user);
     return status;
 }
 
 HOT int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user) {
-    struct arena *arena = LIKELY(action != NULL) ? scope_begin_fast(pool) : NULL;
-    if (UNLIKELY(arena == NULL)) return execute_slow(pool, action, user);
-    CLEANUP(scope_attribute) struct arena_pool_scope scope = {arena};
-    action(arena, user);
+    CLEANUP(scope_attribute) struct arena_pool_scope scope;
+    scope.arena = LIKELY(action != NULL) ? scope_begin_fast(pool, &scope) : NULL;
+    if (UNLIKELY(scope.arena == NULL)) return execute_slow(pool, action, user);
+    action(scope.arena, user);
     return ARENA_OK;
 }
 
 int arena_pool_execute_context(struct arena_pool *pool, struct arena_context *context,
                                void (*action)(struct arena *arena, void *user), void *user) {
     CLEANUP(scope_attribute) struct arena_pool_scope scope = {NULL};
-    int status = action == NULL ? ARENA_EINVAL : scope_begin_context(pool, context, &scope);
+    int status = action == NULL ? ARENA_EINVAL : scope_begin_context(pool, context, &scope, &scope.arena);
     if (status == ARENA_OK) action(scope.arena, user);
     return status;
 }

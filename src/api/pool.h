@@ -42,7 +42,7 @@
  * Who locks what
  *   make_mutex   guards the growth of the node table, which arena a node has, and what is counted of them
  *   the entry of a thread is its own, inside of the bracket of locals.h; a trim, and the thread's end, come from outside
- *   scoped, claimed, weight, ticks, trims, scope and next of an arena belong to whoever has the arena, or the cache it lies in
+ *   scoped, claimed, place, weight, ticks, trims, scope and next of an arena belong to whoever has the arena, or the cache it lies in
  *   destroy runs alone (contract), but for threads that end: locals_leave decides between them
  *   Order: the registry of locals.h, then make_mutex.  Neither is held while an arena is made or freed, since that may
  *   call the program's source.
@@ -74,10 +74,11 @@
 struct pool_arena {
     struct arena slots; /* first: its address is the public handle */
     struct scope scope;
-    bool hot;      /* it is the hot arena of some thread's cache */
-    bool scoped;   /* while it is out: it belongs to a scope.  A hot one always does */
-    bool claimed;  /* while it is out: by arena_pool_claim; then it counts as scoped, too */
-    int32_t ticks; /* of a hot one: scopes until something is due, below 0 then; else 0 */
+    bool hot;                             /* it is the hot arena of some thread's cache */
+    bool scoped;                          /* while it is out: it belongs to a scope.  A hot one always does */
+    bool claimed;                         /* while it is out: by arena_pool_claim; then it counts as scoped, too */
+    const struct arena_pool_scope *place; /* while a scope has it: the variable, of which a copy is no scope */
+    int32_t ticks;                        /* of a hot one: scopes until something is due, below 0 then; else 0 */
     uint32_t weight;
     uint32_t trims;            /* of the pool, when it was made or last kept: all it knows of were before */
     struct atomic_u64 touched; /* bytes, when it came back */

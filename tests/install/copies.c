@@ -124,7 +124,7 @@ static void call_that_panics(int number) {
         (void)other.arena_pool_type_of(pool);
         break;
     case 4:
-        (void)other.arena_pool_scope_arena(pool);
+        (void)other.arena_pool_scope_arena(pool, &scope);
         break;
     case 5:
         other.arena_pool_scope_leave(&scope);

@@ -245,8 +245,10 @@ PLANTS = [
      "burst == NULL || burst->arena != arena || !", "burst == NULL || !", ["unit pages"]),
     ("wrong order of unwinding: an action gives its era back", "src/runtime/protect.c",
      "    if (at != NULL) cut(state, frame->links.outer);\n", "    if (at != NULL) cut(state, frame->links.outer);\n    state->era--;\n", ["scope"]),
+    ("a copy of a scope passes for the scope, as it is left quickly", "src/api/pool.c",
+     " || UNLIKELY(arena->place != scope)", "", ["misuse"]),
     ("wrong order of unwinding: a quick leave takes the inner scopes along", "src/api/pool.c",
-     "UNLIKELY(state->scopes != &arena->scope) || UNLIKELY(--arena", "UNLIKELY(--arena", ["scope"]),
+     "UNLIKELY(state->scopes != &arena->scope) || UNLIKELY(arena->place", "UNLIKELY(arena->place", ["scope"]),
     ("order of hand-over: newcomers go in front", "src/sync/gate.c",
      "    waiter->gate_next = NULL;\n    waiter->gate_previous = gate->last;\n    if (gate->last != NULL) {\n"
      "        gate->last->gate_next = waiter;\n    } else {\n        gate->first = waiter;\n    }\n    gate->last = waiter;\n",
