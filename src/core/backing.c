@@ -3,29 +3,38 @@
  *
  * Two lists of ranges.  `kept` has a few that wait for an arena of the same size: KEPT_MOST of them, with at most
  * KEPT_TOUCHED_BYTES of memory each, and none where the address space was limited (`ulimit -v`) when the last range was
- * mapped, because there they would stand in the program's way.  `stuck` has those that the system would not take back, since to unmap a range in the middle
- * of others can exceed the number of mappings; they hold no memory, and are used again, or go as soon as they can.  A stuck
- * range keeps its list entry in its own first page.
+ * mapped, because there they would stand in the program's way.
+ *
+ * `stuck` has those that the system would not take back, since to unmap a range in the middle of others can exceed the
+ * number of mappings.  They are used again, and go as soon as they can: each range that does go makes room for another
+ * attempt.  There may be as many as there are mappings, so they must hold no memory: the first page of one of them (a
+ * trunk) is the list of STUCK_LEAVES others, which have no page at all.
  */
 #include "core/backing.h"
 
+#include "base/compiler.h"
 #include "base/locking.h"
 #include "platform/memory.h"
 #include "platform/sync.h"
 
 #define KEPT_MOST 8
 #define KEPT_TOUCHED_BYTES ((size_t)64 << 10)
+#define STUCK_LEAVES 160
 
+/* In the first page of a stuck range, which it describes too. */
 struct stuck {
     struct stuck *next;
-    size_t bytes;
-    size_t dirty_bytes; /* from the start; all, where not even the contents went */
+    struct span own;
+    size_t count;
+    struct span leaves[STUCK_LEAVES];
 };
+_Static_assert(sizeof(struct stuck) <= 4096, "no page is smaller");
 
 static struct mutex mutex = MUTEX_INIT; /* guards what follows */
 static struct span kept[KEPT_MOST];
 static unsigned kept_count;
 static struct stuck *stuck;
+static size_t stuck_turn; /* which leaf is tried next */
 static bool limited;
 
 void *backing_take(const struct arena_source *source, size_t bytes, size_t align) {
@@ -43,28 +52,58 @@ void backing_give(const struct arena_source *source, void *memory, size_t bytes,
 /* --- ranges ------------------------------------------------------------------------------------------------------- */
 
 static void make_stuck(char *memory, size_t bytes) REQUIRES(&mutex) {
-    size_t dirty = pages_discard(memory, bytes) ? sizeof(struct stuck) : bytes;
-    struct stuck *entry = (struct stuck *)(void *)memory;
-    entry->next = stuck;
-    entry->bytes = bytes;
-    entry->dirty_bytes = dirty;
-    stuck = entry;
+    struct span span = {memory, bytes, 0};
+    if (!pages_discard(memory, bytes)) span.dirty_bytes = bytes;
+    if (stuck != NULL && stuck->count < STUCK_LEAVES) {
+        stuck->leaves[stuck->count++] = span;
+        return;
+    }
+    struct stuck *trunk = (struct stuck *)(void *)memory;
+    if (span.dirty_bytes < sizeof *trunk) span.dirty_bytes = sizeof *trunk;
+    trunk->next = stuck;
+    trunk->own = span;
+    trunk->count = 0;
+    stuck = trunk;
+}
+
+/* One attempt to give a leaf back. */
+static bool retry_leaf(struct stuck *trunk, size_t at) REQUIRES(&mutex) {
+    if (!pages_release(trunk->leaves[at].memory, trunk->leaves[at].bytes)) return false;
+    trunk->leaves[at] = trunk->leaves[--trunk->count];
+    return true;
+}
+
+/* The same for a trunk without leaves. */
+static bool retry_trunk(struct stuck **link) REQUIRES(&mutex) {
+    struct stuck *trunk = *link;
+    struct stuck *next = trunk->next;
+    if (!pages_release(trunk->own.memory, trunk->own.bytes)) return false;
+    *link = next;
+    return true;
+}
+
+/* A range has gone: others may follow, each in its turn, until one may not. */
+static void retry_some(void) REQUIRES(&mutex) {
+    bool gone = true;
+    while (gone && stuck != NULL) {
+        gone = stuck->count == 0 ? retry_trunk(&stuck) : retry_leaf(stuck, stuck_turn++ % stuck->count);
+    }
+}
+
+/* One attempt for each. */
+static void retry_all(void) REQUIRES(&mutex) {
+    for (struct stuck **link = &stuck; *link != NULL;) {
+        for (size_t at = (*link)->count; at-- > 0;) (void)retry_leaf(*link, at);
+        if ((*link)->count != 0 || !retry_trunk(link)) link = &(*link)->next;
+    }
 }
 
 /* To the system, or onto the list of those that it does not take. */
 static void give_back(char *memory, size_t bytes) REQUIRES(&mutex) {
-    if (!pages_release(memory, bytes)) make_stuck(memory, bytes);
-}
-
-/* Some of the stuck ranges may go by now: one attempt each. */
-static void retry_stuck(void) REQUIRES(&mutex) {
-    struct stuck *left = stuck;
-    stuck = NULL;
-    while (left != NULL) {
-        struct stuck *entry = left;
-        left = entry->next;
-        size_t bytes = entry->bytes;
-        give_back((char *)entry, bytes);
+    if (!pages_release(memory, bytes)) {
+        make_stuck(memory, bytes);
+    } else if (UNLIKELY(stuck != NULL)) {
+        retry_some();
     }
 }
 
@@ -73,7 +112,7 @@ static void flush(void) REQUIRES(&mutex) {
         kept_count--;
         give_back(kept[kept_count].memory, kept[kept_count].bytes);
     }
-    retry_stuck();
+    retry_all();
 }
 
 /* The kept range of that size that was used last. */
@@ -90,10 +129,16 @@ static bool take_kept(size_t bytes, struct span *out) REQUIRES(&mutex) {
 
 static bool take_stuck(size_t bytes, struct span *out) REQUIRES(&mutex) {
     for (struct stuck **link = &stuck; *link != NULL; link = &(*link)->next) {
-        struct stuck *entry = *link;
-        if (entry->bytes != bytes) continue;
-        *link = entry->next;
-        *out = (struct span){(char *)entry, bytes, entry->dirty_bytes};
+        struct stuck *trunk = *link;
+        for (size_t at = trunk->count; at-- > 0;) {
+            if (trunk->leaves[at].bytes != bytes) continue;
+            *out = trunk->leaves[at];
+            trunk->leaves[at] = trunk->leaves[--trunk->count];
+            return true;
+        }
+        if (trunk->count != 0 || trunk->own.bytes != bytes) continue;
+        *out = trunk->own;
+        *link = trunk->next;
         return true;
     }
     return false;
