@@ -14,17 +14,17 @@
  * cancellation point that loses no permit.  A call may wait for the gate, and, where it needs what other threads'
  * chunks hold (acquire, reset, trim, a slab, the last slots), for allocations that those are in the middle of.  A
  * context that ends, ends both in time; it is looked at once more after the last wait.  A thread that is stopped in the
- * middle of an allocation (a page fault that takes seconds, a debugger) delays who waits without a context, and nobody
- * else.
+ * middle of an allocation (a page fault that takes seconds, a debugger) delays threads that wait without a context,
+ * and no others.
  *
  * A concurrent arena belongs to the copy of the library that made it.  Where a process has two (a static one in a
  * plugin beside the shared one), one that is handed to the other is ARENA_EINVAL in every function that returns a status, and a panic in
  * the others, counts and try_ included.
  *
- * Values are read before anything is taken: a thread whose value faults, or has to be fetched, keeps nobody waiting,
- * and may leave by siglongjmp.  An allocation that is left by longjmp at another place is finished when its thread next
- * calls any allocation or reset of the arena, or ends; who waits for it without a context says so on standard error
- * after 10 s.
+ * Values are read before anything is taken: a thread whose value faults, or has to be fetched, keeps no other
+ * waiting, and may leave by siglongjmp.  An allocation that is left by longjmp at another place is finished when its thread next
+ * calls any allocation or reset of the arena, or ends; a thread that waits for it without a context reports it on
+ * standard error after 10 s.
  *
  * From the thread that holds the gate (arena_concurrent_acquire): functions that return a status give ARENA_EBUSY, also
  * under a context that has ended; the other allocations and resets panic, try_ ones included; counts work.
@@ -139,7 +139,7 @@ ARENA_API ARENA_NODISCARD int arena_concurrent_acquire(struct arena_concurrent *
 /* As arena_concurrent_acquire without a wait: ARENA_EBUSY at once where the gate is not free, or would be only after
  * waiting for an allocation under way. */
 ARENA_API ARENA_NODISCARD int arena_concurrent_try_acquire(struct arena_concurrent *arena, struct arena **out);
-/* Gives the gate that this thread took by arena_concurrent_acquire to the next who waits; the handle is void, and so are
+/* Gives the gate, which this thread took by arena_concurrent_acquire, to the next waiter; the handle is void, and so are
  * all marks on it.  Panics where this thread does not hold it. */
 ARENA_API void arena_concurrent_release(struct arena_concurrent *arena);
 /* As arena_concurrent_release, but a status instead of a panic: ARENA_OK, or, with nothing changed, ARENA_EINVAL: arena
@@ -154,8 +154,8 @@ struct arena_permit {
     uint64_t ticket;     /* unlike that of any other permit of the process */
 };
 
-/* Takes a permit, waiting until the context ends.  Statuses as for arena_concurrent_acquire, ARENA_EBUSY among them for
- * who holds the gate by that; *out is {NULL, 0} after a failure. */
+/* Takes a permit, waiting until the context ends.  Statuses as for arena_concurrent_acquire: ARENA_EBUSY where
+ * this thread holds the gate by that function; *out is {NULL, 0} after a failure. */
 ARENA_API ARENA_NODISCARD int arena_concurrent_acquire_permit(struct arena_concurrent *arena,
                                                               struct arena_context *context, struct arena_permit *out);
 /* As arena_concurrent_acquire_permit without a wait: ARENA_EBUSY where arena_concurrent_try_acquire says so. */

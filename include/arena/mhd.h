@@ -43,8 +43,8 @@
  *
  * Panics: what the program gave runs inside arena_protect.  A handler, begin or piece that panics is answered 500 and
  * the server goes on; if it had queued a response already, the connection is closed instead; if the handler had
- * suspended the connection, that is resumed, unless the request is retained: then the one who holds it has to answer
- * and resume.  A read that panics has failed.  As everywhere, a panic must not leave a C++ frame with a destructor to
+ * suspended the connection, that is resumed, unless the request is retained: then its holder has to answer and
+ * resume.  A read that panics has failed.  As everywhere, a panic must not leave a C++ frame with a destructor to
  * run.
  *
  * libmicrohttpd's *req_cls belongs to the binding.  What another URI-log callback than arena_mhd_uri puts there is left
@@ -72,7 +72,7 @@ struct arena_request;
  * other way.
  *
  * Not MHD_YES: the connection is closed.  One that is suspended is resumed to that end, unless the request is retained:
- * then the one who holds it has to answer and resume.  MHD_YES with no response queued is for a connection that the
+ * then its holder has to answer and resume.  MHD_YES with no response queued is for a connection that the
  * handler has suspended (MHD_suspend_connection; not with a thread per connection): retain the request, let any thread
  * answer it, then MHD_resume_connection, then release.
  *

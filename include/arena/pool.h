@@ -80,8 +80,8 @@ ARENA_API ARENA_HOT void arena_pool_return(struct arena_pool *pool, struct arena
  * this pool's, is not checked out, or belongs to a scope, ARENA_EBUSY from a drop function that its reset runs. */
 ARENA_API ARENA_NODISCARD int arena_pool_return_checked(struct arena_pool *pool, struct arena *arena);
 
-/* Makes an arena that is out the caller's alone to return, by arena_pool_return_claimed: for who ties it to something of
- * his own, as libarena-mhd does to requests.  ARENA_EINVAL: arena is NULL, not out of a pool, a scope's, or claimed already;
+/* From here on only arena_pool_return_claimed returns this arena: for a caller that ties it to something of its own, as
+ * libarena-mhd ties one to each request.  ARENA_EINVAL: arena is NULL, not out of a pool, a scope's, or claimed already;
  * ARENA_EBUSY from a drop function that its reset runs. */
 ARENA_API ARENA_NODISCARD int arena_pool_claim(struct arena *arena);
 /* Resets the arena and puts it back into its pool; from any thread.  NULL is legal.  Panics where it was not claimed. */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* See cancel.h.
  *
- * cancel_trigger takes the guard only where something may be below the node or wait for it.  One word tells: who links
- * something marks it, who cancels puts the cause in, and whichever comes second sees the other: what is linked is born
- * ended, or is looked for.  Else the cause is put in under the guard, and under the same hold all below gets its own: so
- * who finds the cause and then has the guard has nothing to do.  Nor has who finds that it was a deadline, which nothing
- * below has later.  But a root with a fan is ended branch by branch: each branch says whether that was done, and who
- * comes second does what is left.  So after any cancel_trigger all below has ended.
+ * cancel_trigger takes the guard only where the node may have children or waiters.  The node's word decides: a thread
+ * that links a child or a waiter marks the word, a thread that cancels puts the cause into it, and whichever comes second
+ * sees the other.  So what is linked later is born ended, and what was linked before is looked for.  Where there is
+ * something to look for, the cause is put in under the guard, and all below gets its cause under the same hold: a
+ * thread that finds the cause and then gets the guard has nothing left to do.  Nor has a thread that finds that the
+ * cause was a deadline: nothing below has a later one.  A root with a fan is ended branch by branch: each branch says
+ * whether that was done, and the thread that comes second does what is left.  So after any cancel_trigger all below has
+ * ended.
  *
  * Under a guard it works in two rounds.  First it walks the nodes below, gives each its cause and gathers their waiters
  * into one list; a child that is added meanwhile waits for the lock, and then finds its parent ended.  Then it takes the
@@ -23,10 +25,10 @@
 
 static uint32_t cause_in(uint32_t word) { return word & ~CANCEL_LINKED; }
 
-/* Gives the node its cause, unless it has one.  What its word was. */
+/* Gives the node its cause, unless it has one.  Returns the word as it was. */
 static uint32_t settle_cause(struct cancel_node *node, int status) {
     uint32_t word = atomic_u32_load(&node->word, relaxed);
-    /* release: whoever reads the cause (acquire, in cancel_status) sees what came before the cancellation. */
+    /* release: a thread that reads the cause (acquire, in cancel_status) sees what came before the cancellation. */
     while (cause_in(word) == 0 && !atomic_u32_cas(&node->word, &word, word | (uint32_t)-status, release)) {}
     return word;
 }
@@ -43,8 +45,8 @@ int cancel_status(struct cancel_node *node) {
     return -(int)cause;
 }
 
-/* Something comes below the node, or to wait for it; before one looks whether the node has ended.  (Where the mark is
- * seen, so is a cause that was put in before it.) */
+/* Marks the node as one with children or waiters.  Called before the caller looks whether the node has ended: a thread
+ * that sees the mark also sees a cause that was put in before it. */
 static void mark_linked(struct cancel_node *node) {
     if ((atomic_u32_load(&node->word, relaxed) & CANCEL_LINKED) == 0) {
         (void)atomic_u32_or(&node->word, CANCEL_LINKED, relaxed); /* partner: cancel_trigger */
@@ -102,7 +104,7 @@ bool cancel_start(struct cancel_node *node, struct cancel_node *parent, int64_t 
 
 void cancel_finish(struct cancel_node *node) {
     if (node->parent == NULL) {
-        struct cancel_branch *fan = atomic_ptr_load(&node->fan, relaxed); /* nobody uses it any more */
+        struct cancel_branch *fan = atomic_ptr_load(&node->fan, relaxed); /* the last user */
         for (unsigned i = 0; fan != NULL && i < CANCEL_BRANCHES; i++) mutex_destroy(&fan[i].mutex);
         memory_free(fan);
         mutex_destroy(&node->mutex);
@@ -157,7 +159,7 @@ static struct cancel_node *next_below(struct cancel_node *node, const struct can
     return node == top ? NULL : node->next;
 }
 
-/* Gives each node of the subtree below and with `top` its cause, and gathers who waits there; with their guard held. */
+/* Gives `top` and each node below it its cause, and gathers their waiters.  Their guard is held. */
 static void end_subtree(struct cancel_node *top, int64_t now, struct waiter **woken) {
     for (struct cancel_node *at = top; at != NULL; at = next_below(at, top)) {
         race_release(at);
@@ -170,7 +172,7 @@ static void end_subtree(struct cancel_node *top, int64_t now, struct waiter **wo
     }
 }
 
-/* Signals them; with the guard held, which it lets go of meanwhile. */
+/* Signals the waiters.  Called with the guard held, and releases it meanwhile. */
 static void signal_all(struct waiter **woken, struct mutex *guard) REQUIRES(guard) {
     while (*woken != NULL) {
         struct waiter *waiter = *woken;
@@ -205,12 +207,12 @@ void cancel_trigger(struct cancel_node *node) {
     bool is_root = node->parent == NULL;
     struct waiter *woken = NULL;
     mutex_lock(node->guard);
-    /* Under the guard, so that who finds the cause and then has the guard finds the work done. */
+    /* Under the guard: a thread that finds the cause and then gets the guard finds the work done. */
     bool ended = cause_in(settle_cause(node, status)) != 0;
     if (is_root ? !node->swept : !ended) end_subtree(node, now, &woken);
     node->swept = true;
     signal_all(&woken, node->guard);
-    /* One that is made later is no matter: who links something there finds the cause. */
+    /* A branch made later does not matter: a thread that links something there finds the cause. */
     struct cancel_branch *fan = is_root ? atomic_ptr_load(&node->fan, relaxed) : NULL;
     mutex_unlock(node->guard);
     for (unsigned i = 0; fan != NULL && i < CANCEL_BRANCHES; i++) sweep(&fan[i], now);

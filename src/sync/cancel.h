@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Trees of things that can be cancelled, each with a deadline; and who waits under them.
+/* Trees of things that can be cancelled, each with a deadline; and their waiters.
  *
  * A node ends by cancellation of itself or of one above it, or by its deadline, which is never later than its parent's.
  * The first cause stays.  A NULL node never ends.
@@ -15,7 +15,7 @@
  *   mutex) and its waiters.
  *   A fan is made under the root's own mutex, and stays.
  *   word is changed by read-modify-write and read without a lock.  deadline_ns, parent and guard never change.
- *   Order: guard, then gate, then waiter; nobody holds two guards.  No waiter is signalled while one is held.
+ *   Order: guard, then gate, then waiter; no thread holds two guards.  No waiter is signalled while one is held.
  *   A node stays valid until cancel_finish has unlinked it under the lock; its parent outlives it, by the caller's
  *   care.  Everything is iterative: a tree may be a million deep.
  */
@@ -53,7 +53,7 @@ struct cancel_node {
     struct mutex mutex;
 };
 
-/* Something is, or was, below the node or waits for it: who cancels it has to look. */
+/* The node has, or had, children or waiters: cancel_trigger has to look for them. */
 #define CANCEL_LINKED ((uint32_t)1 << 31)
 
 /* Starts a node below `parent`; NULL: the root of a tree of its own.  false: no resources.  Born ended where the parent
@@ -63,7 +63,7 @@ bool cancel_start(struct cancel_node *node, struct cancel_node *parent, int64_t 
 /* Unlinks a node that has no children and no waiters left. */
 void cancel_finish(struct cancel_node *node);
 
-/* Ends the node and all below it, and signals everyone who waits under them.  One that has ended stays as it is, and the
+/* Ends the node and all below it, and signals their waiters.  One that has ended stays as it is, and the
  * call does not look at what is below. */
 void cancel_trigger(struct cancel_node *node);
 

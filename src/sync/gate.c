@@ -7,8 +7,8 @@
 #include "base/compiler.h"
 #include "base/locking.h"
 
-/* How often a newcomer looks again before it sleeps.  It pauses twice as long before each look: each takes the word's
- * cache line from the holder, and who looks all the time makes every operation wait for that. */
+/* How often a newcomer looks again before it sleeps.  It pauses twice as long before each look: a look
+ * takes the word's cache line from the holder, and a thread that looked all the time would slow every operation down. */
 #define LOOKS 8
 /* Between two looks of a thread that has no memory to wait with. */
 #define POLL_NS ((int64_t)50000)
@@ -77,7 +77,8 @@ static void queue_remove(struct gate *gate, struct waiter *waiter) REQUIRES(&gat
 /* --- leaving ------------------------------------------------------------------------------------------------------ */
 
 /* Puts a permit back where the queue may not be empty: grants it to a head that has waited long, else frees it and
- * wakes the head, if nobody is on the way already.  Who has to be signalled, or NULL; the mutex is held. */
+ * wakes the head, unless a woken waiter is on its way already.  Returns the waiter to signal, or NULL.  The mutex is
+ * held. */
 static struct waiter *put_back(struct gate *gate) REQUIRES(&gate->mutex) {
     struct waiter *head = gate->first;
     uint32_t word = atomic_u32_load(&gate->word, relaxed);
@@ -95,8 +96,8 @@ static struct waiter *put_back(struct gate *gate) REQUIRES(&gate->mutex) {
     return head;
 }
 
-/* The head of the queue, to be signalled, where a permit is free and nobody is on the way for it; else NULL.  For a
- * waiter that was on the way and is done: the mutex is held, WOKEN is clear. */
+/* Returns the head of the queue, to be signalled, where a permit is free and no woken waiter is on its way for it; else
+ * NULL.  Called by a waiter that was woken and has looked: the mutex is held, WOKEN is clear. */
 static struct waiter *wake_next(struct gate *gate) REQUIRES(&gate->mutex) {
     struct waiter *head = gate->first;
     if (head == NULL || atomic_u32_load(&gate->word, relaxed) < GATE_PERMIT) return NULL;
@@ -140,8 +141,8 @@ struct gate_wait {
     struct waiter *waiter;
 };
 
-/* Gives the wait up, whatever its state.  A permit that was granted, or a wake-up that was ours, is passed on: nobody
- * else is on the way for it. */
+/* Gives the wait up, whatever its state.  Passes on a permit that was granted, or a wake-up that was ours: no other
+ * waiter is on its way for it. */
 static void withdraw(const struct gate_wait *wait) {
     struct gate *gate = wait->gate;
     struct waiter *waiter = wait->waiter;
@@ -167,8 +168,8 @@ static void abandon(void *argument) {
     cancel_unregister(wait->node, wait->waiter);
 }
 
-/* One look from the queue: have we a permit?  Where not, the next put_back will find us. */
-static bool look(const struct gate_wait *wait) {
+/* Tries for a permit from the queue.  Where there is none, the next put_back finds this waiter. */
+static bool try_take(const struct gate_wait *wait) {
     struct gate *gate = wait->gate;
     struct waiter *waiter = wait->waiter;
     struct waiter *next = NULL;
@@ -206,7 +207,7 @@ static int enter_waiting(struct gate *gate, struct cancel_node *node, struct wai
     mutex_unlock(&gate->mutex);
 
     CLEANUP_PUSH(abandon, &wait);
-    while (!look(&wait)) {
+    while (!try_take(&wait)) {
         status = cancel_status(node);
         if (status != ARENA_OK) {
             withdraw(&wait);

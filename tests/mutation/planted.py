@@ -61,7 +61,7 @@ PLANTS = [
      "        (void)atomic_u32_and(&gate->word, ~GATE_WOKEN, relaxed);\n        next = wake_next(gate);\n",
      "        next = wake_next(gate);\n", ["model gate"]),
     ("lost wake-up: who joins the queue does not look again", "src/sync/gate.c",
-     "    while (!look(&wait)) {\n", "    for (bool first = true; first || !look(&wait); first = false) {\n", ["model gate"]),
+     "    while (!try_take(&wait)) {\n", "    for (bool first = true; first || !try_take(&wait); first = false) {\n", ["model gate"]),
     ("lost wake-up: who leaves does not look for waiters", "src/sync/gate.h",
      "    while ((word & (GATE_WAITERS | GATE_WOKEN)) != GATE_WAITERS) {\n", "    for (;;) {\n", ["model gate"]),
     ("lost wake-up: who leaves looks once, before a waiter comes", "src/sync/gate.h",

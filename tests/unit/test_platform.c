@@ -59,7 +59,7 @@ static void pages_are_not_shared_with_a_child(void **state) {
     pages_release(start, 2 * page);
 }
 
-/* Where there is none nobody may ask for it. */
+/* Without one, barrier_heavy must not be called. */
 static void a_barrier_that_is_there_can_be_had(void **state) {
     if (barrier_available()) barrier_heavy();
 }
@@ -72,7 +72,7 @@ static void *pause_when_cancelled(void *reached) {
     return NULL;
 }
 
-/* Whoever pauses holds permits, and waits for others. */
+/* A thread that pauses holds permits, and waits for others. */
 static void a_pause_is_no_cancellation_point(void **state) {
     bool reached = false;
     pthread_t thread;
