@@ -37,17 +37,18 @@ from tree import Failed, Skipped, Tree
 # slow ones, which are asked where no quick one noticed.
 UNITS = ["arena", "burst", "any", "typed", "type", "head", "unit pages", "places", "scope", "ways_out", "status", "misuse",
          "unit slots", "unit type", "unit platform", "unit panic", "unit poison"]
+POOL = ["pool", "pool_limits", "pool_threads"]
 PATHS = ["steady state", "instructions"]
 GUARDED = {name: f"corpus of {name}, guarded" for name in ("arena", "pool", "concurrent", "context")}
-CORE = [*UNITS, GUARDED["arena"], "corpus of arena", "model share", "model pool", GUARDED["pool"], GUARDED["concurrent"], "pool",
+CORE = [*UNITS, GUARDED["arena"], "corpus of arena", "model share", "model pool", GUARDED["pool"], GUARDED["concurrent"], *POOL,
         *PATHS, "fail once", "poisoning", "concurrent"]
 SYNC = ["unit gate", "unit stack", "unit cancel", "unit panic", "unit concurrent", "model gate", "model stack", "model cancel",
         "scope", "misuse", "status", GUARDED["context"],
-        "model pool", "model concurrent", GUARDED["pool"], GUARDED["concurrent"], "pool", "context", *PATHS, "fail once",
+        "model pool", "model concurrent", GUARDED["pool"], GUARDED["concurrent"], *POOL, "context", *PATHS, "fail once",
         "gate", "waits", "permit", "concurrent", "hand-over"]
 API = ["misuse", "status", "any", "scope", "ways_out", "unit share", "unit concurrent", "unit panic",
        "unit platform", "model share", "model pool", GUARDED["pool"],
-       GUARDED["concurrent"], "pool in C++", "model concurrent", "pool", "context", *PATHS, "fail once", "gate",
+       GUARDED["concurrent"], "pool in C++", "model concurrent", *POOL, "context", *PATHS, "fail once", "gate",
        "waits", "permit", "concurrent", "hand-over", "poisoning"]
 MHD = ["mhd body", "mhd fields", "model mhd"]
 MHD += [f"mhd {name}" for name in ("exchange", "daemons", "refusal", "registry", "request", "memory", "lifecycle", "stress")]
@@ -71,7 +72,7 @@ QUICK = {
                        "poisoning"],
     "src/sync/": SYNC,
     "src/sync/cancel": ["model cancel", GUARDED["context"], "unit cancel", "context", *SYNC],
-    "src/sync/stack": ["model stack", "unit stack", "model pool", GUARDED["pool"], "pool", *PATHS, "fail once"],
+    "src/sync/stack": ["model stack", "unit stack", "model pool", GUARDED["pool"], *POOL, *PATHS, "fail once"],
     "src/api/": API,
     "src/api/context": [GUARDED["context"], "unit context", "unit type", "context", "misuse", "status", "model cancel", "fail once",
                         "hand-over"],

@@ -1,0 +1,677 @@
+/* SPDX-License-Identifier: MIT */
+/* The pool and its threads: isolation, what a thread keeps and leaves behind, what is idle, and what a trim frees. */
+#define _GNU_SOURCE
+
+#include "pool.h"
+
+#include <sched.h>
+
+/* --- isolation over threads --------------------------------------------------------------------------------------- */
+
+enum { FIFTY = 50 };
+
+static void mark_and_check(struct arena *arena, void *user) {
+    struct worker *self = user;
+    int64_t mark = (int64_t)self->index + 1;
+    if (arena_used(arena) != 0) self->status = 1;
+    int64_t *slab = arena_alloc_slab(arena, 100);
+    if (!all_zero(slab, 100 * sizeof *slab)) self->status = 2;
+    for (int i = 0; i < 100; i++) slab[i] = mark;
+    if (self->count % 16 == 0) sleep_ms(0); /* let others in */
+    for (int i = 0; i < 100; i++) {
+        if (slab[i] != mark) self->status = 3;
+    }
+    self->count++;
+}
+
+static void execute_often(struct worker *self) {
+    size_t rounds = support_rounds(400, 60);
+    for (size_t i = 0; i < rounds; i++) {
+        if (i % 2 == 0) {
+            if (arena_pool_execute(self->user, mark_and_check, self) != ARENA_OK) self->status = 4;
+        } else {
+            struct arena *arena = NULL;
+            if (arena_pool_checkout_context(self->user, NULL, &arena) != ARENA_OK) self->status = 5;
+            mark_and_check(arena, self);
+            arena_pool_return(self->user, arena);
+        }
+    }
+}
+
+static void fifty_threads_are_isolated(void **state) {
+    for (size_t limit = 0; limit <= FIFTY; limit += FIFTY) {
+        struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = limit};
+        struct arena_pool *pool = NULL;
+        struct worker workers[FIFTY];
+        assert_int_equal(arena_pool_create_with(ARENA_TYPE(int64_t), 100, &options, &pool), ARENA_OK);
+        for (unsigned i = 0; i < FIFTY; i++) worker_start(&workers[i], execute_often, pool, i);
+        workers_join(workers, FIFTY);
+        for (unsigned i = 0; i < FIFTY; i++) assert_int_equal(workers[i].status, 0);
+        assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    }
+}
+
+/* --- return from another thread ----------------------------------------------------------------------------------- */
+
+struct handoff {
+    struct arena_pool *pool;
+    struct arena *arena;
+};
+
+static void return_it(struct worker *self) {
+    struct handoff *handoff = self->user;
+    arena_pool_return(handoff->pool, handoff->arena);
+}
+
+static void check_it_out(struct worker *self) {
+    struct handoff *handoff = self->user;
+    self->status = arena_pool_checkout(handoff->pool, &handoff->arena);
+    int value = 9;
+    arena_try_alloc(handoff->arena, &value);
+}
+
+static void arenas_may_be_returned_by_another_thread(void **state) {
+    struct handoff handoff = {make(&noted, 4), NULL};
+    struct worker worker;
+    log_clear();
+    for (int i = 0; i < 20; i++) {
+        worker_start(&worker, check_it_out, &handoff, 0);
+        worker_join(&worker);
+        assert_int_equal(worker.status, ARENA_OK);
+        assert_int_equal(arena_pool_destroy(handoff.pool), ARENA_EBUSY); /* its thread has ended, yet it is out */
+        assert_int_equal(arena_used(handoff.arena), 1);
+        if (i % 2 == 0) {
+            arena_pool_return(handoff.pool, handoff.arena);
+        } else {
+            worker_start(&worker, return_it, &handoff, 0);
+            worker_join(&worker);
+        }
+        assert_int_equal(log_count, i + 1);
+        handoff.arena = check_out(handoff.pool);
+        assert_int_equal(arena_used(handoff.arena), 0);
+        worker_start(&worker, return_it, &handoff, 0);
+        worker_join(&worker);
+    }
+    assert_int_equal(arena_pool_destroy(handoff.pool), ARENA_OK);
+    assert_int_equal(log_count, 20);
+}
+
+/* --- longjmp ------------------------------------------------------------------------------------------------------ */
+
+struct jumper {
+    struct arena_pool *pool;
+    jmp_buf jump;
+    struct arena *left;  /* jumped past */
+    struct arena *later; /* of scopes after the jump */
+    int wrong;
+    bool by_exit;
+};
+
+static void put_and_jump(struct arena *arena, void *user) {
+    struct jumper *jumper = user;
+    int value = 1;
+    jumper->left = arena;
+    arena_alloc(arena, &value);
+    longjmp(jumper->jump, 1);
+}
+
+static void put_and_return(struct arena *arena, void *user) {
+    struct jumper *jumper = user;
+    int value = 2;
+    if (arena == jumper->left || arena_used(arena) != 0) jumper->wrong++;
+    arena_alloc(arena, &value);
+}
+
+enum { LATE_POOLS = 20 }; /* more than a thread's first table has room for */
+
+static struct {
+    struct arena_pool *pools[LATE_POOLS];
+    int failed;
+} late_pools;
+
+static void drop_into_many_pools(void *element, void *user) {
+    int calls = 0;
+    for (int i = 0; i < LATE_POOLS; i++) {
+        if (arena_pool_execute(late_pools.pools[i], do_nothing, &calls) != ARENA_OK) late_pools.failed++;
+    }
+}
+
+static void jump_and_end(struct worker *self) {
+    struct jumper *jumper = self->user;
+    if (setjmp(jumper->jump) == 0) (void)!arena_pool_execute(jumper->pool, put_and_jump, jumper);
+}
+
+/* What the thread's end drops may use pools that the thread never saw: they get back what it keeps of them. */
+static void drops_at_a_threads_end_leave_nothing_in_other_pools(void **state) {
+    const struct arena_type type = {"late", sizeof(int), _Alignof(int), drop_into_many_pools};
+    struct jumper jumper = {.pool = make(&type, 4)};
+    for (int i = 0; i < LATE_POOLS; i++) late_pools.pools[i] = make(ARENA_TYPE(int), 4);
+    struct worker worker;
+    worker_start(&worker, jump_and_end, &jumper, 0);
+    worker_join(&worker);
+    assert_int_equal(late_pools.failed, 0);
+    for (int i = 0; i < LATE_POOLS; i++) assert_int_equal(arena_pool_destroy(late_pools.pools[i]), ARENA_OK);
+    assert_int_equal(arena_pool_destroy(jumper.pool), ARENA_OK);
+}
+
+static void jump_on_the_main_thread(void *user) {
+    struct jumper *jumper = user;
+    if (setjmp(jumper->jump) == 0) (void)!arena_pool_execute(jumper->pool, put_and_jump, jumper);
+    child_check(arena_pool_destroy(jumper->pool) == ARENA_EBUSY);
+    child_check(arena_pool_execute(jumper->pool, put_and_return, jumper) == ARENA_OK);
+    child_check(jumper->wrong == 0);
+    child_check(arena_pool_destroy(jumper->pool) == ARENA_EBUSY);
+}
+
+static void arena_jumped_past_on_the_main_thread_stays_out(void **state) {
+    struct jumper jumper = {.pool = make(&noted, 4)};
+    assert_child_succeeds(jump_on_the_main_thread, &jumper);
+    assert_int_equal(arena_pool_destroy(jumper.pool), ARENA_OK);
+}
+
+/* --- trims ------------------------------------------------------------------------------------------------------ */
+
+static void trim_frees_what_is_idle(void **state) {
+    enum { COUNT = 16, MIB = 1 << 20 };
+    struct arena *arenas[COUNT];
+    struct arena_pool *pool = make(ARENA_TYPE(char), 4 * MIB);
+    for (int round = 0; round < 2; round++) {
+        struct arena *out = check_out(pool);
+        int64_t mark = 0x1122334455667788;
+        char *kept = arena_alloc_slab_with(out, &mark, 8);
+        for (int i = 0; i < COUNT; i++) {
+            arenas[i] = check_out(pool);
+            memset(arena_alloc_slab(arenas[i], 4 * MIB), 1, 4 * MIB);
+        }
+        for (int i = 0; i < COUNT; i++) arena_pool_return(pool, arenas[i]);
+        size_t before = support_resident_bytes();
+        arena_pool_trim(pool);
+        if (!support_slow()) assert_true(support_resident_bytes() + 40 * MIB < before);
+        assert_memory_equal(kept, &mark, 8); /* what is out stays */
+        arena_pool_trim(pool);
+        arena_pool_return(pool, out);
+    }
+    struct visit seen = {.pool = pool};
+    assert_int_equal(arena_pool_execute(pool, visit, &seen), ARENA_OK);
+    assert_true(seen.zero);
+    arena_pool_trim(pool);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+enum { LEFT = 8, LEFT_BYTES = 4 << 20 };
+
+static void leave_large_arenas(struct worker *self) {
+    struct arena *arenas[LEFT];
+    for (int i = 0; i < LEFT; i++) {
+        if (arena_pool_checkout(self->user, &arenas[i]) != ARENA_OK) return;
+        memset(arena_alloc_slab(arenas[i], LEFT_BYTES), 1, LEFT_BYTES);
+    }
+    for (int i = 0; i < LEFT; i++) arena_pool_return(self->user, arenas[i]);
+}
+
+/* Nothing has changed: what is idle stays, too. */
+static void a_refused_destroy_frees_nothing(void **state) {
+    struct worker self = {.user = make(ARENA_TYPE(char), LEFT_BYTES)};
+    struct arena *out = check_out(self.user);
+    leave_large_arenas(&self);
+    size_t before = support_resident_bytes();
+    assert_int_equal(arena_pool_destroy(self.user), ARENA_EBUSY);
+    if (!support_slow()) assert_true(support_resident_bytes() + LEFT_BYTES > before);
+    arena_pool_return(self.user, out);
+    assert_int_equal(arena_pool_destroy(self.user), ARENA_OK);
+}
+
+/* A pool of arenas of LEFT_BYTES whose memory stays where it is when they come back. */
+static struct arena_pool *make_keeping(size_t max_arenas) {
+    struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
+    struct arena_pool_options options = {
+        .struct_size = sizeof options, .max_arenas = max_arenas, .arena_options = &arena_options};
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), LEFT_BYTES, &options, &pool), ARENA_OK);
+    return pool;
+}
+
+static void touch_all(struct arena *arena, void *user) { memset(arena_alloc_slab(arena, LEFT_BYTES), 1, LEFT_BYTES); }
+
+/* The one that a thread keeps for its scopes, too; and with a limit, where all that is idle is in the store. */
+static void trim_frees_what_scopes_left(void **state) {
+    if (support_slow()) skip(); /* memory is counted */
+    for (size_t limit = 0; limit < 2; limit++) {
+        struct arena_pool *pool = make_keeping(limit);
+        for (int round = 0; round < 2; round++) {
+            assert_int_equal(arena_pool_execute(pool, touch_all, NULL), ARENA_OK);
+            size_t before = support_resident_bytes();
+            arena_pool_trim(pool);
+            assert_true(support_resident_bytes() + LEFT_BYTES / 2 < before);
+        }
+        assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    }
+}
+
+static void trim_it(struct worker *self) { arena_pool_trim(self->user); }
+
+/* The store is every thread's, also of one that has nothing of the pool. */
+static void trim_frees_what_ended_threads_left(void **state) {
+    struct arena_pool *pool = make(ARENA_TYPE(char), LEFT_BYTES);
+    struct worker worker;
+    worker_start(&worker, leave_large_arenas, pool, 0);
+    worker_join(&worker);
+    size_t before = support_resident_bytes();
+    worker_start(&worker, trim_it, pool, 0);
+    worker_join(&worker);
+    if (!support_slow()) assert_true(support_resident_bytes() + (LEFT - 2) * LEFT_BYTES < before);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* An open scope keeps its own arena, and nothing else. */
+static void trim_inside_a_scope_frees_the_store(void **state) {
+    struct arena_pool *pool = make(ARENA_TYPE(char), LEFT_BYTES);
+    struct arena_pool_scope scope;
+    struct worker worker;
+    int64_t mark = 0x1122334455667788;
+    assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
+    char *kept = arena_alloc_slab_with(scope.arena, &mark, 8);
+    worker_start(&worker, leave_large_arenas, pool, 0);
+    worker_join(&worker);
+    size_t before = support_resident_bytes();
+    arena_pool_trim(pool);
+    if (!support_slow()) assert_true(support_resident_bytes() + (LEFT - 2) * LEFT_BYTES < before);
+    assert_memory_equal(kept, &mark, 8);
+    arena_pool_scope_leave(&scope);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* What the pool remembers of an arena that was freed serves the next one. */
+static void trimming_again_and_again_costs_nothing(void **state) {
+    if (support_slow()) skip();
+    struct arena_pool *pool = make(ARENA_TYPE(int), 4);
+    int calls = 0;
+    for (int round = 0; round < 2; round++) {
+        size_t before = support_resident_bytes();
+        for (int i = 0; i < 300000; i++) {
+            assert_int_equal(arena_pool_execute(pool, do_nothing, &calls), ARENA_OK);
+            arena_pool_trim(pool);
+        }
+        assert_true(support_resident_bytes() < before + ((size_t)2 << 20));
+    }
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* --- threads that come and go ------------------------------------------------------------------------------------- */
+
+static void execute_once(struct worker *self) {
+    struct visit seen = {.calls = 0};
+    self->status = arena_pool_execute(self->user, visit, &seen);
+    if (!seen.zero || seen.used != 0) self->status = 1;
+    self->pointer = seen.seen;
+}
+
+static void arenas_of_ended_threads_go_back(void **state) {
+    enum { THREADS = 200 };
+    struct arena_pool *pool = make(ARENA_TYPE(int), 100);
+    void *distinct[THREADS];
+    size_t count = 0;
+    for (unsigned i = 0; i < THREADS; i++) {
+        struct worker worker;
+        worker_start(&worker, execute_once, pool, i);
+        worker_join(&worker);
+        assert_int_equal(worker.status, ARENA_OK);
+        size_t k = 0;
+        while (k < count && distinct[k] != worker.pointer) k++;
+        if (k == count) distinct[count++] = worker.pointer;
+    }
+    assert_true(count <= 4); /* one after the other, they use the same */
+    struct visit seen = {.calls = 0};
+    assert_int_equal(arena_pool_execute(pool, visit, &seen), ARENA_OK);
+    size_t k = 0;
+    while (k < count && distinct[k] != seen.seen) k++;
+    assert_true(k < count);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+static void take_and_return_many(struct worker *self) {
+    struct arena_pool *pool = self->user;
+    size_t count = self->count = 500;
+    struct arena **arenas = calloc(count, sizeof(struct arena *));
+    self->pointer = arenas;
+    for (size_t i = 0; i < count; i++) {
+        if (arena_pool_checkout(pool, &arenas[i]) != ARENA_OK) self->status = 1;
+    }
+    for (size_t i = 0; i < count; i++) arena_pool_return(pool, arenas[i]);
+    flag_set(&self->reached, 1);
+    if (!flag_wait(&self->go, 1)) self->status = 2;
+}
+
+static void the_excess_of_a_cache_is_shared(void **state) {
+    enum { COUNT = 500 };
+    struct arena_pool *pool = make(ARENA_TYPE(int), 4);
+    struct worker worker;
+    worker_start(&worker, take_and_return_many, pool, 0);
+    AWAIT(flag_get(&worker.reached));
+    struct arena *const *theirs = worker.pointer;
+    static struct arena *ours[COUNT];
+    size_t common = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        ours[i] = check_out(pool);
+        for (size_t k = 0; k < COUNT; k++) common += theirs[k] == ours[i];
+    }
+    assert_true(common >= COUNT / 2); /* while that thread lives: its cache is bounded */
+    for (size_t i = 0; i < COUNT; i++) arena_pool_return(pool, ours[i]);
+    flag_set(&worker.go, 1);
+    worker_join(&worker);
+    assert_int_equal(worker.status, 0);
+    free(worker.pointer);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+enum { NESTED = 400 }; /* more than a cache has room for */
+
+struct nested_scopes {
+    struct arena_pool *pool;
+    struct arena *arenas[NESTED];
+    int count;
+};
+
+static void nest_and_note(struct arena *arena, void *user) {
+    struct nested_scopes *nested = user;
+    nested->arenas[nested->count++] = arena;
+    if (nested->count < NESTED) (void)!arena_pool_execute(nested->pool, nest_and_note, nested);
+}
+
+static void nest_and_stay(struct worker *self) {
+    struct nested_scopes *nested = self->user;
+    self->status = arena_pool_execute(nested->pool, nest_and_note, nested);
+    flag_set(&self->reached, 1);
+    if (!flag_wait(&self->go, 1)) self->status = 2;
+}
+
+/* What scopes leave behind, too. */
+static void the_excess_of_nested_scopes_is_shared(void **state) {
+    static struct nested_scopes nested;
+    memset(&nested, 0, sizeof nested);
+    nested.pool = make(ARENA_TYPE(int), 4);
+    struct worker worker;
+    worker_start(&worker, nest_and_stay, &nested, 0);
+    AWAIT(flag_get(&worker.reached));
+    struct arena *ours[NESTED];
+    size_t common = 0;
+    for (size_t i = 0; i < NESTED; i++) {
+        ours[i] = check_out(nested.pool);
+        for (size_t k = 0; k < NESTED; k++) common += nested.arenas[k] == ours[i];
+    }
+    assert_true(common >= NESTED / 2);
+    for (size_t i = 0; i < NESTED; i++) arena_pool_return(nested.pool, ours[i]);
+    flag_set(&worker.go, 1);
+    worker_join(&worker);
+    assert_int_equal(worker.status, ARENA_OK);
+    assert_int_equal(nested.count, NESTED);
+    assert_int_equal(arena_pool_destroy(nested.pool), ARENA_OK);
+}
+
+static void use_first_pools(struct worker *self) {
+    struct arena_pool **pools = self->user;
+    for (unsigned i = 0; i < self->index; i++) {
+        struct visit seen = {.calls = 0};
+        if (arena_pool_execute(pools[i], visit, &seen) != ARENA_OK) self->status = 1;
+    }
+}
+
+/* However many pools a thread used: among these numbers are those that fill its table to the last place (for which the
+ * pools before must have been few). */
+static void ended_threads_leave_nothing_in_any_pool(void **state) {
+    enum { MOST = 70 };
+    struct arena_pool *pools[MOST];
+    for (int i = 0; i < MOST; i++) pools[i] = make(ARENA_TYPE(int), 4);
+    for (unsigned count = 1; count <= MOST; count++) {
+        struct worker worker;
+        worker_start(&worker, use_first_pools, pools, count);
+        worker_join(&worker);
+        assert_int_equal(worker.status, 0);
+    }
+    for (int i = 0; i < MOST; i++) assert_int_equal(arena_pool_destroy(pools[i]), ARENA_OK);
+}
+
+static size_t pools_made;
+
+static void use_all_pools(struct worker *self) {
+    struct arena_pool **pools = self->user;
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < pools_made; i++) {
+            struct visit seen = {.calls = 0};
+            if (arena_pool_execute(pools[i], visit, &seen) != ARENA_OK || !seen.zero || seen.calls != 1)
+                self->status = 1;
+            if (seen.capacity != i % 10) self->status = 2;
+        }
+    }
+}
+
+static void two_thousand_pools_live_at_once(void **state) {
+    pools_made =
+        support_rounds(2100, 1200); /* more than there are keys of pthreads; a thread's table gets longer than 64 KiB */
+    struct arena_pool **pools = calloc(pools_made, sizeof(struct arena_pool *));
+    assert_non_null(pools);
+    for (size_t i = 0; i < pools_made; i++) pools[i] = make(ARENA_TYPE(int), i % 10);
+    struct worker workers[4];
+    for (unsigned i = 0; i < 4; i++) worker_start(&workers[i], use_all_pools, pools, i);
+    workers_join(workers, 4);
+    struct worker self = {.user = pools};
+    use_all_pools(&self);
+    assert_int_equal(self.status, 0);
+    for (unsigned i = 0; i < 4; i++) assert_int_equal(workers[i].status, 0);
+    for (size_t i = 0; i < pools_made; i++) assert_int_equal(arena_pool_destroy(pools[i]), ARENA_OK);
+    free(pools);
+}
+
+struct relay {
+    struct arena_pool *pool;
+};
+
+static void use_each_pool(struct worker *self) {
+    struct relay *relay = self->user;
+    for (int round = 1;; round++) {
+        if (!flag_wait(&self->go, round)) self->status = 1;
+        if (self->status != 0 || relay->pool == NULL) return;
+        struct visit seen = {.calls = 0};
+        if (arena_pool_execute(relay->pool, visit, &seen) != ARENA_OK) self->status = 2;
+        if (seen.capacity != (size_t)round % 7 || !seen.zero) self->status = 3;
+        flag_set(&self->reached, round);
+    }
+}
+
+/* A thread must not use what it keeps of a pool for the next one at the same address. */
+static void long_lived_threads_see_pools_come_and_go(void **state) {
+    enum { THREADS = 3 };
+    struct worker workers[THREADS];
+    struct relay relay = {NULL};
+    for (unsigned t = 0; t < THREADS; t++) worker_start(&workers[t], use_each_pool, &relay, t);
+    int rounds = (int)support_rounds(600, 60);
+    for (int round = 1; round <= rounds; round++) {
+        relay.pool = make(ARENA_TYPE(int), (size_t)round % 7);
+        for (unsigned t = 0; t < THREADS; t++) flag_set(&workers[t].go, round);
+        for (unsigned t = 0; t < THREADS; t++) assert_true(flag_wait(&workers[t].reached, round));
+        assert_int_equal(arena_pool_destroy(relay.pool), ARENA_OK);
+    }
+    relay.pool = NULL;
+    for (unsigned t = 0; t < THREADS; t++) flag_set(&workers[t].go, rounds + 1);
+    workers_join(workers, THREADS);
+    for (unsigned t = 0; t < THREADS; t++) assert_int_equal(workers[t].status, 0);
+}
+
+static void execute_and_end(struct worker *self) {
+    struct visit seen = {.calls = 0};
+    self->status = arena_pool_execute(self->user, visit, &seen);
+    flag_set(&self->reached, 1);
+}
+
+static void threads_may_end_beside_destroy(void **state) {
+    enum { THREADS = 4 };
+    size_t rounds = support_rounds(500, 50);
+    for (size_t round = 0; round < rounds; round++) {
+        struct arena_pool *pool = make(ARENA_TYPE(int), 10);
+        struct worker workers[THREADS];
+        for (unsigned t = 0; t < THREADS; t++) worker_start(&workers[t], execute_and_end, pool, t);
+        for (unsigned t = 0; t < THREADS; t++) {
+            while (!flag_get(&workers[t].reached)) sched_yield();
+        }
+        assert_int_equal(arena_pool_destroy(pool), ARENA_OK); /* while they end */
+        workers_join(workers, THREADS);
+        for (unsigned t = 0; t < THREADS; t++) assert_int_equal(workers[t].status, ARENA_OK);
+    }
+}
+
+/* --- idle memory -------------------------------------------------------------------------------------------------- */
+
+static void fill_all(struct arena *arena, void *user) {
+    (void)user;
+    size_t count = arena_cap(arena);
+    memset(arena_alloc_slab(arena, count), 'x', count);
+}
+
+/* What a burst needed goes back once many returns did not; what is in rotation stays. */
+static void idle_arenas_hold_no_more_than_they_may(void **state) {
+    enum { COUNT = 8, CALM = 200 };
+    const size_t BYTES = (size_t)1 << 20;
+    struct arena_pool_options options = {.struct_size = sizeof options, .idle_bytes = 2 * BYTES};
+    struct arena_pool *pool = NULL;
+    struct arena *arenas[COUNT];
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), BYTES, &options, &pool), ARENA_OK);
+    for (int round = 0; round < CALM; round++) {
+        for (int i = 0; i < COUNT; i++) arenas[i] = check_out(pool);
+        for (int i = 0; i < COUNT; i++) fill_all(arenas[i], NULL);
+        for (int i = 0; i < COUNT; i++) arena_pool_return(pool, arenas[i]);
+        struct arena_pool_stats stats = stats_of(pool);
+        assert_in_range(stats.idle_bytes, COUNT * BYTES, 2 * COUNT * BYTES);
+    }
+    for (int i = 0; i < CALM; i++) assert_int_equal(arena_pool_execute(pool, do_nothing, NULL), ARENA_OK);
+    struct arena_pool_stats stats = stats_of(pool);
+    assert_true(stats.idle_bytes <= options.idle_bytes + BYTES);
+    assert_int_equal(stats.made, COUNT);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* Whatever little idle arenas may hold, everything works, by the store. */
+static void idle_arenas_may_hold_nothing(void **state) {
+    enum { COUNT = 200 };
+    struct arena_pool_options options = {.struct_size = sizeof options, .idle_bytes = 1};
+    struct arena_pool *pool = NULL;
+    struct arena *arenas[COUNT];
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), 100, &options, &pool), ARENA_OK);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < COUNT; i++) arenas[i] = check_out(pool);
+        for (int i = 0; i < COUNT; i++) arena_pool_return(pool, arenas[i]);
+        for (int i = 0; i < COUNT; i++) assert_int_equal(arena_pool_execute(pool, fill_all, NULL), ARENA_OK);
+    }
+    assert_true(stats_of(pool).idle <= COUNT);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+/* --- trims from outside ------------------------------------------------------------------------------------------- */
+
+struct cached {
+    struct arena_pool *pool;
+    int inside; /* atomic: an execute is under way */
+    int leave;  /* atomic */
+};
+
+static void execute_inside(struct arena *arena, void *user) {
+    struct cached *cached = user;
+    assert_int_equal(arena_pool_execute(cached->pool, do_nothing, NULL), ARENA_OK);
+    (void)arena;
+}
+
+static void cache_two_and_stay(struct worker *self) {
+    struct cached *cached = self->user;
+    self->status = arena_pool_execute(cached->pool, execute_inside, cached);
+    flag_set(&self->reached, 1);
+    (void)flag_wait(&self->go, 1);
+    self->status |= arena_pool_execute(cached->pool, execute_inside, cached);
+}
+
+static void trim_reaches_the_caches_of_all_threads(void **state) {
+    enum { THREADS = 5 };
+    struct cached cached = {make(ARENA_TYPE(int), 100), 0, 0};
+    struct worker workers[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) worker_start(&workers[i], cache_two_and_stay, &cached, i);
+    for (int i = 0; i < THREADS; i++) AWAIT(flag_get(&workers[i].reached) != 0);
+    assert_in_range(stats_of(cached.pool).idle, 2, 2 * THREADS);
+    arena_pool_trim(cached.pool);
+    assert_int_equal(stats_of(cached.pool).idle, 0);
+    for (int i = 0; i < THREADS; i++) flag_set(&workers[i].go, 1);
+    workers_join(workers, THREADS);
+    for (int i = 0; i < THREADS; i++) assert_int_equal(workers[i].status, ARENA_OK);
+    assert_int_equal(arena_pool_destroy(cached.pool), ARENA_OK);
+}
+
+static void fill_and_wait(struct arena *arena, void *user) {
+    struct cached *cached = user;
+    fill_all(arena, NULL);
+    (void)flag_add(&cached->inside, 1);
+    (void)flag_wait(&cached->leave, 1);
+}
+
+static void execute_and_stay(struct worker *self) {
+    struct cached *cached = self->user;
+    self->status = arena_pool_execute(cached->pool, fill_and_wait, cached);
+    flag_set(&self->reached, 1);
+    (void)flag_wait(&self->go, 1);
+}
+
+static void trim_reaches_what_is_in_use_when_that_ends(void **state) {
+    enum { THREADS = 3, BYTES = 100 << 10 };
+    struct cached cached = {make(ARENA_TYPE(char), BYTES), 0, 0};
+    struct worker workers[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) worker_start(&workers[i], execute_and_stay, &cached, i);
+    AWAIT(flag_get(&cached.inside) == THREADS);
+    arena_pool_trim(cached.pool);
+    assert_int_equal(stats_of(cached.pool).out, THREADS);
+    flag_set(&cached.leave, 1);
+    for (int i = 0; i < THREADS; i++) AWAIT(flag_get(&workers[i].reached) != 0);
+    assert_int_equal(stats_of(cached.pool).idle, 0);
+    for (int i = 0; i < THREADS; i++) flag_set(&workers[i].go, 1);
+    workers_join(workers, THREADS);
+    for (int i = 0; i < THREADS; i++) assert_int_equal(workers[i].status, ARENA_OK);
+    assert_int_equal(arena_pool_destroy(cached.pool), ARENA_OK);
+}
+
+/* Whatever a thread is in the middle of. */
+static void trims_may_run_beside_everything(void **state) {
+    enum { THREADS = 4 };
+    struct arena_pool *pool = make(ARENA_TYPE(int64_t), 100);
+    struct worker workers[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) worker_start(&workers[i], execute_often, pool, i);
+    for (size_t i = 0; i < support_rounds(300, 50); i++) {
+        arena_pool_trim(pool);
+        assert_true(stats_of(pool).out <= THREADS);
+    }
+    workers_join(workers, THREADS);
+    for (unsigned i = 0; i < THREADS; i++) assert_int_equal(workers[i].status, 0);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fifty_threads_are_isolated),
+        cmocka_unit_test(arenas_may_be_returned_by_another_thread),
+        cmocka_unit_test(drops_at_a_threads_end_leave_nothing_in_other_pools),
+        cmocka_unit_test(arena_jumped_past_on_the_main_thread_stays_out),
+        cmocka_unit_test(trim_frees_what_is_idle),
+        cmocka_unit_test(a_refused_destroy_frees_nothing),
+        cmocka_unit_test(trim_frees_what_scopes_left),
+        cmocka_unit_test(trim_frees_what_ended_threads_left),
+        cmocka_unit_test(trim_inside_a_scope_frees_the_store),
+        cmocka_unit_test(trimming_again_and_again_costs_nothing),
+        cmocka_unit_test(arenas_of_ended_threads_go_back),
+        cmocka_unit_test(the_excess_of_a_cache_is_shared),
+        cmocka_unit_test(the_excess_of_nested_scopes_is_shared),
+        cmocka_unit_test(ended_threads_leave_nothing_in_any_pool),
+        cmocka_unit_test(two_thousand_pools_live_at_once),
+        cmocka_unit_test(long_lived_threads_see_pools_come_and_go),
+        cmocka_unit_test(threads_may_end_beside_destroy),
+        cmocka_unit_test(idle_arenas_hold_no_more_than_they_may),
+        cmocka_unit_test(idle_arenas_may_hold_nothing),
+        cmocka_unit_test(trim_reaches_the_caches_of_all_threads),
+        cmocka_unit_test(trim_reaches_what_is_in_use_when_that_ends),
+        cmocka_unit_test(trims_may_run_beside_everything),
+    };
+    return support_run("pool and threads", tests);
+}
