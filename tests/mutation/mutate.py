@@ -52,7 +52,7 @@ API = ["misuse", "status", "any", "scope", "ways_out", "unit share", "unit concu
        "waits", "permit", "concurrent", "hand-over", "poisoning"]
 MHD = ["mhd body", "mhd fields", "model mhd"]
 MHD += [f"mhd {name}" for name in ("exchange", "daemons", "refusal", "registry", "request", "memory", "lifecycle", "stress")]
-KEPT = ["address: unit locals", "address: pool", "address: gate", "address: concurrent"]  # what ends is freed, and nothing is written past
+KEPT = ["address: unit locals", "address: pool_threads", "address: gate", "address: concurrent"]  # what ends is freed, and nothing is written past
 POISONED = ["address: corpus of arena", "address: corpus of pool", "address: corpus of concurrent", "address: burst",
             "address: any", "address: context"]
 QUICK = {
