@@ -6,6 +6,7 @@
 #include <memory_resource>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support.h"
@@ -385,7 +386,86 @@ void concurrent_arenas_hold_their_gate(void **) {
     assert_int_equal(living, 0);
 }
 
+/* A permit is taken here, moved, and given back by another thread. */
+void permits_move_between_threads(void **) {
+    start();
+    auto objects = libarena::concurrent<counted<FIXED>>::create(4);
+    auto permit = objects.acquire_permit();
+    permit.emplace(1);
+    assert_false(static_cast<bool>(objects.try_acquire_permit()));
+    assert_false(static_cast<bool>(objects.try_acquire()));
+    auto ended = libarena::context::with_timeout(std::chrono::milliseconds(1));
+    assert_int_equal(thrown([&] { objects.emplace_within(ended, 2); }), ARENA_ETIMEDOUT);
+    assert_int_equal(thrown([&] { objects.acquire_permit(ended); }), ARENA_ETIMEDOUT);
+    std::thread([taken = std::move(permit)]() mutable { taken.emplace(3); }).join();
+    assert_false(static_cast<bool>(permit));
+    assert_int_equal(objects.used(), 2);
+    permit = objects.try_acquire_permit();
+    assert_true(static_cast<bool>(permit));
+    assert_int_equal(permit.used(), 2);
+    permit.release();
+    permit.release();
+    {
+        auto hold = objects.acquire();
+        assert_int_equal(thrown([&] { objects.acquire_permit(); }), ARENA_EBUSY);
+    }
+    permit = objects.acquire_permit();
+    permit = libarena::concurrent<counted<FIXED>>::permit();
+    objects.reset();
+    assert_int_equal(living, 0);
+}
+
+void threads_share_bytes(void **) {
+    auto shared = libarena::bytes_concurrent::create(1000);
+    char *block = static_cast<char *>(shared.alloc(100));
+    assert_true(block[0] == 0 && block[99] == 0);
+    assert_int_equal(reinterpret_cast<std::uintptr_t>(shared.try_alloc(10, 64)) % 64, 0);
+    assert_null(shared.try_alloc(1000));
+    assert_int_equal(thrown([&] { shared.alloc(1, 3); }), ARENA_EINVAL);
+    bool full = false;
+    assert_int_equal(thrown([&] { shared.alloc(1000); }, &full), ARENA_EFULL);
+    assert_true(full);
+    {
+        auto hold = shared.acquire();
+        assert_true(hold.copy("text") == "text");
+        assert_int_equal(thrown([&] { (void)shared.try_alloc(1); }), ARENA_EBUSY);
+    }
+    {
+        auto permit = shared.acquire_permit();
+        *permit.emplace<int>() = 7;
+        auto ended = libarena::context::with_timeout(std::chrono::milliseconds(1));
+        assert_int_equal(thrown([&] { shared.alloc_within(ended, 1); }), ARENA_ETIMEDOUT);
+    }
+    auto other = std::move(shared);
+    assert_true(other.stats().used_bytes == other.used());
+    other.reset();
+    assert_int_equal(other.remaining(), 1000);
+}
+
 /* --- bytes ---------------------------------------------------------------------------------------------------------- */
+
+void bytes_come_out_of_pools(void **) {
+    start();
+    auto pool = libarena::bytes_pool::create(4096);
+    {
+        auto scope = pool.enter();
+        scope.emplace<counted<NOTHROW>>(1);
+        auto lease = pool.checkout();
+        lease.emplace<counted<NOTHROW>>(2);
+        auto moved = std::move(lease);
+        assert_true(moved.copy("lent") == "lent");
+        auto carrying = libarena::context().inject(scope);
+        assert_ptr_equal(carrying.extract_bytes().raw(), scope.raw());
+        assert_int_equal(pool.stats().out, 2);
+        libarena::resource memory(scope);
+        std::pmr::string text("a text that is too long for the small string within the object", &memory);
+        assert_true(scope.owns(text.data()));
+    }
+    assert_int_equal(living, 0);
+    assert_int_equal(pool.execute([](libarena::bytes_view arena) { return *arena.emplace<int>(5); }), 5);
+    libarena::bytes_pool other = std::move(pool);
+    assert_int_equal(other.arena_cap(), 4096);
+}
 
 void objects_live_among_bytes(void **) {
     start();
@@ -498,6 +578,9 @@ int main() {
 #endif
         cmocka_unit_test(scopes_and_leases_give_back),
         cmocka_unit_test(concurrent_arenas_hold_their_gate),
+        cmocka_unit_test(permits_move_between_threads),
+        cmocka_unit_test(threads_share_bytes),
+        cmocka_unit_test(bytes_come_out_of_pools),
         cmocka_unit_test(objects_live_among_bytes),
         cmocka_unit_test(containers_live_among_bytes),
         cmocka_unit_test(contexts_carry_arenas),

@@ -2,11 +2,11 @@
 /* libarena: the C++ face.  C++17, header only, in namespace libarena: what the C headers have, with owners that end what
  * they own, guards that leave what they entered, and exceptions for statuses.
  *
- *   arena<T>       owns a struct arena             view<T>   what it can do; also what scopes, leases and holds give
- *   pool<T>        owns a struct arena_pool        pool<T>::scope, pool<T>::lease
- *   concurrent<T>  owns a struct arena_concurrent  concurrent<T>::hold
+ *   arena<T>       owns a struct arena             view<T>     what it can do; also what guards give
+ *   bytes          owns a struct arena_bytes       bytes_view  the same; resource, a std::pmr::memory_resource over one
+ *   pool<T>        owns a struct arena_pool        pool<T>::scope, pool<T>::lease; bytes_pool
+ *   concurrent<T>  owns a struct arena_concurrent  concurrent<T>::hold, concurrent<T>::permit; bytes_concurrent
  *   context        owns a reference to a struct arena_context
- *   bytes          owns a struct arena_bytes       resource, a std::pmr::memory_resource over one
  *   scratch        takes back what is allocated while it lives
  *
  * Owners are move-only; one that was moved from owns nothing, and may only be destroyed or assigned to.  raw() is the C
@@ -103,6 +103,9 @@ template <class T> struct spelling {
     }
     static constexpr std::array<char, size + 1> text = copy();
 };
+
+template <class View> class pool;
+template <class View> class gate;
 
 /* Slots that were handed out and in which no object has begun to live: they are not destroyed. */
 struct unfinished_range {
@@ -287,10 +290,11 @@ protected:
     ::arena *raw_ = nullptr;
 
 private:
-    template <class> friend class pool;
-    template <class> friend class concurrent;
+    template <class> friend class detail::pool;
+    template <class> friend class detail::gate;
     friend class context;
 
+    static const ::arena_type *descriptor() noexcept { return &type<T>; }
     static slab<T> slab_of(void *data, std::size_t count) noexcept {
         return slab<T>(static_cast<T *>(data), data == nullptr ? 0 : count);
     }
@@ -384,298 +388,13 @@ public:
     ::arena *release() noexcept { return std::exchange(this->raw_, nullptr); }
 };
 
-/* A reference to a context.  A context may end while this lives: see status(). */
-class context {
+/* A byte arena (arena/bytes.h) that somebody else owns: blocks of any size and alignment.  Copies are the same arena.  Objects
+ * that are made in it are destroyed newest first, at reset, rewind and the end, before their memory is taken back. */
+class bytes_view {
 public:
-    /* The background: it never ends. */
-    context() noexcept : raw_(nullptr) {}
-    context(context &&other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
-    context &operator=(context &&other) noexcept {
-        if (this != &other) {
-            arena_context_release(raw_);
-            raw_ = std::exchange(other.raw_, nullptr);
-        }
-        return *this;
-    }
-    ~context() { arena_context_release(raw_); }
+    bytes_view() noexcept = default;
+    explicit bytes_view(::arena_bytes *raw) noexcept : raw_(raw) {}
 
-    static context with_cancel(const context &parent = context()) {
-        context made;
-        check(arena_context_with_cancel(parent.raw_, &made.raw_));
-        return made;
-    }
-    template <class Rep, class Period>
-    static context with_timeout(std::chrono::duration<Rep, Period> timeout, const context &parent = context()) {
-        context made;
-        check(arena_context_with_timeout(parent.raw_, nanoseconds(timeout), &made.raw_));
-        return made;
-    }
-    /* A time of arena_clock_now. */
-    static context with_deadline(std::int64_t deadline_ns, const context &parent = context()) {
-        context made;
-        check(arena_context_with_deadline(parent.raw_, deadline_ns, &made.raw_));
-        return made;
-    }
-    /* Takes over a reference of C's. */
-    static context adopt(::arena_context *raw) noexcept {
-        context made;
-        made.raw_ = raw;
-        return made;
-    }
-
-    /* Another reference to the same context. */
-    context retain() const noexcept { return adopt(arena_context_retain(raw_)); }
-    void cancel() noexcept { arena_context_cancel(raw_); }
-    /* ARENA_OK, ARENA_ECANCELED or ARENA_ETIMEDOUT. */
-    int status() const noexcept { return arena_context_status(raw_); }
-    /* Throws where it has ended. */
-    void check_running() const { check(status()); }
-    ::arena_context *raw() const noexcept { return raw_; }
-
-    /* A child that carries the arena, which has to outlive it. */
-    template <class T> context inject(view<T> carried) const {
-        context made;
-        check(arena_inject(raw_, carried.raw(), &made.raw_));
-        return made;
-    }
-    /* The nearest arena of T; throws ARENA_ENOARENA where there is none. */
-    template <class T> view<T> extract() const {
-        ::arena *found = nullptr;
-        check(arena_extract(raw_, &type<T>, &found));
-        return view<T>(found);
-    }
-
-private:
-    ::arena_context *raw_;
-
-    template <class Rep, class Period> static std::int64_t nanoseconds(std::chrono::duration<Rep, Period> timeout) {
-        using approximate = std::chrono::duration<double, std::nano>;
-        if (approximate(timeout) >= approximate(std::chrono::nanoseconds::max())) return INT64_MAX;
-        if (approximate(timeout) <= approximate::zero()) return 0;
-        return std::chrono::duration_cast<std::chrono::nanoseconds>(timeout).count();
-    }
-};
-
-/* Isolated arenas.  No arena may be out when it ends: that panics. */
-template <class T> class pool {
-public:
-    /* An arena of the pool for as long as this lives, on the thread that made it.  Neither copied nor moved. */
-    class scope : public view<T> {
-    public:
-        explicit scope(pool &from) {
-            check(arena_pool_scope_enter(from.raw_, &entered_));
-            this->raw_ = entered_.arena;
-        }
-        /* At the pool's limit, waits until the context ends. */
-        scope(pool &from, const context &within) {
-            check(arena_pool_scope_enter_context(from.raw_, within.raw(), &entered_));
-            this->raw_ = entered_.arena;
-        }
-        scope(const scope &) = delete;
-        scope &operator=(const scope &) = delete;
-        ~scope() { arena_pool_scope_leave(&entered_); }
-
-    private:
-        ::arena_pool_scope entered_{};
-    };
-
-    /* An arena that is out of the pool until this ends, on any thread.  Must not outlive the pool. */
-    class lease : public view<T> {
-    public:
-        lease(lease &&other) noexcept : view<T>(std::exchange(other.raw_, nullptr)), from_(other.from_) {}
-        lease &operator=(lease &&other) noexcept {
-            if (this != &other) {
-                arena_pool_return(from_, this->raw_);
-                this->raw_ = std::exchange(other.raw_, nullptr);
-                from_ = other.from_;
-            }
-            return *this;
-        }
-        ~lease() {
-            if (this->raw_ != nullptr) arena_pool_return(from_, this->raw_);
-        }
-
-    private:
-        friend class pool;
-        lease(::arena_pool *from, ::arena *out) noexcept : view<T>(out), from_(from) {}
-        ::arena_pool *from_;
-    };
-
-    pool() noexcept = default;
-    pool(pool &&other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
-    pool &operator=(pool &&other) noexcept {
-        if (this != &other) {
-            end();
-            raw_ = std::exchange(other.raw_, nullptr);
-        }
-        return *this;
-    }
-    ~pool() { end(); }
-
-    /* A pool whose arenas hold `arena_capacity` elements each. */
-    static pool create(std::size_t arena_capacity, const ::arena_pool_options *with = nullptr) {
-        pool made;
-        check(arena_pool_create_with(&type<T>, arena_capacity, with, &made.raw_));
-        return made;
-    }
-    ::arena_pool *raw() const noexcept { return raw_; }
-
-    scope enter() { return scope(*this); }
-    scope enter(const context &within) { return scope(*this, within); }
-    lease checkout() {
-        ::arena *out = nullptr;
-        check(arena_pool_checkout(raw_, &out));
-        return lease(raw_, out);
-    }
-    /* At the pool's limit, waits until the context ends. */
-    lease checkout(const context &within) {
-        ::arena *out = nullptr;
-        check(arena_pool_checkout_context(raw_, within.raw(), &out));
-        return lease(raw_, out);
-    }
-    /* Calls action(view<T>) with an arena of the pool, and returns what it returns. */
-    template <class Action> decltype(auto) execute(Action &&action) {
-        scope entered(*this);
-        return std::forward<Action>(action)(static_cast<view<T> &>(entered));
-    }
-
-    /* Frees what is idle. */
-    void trim() { arena_pool_trim(raw_); }
-    std::size_t arena_cap() const noexcept { return arena_pool_arena_cap(raw_); }
-
-    ::arena_pool_stats stats() const {
-        ::arena_pool_stats filled{};
-        filled.struct_size = sizeof filled;
-        check(arena_pool_get_stats(raw_, &filled));
-        return filled;
-    }
-
-private:
-    ::arena_pool *raw_ = nullptr;
-
-    void end() noexcept {
-        if (arena_pool_destroy(raw_) != ARENA_OK) arena_panic("libarena::pool: arenas are out at its end");
-    }
-};
-
-/* One arena for many threads, behind a gate.  Its destruction is the last call on it. */
-template <class T> class concurrent {
-public:
-    /* The gate, held by the thread that made this, and the arena behind it. */
-    class hold : public view<T> {
-    public:
-        hold(hold &&other) noexcept : view<T>(std::exchange(other.raw_, nullptr)), gate_(other.gate_) {}
-        hold &operator=(hold &&) = delete;
-        ~hold() {
-            if (this->raw_ != nullptr) arena_concurrent_release(gate_);
-        }
-
-    private:
-        friend class concurrent;
-        hold(::arena_concurrent *gate, ::arena *behind) noexcept : view<T>(behind), gate_(gate) {}
-        ::arena_concurrent *gate_;
-    };
-
-    concurrent() noexcept = default;
-    concurrent(concurrent &&other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
-    concurrent &operator=(concurrent &&other) noexcept {
-        if (this != &other) {
-            arena_concurrent_destroy(raw_);
-            raw_ = std::exchange(other.raw_, nullptr);
-        }
-        return *this;
-    }
-    ~concurrent() { arena_concurrent_destroy(raw_); }
-
-    static concurrent create(std::size_t capacity, const ::arena_options *with = nullptr) {
-        concurrent made;
-        check(arena_concurrent_create_with(&type<T>, capacity, with, &made.raw_));
-        return made;
-    }
-    ::arena_concurrent *raw() const noexcept { return raw_; }
-
-    /* Constructs one element.  Throws where the arena is full (std::bad_alloc), where this thread holds the gate
-     * (ARENA_EBUSY), and what the constructor throws.  Elements that are more than their bytes are made behind the gate. */
-    template <class... Args> T *emplace(Args &&...args) {
-        return emplace_within(context(), std::forward<Args>(args)...);
-    }
-    /* The same; nullptr where the arena is full. */
-    template <class... Args> T *try_emplace(Args &&...args) {
-        try {
-            return emplace(std::forward<Args>(args)...);
-        } catch (const detail::failure<std::bad_alloc> &failed) {
-            if (failed.status() != ARENA_EFULL) throw;
-            return nullptr;
-        }
-    }
-    /* The same under a context, which bounds the wait; throws its status where it ends. */
-    template <class... Args> T *emplace_within(const context &within, Args &&...args) {
-        if constexpr (std::is_trivially_copyable_v<T>) {
-            alignas(T) unsigned char place[sizeof(T)];
-            const T *value = detail::make<T>(place, std::forward<Args>(args)...);
-            void *slot = nullptr;
-            check(arena_concurrent_alloc_context(raw_, within.raw(), value, &slot));
-            return static_cast<T *>(slot);
-        } else {
-            return acquire(within).emplace(std::forward<Args>(args)...);
-        }
-    }
-
-    /* Waits for the gate. */
-    hold acquire(const context &within = context()) {
-        ::arena *behind = nullptr;
-        check(arena_concurrent_acquire(raw_, within.raw(), &behind));
-        return hold(raw_, behind);
-    }
-    /* Does not wait: a hold that is false where the gate is not free. */
-    hold try_acquire() {
-        ::arena *behind = nullptr;
-        int status = arena_concurrent_try_acquire(raw_, &behind);
-        if (status != ARENA_OK && status != ARENA_EBUSY) detail::raise(status);
-        return hold(raw_, behind);
-    }
-    /* Destroys every element and takes the slots back. */
-    void reset(const context &within = context()) { check(arena_concurrent_reset_context(raw_, within.raw())); }
-    void trim() { arena_concurrent_trim(raw_); }
-    std::size_t used() const noexcept { return arena_concurrent_used(raw_); }
-    std::size_t remaining() const noexcept { return arena_concurrent_remaining(raw_); }
-    std::size_t cap() const noexcept { return arena_concurrent_cap(raw_); }
-
-private:
-    ::arena_concurrent *raw_ = nullptr;
-};
-
-/* --- bytes -------------------------------------------------------------------------------------------------------- */
-
-/* Blocks of any size and alignment (arena/bytes.h).  It grows.  Objects that are made in it are destroyed newest first, at
- * reset, rewind and the end, before their memory is taken back. */
-class bytes {
-public:
-    bytes() noexcept = default;
-    bytes(bytes &&other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
-    bytes &operator=(bytes &&other) noexcept {
-        if (this != &other) {
-            arena_bytes_destroy(raw_);
-            raw_ = std::exchange(other.raw_, nullptr);
-        }
-        return *this;
-    }
-    ~bytes() { arena_bytes_destroy(raw_); }
-
-    /* `capacity` bounds what is handed out, in bytes; it is no reservation. */
-    static bytes create(std::size_t capacity = SIZE_MAX, const ::arena_options *with = nullptr) {
-        ::arena *made = nullptr;
-        check(arena_create_with(arena_type_bytes(), capacity, with, &made));
-        return adopt(arena_bytes_from_raw(made));
-    }
-    /* Takes over an arena of C's. */
-    static bytes adopt(::arena_bytes *raw) noexcept {
-        bytes made;
-        made.raw_ = raw;
-        return made;
-    }
-    /* Gives up the arena; the caller ends it with arena_bytes_destroy. */
-    ::arena_bytes *release() noexcept { return std::exchange(raw_, nullptr); }
     ::arena_bytes *raw() const noexcept { return raw_; }
     explicit operator bool() const noexcept { return raw_ != nullptr; }
 
@@ -736,12 +455,440 @@ public:
     void rewind(const ::arena_mark &place) { arena_bytes_rewind(raw_, place); }
     void rewind_end(const ::arena_mark &place) { arena_bytes_rewind_end(raw_, place); }
 
-private:
+protected:
     ::arena_bytes *raw_ = nullptr;
 
+private:
+    template <class> friend class detail::pool;
+    template <class> friend class detail::gate;
+    friend class context;
+
+    explicit bytes_view(::arena *raw) noexcept : raw_(raw == nullptr ? nullptr : arena_bytes_from_raw(raw)) {}
+    static const ::arena_type *descriptor() noexcept { return arena_type_bytes(); }
     static void *found(void *block) {
         if (block == nullptr) detail::raise(ARENA_EFULL);
         return block;
+    }
+};
+
+/* A byte arena.  It grows. */
+class bytes : public bytes_view {
+public:
+    bytes() noexcept = default;
+    bytes(bytes &&other) noexcept : bytes_view(other.release()) {}
+    bytes &operator=(bytes &&other) noexcept {
+        if (this != &other) {
+            arena_bytes_destroy(raw_);
+            raw_ = other.release();
+        }
+        return *this;
+    }
+    ~bytes() { arena_bytes_destroy(raw_); }
+
+    /* `capacity` bounds what is handed out, in bytes; it is no reservation. */
+    static bytes create(std::size_t capacity = SIZE_MAX, const ::arena_options *with = nullptr) {
+        ::arena *made = nullptr;
+        check(arena_create_with(arena_type_bytes(), capacity, with, &made));
+        return adopt(arena_bytes_from_raw(made));
+    }
+    /* Takes over an arena of C's. */
+    static bytes adopt(::arena_bytes *raw) noexcept {
+        bytes made;
+        made.raw_ = raw;
+        return made;
+    }
+    /* Gives up the arena; the caller ends it with arena_bytes_destroy. */
+    ::arena_bytes *release() noexcept { return std::exchange(raw_, nullptr); }
+};
+
+/* A reference to a context.  A context may end while this lives: see status(). */
+class context {
+public:
+    /* The background: it never ends. */
+    context() noexcept : raw_(nullptr) {}
+    context(context &&other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
+    context &operator=(context &&other) noexcept {
+        if (this != &other) {
+            arena_context_release(raw_);
+            raw_ = std::exchange(other.raw_, nullptr);
+        }
+        return *this;
+    }
+    ~context() { arena_context_release(raw_); }
+
+    static context with_cancel(const context &parent = context()) {
+        context made;
+        check(arena_context_with_cancel(parent.raw_, &made.raw_));
+        return made;
+    }
+    template <class Rep, class Period>
+    static context with_timeout(std::chrono::duration<Rep, Period> timeout, const context &parent = context()) {
+        context made;
+        check(arena_context_with_timeout(parent.raw_, nanoseconds(timeout), &made.raw_));
+        return made;
+    }
+    /* A time of arena_clock_now. */
+    static context with_deadline(std::int64_t deadline_ns, const context &parent = context()) {
+        context made;
+        check(arena_context_with_deadline(parent.raw_, deadline_ns, &made.raw_));
+        return made;
+    }
+    /* Takes over a reference of C's. */
+    static context adopt(::arena_context *raw) noexcept {
+        context made;
+        made.raw_ = raw;
+        return made;
+    }
+
+    /* Another reference to the same context. */
+    context retain() const noexcept { return adopt(arena_context_retain(raw_)); }
+    void cancel() noexcept { arena_context_cancel(raw_); }
+    /* ARENA_OK, ARENA_ECANCELED or ARENA_ETIMEDOUT. */
+    int status() const noexcept { return arena_context_status(raw_); }
+    /* Throws where it has ended. */
+    void check_running() const { check(status()); }
+    ::arena_context *raw() const noexcept { return raw_; }
+
+    /* A child that carries the arena, which has to outlive it. */
+    template <class T> context inject(view<T> carried) const {
+        context made;
+        check(arena_inject(raw_, carried.raw(), &made.raw_));
+        return made;
+    }
+    context inject(bytes_view carried) const {
+        context made;
+        check(arena_inject(raw_, arena_bytes_raw(carried.raw()), &made.raw_));
+        return made;
+    }
+    /* The nearest arena of T; throws ARENA_ENOARENA where there is none. */
+    template <class T> view<T> extract() const {
+        ::arena *found = nullptr;
+        check(arena_extract(raw_, &type<T>, &found));
+        return view<T>(found);
+    }
+    /* The nearest byte arena; throws ARENA_ENOARENA where there is none. */
+    bytes_view extract_bytes() const {
+        ::arena *found = nullptr;
+        check(arena_extract(raw_, arena_type_bytes(), &found));
+        return bytes_view(found);
+    }
+
+private:
+    ::arena_context *raw_;
+
+    template <class Rep, class Period> static std::int64_t nanoseconds(std::chrono::duration<Rep, Period> timeout) {
+        using approximate = std::chrono::duration<double, std::nano>;
+        if (approximate(timeout) >= approximate(std::chrono::nanoseconds::max())) return INT64_MAX;
+        if (approximate(timeout) <= approximate::zero()) return 0;
+        return std::chrono::duration_cast<std::chrono::nanoseconds>(timeout).count();
+    }
+};
+
+namespace detail {
+
+/* Of pool<T> and bytes_pool. */
+template <class View> class pool {
+public:
+    /* An arena of the pool for as long as this lives, on the thread that made it.  Neither copied nor moved. */
+    class scope : public View {
+    public:
+        explicit scope(pool &from) {
+            check(arena_pool_scope_enter(from.raw_, &entered_));
+            static_cast<View &>(*this) = View(entered_.arena);
+        }
+        /* At the pool's limit, waits until the context ends. */
+        scope(pool &from, const context &within) {
+            check(arena_pool_scope_enter_context(from.raw_, within.raw(), &entered_));
+            static_cast<View &>(*this) = View(entered_.arena);
+        }
+        scope(const scope &) = delete;
+        scope &operator=(const scope &) = delete;
+        ~scope() { arena_pool_scope_leave(&entered_); }
+
+    private:
+        ::arena_pool_scope entered_{};
+    };
+
+    /* An arena that is out of the pool until this ends, on any thread.  Must not outlive the pool. */
+    class lease : public View {
+    public:
+        lease(lease &&other) noexcept : View(other), out_(std::exchange(other.out_, nullptr)), from_(other.from_) {
+            static_cast<View &>(other) = View();
+        }
+        lease &operator=(lease &&other) noexcept {
+            if (this != &other) {
+                arena_pool_return(from_, out_);
+                static_cast<View &>(*this) = std::exchange(static_cast<View &>(other), View());
+                out_ = std::exchange(other.out_, nullptr);
+                from_ = other.from_;
+            }
+            return *this;
+        }
+        ~lease() {
+            if (out_ != nullptr) arena_pool_return(from_, out_);
+        }
+
+    private:
+        friend class pool;
+        lease(::arena_pool *from, ::arena *out) noexcept : View(out), out_(out), from_(from) {}
+        ::arena *out_;
+        ::arena_pool *from_;
+    };
+
+    pool() noexcept = default;
+    pool(pool &&other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
+    pool &operator=(pool &&other) noexcept {
+        if (this != &other) {
+            end();
+            raw_ = std::exchange(other.raw_, nullptr);
+        }
+        return *this;
+    }
+    ~pool() { end(); }
+
+    /* A pool whose arenas hold `arena_capacity` elements (or bytes) each. */
+    static pool create(std::size_t arena_capacity, const ::arena_pool_options *with = nullptr) {
+        pool made;
+        check(arena_pool_create_with(View::descriptor(), arena_capacity, with, &made.raw_));
+        return made;
+    }
+    ::arena_pool *raw() const noexcept { return raw_; }
+
+    scope enter() { return scope(*this); }
+    scope enter(const context &within) { return scope(*this, within); }
+    lease checkout() {
+        ::arena *out = nullptr;
+        check(arena_pool_checkout(raw_, &out));
+        return lease(raw_, out);
+    }
+    /* At the pool's limit, waits until the context ends. */
+    lease checkout(const context &within) {
+        ::arena *out = nullptr;
+        check(arena_pool_checkout_context(raw_, within.raw(), &out));
+        return lease(raw_, out);
+    }
+    /* Calls action(View) with an arena of the pool, and returns what it returns. */
+    template <class Action> decltype(auto) execute(Action &&action) {
+        scope entered(*this);
+        return std::forward<Action>(action)(static_cast<View &>(entered));
+    }
+
+    /* Frees what is idle. */
+    void trim() { arena_pool_trim(raw_); }
+    std::size_t arena_cap() const noexcept { return arena_pool_arena_cap(raw_); }
+
+    ::arena_pool_stats stats() const {
+        ::arena_pool_stats filled{};
+        filled.struct_size = sizeof filled;
+        check(arena_pool_get_stats(raw_, &filled));
+        return filled;
+    }
+
+private:
+    ::arena_pool *raw_ = nullptr;
+
+    void end() noexcept {
+        if (arena_pool_destroy(raw_) != ARENA_OK) arena_panic("libarena::pool: arenas are out at its end");
+    }
+};
+
+} // namespace detail
+
+/* Isolated arenas.  No arena may be out when it ends: that panics. */
+template <class T> using pool = detail::pool<view<T>>;
+using bytes_pool = detail::pool<bytes_view>;
+
+namespace detail {
+
+/* Of concurrent<T> and bytes_concurrent. */
+template <class View> class gate {
+public:
+    /* The gate, held by the thread that made this, and the arena behind it. */
+    class hold : public View {
+    public:
+        hold(hold &&other) noexcept : View(other), gate_(std::exchange(other.gate_, nullptr)) {
+            static_cast<View &>(other) = View();
+        }
+        hold &operator=(hold &&) = delete;
+        ~hold() {
+            if (gate_ != nullptr) arena_concurrent_release(gate_);
+        }
+
+    private:
+        friend class gate;
+        hold(::arena_concurrent *from, ::arena *behind) noexcept
+            : View(behind), gate_(behind == nullptr ? nullptr : from) {}
+        ::arena_concurrent *gate_;
+    };
+
+    /* The same, and no thread's: for tasks that move between threads.  Everybody waits meanwhile, the thread that made it too;
+     * it may end on any. */
+    class permit : public View {
+    public:
+        permit() noexcept = default;
+        permit(permit &&other) noexcept
+            : View(other), gate_(std::exchange(other.gate_, nullptr)), permit_(other.permit_) {
+            static_cast<View &>(other) = View();
+        }
+        permit &operator=(permit &&other) noexcept {
+            if (this != &other) {
+                release();
+                static_cast<View &>(*this) = std::exchange(static_cast<View &>(other), View());
+                gate_ = std::exchange(other.gate_, nullptr);
+                permit_ = other.permit_;
+            }
+            return *this;
+        }
+        ~permit() { release(); }
+        /* Gives the gate back now. */
+        void release() noexcept {
+            ::arena_concurrent *from = std::exchange(gate_, nullptr);
+            static_cast<View &>(*this) = View();
+            if (from == nullptr) return;
+            int status = arena_concurrent_release_permit(from, &permit_);
+            if (status != ARENA_OK) arena_panic_with(status, "libarena::concurrent: the permit cannot be released now");
+        }
+
+    private:
+        friend class gate;
+        permit(::arena_concurrent *from, const ::arena_permit &given) noexcept
+            : View(given.arena), gate_(given.arena == nullptr ? nullptr : from), permit_(given) {}
+        ::arena_concurrent *gate_ = nullptr;
+        ::arena_permit permit_{};
+    };
+
+    gate() noexcept = default;
+    gate(gate &&other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
+    gate &operator=(gate &&other) noexcept {
+        if (this != &other) {
+            arena_concurrent_destroy(raw_);
+            raw_ = std::exchange(other.raw_, nullptr);
+        }
+        return *this;
+    }
+    ~gate() { arena_concurrent_destroy(raw_); }
+
+    ::arena_concurrent *raw() const noexcept { return raw_; }
+
+    /* Waits for the gate. */
+    hold acquire(const context &within = context()) {
+        ::arena *behind = nullptr;
+        check(arena_concurrent_acquire(raw_, within.raw(), &behind));
+        return hold(raw_, behind);
+    }
+    /* Does not wait: a hold that is false where the gate is not free. */
+    hold try_acquire() {
+        ::arena *behind = nullptr;
+        free_or_raise(arena_concurrent_try_acquire(raw_, &behind));
+        return hold(raw_, behind);
+    }
+    /* Waits for the gate, which is no thread's then. */
+    permit acquire_permit(const context &within = context()) {
+        ::arena_permit given{};
+        check(arena_concurrent_acquire_permit(raw_, within.raw(), &given));
+        return permit(raw_, given);
+    }
+    /* Does not wait: a permit that is false where the gate is not free. */
+    permit try_acquire_permit() {
+        ::arena_permit given{};
+        free_or_raise(arena_concurrent_try_acquire_permit(raw_, &given));
+        return permit(raw_, given);
+    }
+
+    /* Destroys every element and takes its memory back. */
+    void reset(const context &within = context()) { check(arena_concurrent_reset_context(raw_, within.raw())); }
+    void trim() { arena_concurrent_trim(raw_); }
+    std::size_t used() const noexcept { return arena_concurrent_used(raw_); }
+    std::size_t remaining() const noexcept { return arena_concurrent_remaining(raw_); }
+    std::size_t cap() const noexcept { return arena_concurrent_cap(raw_); }
+    ::arena_stats stats() const {
+        ::arena_stats filled{};
+        filled.struct_size = sizeof filled;
+        check(arena_concurrent_get_stats(raw_, &filled));
+        return filled;
+    }
+
+protected:
+    ::arena_concurrent *raw_ = nullptr;
+
+    void make(std::size_t capacity, const ::arena_options *with) {
+        check(arena_concurrent_create_with(View::descriptor(), capacity, with, &raw_));
+    }
+
+private:
+    static void free_or_raise(int status) {
+        if (status != ARENA_OK && status != ARENA_EBUSY) raise(status);
+    }
+};
+
+} // namespace detail
+
+/* One arena for many threads, behind a gate.  Its destruction is the last call on it. */
+template <class T> class concurrent : public detail::gate<view<T>> {
+public:
+    static concurrent create(std::size_t capacity, const ::arena_options *with = nullptr) {
+        concurrent made;
+        made.make(capacity, with);
+        return made;
+    }
+
+    /* Constructs one element.  Throws where the arena is full (std::bad_alloc), where this thread holds the gate
+     * (ARENA_EBUSY), and what the constructor throws.  Elements that are more than their bytes are made behind the gate. */
+    template <class... Args> T *emplace(Args &&...args) {
+        return emplace_within(context(), std::forward<Args>(args)...);
+    }
+    /* The same; nullptr where the arena is full. */
+    template <class... Args> T *try_emplace(Args &&...args) {
+        try {
+            return emplace(std::forward<Args>(args)...);
+        } catch (const detail::failure<std::bad_alloc> &failed) {
+            if (failed.status() != ARENA_EFULL) throw;
+            return nullptr;
+        }
+    }
+    /* The same under a context, which bounds the wait; throws its status where it ends. */
+    template <class... Args> T *emplace_within(const context &within, Args &&...args) {
+        if constexpr (std::is_trivially_copyable_v<T>) {
+            alignas(T) unsigned char place[sizeof(T)];
+            const T *value = detail::make<T>(place, std::forward<Args>(args)...);
+            void *slot = nullptr;
+            check(arena_concurrent_alloc_context(this->raw_, within.raw(), value, &slot));
+            return static_cast<T *>(slot);
+        } else {
+            return this->acquire(within).emplace(std::forward<Args>(args)...);
+        }
+    }
+};
+
+/* The same of bytes: blocks of any size and alignment.  Its capacity is reserved, and does not grow. */
+class bytes_concurrent : public detail::gate<bytes_view> {
+public:
+    static bytes_concurrent create(std::size_t capacity, const ::arena_options *with = nullptr) {
+        bytes_concurrent made;
+        made.make(capacity, with);
+        return made;
+    }
+
+    /* A zeroed block; `align` 0: that of std::max_align_t.  Throws where there is no room (std::bad_alloc), and where this
+     * thread holds the gate (ARENA_EBUSY). */
+    void *alloc(std::size_t size, std::size_t align = 0) { return alloc_within(context(), size, align); }
+    /* The same; nullptr where there is no room. */
+    void *try_alloc(std::size_t size, std::size_t align = 0) {
+        void *block = nullptr;
+        int status = arena_bytes_concurrent_alloc_context(typed(), nullptr, size, align, &block);
+        if (status != ARENA_OK && status != ARENA_EFULL) detail::raise(status);
+        return block;
+    }
+    /* The same under a context, which bounds the wait; throws its status where it ends. */
+    void *alloc_within(const context &within, std::size_t size, std::size_t align = 0) {
+        void *block = nullptr;
+        check(arena_bytes_concurrent_alloc_context(typed(), within.raw(), size, align, &block));
+        return block;
+    }
+
+private:
+    ::arena_bytes_concurrent *typed() const noexcept {
+        return static_cast<::arena_bytes_concurrent *>(static_cast<void *>(raw_));
     }
 };
 
@@ -750,7 +897,7 @@ private:
  * threads. */
 class resource : public std::pmr::memory_resource {
 public:
-    explicit resource(bytes &from) noexcept : raw_(from.raw()) {}
+    explicit resource(bytes_view from) noexcept : raw_(from.raw()) {}
     explicit resource(::arena_bytes *from) noexcept : raw_(from) {}
     ::arena_bytes *raw() const noexcept { return raw_; }
 
@@ -775,7 +922,7 @@ private:
 class scratch {
 public:
     template <class T> explicit scratch(view<T> in) : scratch(in.raw()) {}
-    explicit scratch(bytes &in) : scratch(arena_bytes_raw(in.raw())) {}
+    explicit scratch(bytes_view in) : scratch(arena_bytes_raw(in.raw())) {}
     explicit scratch(::arena *in) : entered_{ARENA_HEAD_(in)->cursor, ARENA_HEAD_(in)->floor, in, nullptr, 0} {
         (void)arena_scratch_enter_(&entered_);
     }
