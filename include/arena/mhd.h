@@ -37,9 +37,11 @@
  * libmicrohttpd lets the binding see it; docs/http.md has the table of what it does not.
  *
  * Time: options read_timeout_ns, write_timeout_ns and context_timeout_ns.  At their end the connection closes without
- * an answer, within a second; progress does not prolong them.  They hold in every thread mode.  What they do not cover:
- * the head of a request (MHD_OPTION_CONNECTION_TIMEOUT does), connections while they are suspended or once they are
- * upgraded, and, but for their silence, responses of the handler's own making.
+ * an answer, within a second; progress does not prolong them.  They hold in every thread mode; for what libmicrohttpd
+ * reads and writes without telling, the binding adds a connection of its own to the daemon, one at a time, for a second
+ * each (docs/http.md has more; MHD_USE_ITC is needed where the daemon has threads).  What they do not cover: the head of
+ * a request (MHD_OPTION_CONNECTION_TIMEOUT does), connections while they are suspended or once they are upgraded, and
+ * responses of the handler's own making that are taken slowly on a server that nobody else asks.
  *
  * Panics: what the program gave runs inside arena_protect.  A handler, begin or piece that panics is answered 500 and
  * the server goes on; if it had queued a response already, the connection is closed instead; if the handler had

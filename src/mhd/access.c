@@ -38,6 +38,11 @@ static bool is_suspended(struct MHD_Connection *connection) {
     return info != NULL && info->suspended == MHD_YES;
 }
 
+static bool is_upgrade(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_HTTP_STATUS);
+    return info != NULL && info->http_status == MHD_HTTP_SWITCHING_PROTOCOLS;
+}
+
 struct handler_call {
     arena_mhd_handler *handler;
     void *user;
@@ -66,7 +71,7 @@ static enum MHD_Result after_handler(struct exchange *exchange, struct MHD_Conne
     if (atomic_u32_load(&exchange->answered, relaxed) != 0) return MHD_YES;
     if (exchange_is_answered(exchange, connection)) {
         answer_limit(exchange, connection); /* of a response of its own */
-        if (exchange->deadline.deaf) exchange_watch(exchange, connection);
+        if (!is_upgrade(connection)) (void)exchange_watch_answer(exchange, connection);
         return MHD_YES;
     }
     (void)refusal_answer(exchange, REFUSAL_INTERNAL, connection);
@@ -228,7 +233,7 @@ static enum MHD_Result first_call(struct arena_mhd *mhd, struct MHD_Connection *
     }
     if (!chunked) body_announce(&exchange->body, announced);
     /* libmicrohttpd does not call the binding for what stands between chunks and behind them. */
-    if (chunked || exchange->deadline.deaf) exchange_watch(exchange, connection);
+    if (chunked || exchange->deadline.deaf) exchange_watch_body(exchange, connection);
     if (!early) exchange->begin_later = true;
     return MHD_YES;
 }
@@ -293,7 +298,7 @@ static enum MHD_Result upload_call(struct exchange *exchange, struct MHD_Connect
 
 static enum MHD_Result whole_call(struct exchange *exchange, struct MHD_Connection *connection) {
     if (exchange->stage == STAGE_HANDLED) return refusal_answer(exchange, REFUSAL_INTERNAL, connection);
-    if (is_chunked(exchange->fields) || exchange->deadline.deaf) registry_unwatch(exchange);
+    if (is_chunked(exchange->fields) || exchange->deadline.deaf) (void)registry_watch(exchange, &(struct overdue){0});
     if (deadline_passed(&exchange->deadline, arena_clock_now())) return give_up(exchange);
     enum MHD_Result result;
     if (exchange->begin_later && !run_begin(exchange, connection, &result)) return result;
@@ -320,6 +325,7 @@ enum MHD_Result arena_mhd_access(void *mhd, struct MHD_Connection *connection, c
     if (self == NULL || upload_data_size == NULL || req_cls == NULL) return MHD_NO;
     struct exchange *exchange = registry_find(&self->registry, connection, *req_cls);
     if (exchange == NULL || exchange->stage == STAGE_NEW) {
+        if (watch_is(&self->watch, connection)) return watch_access(&self->watch, connection, req_cls);
         return first_call(self, connection, url, method, version, req_cls);
     }
     if (*upload_data_size != 0) return upload_call(exchange, connection, upload_data, upload_data_size);
@@ -339,7 +345,10 @@ void arena_mhd_completed(void *mhd, struct MHD_Connection *connection, void **re
     struct arena_mhd *self = mhd;
     if (self == NULL || req_cls == NULL) return;
     struct exchange *exchange = registry_find(&self->registry, connection, *req_cls);
-    if (exchange == NULL) return;
+    if (exchange == NULL) {
+        if (connection != NULL && *req_cls == &self->watch) watch_completed(self, connection, termination);
+        return;
+    }
     *req_cls = NULL;
     /* relaxed: who was told of the draining too late for this answer is told at the next request. */
     bool ends = termination == MHD_REQUEST_TERMINATED_COMPLETED_OK && connection != NULL &&
@@ -350,7 +359,7 @@ void arena_mhd_completed(void *mhd, struct MHD_Connection *connection, void **re
 
 void *arena_mhd_uri(void *mhd, const char *uri, struct MHD_Connection *connection) {
     struct arena_mhd *self = mhd;
-    if (self == NULL || connection == NULL) return NULL;
+    if (self == NULL || connection == NULL || watch_is(&self->watch, connection)) return NULL;
     struct exchange *left_over;
     while ((left_over = registry_left_over(&self->registry, connection)) != NULL) {
         exchange_complete(left_over, NULL, MHD_REQUEST_TERMINATED_WITH_ERROR);

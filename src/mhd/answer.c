@@ -212,13 +212,16 @@ static int queue(struct exchange *exchange, struct MHD_Connection *connection, u
         MHD_destroy_response(response);
         return ARENA_ENOMEM;
     }
+    const int64_t before_ns = exchange->deadline.at_ns;
     answer_limit(exchange, connection);
-    if (exchange->deadline.deaf) exchange_watch(exchange, connection);
+    const struct overdue watched = exchange_watch_answer(exchange, connection);
     exchange->status = status; /* libmicrohttpd may tell of the end before it returns */
     exchange->source.queued = true;
     if (MHD_queue_response(connection, status, response) != MHD_YES) {
         exchange->source.queued = false;
         exchange->status = 0;
+        registry_watch(exchange, &watched);
+        deadline_set(&exchange->deadline, connection, before_ns, arena_clock_now());
         MHD_destroy_response(response);
         return ARENA_EBUSY;
     }

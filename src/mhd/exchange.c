@@ -92,13 +92,29 @@ void exchange_add_owned(struct exchange *exchange, struct owned *owned) {
     lock_leave(&exchange->bucket->lock);
 }
 
-void exchange_watch(struct exchange *exchange, struct MHD_Connection *connection) {
+static struct overdue watch(struct exchange *exchange, struct MHD_Connection *connection, bool answered) {
     const union MHD_ConnectionInfo *info =
         connection == NULL ? NULL : MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (info == NULL || exchange->deadline.at_ns == DEADLINE_NEVER) return;
-    const struct overdue overdue = {exchange->deadline.at_ns, info->connect_fd,
-                                    registry_socket_cookie(info->connect_fd)};
-    registry_watch(exchange, &overdue);
+    if (info == NULL || exchange->deadline.at_ns == DEADLINE_NEVER)
+        return registry_watch(exchange, &(struct overdue){0});
+    int fd = info->connect_fd;
+    const struct overdue overdue = {exchange->deadline.at_ns, fd, answered, answered ? 0 : registry_socket_cookie(fd)};
+    return registry_watch(exchange, &overdue);
+}
+
+static void wake(struct exchange *exchange, struct MHD_Connection *connection) {
+    if (connection != NULL) watch_wake(&exchange->mhd->watch, connection, arena_clock_now());
+}
+
+void exchange_watch_body(struct exchange *exchange, struct MHD_Connection *connection) {
+    (void)watch(exchange, connection, false);
+    wake(exchange, connection);
+}
+
+struct overdue exchange_watch_answer(struct exchange *exchange, struct MHD_Connection *connection) {
+    const struct overdue before = watch(exchange, connection, true);
+    if (exchange->source.read != NULL) wake(exchange, connection);
+    return before;
 }
 
 bool exchange_is_answered(struct exchange *exchange, struct MHD_Connection *connection) {

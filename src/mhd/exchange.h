@@ -128,8 +128,10 @@ void exchange_release(struct exchange *exchange);
 /* One arena more that goes back when it ends. */
 void exchange_add_owned(struct exchange *exchange, struct owned *owned);
 
-/* What its deadline cannot do, the next request does: from now on one that is overdue is cut off. */
-void exchange_watch(struct exchange *exchange, struct MHD_Connection *connection);
+/* What its deadline cannot do, the next request does, or the watch: one that is overdue is cut off.  An answer that is
+ * short, or of the handler's own making, does not wake the watch.  Gives what was watched for before. */
+void exchange_watch_body(struct exchange *exchange, struct MHD_Connection *connection);
+struct overdue exchange_watch_answer(struct exchange *exchange, struct MHD_Connection *connection);
 
 /* Is a response queued, by whom ever? */
 bool exchange_is_answered(struct exchange *exchange, struct MHD_Connection *connection);

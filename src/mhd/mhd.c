@@ -71,7 +71,13 @@ static int create(struct arena_pool *pool, arena_mhd_handler *handler, void *use
         free(mhd);
         return ARENA_ENOMEM;
     }
+    if (!watch_init(&mhd->watch)) {
+        registry_destroy(&mhd->registry);
+        free(mhd);
+        return ARENA_ENOMEM;
+    }
     if (!refusals_make(&mhd->refusals)) {
+        watch_destroy(&mhd->watch);
         registry_destroy(&mhd->registry);
         free(mhd);
         return ARENA_ENOMEM;
@@ -109,6 +115,7 @@ static int destroy(struct arena_mhd *mhd) {
         exchange_complete(exchange, NULL, MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN);
     }
     refusals_free(&mhd->refusals);
+    watch_destroy(&mhd->watch);
     registry_destroy(&mhd->registry);
     free(mhd);
     return ARENA_OK;

@@ -91,26 +91,22 @@ bool registry_busy(struct registry *registry) {
 }
 
 /* relaxed, in all of these: a hint whether to look at all. */
-void registry_watch(struct exchange *exchange, const struct overdue *overdue) {
+struct overdue registry_watch(struct exchange *exchange, const struct overdue *overdue) {
+    struct registry *registry = &exchange->mhd->registry;
     lock_enter(&exchange->bucket->lock);
-    bool again = exchange->sweep.at_ns != 0;
+    const struct overdue before = exchange->sweep;
     exchange->sweep = *overdue;
     lock_leave(&exchange->bucket->lock);
-    if (!again) (void)atomic_u32_add(&exchange->mhd->registry.watched, 1, relaxed);
+    if (before.at_ns == 0 && overdue->at_ns != 0) (void)atomic_u32_add(&registry->watched, 1, relaxed);
+    if (before.at_ns != 0 && overdue->at_ns == 0) (void)atomic_u32_sub(&registry->watched, 1, relaxed);
+    return before;
 }
 
-void registry_unwatch(struct exchange *exchange) {
-    lock_enter(&exchange->bucket->lock);
-    bool watched = exchange->sweep.at_ns != 0;
-    exchange->sweep.at_ns = 0;
-    lock_leave(&exchange->bucket->lock);
-    if (watched) (void)atomic_u32_sub(&exchange->mhd->registry.watched, 1, relaxed);
-}
+bool registry_watches(struct registry *registry) { return atomic_u32_load(&registry->watched, relaxed) != 0; }
 
-/* Is it still the socket it was?  A connection that died while memory was short leaves an exchange whose descriptor may
- * be somebody else's by now. */
+/* Is it still the socket it was? */
 static bool is_same_socket(const struct overdue *overdue) {
-    return overdue->cookie != 0 && registry_socket_cookie(overdue->fd) == overdue->cookie;
+    return overdue->answered || (overdue->cookie != 0 && registry_socket_cookie(overdue->fd) == overdue->cookie);
 }
 
 uint64_t registry_socket_cookie(int fd) {
@@ -137,7 +133,7 @@ static void sweep_bucket(struct registry_bucket *bucket, int64_t now_ns) {
 }
 
 void registry_sweep(struct registry *registry, int64_t now_ns) {
-    if (atomic_u32_load(&registry->watched, relaxed) == 0) return;
+    if (!registry_watches(registry)) return;
     for (size_t i = 0; i < REGISTRY_BUCKETS; i++) sweep_bucket(&registry->buckets[i], now_ns);
 }
 

@@ -22,12 +22,16 @@
 
 struct exchange;
 
-/* A request whose body may go on arriving past its deadline, because libmicrohttpd reads on without calling the
- * binding: the lines between chunks, and trailers. */
+/* A request that may go on past its deadline, because libmicrohttpd reads and writes on without calling the binding: the
+ * lines between chunks, and trailers; the rest of an answer that it has been handed.
+ *
+ * A connection can die without a word while its request is read, when memory is short, and its descriptor then is
+ * somebody else's; so the socket is told by its cookie, too.  One that has its answer cannot. */
 struct overdue {
     int64_t at_ns;   /* 0: not such a request */
     int fd;          /* the connection's socket */
-    uint64_t cookie; /* what the system calls that socket; 0: not known */
+    bool answered;   /* it cannot die without a word any more */
+    uint64_t cookie; /* else what the system calls that socket; 0: not known */
 };
 
 enum { REGISTRY_BUCKETS = 64 };
@@ -63,9 +67,10 @@ void registry_begin(struct exchange *exchange);
 /* Is one open whose headers are there? */
 bool registry_busy(struct registry *registry);
 
-/* From now on registry_sweep looks for it, with those values; and not any more. */
-void registry_watch(struct exchange *exchange, const struct overdue *overdue);
-void registry_unwatch(struct exchange *exchange);
+/* From now on registry_sweep looks for it, with those values; at_ns 0: not any more.  The values before. */
+struct overdue registry_watch(struct exchange *exchange, const struct overdue *overdue);
+/* Does it look for any? */
+bool registry_watches(struct registry *registry);
 /* What the system calls a socket, for ever; 0: it does not say. */
 uint64_t registry_socket_cookie(int fd);
 /* Shuts the sockets of those that are overdue; their own threads then end them. */

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/wait.h>
 
 enum mode server_modes[MODE_COUNT] = {MODE_INTERNAL_THREAD, MODE_THREAD_POOL, MODE_THREAD_PER_CONNECTION,
                                       MODE_EXTERNAL};
@@ -48,10 +49,20 @@ bool server_limits_silence(enum mode mode) { return mode != MODE_THREAD_PER_CONN
 
 /* --- callbacks ---------------------------------------------------------------------------------------------------- */
 
+/* A connection that the binding gave to libmicrohttpd, which is no part of what the tests count: see mhd/watch.h. */
+static bool is_the_bindings(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info != NULL && info->client_addr->sa_family == AF_UNSPEC;
+}
+
 static enum MHD_Result on_access(void *user, struct MHD_Connection *connection, const char *url, const char *method,
                                  const char *version, const char *upload_data, size_t *upload_data_size,
                                  void **req_cls) {
     struct server *server = user;
+    if (is_the_bindings(connection)) {
+        flag_add(&server->watches, 1);
+        return arena_mhd_access(server->mhd, connection, url, method, version, upload_data, upload_data_size, req_cls);
+    }
     flag_add(&server->accesses, 1);
     bool upload = *upload_data_size != 0;
     enum MHD_Result result =
@@ -63,6 +74,10 @@ static enum MHD_Result on_access(void *user, struct MHD_Connection *connection, 
 static void on_completed(void *user, struct MHD_Connection *connection, void **req_cls,
                          enum MHD_RequestTerminationCode termination) {
     struct server *server = user;
+    if (is_the_bindings(connection)) {
+        arena_mhd_completed(server->mhd, connection, req_cls, termination);
+        return;
+    }
     server_note(server, 'C');
     if (*req_cls == NULL) flag_add(&server->null_completed, 1);
     flag_set(&server->last_termination, (int)termination);
@@ -89,6 +104,11 @@ static void *no_uri_log(void *user, const char *uri, struct MHD_Connection *conn
 static void *bound_uri_log(void *user, const char *uri, struct MHD_Connection *connection) {
     struct server *server = user;
     return arena_mhd_uri(server->mhd, uri, connection);
+}
+
+static enum MHD_Result takes(void *user, const struct sockaddr *address, socklen_t size) {
+    const struct server *server = user;
+    return server->options.takes_no_watch && address->sa_family == AF_UNSPEC ? MHD_NO : MHD_YES;
 }
 
 static void poll_daemon(struct worker *self) {
@@ -128,9 +148,9 @@ static struct MHD_Daemon *start_daemon(struct server *server) {
     void *(*uri_log)(void *user, const char *uri, struct MHD_Connection *) =
         server->options.knows_targets ? bound_uri_log : no_uri_log;
     if (server->options.uri_log != NULL) uri_log = server->options.uri_log;
-    return MHD_start_daemon(flags, 0, NULL, NULL, on_access, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-                            MHD_OPTION_SOCK_ADDR, (struct sockaddr *)(void *)&address, MHD_OPTION_URI_LOG_CALLBACK,
-                            uri_log, server, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+    return MHD_start_daemon(flags, 0, takes, server, on_access, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+                            server, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)(void *)&address,
+                            MHD_OPTION_URI_LOG_CALLBACK, uri_log, server, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 }
 
 void server_start(struct server *server, enum mode mode, arena_mhd_handler *handler,
@@ -208,4 +228,39 @@ enum MHD_Result server_echo(struct arena_request *request, void *user) {
     char *text = server_text(request, line);
     if (text == NULL) return MHD_NO;
     return arena_request_respond(request, 200, "text/plain", text, strlen(text)) == ARENA_OK ? MHD_YES : MHD_NO;
+}
+
+/* --- all modes at a time ------------------------------------------------------------------------------------------ */
+
+static struct {
+    pid_t process;
+    FILE *output;
+} children[MODE_COUNT];
+
+bool server_fork(void) {
+    static const char *const tests[MODE_COUNT] = {"*, internal thread", "*, thread pool", "*, thread per connection",
+                                                  "*, external polling"};
+    for (size_t i = 0; i < MODE_COUNT; i++) {
+        children[i].output = tmpfile();
+        if (children[i].output == NULL) abort();
+        children[i].process = fork();
+        if (children[i].process < 0) abort();
+        if (children[i].process > 0) continue;
+        if (dup2(fileno(children[i].output), 1) < 0 || dup2(1, 2) < 0) abort();
+        cmocka_set_test_filter(tests[i]);
+        return true;
+    }
+    return false;
+}
+
+int server_wait(void) {
+    int failures = 0;
+    for (size_t i = 0; i < MODE_COUNT; i++) {
+        int status;
+        if (waitpid(children[i].process, &status, 0) < 0 || status != 0) failures++;
+        rewind(children[i].output);
+        for (int byte; (byte = getc(children[i].output)) != EOF;) putchar(byte);
+        (void)fclose(children[i].output);
+    }
+    return failures;
 }

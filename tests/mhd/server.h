@@ -36,6 +36,7 @@ struct server_options {
     bool knows_targets;                                                     /* its URI-log callback is arena_mhd_uri */
     const struct arena_mhd_options
         *hooks;            /* the rest of the binding's options; its body limit counts where this has none */
+    bool takes_no_watch;   /* its policy does not take the connections of the binding's own */
     bool loses_completion; /* the completed callback is not passed on, as if libmicrohttpd had not called it */
 };
 
@@ -52,6 +53,7 @@ struct server {
     void *user; /* for the handler; it gets the server */
 
     int accesses; /* atomics, as for flag_get: calls of the access handler, with upload data, and so on */
+    int watches;  /* those for a connection of the binding's own, which do not count otherwise */
     int uploads;
     int handled;
     int completed;
@@ -102,6 +104,10 @@ extern enum mode server_modes[MODE_COUNT];
         SERVER_TEST_IN_(test, MODE_EXTERNAL, "external polling")
 #define SERVER_TEST(test)                                                                                              \
     SERVER_TEST_SUSPENDING(test), SERVER_TEST_IN_(test, MODE_THREAD_PER_CONNECTION, "thread per connection")
+/* For main, where tests mostly wait: the four modes at a time, each in a process of its own. */
+#define SERVER_RUN(name, tests) (server_fork() ? support_run(name, tests) : server_wait())
+bool server_fork(void); /* true: in each of the processes; false: in the one that waits for them */
+int server_wait(void);
 #define SERVER_MODE(state) (*(enum mode *)*(state))
 
 #endif

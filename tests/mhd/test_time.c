@@ -4,44 +4,73 @@
 #include "mhd/exchange.h"
 #include "server.h"
 
+#include <sys/socket.h>
+
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: test\r\n\r\n"
 #define POST(headers) "POST /p HTTP/1.1\r\nHost: test\r\n" headers "\r\n"
 #define NS_PER_MS INT64_C(1000000)
 
-enum { LONG_CELLS = SERVER_ARENA_CELLS, SLOW_STEPS = 1200, STEP_MS = 50 };
+enum { LONG_CELLS = SERVER_ARENA_CELLS, STEPS = 1200, STEP_MS = 50, MOST_CLIENTS = 8 };
 
 static struct server server;
 static struct client client;
+static struct client clients[MOST_CLIENTS];
+static size_t client_count;
 static struct reply reply;
 
-static int told; /* terminations of completed requests, the last; atomic, -1 at first */
-static int told_count;
+static int told; /* atomic: requests that completed, but those to /no */
+static int told_in_time;
+static int begun;
+
+static enum MHD_Result begin(struct arena_request *request, void *user) {
+    flag_add(&begun, 1);
+    return strcmp(arena_request_url(request), "/no") == 0 ? MHD_NO : MHD_YES;
+}
 
 static void completed(struct arena_request *request, unsigned status, enum MHD_RequestTerminationCode termination,
                       void *user) {
-    flag_set(&told, (int)termination);
-    flag_add(&told_count, 1);
+    if (strcmp(arena_request_url(request), "/no") == 0) return;
+    if (termination != MHD_REQUEST_TERMINATED_TIMEOUT_REACHED) flag_add(&told_in_time, 1);
+    flag_add(&told, 1);
+}
+
+static void start_unless(void **state, arena_mhd_handler *handler, const struct arena_mhd_options *times,
+                         bool unwatched) {
+    if (!server_limits_silence(SERVER_MODE(state))) skip();
+    struct arena_mhd_options options = *times;
+    options.begin = begin;
+    options.completed = completed;
+    const struct server_options with = {.hooks = &options, .max_arenas = MOST_CLIENTS, .takes_no_watch = unwatched};
+    flag_set(&told, 0);
+    flag_set(&told_in_time, 0);
+    flag_set(&begun, 0);
+    client_count = 0;
+    server_start(&server, SERVER_MODE(state), handler, &with);
 }
 
 static void start(void **state, arena_mhd_handler *handler, const struct arena_mhd_options *times) {
-    if (!server_limits_silence(SERVER_MODE(state))) skip();
-    struct arena_mhd_options options = *times;
-    options.completed = completed;
-    const struct server_options with = {.hooks = &options, .max_arenas = 1};
-    flag_set(&told, -1);
-    flag_set(&told_count, 0);
-    server_start(&server, SERVER_MODE(state), handler, &with);
+    start_unless(state, handler, times, false);
     client_connect(&client, server.port);
 }
 
 static void stop(void) {
     client_close(&client);
+    for (size_t i = 0; i < client_count; i++) client_close(&clients[i]);
     server_stop(&server);
 }
 
-static void expect_timeout(void) {
-    AWAIT(flag_get(&told_count) == 1);
-    assert_int_equal(flag_get(&told), MHD_REQUEST_TERMINATED_TIMEOUT_REACHED);
+/* One more, beside the first. */
+static struct client *add_client(const char *text) {
+    assert_true(client_count < MOST_CLIENTS);
+    struct client *added = &clients[client_count++];
+    client_connect(added, server.port);
+    client_send(added, text);
+    return added;
+}
+
+static void expect_timeouts(size_t count) {
+    AWAIT((size_t)flag_get(&told) == count);
+    assert_int_equal(flag_get(&told_in_time), 0);
 }
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */
@@ -56,48 +85,56 @@ static void an_upload_that_stops_is_cut_off(void **state) {
         POST("Transfer-Encoding: chunked\r\n"),
         POST("Content-Length: 1000\r\nExpect: 100-continue\r\n"),
     };
-    struct client clients[5];
     start(state, server_echo, &short_read);
-    for (size_t i = 0; i < 5; i++) {
-        client_connect(&clients[i], server.port);
-        client_send(&clients[i], begins[i]);
-    }
+    for (size_t i = 0; i < 5; i++) (void)add_client(begins[i]);
     for (size_t i = 0; i < 5; i++) {
         if (i == 4) (void)client_try_receive_head(&clients[i], &reply); /* 100 */
         assert_true(client_sees_end(&clients[i]));                      /* without an answer */
-        client_close(&clients[i]);
     }
-    AWAIT(flag_get(&told_count) == 5);
-    assert_int_equal(flag_get(&told), MHD_REQUEST_TERMINATED_TIMEOUT_REACHED);
+    expect_timeouts(5);
     stop();
     assert_int_equal(server.handled, 0);
 }
 
-/* Sends bytes, one by one, until nobody takes them.  Whether that came before all were sent. */
-static bool trickle(struct client *slow, const char *byte) {
-    for (size_t i = 0; i < SLOW_STEPS; i++) {
-        if (!client_try_send(slow, byte, strlen(byte)) || flag_get(&told_count) > 0) return true;
+/* Uploads of which something comes again and again, and which of it is told to the binding. */
+static const struct {
+    const char *begin;
+    const char *more;
+} slow_uploads[] = {
+    {POST("Content-Length: 100000\r\n"), "x"},
+    {POST("Transfer-Encoding: chunked\r\n"), "1\r\nx\r\n"},
+    {POST("Transfer-Encoding: chunked\r\n") "1\r\nx\r\n0\r\nX-Trailer: ", "x"}, /* nothing */
+    {POST("Transfer-Encoding: chunked\r\n") "1;", "x"},                         /* nothing */
+};
+
+/* Until no client is left, or for a minute. */
+static void trickle(size_t first) {
+    size_t count = sizeof slow_uploads / sizeof *slow_uploads - first;
+    for (size_t i = 0; i < count; i++) (void)add_client(slow_uploads[first + i].begin);
+    for (size_t step = 0; step < STEPS && (size_t)flag_get(&told) < count; step++) {
+        for (size_t i = 0; i < count; i++) {
+            const char *more = slow_uploads[first + i].more;
+            (void)client_try_send(&clients[i], more, strlen(more));
+        }
         sleep_ms(STEP_MS);
     }
-    return false;
+    expect_timeouts(count);
 }
 
-static void an_upload_that_trickles_in_is_cut_off(void **state) {
-    start(state, server_echo, &short_read);
-    client_send(&client, POST("Content-Length: 100000\r\n"));
-    assert_true(trickle(&client, "x"));
-    expect_timeout();
-    stop();
-    start(state, server_echo, &short_read);
-    client_send(&client, POST("Transfer-Encoding: chunked\r\n"));
-    assert_true(trickle(&client, "1\r\nx\r\n"));
-    expect_timeout();
+static void uploads_that_trickle_in_are_cut_off(void **state) {
+    start_unless(state, server_echo, &short_read, false);
+    trickle(0);
+    assert_int_equal(flag_get(&begun), 4); /* the program sees these alone */
+    int watches = flag_get(&server.watches);
+    assert_true(watches > 0);
+    sleep_ms(1500);
+    assert_in_range(flag_get(&server.watches), watches, watches + 1); /* nobody is left to be watched */
     stop();
     assert_int_equal(server.handled, 0);
 }
 
 static void *serve_others(void *user) {
-    for (struct client other; flag_get(&told_count) == 0; client_close(&other)) {
+    for (struct client other; flag_get(&told) < 2; client_close(&other)) {
         static struct reply unused;
         if (!client_try_connect(&other, server.port)) break;
         (void)(client_try_send(&other, GET("/no"), strlen(GET("/no"))) && client_try_receive(&other, &unused));
@@ -106,123 +143,84 @@ static void *serve_others(void *user) {
     return user;
 }
 
-static enum MHD_Result begin_nothing(struct arena_request *request, void *user) {
-    return strcmp(arena_request_url(request), "/no") == 0 ? MHD_NO : MHD_YES;
-}
-
-static void completed_but_others(struct arena_request *request, unsigned status,
-                                 enum MHD_RequestTerminationCode termination, void *user) {
-    if (strcmp(arena_request_url(request), "/no") != 0) completed(request, status, termination, user);
-}
-
-/* What libmicrohttpd reads between and behind chunks without telling: whoever comes next cuts it off. */
-static void trailers_that_trickle_in_are_cut_off_by_other_requests(void **state) {
-    static const char *const begins[] = {
-        POST("Transfer-Encoding: chunked\r\n") "1\r\nx\r\n0\r\nX-Trailer: ",
-        POST("Transfer-Encoding: chunked\r\n") "1;",
-    };
-    for (size_t i = 0; i < 2; i++) {
-        pthread_t others;
-        struct arena_mhd_options options = short_read;
-        options.begin = begin_nothing;
-        options.completed = completed_but_others;
-        const struct server_options with = {.hooks = &options, .max_arenas = 1};
-        flag_set(&told, -1);
-        flag_set(&told_count, 0);
-        server_start(&server, SERVER_MODE(state), server_echo, &with);
-        client_connect(&client, server.port);
-        client_send(&client, begins[i]);
-        assert_int_equal(pthread_create(&others, NULL, serve_others, NULL), 0);
-        assert_true(trickle(&client, "x"));
-        assert_int_equal(pthread_join(others, NULL), 0);
-        expect_timeout();
-        stop();
-    }
+static void those_that_cannot_be_watched_by_other_requests(void **state) {
+    pthread_t others;
+    start_unless(state, server_echo, &short_read, true);
+    assert_int_equal(pthread_create(&others, NULL, serve_others, NULL), 0);
+    trickle(2);
+    assert_int_equal(pthread_join(others, NULL), 0);
+    assert_int_equal(flag_get(&server.watches), 0);
+    stop();
 }
 
 /* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static const struct arena_mhd_options short_write = {.write_timeout_ns = 1000 * NS_PER_MS};
 
-/* All of the arena: more than sockets take on. */
-static enum MHD_Result answer_all(struct arena_request *request, void *user) {
-    struct arena *arena = server_arena(request);
-    struct cell *cells = arena == NULL ? NULL : arena_try_alloc_slab(arena, LONG_CELLS - 1);
-    if (cells == NULL || server_text(request, "counts when it is reset") == NULL) return MHD_NO;
-    size_t size = (LONG_CELLS - 1) * sizeof *cells;
-    return arena_request_respond(request, 200, NULL, cells, size) == ARENA_OK ? MHD_YES : MHD_NO;
-}
-
-static void an_answer_that_is_not_read_is_cut_off(void **state) {
-    start(state, answer_all, &short_write);
-    client_send(&client, GET("/x"));
-    AWAIT(flag_get(&server.resets) > 0); /* and somebody else may have the arena */
-    expect_timeout();
-    stop();
-}
-
 static int64_t read_for_ever(void *user, uint64_t offset, char *to, size_t most) {
     memset(to, 's', most);
     return (int64_t)most;
 }
 
-static enum MHD_Result answer_for_ever(struct arena_request *request, void *user) {
-    if (strcmp(arena_request_url(request), "/chunked") == 0) {
-        return arena_request_respond_stream(request, 200, NULL, -1, read_for_ever, NULL, NULL) == ARENA_OK ? MHD_YES
-                                                                                                           : MHD_NO;
-    }
-    return arena_request_respond_stream(request, 200, NULL, INT64_C(1) << 40, read_for_ever, NULL, NULL) == ARENA_OK
-               ? MHD_YES
-               : MHD_NO;
+/* All of the arena: more than sockets take on. */
+static enum MHD_Result answer_all(struct arena_request *request) {
+    struct arena *arena = server_arena(request);
+    struct cell *cells = arena == NULL ? NULL : arena_try_alloc_slab(arena, LONG_CELLS - 1);
+    if (cells == NULL) return MHD_NO;
+    size_t size = (LONG_CELLS - 1) * sizeof *cells;
+    return arena_request_respond(request, 200, NULL, cells, size) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
-/* Reads some, pauses, reads some more, until the end.  Whether that came. */
-static bool read_slowly(size_t most) {
-    static char bytes[65536];
-    for (size_t i = 0; i < SLOW_STEPS; i++) {
-        ssize_t got = read(client.fd, bytes, most);
-        if (got <= 0) return true;
-        sleep_ms(STEP_MS);
-        if (flag_get(&told_count) > 0) return true;
-    }
-    return false;
-}
-
-static void an_answer_that_is_read_slowly_is_cut_off(void **state) {
-    static const size_t rates[] = {1, 4096, 65536};
-    for (size_t i = 0; i < 3; i++) {
-        start(state, answer_for_ever, &short_write);
-        client_send(&client, i == 1 ? GET("/chunked") : GET("/x"));
-        assert_true(read_slowly(rates[i]));
-        expect_timeout();
-        stop();
-    }
-}
-
-static void one_that_is_read_fast_is_sent_whole(void **state) {
-    start(state, answer_all, &short_write);
-    for (int i = 0; i < 3; i++) {
-        client_exchange(&client, GET("/x"), 200, &reply);
-        assert_int_equal(reply.body_bytes, (LONG_CELLS - 1) * sizeof(struct cell));
-    }
-    stop();
-}
-
-static enum MHD_Result answer_by_itself(struct arena_request *request, void *user) {
+static enum MHD_Result answer_by_itself(struct arena_request *request) {
     static char body[8 << 20];
     struct MHD_Response *response = MHD_create_response_from_buffer(sizeof body, body, MHD_RESPMEM_PERSISTENT);
     if (response == NULL) return MHD_NO;
-    (void)server_text(request, "counts when it is reset");
     enum MHD_Result queued = MHD_queue_response(arena_request_connection(request), 200, response);
     MHD_destroy_response(response);
     return queued;
 }
 
-/* Of the handler's own making: silence alone is limited. */
-static void a_response_of_its_own_that_is_not_read_is_cut_off(void **state) {
-    start(state, answer_by_itself, &short_write);
-    client_send(&client, GET("/x"));
-    AWAIT(flag_get(&server.resets) > 0);
+static enum MHD_Result answer_long(struct arena_request *request, void *user) {
+    const char *url = arena_request_url(request);
+    if (server_text(request, "counts when it is reset") == NULL) return MHD_NO;
+    if (strcmp(url, "/all") == 0) return answer_all(request);
+    if (strcmp(url, "/own") == 0) return answer_by_itself(request);
+    int64_t size_bytes = strcmp(url, "/chunked") == 0 ? -1 : INT64_C(1) << 40;
+    int status = arena_request_respond_stream(request, 200, NULL, size_bytes, read_for_ever, NULL, NULL);
+    return status == ARENA_OK ? MHD_YES : MHD_NO;
+}
+
+/* Each reads so much, pauses, and reads again, until all are cut off, or for a minute. */
+static void read_slowly(const size_t *bytes) {
+    static char unused[65536];
+    for (size_t step = 0; step < STEPS && (size_t)flag_get(&told) < client_count; step++) {
+        for (size_t i = 0; i < client_count; i++) {
+            if (bytes[i] > 0) (void)recv(clients[i].fd, unused, bytes[i], MSG_DONTWAIT);
+        }
+        sleep_ms(STEP_MS);
+    }
+    expect_timeouts(client_count);
+}
+
+static void answers_that_are_not_read_or_slowly_are_cut_off(void **state) {
+    static const size_t rates[] = {0, 0, 1, 4096, 65536};
+    start_unless(state, answer_long, &short_write, false);
+    (void)add_client(GET("/all"));
+    (void)add_client(GET("/own"));
+    (void)add_client(GET("/for-ever"));
+    (void)add_client(GET("/chunked"));
+    (void)add_client(GET("/for-ever"));
+    read_slowly(rates);
+    AWAIT(flag_get(&server.resets) >= 5); /* and others may have their arenas */
+    stop();
+}
+
+static void one_that_is_read_fast_is_sent_whole(void **state) {
+    start(state, answer_long, &short_write);
+    for (int i = 0; i < 3; i++) {
+        client_exchange(&client, GET("/all"), 200, &reply);
+        assert_int_equal(reply.body_bytes, (LONG_CELLS - 1) * sizeof(struct cell));
+    }
     stop();
 }
 
@@ -242,21 +240,17 @@ static void the_context_has_a_deadline_and_what_comes_later_is_not_sent(void **s
     start(state, wait_for_the_deadline, &short_request);
     client_send(&client, GET("/x"));
     assert_true(client_sees_end(&client));
-    expect_timeout();
+    expect_timeouts(1);
     assert_int_equal(flag_get(&ended_by), ARENA_ETIMEDOUT);
     stop();
 }
 
-static void it_holds_for_uploads_and_answers_too(void **state) {
-    start(state, answer_for_ever, &short_request);
-    client_send(&client, GET("/x"));
-    assert_true(read_slowly(65536));
-    expect_timeout();
-    stop();
-    start(state, server_echo, &short_request);
-    client_send(&client, POST("Content-Length: 100000\r\n"));
-    assert_true(trickle(&client, "x"));
-    expect_timeout();
+static void it_holds_for_answers_too(void **state) {
+    static const size_t rates[] = {65536, 0};
+    start_unless(state, answer_long, &short_request, false);
+    (void)add_client(GET("/for-ever"));
+    (void)add_client(POST("Content-Length: 100000\r\n") "some");
+    read_slowly(rates);
     stop();
 }
 
@@ -325,17 +319,15 @@ static void times_without_end_are_none(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         SERVER_TEST(an_upload_that_stops_is_cut_off),
-        SERVER_TEST(an_upload_that_trickles_in_is_cut_off),
-        SERVER_TEST(trailers_that_trickle_in_are_cut_off_by_other_requests),
-        SERVER_TEST(an_answer_that_is_not_read_is_cut_off),
-        SERVER_TEST(an_answer_that_is_read_slowly_is_cut_off),
+        SERVER_TEST(uploads_that_trickle_in_are_cut_off),
+        SERVER_TEST(those_that_cannot_be_watched_by_other_requests),
+        SERVER_TEST(answers_that_are_not_read_or_slowly_are_cut_off),
         SERVER_TEST(one_that_is_read_fast_is_sent_whole),
-        SERVER_TEST(a_response_of_its_own_that_is_not_read_is_cut_off),
         SERVER_TEST(the_context_has_a_deadline_and_what_comes_later_is_not_sent),
-        SERVER_TEST(it_holds_for_uploads_and_answers_too),
+        SERVER_TEST(it_holds_for_answers_too),
         SERVER_TEST_SUSPENDING(a_suspended_request_has_all_the_time),
         SERVER_TEST(the_connection_has_its_own_limit_again_for_the_next_request),
         SERVER_TEST(times_without_end_are_none),
     };
-    return support_run("mhd time", tests);
+    return SERVER_RUN("mhd time", tests);
 }
