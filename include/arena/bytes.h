@@ -210,6 +210,10 @@ ARENA_API size_t arena_buffer_size(void);
 
 /* For the inline form of arena_buffer_append: what the buffer has no room for. */
 ARENA_API ARENA_COLD void arena_buffer_append_slow(struct arena_buffer *buffer, const void *data, size_t size_bytes);
+/* For the inline form of arena_buffer_text: a buffer that is full.  Panics where there is no room. */
+ARENA_API ARENA_COLD char *arena_buffer_text_slow(struct arena_buffer *buffer);
+/* For the inline form of arena_bytes_strdup: what the window has no room for. */
+ARENA_API ARENA_COLD char *arena_bytes_strdup_slow(struct arena_bytes *arena, const char *text, size_t length);
 /* For the inline form of arena_bytes_alloc: what the window has no room for. */
 ARENA_API ARENA_COLD void *arena_bytes_alloc_slow(struct arena_bytes *arena, size_t size, size_t align);
 /* The same for arena_bytes_try_alloc: NULL where there is no room. */
@@ -230,6 +234,12 @@ ARENA_END_DECLS
 #else
 #define ARENA_TWIN_
 #define ARENA_INSIDE_TWIN_ static inline
+#endif
+
+#ifdef __cplusplus
+#define ARENA_CAST_(T, pointer) static_cast<T *>(pointer)
+#else
+#define ARENA_CAST_(T, pointer) ((T *)(pointer))
 #endif
 
 ARENA_QUIET_BEGIN_
@@ -270,23 +280,68 @@ ARENA_TWIN_ void *arena_bytes_try_alloc(struct arena_bytes *arena, size_t size, 
                                                                        : arena_bytes_try_alloc_slow(arena, size, align);
 }
 
+ARENA_TWIN_ char *arena_bytes_strdup(struct arena_bytes *arena, const char *text) {
+    if (text == NULL) return NULL;
+    size_t length = strlen(text);
+    void *block;
+    if (!ARENA_LIKELY(arena_bytes_take_(arena, length + 1, 1, &block))) {
+        return arena_bytes_strdup_slow(arena, text, length);
+    }
+    memcpy(block, text, length + 1);
+    return ARENA_CAST_(char, block);
+}
+
+/* What a buffer that is the newest block takes of the window at a time, or more. */
+#define ARENA_BUFFER_STEP_ 64
+
+/* Begins a buffer at the cursor, or makes it longer where it ends there, by `size` bytes at least; false: by the library. */
+ARENA_INSIDE_TWIN_ bool arena_buffer_extend_(struct arena_buffer *buffer, size_t size) {
+    if (buffer->arena == NULL || size == 0) return false;
+    struct arena_head *head = ARENA_HEAD_(buffer->arena);
+    char *cursor = head->cursor;
+    char *data = buffer->cap == 0 ? cursor : buffer->data;
+    size_t room = (size_t)(head->limit - cursor);
+    if (size > room || data < head->floor || data + buffer->cap != cursor) return false;
+    size_t most = room < ARENA_BUFFER_STEP_ ? room : ARENA_BUFFER_STEP_;
+    if (size < most) size = most;
+    head->cursor = cursor + size;
+    buffer->data = data;
+    buffer->cap += size;
+    return true;
+}
+
 ARENA_TWIN_ void arena_buffer_append(struct arena_buffer *buffer, const void *data, size_t size_bytes) {
-    if (ARENA_LIKELY(size_bytes - 1 < buffer->cap - buffer->len)) {
+    if (ARENA_LIKELY(size_bytes - 1 < buffer->cap - buffer->len) || arena_buffer_extend_(buffer, size_bytes)) {
         memcpy(buffer->data + buffer->len, data, size_bytes);
         buffer->len += size_bytes;
     } else {
-        arena_buffer_append_slow(buffer, data, size_bytes);
+        struct arena_buffer moved = *buffer; /* so that `buffer` need not lie in memory */
+        arena_buffer_append_slow(&moved, data, size_bytes);
+        *buffer = moved;
     }
 }
 ARENA_TWIN_ void arena_buffer_append_byte(struct arena_buffer *buffer, unsigned char byte) {
-    if (ARENA_LIKELY(buffer->len < buffer->cap)) {
+    if (ARENA_LIKELY(buffer->len < buffer->cap) || arena_buffer_extend_(buffer, 1)) {
         buffer->data[buffer->len++] = (char)byte;
     } else {
-        arena_buffer_append_slow(buffer, &byte, 1);
+        struct arena_buffer moved = *buffer;
+        arena_buffer_append_slow(&moved, &byte, 1);
+        *buffer = moved;
     }
 }
 ARENA_TWIN_ void arena_buffer_append_text(struct arena_buffer *buffer, const char *text) {
     if (text != NULL) arena_buffer_append(buffer, text, strlen(text));
+}
+
+ARENA_TWIN_ char *arena_buffer_text(struct arena_buffer *buffer) {
+    if (!ARENA_LIKELY(buffer->len < buffer->cap) && !arena_buffer_extend_(buffer, 1)) {
+        struct arena_buffer moved = *buffer;
+        (void)arena_buffer_text_slow(&moved);
+        *buffer = moved;
+        return moved.data;
+    }
+    buffer->data[buffer->len] = 0;
+    return buffer->data;
 }
 
 ARENA_END_DECLS
@@ -318,11 +373,6 @@ ARENA_QUIET_END_
 
 /* A zeroed T, `count` of them, and a struct T with a flexible array `member` of `count` elements: a T *.  T without commas
  * outside of parentheses.  The TRY_ forms: NULL where there is no room. */
-#ifdef __cplusplus
-#define ARENA_CAST_(T, pointer) static_cast<T *>(pointer)
-#else
-#define ARENA_CAST_(T, pointer) ((T *)(pointer))
-#endif
 #define ARENA_NEW(arena, T) ARENA_CAST_(T, arena_bytes_new_((arena), sizeof(T), ARENA_ALIGNOF(T)))
 #define ARENA_TRY_NEW(arena, T) ARENA_CAST_(T, arena_bytes_try_new_((arena), sizeof(T), ARENA_ALIGNOF(T)))
 #define ARENA_NEW_ARRAY(arena, T, count)                                                                               \

@@ -47,7 +47,7 @@ static struct refusal take(struct arena_bytes *bytes, size_t size, size_t align,
         *block = bytes_take_nothing(arena, align);
         return none;
     }
-    *block = zeroed ? bytes_take_zeroed(arena, size, align) : bytes_take(arena, size, align);
+    *block = zeroed ? bytes_take_zeroed(arena, size, align) : bytes_take_raw(arena, size, align);
     if (LIKELY(*block != NULL)) return none;
     if (bytes_refusal(arena, size, align) == ARENA_EFULL) return (struct refusal){ARENA_EFULL, "the arena is full"};
     return (struct refusal){ARENA_ENOMEM, "no memory"};
@@ -186,10 +186,8 @@ char *arena_bytes_try_strndup(struct arena_bytes *bytes, const char *text, size_
     return end_text(try_take_raw(bytes, length + 1, 1), text, length);
 }
 
-char *arena_bytes_strdup(struct arena_bytes *bytes, const char *text) {
-    if (text == NULL) return NULL;
-    size_t length = strlen(text);
-    return end_text(take_raw(bytes, "arena_bytes_strdup", length + 1, 1), text, length);
+char *arena_bytes_strdup_slow(struct arena_bytes *bytes, const char *text, size_t length) {
+    return end_text(take_or_panic(bytes, "arena_bytes_strdup", length + 1, 1, false), text, length);
 }
 
 char *arena_bytes_try_strdup(struct arena_bytes *bytes, const char *text) {
@@ -474,7 +472,7 @@ void arena_buffer_clear(struct arena_buffer *buffer) {
     if (buffer != NULL) buffer->len = 0;
 }
 
-char *arena_buffer_text(struct arena_buffer *buffer) {
+char *arena_buffer_text_slow(struct arena_buffer *buffer) {
     must(buffer, "arena_buffer_text", text_of(buffer), 1);
     return buffer->data;
 }

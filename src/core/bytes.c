@@ -18,6 +18,8 @@
 #define ZONE_EXTRA_BYTES ((size_t)128 << 10)
 /* What a shrink clears, rather than let the window close. */
 #define CLEAR_TAIL_BYTES ((size_t)4 << 10)
+/* Behind a block up to this size that a program fills, some is cleared ahead. */
+#define AHEAD_RAW_BYTES ((size_t)1 << 10)
 
 const struct arena_type bytes_type = {"arena bytes", 1, 1, NULL, 0, 0};
 
@@ -305,6 +307,22 @@ int bytes_refusal(const struct arena *arena, size_t size, size_t align) {
     return place_for(arena, size, align, &skip, &padding) == PLACE_NONE ? ARENA_EFULL : ARENA_ENOMEM;
 }
 
+/* Behind `size_bytes` that were taken as they are the window is closed, since nothing there is known to be zero.  Where it is
+ * little, some of it is cleared ahead, as behind zeroed blocks: what comes next is as likely small, and then comes out of
+ * the window. */
+static void open_behind(struct arena *arena, size_t size_bytes) {
+    char *cursor = arena->head.cursor;
+    if (!arena->zeroes || arena->watched || arena->owner == SLOTS_OWNER_GATE) return;
+    if (arena->ready <= cursor && size_bytes <= AHEAD_RAW_BYTES) slots_clear_for_handout(arena, cursor, cursor);
+    slots_refresh(arena);
+}
+
+void *bytes_take_raw(struct arena *arena, size_t size, size_t align) {
+    void *at = bytes_take(arena, size, align);
+    if (at != NULL) open_behind(arena, size);
+    return at;
+}
+
 void *bytes_take_zeroed(struct arena *arena, size_t size, size_t align) {
     char *at = bytes_take(arena, size, align);
     if (at == NULL) return NULL;
@@ -353,7 +371,10 @@ static bool grow_last(struct arena *arena, size_t by, bool zeroed) {
     char *from = arena->head.cursor;
     if (by > (size_t)(arena->end - from) || by > arena->capacity - slots_used_bytes(arena)) return false;
     (void)take_at(arena, 0, by, 0);
-    if (!zeroed) return true;
+    if (!zeroed) {
+        open_behind(arena, by);
+        return true;
+    }
     slots_clear_for_handout(arena, from, from + by);
     if (arena->watched) poison_clear(from, by); /* zeros count as written, whatever the policy */
     return true;
