@@ -334,7 +334,7 @@ static struct refusal grow(struct arena_bytes *bytes, void **data, size_t len, s
     for (int i = 0; i < 2; i++) {
         void *moved;
         refusal = take(bytes, tries[i] * size, align, false, &moved);
-        if (refusal.status != ARENA_OK) continue;
+        if (moved == NULL) continue;
         if (*data != NULL) memcpy(moved, *data, len * size);
         *data = moved;
         *cap = tries[i];

@@ -351,8 +351,9 @@ struct arena_any *arena_concurrent_try_alloc_any(struct arena_concurrent *arena,
 struct arena_any *arena_concurrent_alloc_any(struct arena_concurrent *arena, const struct arena_type *type,
                                              const void *value) {
     static const char function[] = "arena_concurrent_alloc_any";
-    if (arena != NULL) look_at_copy(arena, function);
-    const char *refusal = any_refusal(arena == NULL ? NULL : &arena->slots, type);
+    if (arena == NULL) panic(ARENA_EINVAL, "%s: arena is NULL", function);
+    look_at_copy(arena, function);
+    const char *refusal = any_refusal(&arena->slots, type);
     if (refusal != NULL) panic(ARENA_EINVAL, "%s: %s", function, refusal);
     struct arena_any *slot = NULL;
     int status = take_any(arena, NULL, type, value, &slot);
