@@ -633,6 +633,21 @@ static void trim_reaches_what_is_in_use_when_that_ends(void **state) {
     assert_int_equal(arena_pool_destroy(cached.pool), ARENA_OK);
 }
 
+/* A trim while arenas were checked out says nothing of the scopes that have them next.  They are so many that the later
+ * ones come back to a cache that has room, which does not look closely. */
+static void trim_of_an_earlier_checkout_spares_a_scope(void **state) {
+    enum { COUNT = 8 };
+    struct arena_pool *pool = make(ARENA_TYPE(char), 100 << 10);
+    struct arena *arenas[COUNT];
+    for (int i = 0; i < COUNT; i++) arenas[i] = check_out(pool);
+    arena_pool_trim(pool);
+    for (int i = 0; i < COUNT; i++) arena_pool_return(pool, arenas[i]);
+    assert_int_equal(arena_pool_execute(pool, fill_all, NULL), ARENA_OK);
+    assert_int_equal(stats_of(pool).idle, COUNT);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    (void)state;
+}
+
 /* Whatever a thread is in the middle of. */
 static void trims_may_run_beside_everything(void **state) {
     enum { THREADS = 4 };
@@ -671,6 +686,7 @@ int main(void) {
         cmocka_unit_test(idle_arenas_may_hold_nothing),
         cmocka_unit_test(trim_reaches_the_caches_of_all_threads),
         cmocka_unit_test(trim_reaches_what_is_in_use_when_that_ends),
+        cmocka_unit_test(trim_of_an_earlier_checkout_spares_a_scope),
         cmocka_unit_test(trims_may_run_beside_everything),
     };
     return support_run("pool and threads", tests);

@@ -140,6 +140,7 @@ static void scope_start(struct pool_arena *arena, struct thread_state *state, co
                         struct arena **out) {
     arena->scoped = true;
     arena->place = place;
+    arena->trims = atomic_u32_load(&arena->pool->trims, relaxed); /* a trim beside it came before or after */
     pool_warm(arena, state);
     (void)thread_exit_arm(state); /* the thread's end is where a scope ends that a longjmp leaves behind */
     scope_push(state, &arena->scope);

@@ -80,7 +80,7 @@ struct pool_arena {
     const struct arena_pool_scope *place; /* while a scope has it: the variable, of which a copy is no scope */
     int32_t ticks;                        /* of a hot one: scopes until something is due, below 0 then; else 0 */
     uint32_t weight;
-    uint32_t trims;            /* of the pool, when it was made or last kept: all it knows of were before */
+    uint32_t trims;            /* of the pool, when its scope began, or the first one it was hot for */
     struct atomic_u64 touched; /* bytes, when it came back */
     struct arena_pool *pool;
     struct stack_node *node;

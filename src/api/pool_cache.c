@@ -16,8 +16,7 @@ static struct pool_arena *hot_of(const struct local *local) {
 }
 
 /* The thread's hot arena is one like the others, wherever it is. */
-static void cool(struct local *local) {
-    struct pool_arena *arena = hot_of(local);
+static void cool(struct local *local, struct pool_arena *arena) {
     arena->hot = false;
     arena->ticks = 0;
     local->hot = &pool_no_arena;
@@ -34,7 +33,7 @@ static struct pool_arena *cache_take(struct local *local) {
     }
     arena = hot_of(local);
     if (arena == NULL || atomic_u8_load(&arena->slots.idle, acquire) == 0) return NULL; /* partner: pool_set_idle */
-    cool(local);
+    cool(local, arena);
     return arena;
 }
 
@@ -143,15 +142,15 @@ static bool keep(struct pool_arena *arena, struct thread_state *state, bool hot)
 }
 
 /* The hot arena is leaving its place. */
-static void leave_hot(const struct pool_arena *arena, struct thread_state *state) {
+static void leave_hot(struct pool_arena *arena, struct thread_state *state) {
     struct locals_pass pass = locals_open(state, &arena->pool->owner);
-    if (pass.local != NULL && hot_of(pass.local) == arena) cool(pass.local);
+    if (pass.local != NULL && hot_of(pass.local) == arena) cool(pass.local, arena);
     locals_close(state, &pass);
 }
 
 /* For runtime/fiber.h: the scope may be left on another thread, which must not touch this one's cache. */
 void pool_park_scope(struct scope *scope, struct thread_state *state) {
-    const struct pool_arena *arena = CONTAINER_OF(scope, struct pool_arena, scope);
+    struct pool_arena *arena = CONTAINER_OF(scope, struct pool_arena, scope);
     if (arena->hot) leave_hot(arena, state);
 }
 
@@ -159,7 +158,6 @@ void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool re
     struct arena_pool *pool = arena->pool;
     locals_exit(state);
     bool hot = arena->hot;
-    bool scoped = arena->scoped;
     /* It is to be weighed again, and its reset may run the program's code. */
     if (hot && !state->exiting) leave_hot(arena, state);
     if (!reset) slots_reset(&arena->slots);
@@ -169,11 +167,10 @@ void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool re
         put_exiting(arena);
         return;
     }
-    uint32_t trims = atomic_u32_load(&pool->trims, relaxed);
-    bool trimmed = arena->trims != trims; /* while it was out, since what is idle is freed */
-    arena->trims = trims;
+    /* What is idle is freed by the trim itself, but a hot arena that leaves fast does not look: it is freed later. */
+    bool trimmed = arena->scoped && arena->trims != atomic_u32_load(&pool->trims, relaxed);
     pool_set_idle(arena, 1);
-    if (trimmed && scoped) {
+    if (trimmed) {
         pool_free(arena);
     } else if (!keep(arena, state, hot)) {
         pool_store_put(arena);
@@ -188,7 +185,8 @@ void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool re
 void pool_flush(struct local_owner *owner, struct local *local) {
     struct pool_arena *arena;
     while ((arena = cache_take(local)) != NULL) pool_store_put(arena);
-    if (hot_of(local) != NULL) cool(local);
+    arena = hot_of(local);
+    if (arena != NULL) cool(local, arena);
     give_credit_back(pool_of(owner), local);
 }
 

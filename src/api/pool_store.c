@@ -52,7 +52,6 @@ struct pool_arena *pool_make(struct arena_pool *pool) {
     made->node = node;
     made->scope.leave = pool_leave_scope;
     made->scope.park = pool_park_scope;
-    made->trims = atomic_u32_load(&pool->trims, relaxed); /* a trim beside it came before or after */
     made->weight = POOL_LEAST_UNITS;
     mutex_lock(&pool->make_mutex);
     node->item = made;

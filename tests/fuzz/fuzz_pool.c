@@ -16,11 +16,10 @@ enum { MOST_OUT = 40, MOST_NESTED = 4 };
 static struct out {
     struct arena *arena; /* NULL: a free place */
     struct model model;
-    bool scope;   /* given back by leaving */
-    size_t trims; /* so many had been when it came out */
+    bool scope; /* given back by leaving */
 } outs[MOST_OUT];
 static size_t out_count;
-static size_t trims;
+static bool trimmed_scopes; /* there was a trim inside of a scope, and none outside of all since then */
 
 static struct arena_pool *pool;
 static struct arena_type type;
@@ -43,7 +42,6 @@ static struct out *came_out(struct arena *arena, bool scope) {
     CHECK(arena_used(arena) == 0 && arena_cap(arena) == capacity);
     place->arena = arena;
     place->scope = scope;
-    place->trims = trims;
     model_start(&place->model, arena, &type, capacity, clear_policy, true);
     out_count++;
     CHECK(limit == 0 || out_count <= limit);
@@ -57,7 +55,7 @@ static void goes_back(struct out *out) {
 
 static void went_back(struct out *out) {
     model_drops_end(&out->model);
-    if (!out->scope || out->trims == trims) model_reset(&out->model); /* else it may have been freed */
+    if (!out->scope || !trimmed_scopes) model_reset(&out->model); /* else it may have been freed */
     model_end(&out->model);
     out->arena = NULL;
     out_count--;
@@ -239,7 +237,7 @@ static void step(void) {
         scope();
         break;
     case 10:
-        trims++;
+        trimmed_scopes = nested != 0;
         arena_pool_trim(pool);
         break;
     default:
@@ -277,6 +275,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     CHECK(arena_pool_create_with(&type, capacity, &options, &pool) == ARENA_OK);
     out_count = 0;
     nested = 0;
+    trimmed_scopes = false;
     while (input_left(input)) {
         unsigned thread = (unsigned)input_below(input, TURN_THREADS);
         if (input_below(input, 8) == 7) turn_end(thread);

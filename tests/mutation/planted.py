@@ -329,7 +329,7 @@ PLANTS = [
     ("race: a visitor does not wait for who is inside", "src/runtime/locals.c",
      "(ordered && is_out(at->state))", "ordered", ["model pool"]),
     ("memory kept: what is in use at a trim goes into a cache", "src/api/pool_cache.c",
-     "    if (trimmed && scoped) {", "    if (false && trimmed && scoped) {", ["pool_threads"]),
+     "    if (trimmed) {", "    if (false && trimmed) {", ["pool_threads"]),
     ("another library's arena: nobody looks whose entry it is", "src/runtime/locals.h",
      "    if (UNLIKELY(local->owner != owner)) return NULL;\n    if (local->hot", "    if (local->hot", ["installed dlopen"]),
     ("memory kept: what nobody needed stays", "src/api/pool_store.c",
