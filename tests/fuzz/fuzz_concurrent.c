@@ -34,6 +34,14 @@ static struct arena_permit permit; /* that is out; arena NULL: none is */
 static int taken(void) { return holder != TURN_THREADS || permit.arena != NULL ? ARENA_EBUSY : ARENA_OK; }
 static bool waits(void) { return permit.arena != NULL || (holder != TURN_THREADS && holder != thread); }
 
+/* The arena reads values before it looks for room: where there is none, they have to be there all the same, unless there are
+ * more than it has slots. */
+static const void *values_of(size_t count) {
+    static const unsigned char read_in_vain[MODEL_BYTES] = {1};
+    if (count <= model.capacity && !model_fits(&model, count)) return read_in_vain;
+    return model_values(&model, count);
+}
+
 struct call {
     int kind; /* 0 one element, 1 a slab, 2 a slab of values, 3 reset, 4 trim, 5 release, 6 destroy */
     const void *values;
@@ -91,7 +99,7 @@ static void allocate(void) {
     size_t context = input_below(input, 4);
     if (call.kind != 0) call.count = input_size(input, model.stride, model.capacity - model.used);
     bool fits = model_fits(&model, call.count);
-    if (!zero) call.values = model_values(&model, call.count);
+    if (!zero) call.values = values_of(call.count);
     if (spelling == 2) {
         int refused = refusal(context);
         if (taken() != ARENA_OK && refused == ARENA_OK) return; /* would wait */
@@ -116,7 +124,7 @@ static void allocate(void) {
 static void fill(void) {
     if (taken() != ARENA_OK) return;
     for (size_t i = input_byte(input); i != 0; i--) {
-        const void *value = (i & 1) != 0 ? model_values(&model, 1) : NULL;
+        const void *value = (i & 1) != 0 ? values_of(1) : NULL;
         void *slot = arena_concurrent_try_alloc(arena, value);
         CHECK((slot != NULL) == (model.used < model.capacity));
         if (slot == NULL) return;
