@@ -31,6 +31,14 @@ static void *record_current(void) { return NULL; }
 static void record_switch(void *to) { (void)to; }
 #endif
 
+/* Valgrind has to know a stack to see that another one runs. */
+#ifdef HAVE_VALGRIND
+#include <valgrind/valgrind.h>
+#else
+#define VALGRIND_STACK_REGISTER(from, to) 0
+#define VALGRIND_STACK_DEREGISTER(id) ((void)(id))
+#endif
+
 enum { STACK_SIZE = 256 << 10 };
 
 struct coroutine {
@@ -39,6 +47,7 @@ struct coroutine {
     ucontext_t *back; /* of whoever resumed it */
     struct arena_fiber *back_fiber;
     char *stack;
+    unsigned stack_id;
     void *record;
     void *back_record;
     void (*run)(struct coroutine *self);
@@ -78,6 +87,7 @@ static void resume(struct coroutine *coroutine, struct coroutine *by) {
 static void coroutine_make(struct coroutine *coroutine, void (*run)(struct coroutine *self), void *user) {
     *coroutine = (struct coroutine){.run = run, .user = user, .stack = malloc(STACK_SIZE), .record = record_create()};
     if (coroutine->stack == NULL || getcontext(&coroutine->context) != 0) abort();
+    coroutine->stack_id = VALGRIND_STACK_REGISTER(coroutine->stack, coroutine->stack + STACK_SIZE);
     coroutine->context.uc_stack.ss_sp = coroutine->stack;
     coroutine->context.uc_stack.ss_size = STACK_SIZE;
     makecontext(&coroutine->context, coroutine_main, 0);
@@ -85,6 +95,7 @@ static void coroutine_make(struct coroutine *coroutine, void (*run)(struct corou
 
 static void coroutine_free(struct coroutine *coroutine) {
     record_destroy(coroutine->record);
+    VALGRIND_STACK_DEREGISTER(coroutine->stack_id);
     free(coroutine->stack);
 }
 

@@ -36,6 +36,14 @@
 #include <stdio.h>
 #include <unwind.h>
 
+#ifdef HAVE_VALGRIND
+#include <valgrind/memcheck.h>
+#else
+#define VALGRIND_DISABLE_ERROR_REPORTING ((void)0)
+#define VALGRIND_ENABLE_ERROR_REPORTING ((void)0)
+#define VALGRIND_MAKE_MEM_DEFINED(start, size_bytes) ((void)0)
+#endif
+
 struct links {
     struct protect_frame *outer;     /* NULL: it is the outermost */
     struct protect_frame *inner;     /* NULL: it is the innermost */
@@ -66,7 +74,10 @@ static void seal(struct protect_frame *frame) { frame->links.seal = seal_of(fram
  * call may write over.  false, and nothing in them: it is. */
 static UNWATCHED bool look(const struct protect_frame *frame, struct links *links) {
     if (frame != NULL) {
+        VALGRIND_DISABLE_ERROR_REPORTING; /* what lies below the stack pointer is nobody's, it says */
         *links = frame->links;
+        VALGRIND_ENABLE_ERROR_REPORTING;
+        VALGRIND_MAKE_MEM_DEFINED(links, sizeof *links);
         if (links->seal == seal_of(frame, links)) return true;
     }
     *links = (struct links){.outer = NULL};
