@@ -82,8 +82,8 @@ static bool add_headers(const struct exchange *exchange, struct MHD_Response *re
     for (const struct header *header = exchange->headers; header != NULL; header = header->next) {
         if (MHD_add_response_header(response, header->name, header->value) != MHD_YES) return false;
     }
-    /* acquire: pairs with arena_mhd_drain, for a thread that was told by other means that it has begun. */
-    return atomic_u32_load(&exchange->mhd->draining, acquire) == 0 ||
+    /* relaxed: nothing hangs on it; a thread that was told by other means that it has begun sees it. */
+    return atomic_u32_load(&exchange->mhd->draining, relaxed) == 0 ||
            MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
 }
 

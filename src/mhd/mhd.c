@@ -139,7 +139,7 @@ void arena_mhd_destroy(struct arena_mhd *mhd) {
 int arena_mhd_drain(struct arena_mhd *mhd, struct arena_context *context) {
     if (mhd == NULL) return ARENA_EINVAL;
     if (callback_inside(mhd)) return ARENA_EBUSY;
-    atomic_u32_store(&mhd->draining, 1, release); /* pairs with the acquire in answer.c */
+    atomic_u32_store(&mhd->draining, 1, relaxed); /* ordered, where that matters, by the lock of registry_busy */
     const struct timespec pause = {0, DRAIN_LOOK_NS};
     while (registry_busy(&mhd->registry)) {
         int status = arena_context_status(context);

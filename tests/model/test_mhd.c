@@ -124,6 +124,7 @@ struct MHD_Response {
 static struct MHD_Response *queued;
 static bool queue_full;
 static union MHD_ConnectionInfo suspension;
+static bool form; /* the request's body is one */
 
 const char *MHD_lookup_connection_value(struct MHD_Connection *connection, enum MHD_ValueKind kind, const char *key) {
     (void)connection;
@@ -136,7 +137,9 @@ int MHD_get_connection_values_n(struct MHD_Connection *connection, enum MHD_Valu
     (void)connection;
     if (kind != MHD_HEADER_KIND) return 0;
     (void)iterator(user, kind, MHD_HTTP_HEADER_HOST, 4, "model", 5);
-    return 1;
+    static const char type[] = MHD_HTTP_POST_ENCODING_FORM_URLENCODED;
+    if (form) (void)iterator(user, kind, MHD_HTTP_HEADER_CONTENT_TYPE, 12, type, sizeof type - 1);
+    return form ? 2 : 1;
 }
 const union MHD_ConnectionInfo *MHD_get_connection_info(struct MHD_Connection *connection,
                                                         enum MHD_ConnectionInfoType type, ...) {
@@ -281,6 +284,36 @@ static void look_at_connection(void) {
     }
 }
 static const char *const outcomes_connection[] = {"complete", "open", NULL};
+static void add_header(void) {
+    if (arena_request_add_header(request, "Name", "value") != ARENA_ECANCELED) { /* it has been answered */
+        model_outcome("open");
+    } else {
+        model_check(arena_request_context(request)->ended);
+        model_outcome("complete");
+    }
+}
+
+/* What the program hangs on a request: what lies behind it is there for who gets it. */
+static unsigned behind;
+static void set_user(void) {
+    behind = 1;
+    arena_request_set_user(request, &behind);
+}
+static void get_user(void) {
+    const unsigned *user = arena_request_user(request);
+    model_check(user == NULL || *user == 1);
+}
+
+/* Two ask for the form at a time, and one decodes it for both. */
+static void setup_form(void) {
+    form = true;
+    setup_retained();
+}
+static void read_form(void) {
+    size_t cursor = 0;
+    struct arena_field field;
+    model_check(!arena_request_next_field(request, ARENA_FIELD_FORM, &cursor, &field)); /* it has no fields */
+}
 
 static void inject(void) {
     struct arena_request *clone;
@@ -402,6 +435,13 @@ static const struct model_scenario scenarios[] = {
      .threads = {complete_first, look_at_connection},
      .finish = finish_release,
      .outcomes = outcomes_connection},
+    {.name = "mhd.connection.header",
+     .setup = setup_retained,
+     .threads = {complete_first, add_header},
+     .finish = finish_release,
+     .outcomes = outcomes_connection},
+    {.name = "mhd.user", .setup = setup_retained, .threads = {set_user, get_user}, .finish = finish_clones},
+    {.name = "mhd.form", .setup = setup_form, .threads = {read_form, read_form}, .finish = finish_clones},
     {.name = "mhd.clones", .setup = setup_retained, .threads = {inject, inject}, .finish = finish_clones},
     {.name = "mhd.bucket.begin",
      .setup = setup_bucket,
