@@ -15,10 +15,13 @@
 #if defined(__GNUC__)
 #define ARENA_API __attribute__((visibility("default")))
 #define ARENA_LIKELY(condition) __builtin_expect(!!(condition), 1)
+/* No C++ exception comes out: a panic is none. */
+#define ARENA_NOTHROW __attribute__((nothrow))
 #define ARENA_NORETURN __attribute__((noreturn))
 #else
 #define ARENA_API
 #define ARENA_LIKELY(condition) (condition)
+#define ARENA_NOTHROW
 #ifdef __cplusplus
 #define ARENA_NORETURN [[noreturn]]
 #else

@@ -215,9 +215,10 @@ ARENA_API ARENA_COLD char *arena_buffer_text_slow(struct arena_buffer *buffer);
 /* For the inline form of arena_bytes_strdup: what the window has no room for. */
 ARENA_API ARENA_COLD char *arena_bytes_strdup_slow(struct arena_bytes *arena, const char *text, size_t length);
 /* For the inline form of arena_bytes_alloc: what the window has no room for. */
-ARENA_API ARENA_COLD void *arena_bytes_alloc_slow(struct arena_bytes *arena, size_t size, size_t align);
+ARENA_API ARENA_NOTHROW ARENA_COLD void *arena_bytes_alloc_slow(struct arena_bytes *arena, size_t size, size_t align);
 /* The same for arena_bytes_try_alloc: NULL where there is no room. */
-ARENA_API ARENA_COLD void *arena_bytes_try_alloc_slow(struct arena_bytes *arena, size_t size, size_t align);
+ARENA_API ARENA_NOTHROW ARENA_COLD void *arena_bytes_try_alloc_slow(struct arena_bytes *arena, size_t size,
+                                                                    size_t align);
 
 ARENA_END_DECLS
 

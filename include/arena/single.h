@@ -53,7 +53,8 @@ ARENA_API size_t arena_options_size(void);
 #define ARENA_RETAIN_NONE ((size_t)1) /* all but what is in use */
 
 /* Where memory comes from.  `take` may return NULL, and memory whose contents are anything; `give` (NULL: nothing is
- * given back) gets exactly what one take returned.  A pool's and a concurrent arena's are called from any thread. */
+ * given back) gets exactly what one take returned.  A pool's and a concurrent arena's are called from any thread.  Neither
+ * throws, panics or ends the thread. */
 struct arena_source {
     void *(*take)(size_t bytes, size_t align, void *user);
     void (*give)(void *memory, size_t bytes, size_t align, void *user);
@@ -247,10 +248,11 @@ struct arena_scratch {
 
 /* Begins an ARENA_SCRATCH where the inline form below cannot, and fills *out.  Panics where the arena is NULL or drops its
  * elements. */
-ARENA_API void arena_scratch_enter_slow(struct arena *arena, struct arena_scratch *out);
+ARENA_API ARENA_NOTHROW void arena_scratch_enter_slow(struct arena *arena, struct arena_scratch *out);
 /* Ends an ARENA_SCRATCH where there is more to do than to clear a little.  Takes the fields of the scope one by one, so that
  * it need not lie in memory. */
-ARENA_API void arena_scratch_leave_slow(struct arena *arena, char *cursor, char *floor, char *place, size_t zones);
+ARENA_API ARENA_NOTHROW void arena_scratch_leave_slow(struct arena *arena, char *cursor, char *floor, char *place,
+                                                      size_t zones);
 
 /* The byte arenas' type (<arena/bytes.h>): any create of this type makes one.  Static. */
 ARENA_API const struct arena_type *arena_type_bytes(void);
