@@ -247,8 +247,7 @@ void typed_life(size_t capacity, size_t size) {
     life_use(bench_i64_alloc_slab(arena, size / sizeof(int64_t)).data, size / sizeof(int64_t) * sizeof(int64_t));
     bench_i64_destroy(arena);
 }
-int64_t bytes_push(int64_t count) {
-    arena_bytes *arena = must(arena_bytes_create(SIZE_MAX), "no arena");
+int64_t push_into(arena_bytes *arena, int64_t count) {
     struct {
         int *data;
         size_t len, cap;
@@ -257,8 +256,19 @@ int64_t bytes_push(int64_t count) {
         *ARENA_PUSH(arena, &vector) = static_cast<int>(i);
         keep(vector.data);
     }
-    int64_t sum = vector.data[vector.len - 1] + static_cast<int64_t>(vector.len);
+    return vector.data[vector.len - 1] + static_cast<int64_t>(vector.len);
+}
+int64_t bytes_push(int64_t count) {
+    arena_bytes *arena = must(arena_bytes_create(SIZE_MAX), "no arena");
+    int64_t sum = push_into(arena, count);
     arena_bytes_destroy(arena);
+    return sum;
+}
+/* The arena stays, as malloc's heap does, and is reset. */
+int64_t bytes_push_again(int64_t count) {
+    static arena_bytes *const arena = must(arena_bytes_create(SIZE_MAX), "no arena");
+    int64_t sum = push_into(arena, count);
+    arena_bytes_reset(arena);
     return sum;
 }
 template <arena_clear Clear> void add_blocks(const std::string &name) {
@@ -308,6 +318,7 @@ void add() {
         add_life(std::string("libarena-typed-") + capacity.name, [bytes](size_t size) { typed_life(bytes / 8, size); });
     }
     add_push("libarena-bytes", bytes_push);
+    add_push("libarena-bytes-reset", bytes_push_again);
 }
 BENCH_REGISTER(add);
 

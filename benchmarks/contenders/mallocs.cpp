@@ -219,19 +219,23 @@ template <malloc_calls &Calls> void add_malloc_blocks(const std::string &name) {
     add_resets<malloc_blocks<Calls>>(name);
     add_life(name, malloc_life<Calls>);
 }
+/* A struct that others see, as that of ARENA_PUSH. */
 int64_t realloc_push(int64_t count) {
-    int *data = nullptr;
-    size_t len = 0, cap = 0;
+    struct {
+        int *data;
+        size_t len, cap;
+    } vector = {nullptr, 0, 0};
+    keep(&vector);
     for (int64_t i = 0; i < count; i++) {
-        if (len == cap) {
-            cap = cap == 0 ? 4 : cap * 2;
-            data = must(static_cast<int *>(realloc(data, cap * sizeof *data)), "no memory");
+        if (vector.len == vector.cap) {
+            vector.cap = vector.cap == 0 ? 4 : vector.cap * 2;
+            vector.data = must(static_cast<int *>(realloc(vector.data, vector.cap * sizeof(int))), "no memory");
         }
-        data[len++] = static_cast<int>(i);
-        keep(data);
+        vector.data[vector.len++] = static_cast<int>(i);
+        keep(vector.data);
     }
-    int64_t sum = data[len - 1] + static_cast<int64_t>(len);
-    free(data);
+    int64_t sum = vector.data[vector.len - 1] + static_cast<int64_t>(vector.len);
+    free(vector.data);
     return sum;
 }
 int64_t vector_push(int64_t count) {
