@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every test that docs/misuse.md names exists, and every file that a document links to:  python3 tests/docs.py [SOURCE_ROOT]"""
+"""Every test that docs/misuse.md and tests/README.md name exists, and every file that a document links to:  python3 tests/docs.py [SOURCE_ROOT]"""
 
 import glob
 import os
@@ -16,23 +16,29 @@ def cases(*patterns):
             with open(path, encoding="utf-8") as file:
                 text = file.read()
             names.update(re.findall(r"cmocka_unit_test\w*\(\s*(\w+)", text))
-            names.update(re.findall(r"^static void (\w+)\(void \*\*state\)", text, re.M))
+            names.update(re.findall(r"^static void (\w+)\(void(?: \*\*state)?\)", text, re.M))
     return names
 
 
-with open(os.path.join(root, "docs", "misuse.md"), encoding="utf-8") as file:
-    # The last column: names like arena/null_arena_is_diagnosed.
-    columns = [line.rstrip(" |\n").rsplit("|", 1)[-1] for line in file if line.startswith("|")]
-named = sorted(set(re.findall(r"\b([a-z_]+)/([a-z_0-9]+)\b", "\n".join(columns))))
+def check(document, folders):
+    """The last column of its tables: names like arena/null_arena_is_diagnosed."""
+    with open(os.path.join(root, *document.split("/")), encoding="utf-8") as file:
+        columns = [line.rstrip(" |\n").rsplit("|", 1)[-1] for line in file if line.startswith("|")]
+    named = sorted(set(re.findall(r"\b([a-z_]+)/([a-z_0-9]{4,})\b(?![./])", "\n".join(columns))))
+    missing = []
+    for group, name in named:
+        folder = folders.get(group)
+        found = cases(folder) if folder else cases("test_%s.c" % group, "test_%s.cpp" % group)
+        if name not in found:
+            missing.append("%s/%s" % (group, name))
+    if not named or missing:
+        sys.exit("%s names tests that do not exist: %s" % (document, ", ".join(missing) or "none named at all"))
+    return named
 
-missing = []
-for group, name in named:
-    folder = {"mhd": "mhd/test_*.c", "fail": "fail/test_*.c", "unit": "unit/test_*.c"}.get(group)
-    found = cases(folder) if folder else cases("test_%s.c" % group, "test_%s.cpp" % group)
-    if name not in found:
-        missing.append("%s/%s" % (group, name))
-if not named or missing:
-    sys.exit("docs/misuse.md names tests that do not exist: %s" % (", ".join(missing) or "none named at all"))
+
+FOLDERS = {"mhd": "mhd/test_*.c", "fail": "fail/test_*.c", "unit": "unit/test_*.c", "resources": "resources/test_*.c",
+           "checkers": "checkers/poison.c"}
+named = check("docs/misuse.md", FOLDERS) + check("tests/README.md", FOLDERS)
 
 broken = []
 documents = [path for pattern in ("*.md", "docs/*.md", "tests/*.md", "tests/*/*.md", "benchmarks/*.md", "examples/*/*.md")
