@@ -53,8 +53,8 @@
  * alone, and not seen again.
  *
  * Thread safety: struct arena_mhd serves one or more daemons in any thread mode.  Of the functions on a request (a
- * clone is the same request), add_header and those that respond may be called by one thread at a time, the others by
- * any at once.
+ * clone is the same request), add_header, next_part and those that respond may be called by one thread at a time, the
+ * others by any at once.
  */
 #ifndef ARENA_MHD_H
 #define ARENA_MHD_H
@@ -216,6 +216,29 @@ ARENA_API size_t arena_field_size(void);
  * is no memory.  Trailers are not to be had. */
 ARENA_API bool arena_request_next_field(struct arena_request *request, int kind, size_t *cursor,
                                         struct arena_field *out);
+
+/* One part of a body of type multipart/form-data: a field or a file of a form.  A NUL that is not counted follows each
+ * text, and the data. */
+struct arena_part {
+    const char *name;
+    size_t name_bytes;
+    const char *file_name; /* as the client has it, which is no path to open; NULL: a field, no file */
+    size_t file_name_bytes;
+    const char *content_type; /* NULL: the part has none */
+    size_t content_type_bytes;
+    const char *data; /* in the request's body; it may hold NUL bytes */
+    size_t data_bytes;
+};
+
+/* sizeof(struct arena_part), in bytes, for bindings that check their own declaration. */
+ARENA_API size_t arena_part_size(void);
+
+/* Hands out the next part, in the order they came; *cursor is 0 at first.  Nothing is copied: the first call writes the
+ * NULs into the body, over what stood between the parts, so that arena_request_body is of no use afterwards.  false:
+ * there is none any more (*out is unchanged), again and again; and none at all where the body is of another type, was
+ * streamed, is not well formed in whatever part of it (RFC 7578; stricter than the RFC where two readers could differ),
+ * has more than 1000 parts, or memory has run out; and for a NULL argument.  One thread at a time. */
+ARENA_API bool arena_request_next_part(struct arena_request *request, size_t *cursor, struct arena_part *out);
 
 /* Gives the request an arena that is out of a pool: it goes back, reset, when the request ends (the last response that may
  * point into it is gone, and the last retain is released).  Nobody else may return it any more.

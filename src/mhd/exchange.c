@@ -193,6 +193,7 @@ static void exchange_end(struct exchange *exchange) {
     arena_pool_return_claimed(exchange->arena);
     free_headers(exchange->headers);
     free(atomic_ptr_load(&exchange->form, relaxed)); /* nobody else is left */
+    free(exchange->parts);
     fields_free(exchange->fields);
     free(exchange);
     /* Last of all: arena_mhd_destroy, and then arena_pool_destroy, may run as soon as this is seen.  release: pairs

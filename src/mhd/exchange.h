@@ -20,6 +20,7 @@
 #include "mhd/deadline.h"
 #include "mhd/fields.h"
 #include "mhd/form.h"
+#include "mhd/parts.h"
 #include "mhd/registry.h"
 #include "platform/sync.h"
 
@@ -76,7 +77,8 @@ struct exchange {
         answered; /* 1: one of the three that respond, or the binding, has queued a response, or is about to */
     struct atomic_u32 overdue; /* 1: it was ended because a deadline had passed */
     struct atomic_ptr user;    /* the program's */
-    struct atomic_ptr form;    /* struct form *, made when it is asked for */
+    struct atomic_ptr form;    /* of form_decode, made when it is asked for */
+    struct parts *parts;       /* the same; by one thread at a time */
     enum stage stage;
     bool begin_later; /* `begin` runs once the request is whole: no body was announced */
 

@@ -15,7 +15,7 @@ static int hex_digit(char digit) {
     return -1;
 }
 
-/* Writes what is between from and end at `to`, and a NUL; the length. */
+/* The length of what is between from and end; written at `to`, if that is not NULL. */
 static size_t decode(const char *from, const char *end, char *to) {
     size_t length = 0;
     while (from != end) {
@@ -28,9 +28,9 @@ static size_t decode(const char *from, const char *end, char *to) {
         } else if (byte == '+') {
             byte = ' ';
         }
-        to[length++] = byte;
+        if (to != NULL) to[length] = byte;
+        length++;
     }
-    to[length] = '\0';
     return length;
 }
 
@@ -39,44 +39,44 @@ static const char *find(const char *from, const char *end, char byte) {
     return found == NULL ? end : found;
 }
 
-static size_t count_parts(const char *body, const char *end) {
-    size_t count = 0;
-    while (body != end) {
-        const char *stop = find(body, end, '&');
-        if (stop != body) count++;
-        body = stop == end ? end : stop + 1;
-    }
-    return count;
+/* One field, as it was sent. */
+struct raw {
+    const char *name;
+    const char *equals; /* the end of the name */
+    const char *stop;   /* the end of the value; == equals where there is none */
+};
+
+/* The next one at or behind `from`.  false: there is none. */
+static bool next_raw(const char *from, const char *end, struct raw *out) {
+    while (from != end && *from == '&') from++;
+    if (from == end) return false;
+    const char *stop = find(from, end, '&');
+    *out = (struct raw){from, find(from, stop, '='), stop};
+    return true;
 }
 
-struct form *form_decode(const char *body, size_t size_bytes) {
-    const char *end = body + size_bytes;
-    size_t count = count_parts(body, end);
+char *form_decode(const char *body, size_t size_bytes) {
     size_t bytes;
-    size_t array_bytes;
-    /* No text grows; each of two has a NUL. */
-    if (!arith_mul(count, sizeof(struct arena_field) + 2, &array_bytes) ||
-        !arith_add(array_bytes, sizeof(struct form), &bytes) || !arith_add(bytes, size_bytes, &bytes)) {
-        return NULL;
+    if (!arith_add(size_bytes, 1, &bytes)) return NULL; /* of the last NUL, which needs a place of its own */
+    char *decoded = calloc(1, bytes);
+    if (decoded == NULL) return NULL;
+    const char *end = body + size_bytes;
+    struct raw raw;
+    for (const char *from = body; next_raw(from, end, &raw); from = raw.stop) {
+        (void)decode(raw.name, raw.equals, decoded + (raw.name - body));
+        if (raw.equals != raw.stop) (void)decode(raw.equals + 1, raw.stop, decoded + (raw.equals + 1 - body));
     }
-    struct form *form = malloc(bytes);
-    if (form == NULL) return NULL;
-    form->count = count;
-    char *text = (char *)(form->fields + count);
-    struct arena_field *field = form->fields;
-    while (field != form->fields + count) {
-        const char *stop = find(body, end, '&');
-        if (stop != body) {
-            const char *equals = find(body, stop, '=');
-            field->name = text;
-            field->name_bytes = decode(body, equals, text);
-            text += field->name_bytes + 1;
-            field->value = equals == stop ? NULL : text;
-            field->value_bytes = equals == stop ? 0 : decode(equals + 1, stop, text);
-            if (field->value != NULL) text += field->value_bytes + 1;
-            field++;
-        }
-        body = stop == end ? end : stop + 1;
-    }
-    return form;
+    return decoded;
+}
+
+bool form_next(const char *body, size_t size_bytes, const char *decoded, size_t *cursor, struct arena_field *out) {
+    struct raw raw;
+    if (*cursor > size_bytes || !next_raw(body + *cursor, body + size_bytes, &raw)) return false;
+    *cursor = (size_t)(raw.stop - body);
+    out->name = decoded + (raw.name - body);
+    out->name_bytes = decode(raw.name, raw.equals, NULL);
+    bool has_value = raw.equals != raw.stop;
+    out->value = has_value ? decoded + (raw.equals + 1 - body) : NULL;
+    out->value_bytes = has_value ? decode(raw.equals + 1, raw.stop, NULL) : 0;
+    return true;
 }

@@ -103,19 +103,19 @@ void arena_request_release(struct arena_request *request) {
 
 /* --- fields ------------------------------------------------------------------------------------------------------- */
 
-static bool has_form(const struct fields *fields) {
-    static const char form[] = MHD_HTTP_POST_ENCODING_FORM_URLENCODED;
+/* Is the body's type that one, whatever its parameters? */
+static bool has_type(const struct fields *fields, const char *wanted) {
     const char *type = fields_header(fields, MHD_HTTP_HEADER_CONTENT_TYPE);
-    return type != NULL && fields_equal_caseless(type, strcspn(type, "; \t"), form);
+    return type != NULL && fields_equal_caseless(type, strcspn(type, "; \t"), wanted);
 }
 
 size_t arena_field_size(void) { return sizeof(struct arena_field); }
 
 /* Decoded by whoever asks first; several may, and the first to be done wins.  NULL: no form, or no memory. */
-static const struct form *form_of(struct exchange *exchange) {
-    struct form *form = atomic_ptr_load(&exchange->form, acquire); /* pairs with the release below */
-    if (form != NULL || !has_form(exchange->fields)) return form;
-    struct form *mine = form_decode(body_data(&exchange->body), exchange->body.length);
+static const char *form_of(struct exchange *exchange) {
+    char *form = atomic_ptr_load(&exchange->form, acquire); /* pairs with the release below */
+    if (form != NULL || !has_type(exchange->fields, MHD_HTTP_POST_ENCODING_FORM_URLENCODED)) return form;
+    char *mine = form_decode(body_data(&exchange->body), exchange->body.length);
     if (mine == NULL) return NULL;
     struct lock *lock = &exchange->bucket->lock;
     lock_enter(lock);
@@ -127,23 +127,35 @@ static const struct form *form_of(struct exchange *exchange) {
     return form;
 }
 
+static bool next_of_form(struct exchange *exchange, size_t *cursor, struct arena_field *out) {
+    const char *form = exchange->stage == STAGE_HANDLED ? form_of(exchange) : NULL;
+    return form != NULL && form_next(body_data(&exchange->body), exchange->body.length, form, cursor, out);
+}
+
 bool arena_request_next_field(struct arena_request *request, int kind, size_t *cursor, struct arena_field *out) {
     if (request == NULL || cursor == NULL || out == NULL) return false;
-    const struct arena_field *fields = NULL;
-    size_t count = 0;
-    if (kind == ARENA_FIELD_FORM) {
-        if (request->exchange->stage != STAGE_HANDLED) return false;
-        const struct form *form = form_of(request->exchange);
-        if (form != NULL) {
-            fields = form->fields;
-            count = form->count;
-        }
-    } else if (kind >= 0 && kind < FIELDS_KINDS) {
-        fields = request->exchange->fields->of[kind];
-        count = request->exchange->fields->count[kind];
+    if (kind == ARENA_FIELD_FORM) return next_of_form(request->exchange, cursor, out);
+    if (kind < 0 || kind >= FIELDS_KINDS) return false;
+    const struct fields *fields = request->exchange->fields;
+    if (*cursor >= fields->count[kind]) return false;
+    *out = fields->of[kind][(*cursor)++];
+    return true;
+}
+
+size_t arena_part_size(void) { return sizeof(struct arena_part); }
+
+bool arena_request_next_part(struct arena_request *request, size_t *cursor, struct arena_part *out) {
+    if (request == NULL || cursor == NULL || out == NULL) return false;
+    struct exchange *exchange = request->exchange;
+    if (exchange->stage != STAGE_HANDLED || !has_type(exchange->fields, MHD_HTTP_POST_ENCODING_MULTIPART_FORMDATA)) {
+        return false;
     }
-    if (*cursor >= count) return false;
-    *out = fields[(*cursor)++];
+    if (exchange->parts == NULL && exchange->body.data != NULL) {
+        const char *type = fields_header(exchange->fields, MHD_HTTP_HEADER_CONTENT_TYPE);
+        exchange->parts = parts_read(type, exchange->body.data, exchange->body.length);
+    }
+    if (exchange->parts == NULL || *cursor >= exchange->parts->count) return false;
+    *out = exchange->parts->of[(*cursor)++];
     return true;
 }
 
