@@ -300,7 +300,7 @@ static SLOW int execute_slow(struct arena_pool *pool, void (*action)(struct aren
 }
 
 HOT int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user) {
-    CLEANUP(scope_attribute) struct arena_pool_scope scope;
+    CLEANUP(scope_attribute) struct arena_pool_scope scope = {NULL}; /* whose address goes to scope_begin_fast */
     scope.arena = LIKELY(action != NULL) ? scope_begin_fast(pool, &scope) : NULL;
     if (UNLIKELY(scope.arena == NULL)) return execute_slow(pool, action, user);
     action(scope.arena, user);
