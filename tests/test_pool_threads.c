@@ -527,18 +527,39 @@ static void fill_all(struct arena *arena, void *user) {
     memset(arena_alloc_slab(arena, count), 'x', count);
 }
 
+static void take_fill_and_return(struct arena_pool *pool, int count) {
+    struct arena *arenas[8];
+    for (int i = 0; i < count; i++) arenas[i] = check_out(pool);
+    for (int i = 0; i < count; i++) fill_all(arenas[i], NULL);
+    for (int i = 0; i < count; i++) arena_pool_return(pool, arenas[i]);
+}
+
+/* Half of eight are in rotation, wherever in a round the pool comes to give memory back. */
+static void idle_arenas_in_rotation_stay(void **state) {
+    const size_t BYTES = (size_t)1 << 20;
+    for (int before = 0; before < 4; before++) {
+        struct arena_pool_options options = {.struct_size = sizeof options, .idle_bytes = 2 * BYTES};
+        struct arena_pool *pool = NULL;
+        assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), BYTES, &options, &pool), ARENA_OK);
+        take_fill_and_return(pool, 8);
+        for (int i = 0; i < before; i++) take_fill_and_return(pool, 1);
+        for (int round = 0; round < 50; round++) {
+            take_fill_and_return(pool, 4);
+            assert_true(stats_of(pool).idle_bytes >= 4 * BYTES);
+        }
+        assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    }
+}
+
 /* What a burst needed goes back once many returns did not; what is in rotation stays. */
 static void idle_arenas_hold_no_more_than_they_may(void **state) {
     enum { COUNT = 8, CALM = 200 };
     const size_t BYTES = (size_t)1 << 20;
     struct arena_pool_options options = {.struct_size = sizeof options, .idle_bytes = 2 * BYTES};
     struct arena_pool *pool = NULL;
-    struct arena *arenas[COUNT];
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), BYTES, &options, &pool), ARENA_OK);
     for (int round = 0; round < CALM; round++) {
-        for (int i = 0; i < COUNT; i++) arenas[i] = check_out(pool);
-        for (int i = 0; i < COUNT; i++) fill_all(arenas[i], NULL);
-        for (int i = 0; i < COUNT; i++) arena_pool_return(pool, arenas[i]);
+        take_fill_and_return(pool, COUNT);
         struct arena_pool_stats stats = stats_of(pool);
         assert_in_range(stats.idle_bytes, COUNT * BYTES, 2 * COUNT * BYTES);
     }
@@ -682,6 +703,7 @@ int main(void) {
         cmocka_unit_test(two_thousand_pools_live_at_once),
         cmocka_unit_test(long_lived_threads_see_pools_come_and_go),
         cmocka_unit_test(threads_may_end_beside_destroy),
+        cmocka_unit_test(idle_arenas_in_rotation_stay),
         cmocka_unit_test(idle_arenas_hold_no_more_than_they_may),
         cmocka_unit_test(idle_arenas_may_hold_nothing),
         cmocka_unit_test(trim_reaches_the_caches_of_all_threads),

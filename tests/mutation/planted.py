@@ -178,7 +178,7 @@ PLANTS = [
      "    fiber_leave_thread(state);", "", ["scope"]),
     ("leak at thread exit: the cache is not given back", "src/runtime/locals.c",
      "            owner->flush(owner, local);\n            if", "            if",
-     ["model pool", "pool_threads"]),
+     ["pool_threads"]),
     ("off by one: a small typed slab may be one element too long", "include/arena/typed/single.h",
      "(size_t)(head->limit - head->cursor) >= count * sizeof", "(size_t)(head->limit - head->cursor) >= (count - 1) * sizeof",
      ["typed"]),
