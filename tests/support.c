@@ -188,19 +188,25 @@ static bool task_sample(int tid, char *state, unsigned long *switches) {
     return true;
 }
 
-bool worker_asleep(struct worker *worker) {
+bool worker_asleep(struct worker *worker) { return workers_asleep(worker, 1); }
+
+bool workers_asleep(struct worker *workers, size_t count) {
     unsigned still = 0;
     unsigned long before = ULONG_MAX;
     for (unsigned waited_ms = 0; waited_ms < 60000; waited_ms++) {
-        if (flag_get(&worker->finished)) return false;
-        int tid = flag_get(&worker->tid);
-        char state = '?';
+        bool asleep = true;
         unsigned long switches = 0;
-        if (tid != 0 && task_sample(tid, &state, &switches)) {
-            still = state == 'S' && switches == before ? still + 1 : 0;
-            before = switches;
-            if (still >= 20) return true;
+        for (size_t i = 0; i < count; i++) {
+            if (flag_get(&workers[i].finished)) return false;
+            int tid = flag_get(&workers[i].tid);
+            char state = '?';
+            unsigned long own = 0;
+            asleep = tid != 0 && task_sample(tid, &state, &own) && state == 'S' && asleep;
+            switches += own;
         }
+        still = asleep && switches == before ? still + 1 : 0;
+        before = switches;
+        if (still >= 20) return true;
         sleep_ms(1);
     }
     fail_msg("a thread never came to rest");

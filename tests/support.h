@@ -104,6 +104,7 @@ void workers_join(struct worker *workers, size_t count);
 /* Waits until the worker sleeps in the kernel and has not run for some 20 ms: it waits for somebody.  False when it
  * ended instead. */
 bool worker_asleep(struct worker *worker);
+bool workers_asleep(struct worker *workers, size_t count); /* all of them */
 
 /* Atomic flags that threads wait for.  flag_wait gives up after a minute, and says so. */
 void flag_set(int *flag, int value);

@@ -474,7 +474,7 @@ static void mixed_values_wait_for_a_gate_that_is_held(void **state) {
         struct worker workers[2];
         worker_start(&workers[0], try_an_int_there, arena, 0);
         worker_start(&workers[1], put_an_int_there, arena, 1);
-        for (int i = 0; i < 2; i++) assert_true(worker_asleep(&workers[i]));
+        assert_true(workers_asleep(workers, 2));
         assert_int_equal(arena_used(held), 0);
         assert_non_null(arena_alloc_any(held, ARENA_TYPE(int), NULL));
         arena_concurrent_release(arena);

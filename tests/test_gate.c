@@ -375,22 +375,25 @@ static void cancel_ends_the_wait_for_a_held_gate(void **state) {
         int64_t value = 42;
         int64_t *kept = arena_concurrent_alloc(arena, &value);
         struct arena *held = hold(arena);
-        for (int operation = 0; operation < OPERATIONS; operation++) {
-            for (int from_parent = 0; from_parent < 2; from_parent++) {
-                struct arena_context *parent = cancellable(NULL);
-                struct arena_context *context = cancellable(parent);
-                struct call call = {arena, context, (enum operation)operation};
-                struct worker worker;
-                worker_start(&worker, operate_on_thread, &call, 0);
-                assert_true(worker_asleep(&worker));
-                arena_context_cancel(from_parent ? parent : context);
-                worker_join(&worker); /* while the gate is held */
-                assert_int_equal(worker.status, ARENA_ECANCELED);
-                assert_null(worker.pointer);
+        for (int from_parent = 0; from_parent < 2; from_parent++) {
+            struct worker workers[OPERATIONS];
+            struct call calls[OPERATIONS];
+            struct arena_context *parents[OPERATIONS];
+            for (int operation = 0; operation < OPERATIONS; operation++) {
+                parents[operation] = cancellable(NULL);
+                calls[operation] = (struct call){arena, cancellable(parents[operation]), (enum operation)operation};
+                worker_start(&workers[operation], operate_on_thread, &calls[operation], 0);
+            }
+            assert_true(workers_asleep(workers, OPERATIONS));
+            for (int operation = 0; operation < OPERATIONS; operation++) {
+                arena_context_cancel(from_parent ? parents[operation] : calls[operation].context);
+                worker_join(&workers[operation]); /* while the gate is held */
+                assert_int_equal(workers[operation].status, ARENA_ECANCELED);
+                assert_null(workers[operation].pointer);
                 assert_int_equal(arena_used(held), 1);
                 assert_true(*kept == 42);
-                arena_context_release(context);
-                arena_context_release(parent);
+                arena_context_release(calls[operation].context);
+                arena_context_release(parents[operation]);
             }
         }
         arena_concurrent_release(arena);
@@ -454,7 +457,7 @@ static void wait_and_go_on(struct arena_concurrent *arena, struct arena_context 
         calls[operation] = (struct call){arena, contexts[(operation + shift) % 3], (enum operation)operation};
         worker_start(&workers[operation], operate_on_thread, &calls[operation], 0);
     }
-    for (int operation = 0; operation < ALL_OPERATIONS; operation++) assert_true(worker_asleep(&workers[operation]));
+    assert_true(workers_asleep(workers, ALL_OPERATIONS));
     arena_concurrent_release(arena);
     workers_join(workers, ALL_OPERATIONS);
     for (int operation = 0; operation < ALL_OPERATIONS; operation++) {
@@ -535,30 +538,35 @@ static void after_a_millisecond_allocations_are_served_in_order(void **state) {
 static void killed_waiters_leave_the_gate_usable(void **state) {
     if (!support_cancellable()) skip();
     BOTH_KINDS(flags) {
-        for (int operation = 0; operation < ALL_OPERATIONS; operation++) {
+        struct worker killed[ALL_OPERATIONS];
+        struct worker behind[ALL_OPERATIONS];
+        struct call calls[ALL_OPERATIONS];
+        struct call next[ALL_OPERATIONS];
+        struct arena_context *context = cancellable(NULL);
+        for (int i = 0; i < ALL_OPERATIONS; i++) { /* each at a gate of its own */
             struct arena_concurrent *arena = make(8, flags);
-            struct arena_context *context = cancellable(NULL);
-            struct call call = {arena, operation % 2 ? context : NULL, (enum operation)operation};
-            struct call next = {arena, NULL, ALLOC};
-            struct worker killed;
-            struct worker behind;
+            calls[i] = (struct call){arena, i % 2 ? context : NULL, (enum operation)i};
+            next[i] = (struct call){arena, NULL, ALLOC};
             hold(arena);
-            worker_start(&killed, operate_on_thread, &call, 0);
-            assert_true(worker_asleep(&killed));
-            worker_start(&behind, operate_on_thread, &next, 1);
-            assert_true(worker_asleep(&behind));
-            assert_int_equal(pthread_cancel(killed.thread), 0);
-            worker_join(&killed); /* while the gate is held */
-            assert_true(killed.cancelled);
+            worker_start(&killed[i], operate_on_thread, &calls[i], 0);
+        }
+        assert_true(workers_asleep(killed, ALL_OPERATIONS));
+        for (int i = 0; i < ALL_OPERATIONS; i++) worker_start(&behind[i], operate_on_thread, &next[i], 1);
+        assert_true(workers_asleep(behind, ALL_OPERATIONS));
+        for (int i = 0; i < ALL_OPERATIONS; i++) {
+            struct arena_concurrent *arena = calls[i].arena;
+            assert_int_equal(pthread_cancel(killed[i].thread), 0);
+            worker_join(&killed[i]); /* while the gate is held */
+            assert_true(killed[i].cancelled);
             arena_concurrent_release(arena);
-            worker_join(&behind);
-            assert_int_equal(behind.status, ARENA_OK);
+            worker_join(&behind[i]);
+            assert_int_equal(behind[i].status, ARENA_OK);
             assert_int_equal(arena_concurrent_used(arena), 1);
             assert_non_null(arena_concurrent_try_alloc(arena, NULL));
-            arena_context_cancel(context); /* nobody is left behind in it */
-            arena_context_release(context);
-            arena_concurrent_destroy(arena);
         }
+        arena_context_cancel(context); /* no waiter is left behind in it */
+        arena_context_release(context);
+        for (int i = 0; i < ALL_OPERATIONS; i++) arena_concurrent_destroy(calls[i].arena);
     }
 }
 

@@ -103,7 +103,7 @@ static void at_the_limit_checkout_context_waits_for_a_return(void **state) {
         struct arena *second = check_out(limited.pool);
         struct worker workers[WAITERS];
         for (unsigned i = 0; i < WAITERS; i++) worker_start(&workers[i], check_out_and_wait, &used, 1);
-        for (unsigned i = 0; i < WAITERS; i++) assert_true(worker_asleep(&workers[i]));
+        assert_true(workers_asleep(workers, WAITERS));
         arena_pool_return(limited.pool, first);
         workers_join(workers, WAITERS); /* one place is enough for all, one after the other */
         for (unsigned i = 0; i < WAITERS; i++) {
