@@ -78,7 +78,8 @@ for library in "$shared" "$static"; do
             cat "$work/log" >&2
         fi
     done
-    if [ "$valgrind" != - ]; then
+    # Slow: of both libraries among the long tests.
+    if [ "$valgrind" != - ] && { [ "$library" = "$shared" ] || [ "$shared" = - ] || [ -n "${TEST_COMPILERS-}" ]; }; then
         compile "${CC:-cc}" "$library"
         if "$valgrind" --quiet "$work/program" unset 2>&1 | grep -q 'Illegal opcode'; then
             echo "skipped: Valgrind does not know an instruction of $(basename "$library")"
