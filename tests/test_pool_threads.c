@@ -608,6 +608,44 @@ static void cache_two_and_stay(struct worker *self) {
     self->status |= arena_pool_execute(cached->pool, execute_inside, cached);
 }
 
+/* A source that takes long: meanwhile an arena comes back. */
+struct slow_source {
+    struct arena_pool *pool;
+    struct arena *comes_back;
+};
+
+static void *take_slowly(size_t bytes, size_t align, void *user) {
+    struct slow_source *source = user;
+    arena_pool_return(source->pool, source->comes_back); /* NULL: nothing */
+    source->comes_back = NULL;
+    return aligned_alloc(align, (bytes + align - 1) / align * align);
+}
+
+static void give_to_the_heap(void *memory, size_t bytes, size_t align, void *user) { free(memory); }
+
+/* Threads that make arenas at once wait for each other in the system. */
+static void what_comes_back_while_one_is_made_is_used_again(void **state) {
+    struct slow_source slow = {NULL, NULL};
+    struct arena_source source = {take_slowly, give_to_the_heap, &slow};
+    struct arena_options arena_options = {.struct_size = sizeof arena_options, .source = &source};
+    struct arena_pool_options options = {
+        .struct_size = sizeof options, .max_arenas = 2, .arena_options = &arena_options};
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 100, &options, &slow.pool), ARENA_OK);
+    struct arena *first = check_out(slow.pool);
+    slow.comes_back = first;
+    assert_ptr_equal(check_out(slow.pool), first);
+    struct arena *second = check_out(slow.pool); /* the one that was made, and has waited */
+    assert_ptr_not_equal(second, first);
+    assert_int_equal(arena_used(first) + arena_used(second), 0);
+    struct arena_pool_stats stats = {.struct_size = sizeof stats};
+    assert_int_equal(arena_pool_get_stats(slow.pool, &stats), ARENA_OK);
+    assert_true(stats.made == 2 && stats.out == 2 && stats.idle == 0);
+    assert_non_null(arena_try_alloc(second, NULL));
+    arena_pool_return(slow.pool, first);
+    arena_pool_return(slow.pool, second);
+    assert_int_equal(arena_pool_destroy(slow.pool), ARENA_OK);
+}
+
 static void trim_reaches_the_caches_of_all_threads(void **state) {
     enum { THREADS = 5 };
     struct cached cached = {make(ARENA_TYPE(int), 100), 0, 0};
@@ -706,6 +744,7 @@ int main(void) {
         cmocka_unit_test(idle_arenas_in_rotation_stay),
         cmocka_unit_test(idle_arenas_hold_no_more_than_they_may),
         cmocka_unit_test(idle_arenas_may_hold_nothing),
+        cmocka_unit_test(what_comes_back_while_one_is_made_is_used_again),
         cmocka_unit_test(trim_reaches_the_caches_of_all_threads),
         cmocka_unit_test(trim_reaches_what_is_in_use_when_that_ends),
         cmocka_unit_test(trim_of_an_earlier_checkout_spares_a_scope),

@@ -136,8 +136,8 @@ void pool_park_scope(struct scope *scope, struct thread_state *state);
 
 /* --- pool_store.c ------------------------------------------------------------------------------------------------- */
 
-/* A new arena, out; NULL: no memory. */
-struct pool_arena *pool_make(struct arena_pool *pool) COLD;
+/* A new arena, out, or one that came back while it was made; NULL: no memory. */
+struct pool_arena *pool_make_or_take(struct arena_pool *pool) COLD;
 /* Frees an arena that is in no cache and not in the store. */
 void pool_free(struct pool_arena *arena) COLD;
 

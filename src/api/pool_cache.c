@@ -80,7 +80,7 @@ struct pool_arena *pool_take_slow(struct arena_pool *pool, struct thread_state *
     locals_close(state, &pass);
     if (pass.answered) pool_store_drain(pool);
     if (arena == NULL) arena = pool_store_take(pool);
-    if (arena == NULL) return pool_make(pool);
+    if (arena == NULL) return pool_make_or_take(pool);
     pool_open(arena);
     return arena;
 }

@@ -39,7 +39,7 @@ static struct stack_node *take_node(struct arena_pool *pool) {
     return node;
 }
 
-struct pool_arena *pool_make(struct arena_pool *pool) {
+static struct pool_arena *make(struct arena_pool *pool) {
     struct stack_node *node = take_node(pool);
     if (node == NULL) return NULL;
     struct arena *arena = slots_create(&pool->plan, pool->type, SLOTS_OWNER_POOL, sizeof(struct pool_arena), NULL);
@@ -101,6 +101,11 @@ static struct pool_arena *take_warm(struct arena_pool *pool) {
     return arena;
 }
 
+static void put_cold(struct pool_arena *arena) {
+    race_release(arena);
+    stack_push(&arena->pool->cold, arena->node);
+}
+
 static struct pool_arena *take_cold(struct arena_pool *pool) {
     struct stack_node *node;
     if (stack_pop(&pool->cold, &pool->table, &node, 1) == 0) return NULL;
@@ -111,6 +116,21 @@ static struct pool_arena *take_cold(struct arena_pool *pool) {
 struct pool_arena *pool_store_take(struct arena_pool *pool) {
     struct pool_arena *arena = take_warm(pool);
     return arena != NULL ? arena : take_cold(pool);
+}
+
+/* Making takes long where many threads do it at once, and touch memory beside: what has come back by then is used again, and
+ * the new one waits untouched. */
+struct pool_arena *pool_make_or_take(struct arena_pool *pool) {
+    struct pool_arena *made = make(pool);
+    struct pool_arena *arena = take_warm(pool);
+    if (arena == NULL) return made;
+    if (made != NULL) {
+        slots_close(&made->slots, CLOSED_IN_POOL);
+        pool_set_idle(made, 1);
+        put_cold(made);
+    }
+    pool_open(arena);
+    return arena;
 }
 
 void pool_store_drain(struct arena_pool *pool) {
@@ -132,8 +152,7 @@ static uint64_t shed(struct arena_pool *pool, uint64_t bytes) {
         if (atomic_u64_load(&arena->touched, relaxed) > TRIMMED_BYTES) {
             pool_free(arena); /* one whose memory is of a kind that a trim cannot give back */
         } else {
-            race_release(arena);
-            stack_push(&pool->cold, arena->node);
+            put_cold(arena);
         }
     }
     return gone;

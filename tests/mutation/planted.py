@@ -381,6 +381,8 @@ PLANTS = [
     ("lost holder: its number ends with what its thread keeps", "src/runtime/locals.c",
      "    waiter_recycle(state);\n",
      "    waiter_recycle(state);\n    state->number = 0;\n", ["gate"]),
+    ("memory kept: what came back while one was made is left for later", "src/api/pool_store.c",
+     "    struct pool_arena *arena = take_warm(pool);\n    if (arena == NULL) return made;\n", "    struct pool_arena *arena = NULL;\n    if (arena == NULL) return made;\n", ["pool_threads"]),
     ("memory kept: a trim inside a scope leaves the store", "src/api/pool.c",
      "    pool_store_drain(pool);\n", "    if (thread_state()->scopes == NULL) pool_store_drain(pool);\n", ["pool_threads"]),
     ("limit cut: to 16 bits", "src/api/pool.c",
