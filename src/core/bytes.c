@@ -75,7 +75,7 @@ static void free_block(struct arena *arena, struct block *block, bool ends) {
     struct block copy = *block;
     if (arena->watched) {
         poison_clear(copy.memory, copy.memory_bytes);
-        if (copy.backing == BACKING_PAGES) poison_unroot(copy.base, copy.end);
+        if (copy.backing == BACKING_PAGES) poison_unroot(copy.memory, copy.end);
     }
     if (copy.backing == BACKING_PAGES) {
         struct span span = {copy.memory, copy.memory_bytes, 0};
@@ -144,7 +144,7 @@ static struct block *make_block(struct arena *arena, size_t body, size_t align) 
         size_t hidden = (size_t)(behind - (span.memory + HEADER_BYTES));
         poison_set(span.memory + HEADER_BYTES, hidden < POISON_BOUND_BYTES ? hidden : POISON_BOUND_BYTES);
         poison_set(block->end, SLOTS_CLEAR_STEP);
-        if (backing == BACKING_PAGES) poison_root(base, block->end);
+        if (backing == BACKING_PAGES) poison_root(span.memory, block->end); /* its header leads to the older ones */
     }
     return block;
 }

@@ -5,6 +5,8 @@
  *   poison bad N   touches bytes that were not handed out, or were taken back, one function for each case, and goes on
  *                  after each report; before each it writes "case NAME" to standard error, in the end "case none".
  *                  N: the first, second ... part of the cases, from 0: AddressSanitizer ends a program at its 25th report
+ *   poison kept    ends with texts of malloc's that arenas lead to, small and large ones, in blocks and chunks
+ *   poison lost    the same, but for the texts of one arena that was reset
  *   poison unset   decides by what a slab of an arena that is never cleared holds before anything was written there */
 #define _DEFAULT_SOURCE
 #include <arena/arena.h>
@@ -681,7 +683,54 @@ static const struct {
 
 enum { PART = 15 };
 
+/* --- what arenas lead to ------------------------------------------------------------------------------------------ */
+
+struct name {
+    char *text;
+};
+
+ARENA_DEFINE(name_arena, struct name)
+
+static struct {
+    struct name_arena *own, *lent;
+    struct name_arena_pool *pool;
+    struct name_arena_concurrent *shared;
+    struct arena_bytes *bytes;
+} names[2];
+
+static char *text_of(size_t i) {
+    char *text = malloc(64 + i % 64);
+    must(text != NULL, "no text");
+    strcpy(text, "a name");
+    return text;
+}
+
+/* Arenas of a few KiB, of the heap, and of some hundred, of pages. */
+static void keep_names(void) {
+    for (size_t k = 0; k < 2; k++) {
+        const size_t count = k == 0 ? 100 : 20000;
+        names[k].own = name_arena_create(count);
+        names[k].pool = name_arena_pool_create(count);
+        names[k].shared = name_arena_concurrent_create(count);
+        names[k].bytes = arena_bytes_create(SIZE_MAX);
+        must(name_arena_pool_checkout(names[k].pool, &names[k].lent) == ARENA_OK, "no arena");
+        for (size_t i = 0; i < count; i++) {
+            name_arena_alloc(names[k].own, (struct name){text_of(i)});
+            name_arena_alloc(names[k].lent, (struct name){text_of(i)});
+            name_arena_concurrent_alloc(names[k].shared, (struct name){text_of(i)});
+            ARENA_NEW(names[k].bytes, struct name)->text = text_of(i);
+        }
+        struct name *large = ARENA_NEW_ARRAY(names[k].bytes, struct name, 1 << 17); /* a block of its own */
+        large[1 << 16].text = text_of(0);
+    }
+}
+
 int main(int argc, char **argv) {
+    if (argc == 2 && (strcmp(argv[1], "kept") == 0 || strcmp(argv[1], "lost") == 0)) {
+        keep_names();
+        if (strcmp(argv[1], "lost") == 0) name_arena_reset(names[1].own);
+        return 0;
+    }
     if (argc == 2 && strcmp(argv[1], "fine") == 0) {
         use_everything();
         return 0;
