@@ -12,6 +12,7 @@
  */
 #include "api/concurrent.h"
 #include "api/context.h"
+#include "base/poison.h"
 #include "core/mark.h"
 
 static const char function_release[] = "arena_concurrent_release";
@@ -64,12 +65,14 @@ static int hand_to_thread(struct arena_concurrent *arena, int status, struct are
 
 int arena_concurrent_acquire(struct arena_concurrent *arena, struct arena_context *context, struct arena **out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     *out = NULL;
     return hand_to_thread(arena, take(arena, context), out);
 }
 
 int arena_concurrent_try_acquire(struct arena_concurrent *arena, struct arena **out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     *out = NULL;
     return hand_to_thread(arena, try_take(arena), out);
 }
@@ -116,12 +119,14 @@ static int hand_to_permit(struct arena_concurrent *arena, int status, struct are
 int arena_concurrent_acquire_permit(struct arena_concurrent *arena, struct arena_context *context,
                                     struct arena_permit *out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     *out = (struct arena_permit){NULL, 0};
     return hand_to_permit(arena, take(arena, context), out);
 }
 
 int arena_concurrent_try_acquire_permit(struct arena_concurrent *arena, struct arena_permit *out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     *out = (struct arena_permit){NULL, 0};
     return hand_to_permit(arena, try_take(arena), out);
 }

@@ -2,6 +2,7 @@
 /* The public functions of mixed values in a single-owner arena: core/any.h says how they lie. */
 #include "core/any.h"
 
+#include "base/poison.h"
 #include "core/type.h"
 
 #include <arena/any.h>
@@ -27,6 +28,7 @@ struct arena_any *arena_alloc_any(struct arena *arena, const struct arena_type *
 int arena_alloc_any_checked(struct arena *arena, const struct arena_type *type, const void *value,
                             struct arena_any **out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     *out = try_alloc(arena, type, value);
     return *out != NULL ? ARENA_OK : any_none_status(arena, type);
 }

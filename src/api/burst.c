@@ -32,6 +32,7 @@ static char *burst_refill(struct arena *arena, char *cursor) {
 
 static struct refusal begin(struct arena *arena, struct arena_burst *out) {
     if (out == NULL) return (struct refusal){ARENA_EINVAL, "out is NULL"};
+    poison_written(out, sizeof *out);
     struct refusal refusal = slots_refusal(arena);
     if (refusal.status != ARENA_OK) return refusal;
     if (arena->bytes) return (struct refusal){ARENA_EINVAL, "an arena of bytes has no elements"};
@@ -57,6 +58,7 @@ int arena_burst_begin_checked(struct arena *arena, struct arena_burst *out) {
 
 char *arena_burst_more(struct arena *arena, char *cursor, char **limit) {
     if (!burst_ends_at(arena, cursor)) panic_for("arena_burst_put", not_open);
+    poison_written(limit, sizeof *limit);
     *limit = burst_refill(arena, cursor);
     return cursor;
 }

@@ -8,6 +8,7 @@
 
 #include "base/arith.h"
 #include "base/compiler.h"
+#include "base/poison.h"
 #include "core/bytes.h"
 #include "core/slots.h"
 #include "runtime/panic.h"
@@ -97,7 +98,9 @@ void *arena_bytes_try_alloc_raw(struct arena_bytes *bytes, size_t size, size_t a
 }
 
 int arena_bytes_alloc_checked(struct arena_bytes *bytes, size_t size, size_t align, void **out) {
-    return out == NULL ? ARENA_EINVAL : take(bytes, size, align, true, out).status;
+    if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
+    return take(bytes, size, align, true, out).status;
 }
 
 static inline void *fill(void *block, const void *from, size_t size) {

@@ -19,6 +19,7 @@
 #include <arena/bytes.h>
 
 #include "api/context.h"
+#include "base/poison.h"
 #include "core/any.h"
 #include "core/bytes.h"
 #include "core/type.h"
@@ -153,6 +154,7 @@ static inline void *step_or_panic(struct arena_concurrent *arena, const char *fu
 static int step_context(struct arena_concurrent *arena, struct arena_context *context, const struct step *step,
                         void **out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     *out = NULL;
     if (arena == NULL || !context_usable(context)) return ARENA_EINVAL;
     touch_values(arena, step);
@@ -300,7 +302,9 @@ int arena_bytes_concurrent_alloc_context(struct arena_bytes_concurrent *arena, s
                                          size_t size, size_t align, void **out) {
     struct step step;
     if (!block_step(size, align, &step)) {
-        if (out != NULL) *out = NULL;
+        if (out == NULL) return ARENA_EINVAL;
+        poison_written(out, sizeof *out);
+        *out = NULL;
         return ARENA_EINVAL;
     }
     return step_context(bytes_raw(arena), context, &step, out);
@@ -366,6 +370,7 @@ struct arena_any *arena_concurrent_alloc_any(struct arena_concurrent *arena, con
 int arena_concurrent_alloc_any_context(struct arena_concurrent *arena, struct arena_context *context,
                                        const struct arena_type *type, const void *value, struct arena_any **out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     *out = NULL;
     if (arena == NULL || !context_usable(context)) return ARENA_EINVAL;
     if (any_refusal(&arena->slots, type) != NULL) return ARENA_EINVAL;
@@ -458,7 +463,9 @@ int arena_concurrent_get_stats(const struct arena_concurrent *arena, struct aren
     size_t unused_bytes = shares_unused_bytes(&entered->shares);
     stats.used_bytes = unused_bytes > stats.used_bytes ? 0 : stats.used_bytes - unused_bytes;
     concurrent_leave(entered);
-    memcpy(out, &stats, size < sizeof stats ? size : sizeof stats);
+    size_t filled = size < sizeof stats ? size : sizeof stats;
+    poison_written(out, filled);
+    memcpy(out, &stats, filled);
     return ARENA_OK;
 }
 
@@ -473,6 +480,7 @@ const struct arena_type *arena_concurrent_type_of(const struct arena_concurrent 
 static int create(const struct arena_type *type, size_t capacity, const struct arena_options *options,
                   struct arena_concurrent **out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     *out = NULL;
     struct slots_plan plan;
     int status = slots_plan(type, capacity, options, &plan);

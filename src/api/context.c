@@ -11,6 +11,7 @@
 #include "api/context.h"
 
 #include "base/arith.h"
+#include "base/poison.h"
 #include "base/race.h"
 #include "core/slots.h"
 #include "core/type.h"
@@ -116,6 +117,7 @@ static int make(struct arena_context *parent, int64_t deadline_ns, size_t extra_
 
 static int with_deadline(struct arena_context *parent, int64_t deadline_ns, struct arena_context **out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     *out = NULL;
     return make(parent, deadline_ns, 0, out);
 }
@@ -173,6 +175,7 @@ static void carrier_start(struct carrier *carrier, const struct carrier *above, 
 
 int arena_inject(struct arena_context *parent, struct arena *arena, struct arena_context **out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     *out = NULL;
     struct arena_context *context;
     size_t bytes = sizeof(struct carrier) + (arena == NULL ? 0 : type_copy_bytes(arena->type));
@@ -187,6 +190,7 @@ int arena_inject(struct arena_context *parent, struct arena *arena, struct arena
 
 int arena_extract(struct arena_context *context, const struct arena_type *type, struct arena **out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     *out = NULL;
     if (!type_valid(type) || !context_usable(context)) return ARENA_EINVAL;
     if (is_background(context)) return ARENA_ENOARENA;

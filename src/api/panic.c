@@ -4,6 +4,7 @@
 
 #include <arena/base.h>
 
+#include "base/poison.h"
 #include "runtime/fiber.h"
 #include "runtime/protect.h"
 #include "runtime/thread.h"
@@ -25,7 +26,10 @@ void arena_swap_panic_handler(struct arena_panic_handler *handler) {
 }
 
 int arena_protect_with(void (*action)(void *user), void *user, struct arena_panic_info *out) {
-    if (out != NULL) *out = (struct arena_panic_info){ARENA_OK, ""};
+    if (out != NULL) {
+        poison_written(out, sizeof *out);
+        *out = (struct arena_panic_info){ARENA_OK, ""};
+    }
     return action == NULL ? ARENA_EINVAL : protect_run(action, user, out);
 }
 

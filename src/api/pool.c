@@ -3,6 +3,7 @@
 #include "api/pool.h"
 
 #include "api/context.h"
+#include "base/poison.h"
 #include "base/race.h"
 #include "core/type.h"
 #include "platform/memory.h"
@@ -251,6 +252,7 @@ HOT SLOW static void scope_attribute(struct arena_pool_scope *scope) { scope_end
 
 HOT int arena_pool_scope_enter(struct arena_pool *pool, struct arena_pool_scope *out) {
     if (UNLIKELY(out == NULL)) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     out->arena = scope_begin_fast(pool, out);
     return LIKELY(out->arena != NULL) ? ARENA_OK : scope_begin(pool, out, &out->arena);
 }
@@ -258,6 +260,7 @@ HOT int arena_pool_scope_enter(struct arena_pool *pool, struct arena_pool_scope 
 int arena_pool_scope_enter_context(struct arena_pool *pool, struct arena_context *context,
                                    struct arena_pool_scope *out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     out->arena = NULL;
     return scope_begin_context(pool, context, out, &out->arena);
 }
@@ -319,6 +322,7 @@ int arena_pool_execute_context(struct arena_pool *pool, struct arena_context *co
 
 int arena_pool_checkout(struct arena_pool *pool, struct arena **out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     *out = NULL;
     if (pool == NULL) return ARENA_EINVAL;
     struct thread_state *state = thread_state();
@@ -334,6 +338,7 @@ int arena_pool_checkout(struct arena_pool *pool, struct arena **out) {
 
 int arena_pool_checkout_context(struct arena_pool *pool, struct arena_context *context, struct arena **out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     *out = NULL;
     if (!usable(pool)) return ARENA_EINVAL;
     struct pool_arena *arena;
@@ -416,6 +421,7 @@ int arena_pool_get_stats(const struct arena_pool *pool, struct arena_pool_stats 
     pool_count((struct arena_pool *)(uintptr_t)pool, &stats); /* notes the peak, and takes a lock */
     size_t size = out->struct_size < sizeof stats ? out->struct_size : sizeof stats;
     stats.struct_size = out->struct_size;
+    poison_written(out, size);
     memcpy(out, &stats, size);
     return ARENA_OK;
 }
@@ -448,6 +454,7 @@ static void set_idle_bytes(struct arena_pool *pool, size_t idle_bytes) {
 static int create(const struct arena_type *type, size_t arena_capacity, const struct arena_pool_options *options,
                   struct arena_pool **out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     *out = NULL;
     struct arena_pool_options known;
     struct slots_plan plan;

@@ -5,6 +5,7 @@
 #include <arena/typed.h>
 
 #include "base/arith.h"
+#include "base/poison.h"
 #include "core/bytes.h"
 #include "core/mark.h"
 #include "core/type.h"
@@ -25,6 +26,7 @@ static size_t header_bytes(size_t copied_bytes) {
 static int create(const struct arena_type *type, size_t capacity, const struct arena_options *options,
                   const struct slots_place *place, struct arena **out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     *out = NULL;
     if (LIKELY(type == &bytes_type) && LIKELY(options == NULL) && LIKELY(place == NULL)) {
         *out = slots_create_bytes(capacity);
@@ -62,6 +64,7 @@ static bool aligned_place(void *memory, size_t size_bytes, struct slots_place *p
 static int create_at(const struct arena_type *type, void *memory, size_t size_bytes, size_t capacity, bool grows,
                      const struct arena_options *options, struct arena **out) {
     if (out == NULL) return ARENA_EINVAL;
+    poison_written(out, sizeof *out);
     *out = NULL;
     if (memory == NULL || !type_valid(type) || type_same(type, arena_type_any())) return ARENA_EINVAL;
     struct slots_place place = {.grows = grows};
@@ -190,6 +193,7 @@ HOT void *arena_try_alloc_slab_with(struct arena *arena, const void *values, siz
 
 /* What a checked allocation returns: the reason is looked for only where there is nothing to hand out. */
 static inline int handed_out(const struct arena *arena, void *slot, void **out) {
+    poison_written(out, sizeof *out);
     *out = slot;
     return LIKELY(slot != NULL) ? ARENA_OK : slots_none_status(arena);
 }
@@ -271,7 +275,9 @@ int arena_get_stats(const struct arena *arena, struct arena_stats *out) {
     if (arena == NULL || size < sizeof size) return ARENA_EINVAL;
     struct arena_stats stats = {.struct_size = size};
     slots_stats(arena, &stats);
-    memcpy(out, &stats, size < sizeof stats ? size : sizeof stats);
+    size_t filled = size < sizeof stats ? size : sizeof stats;
+    poison_written(out, filled);
+    memcpy(out, &stats, filled);
     return ARENA_OK;
 }
 
@@ -279,6 +285,7 @@ int arena_get_stats(const struct arena *arena, struct arena_stats *out) {
 
 static struct refusal get_mark(struct arena *arena, struct arena_mark *out) {
     if (out == NULL) return (struct refusal){ARENA_EINVAL, "out is NULL"};
+    poison_written(out, sizeof *out);
     struct refusal refusal = slots_refusal(arena);
     if (refusal.status == ARENA_OK) mark_take(arena, out);
     return refusal;

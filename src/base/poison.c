@@ -8,7 +8,6 @@
 void __asan_poison_memory_region(const volatile void *start, size_t size_bytes) __attribute__((weak));
 void __asan_unpoison_memory_region(const volatile void *start, size_t size_bytes) __attribute__((weak));
 
-void __msan_unpoison(const volatile void *start, size_t size_bytes) __attribute__((weak));
 void __msan_poison(const volatile void *start, size_t size_bytes) __attribute__((weak));
 void __lsan_register_root_region(const void *start, size_t size_bytes) __attribute__((weak));
 void __lsan_unregister_root_region(const void *start, size_t size_bytes) __attribute__((weak));

@@ -8,6 +8,8 @@
 #ifndef BASE_POISON_H
 #define BASE_POISON_H
 
+#include "base/compiler.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -21,6 +23,13 @@ bool poison_active(void);
 void poison_set(const void *start, size_t size_bytes);             /* any access is an error */
 void poison_clear(const void *start, size_t size_bytes);           /* may be touched; the contents count as written */
 void poison_clear_undefined(const void *start, size_t size_bytes); /* may be touched; reading first is an error */
+
+/* What the library writes into a variable of its caller's counts as written: MemorySanitizer sees nothing of what it does
+ * that was compiled without it. */
+void __msan_unpoison(const volatile void *start, size_t size_bytes) __attribute__((weak));
+static inline void poison_written(const void *out, size_t size_bytes) {
+    if (UNLIKELY(__msan_unpoison != NULL)) __msan_unpoison(out, size_bytes);
+}
 
 /* Tells a leak checker to look for pointers in [start, end), which the system gave and not the heap; and no longer. */
 void poison_root(const void *start, const void *end);

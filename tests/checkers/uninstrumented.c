@@ -4,6 +4,7 @@
 #include <arena/arena.h>
 
 #include <stdio.h>
+#include <string.h>
 
 struct item {
     char tag; /* with padding behind it */
@@ -101,8 +102,60 @@ static int mixed(void) {
     return sum;
 }
 
+static void raise_it(void *user) {
+    (void)user;
+    arena_panic("a reason");
+}
+
+/* Variables that the library fills, of each kind. */
+static int outs(void) {
+    struct arena *arena, *other;
+    struct arena_pool *pool;
+    struct arena_concurrent *shared;
+    struct arena_context *context, *child;
+    struct arena_permit permit;
+    struct arena_pool_scope scope;
+    struct arena_burst burst;
+    struct arena_mark mark;
+    struct arena_panic_info info;
+    struct arena_stats stats = {.struct_size = sizeof stats};
+    struct arena_pool_stats pool_stats;
+    struct arena_any *any;
+    void *out;
+    int sum = arena_create(ARENA_TYPE(int), 10, &arena) + (arena == NULL);
+    sum += arena_alloc_checked(arena, NULL, &out) + *(int *)out;
+    sum += arena_alloc_slab_checked(arena, 3, &out) + ((int *)out)[2];
+    sum += arena_get_mark_checked(arena, &mark) + arena_rewind_checked(arena, &mark);
+    sum += arena_burst_begin_checked(arena, &burst) + (burst.cursor == NULL) + arena_burst_end_checked(arena, &burst);
+    sum += arena_get_stats(arena, &stats) + (stats.used_bytes == 0);
+    sum += arena_context_with_cancel(NULL, &context) + arena_inject(context, arena, &child);
+    sum += arena_extract(child, ARENA_TYPE(int), &other) + (other != arena);
+    sum += arena_concurrent_create(ARENA_TYPE(int), 10, &shared);
+    sum += arena_concurrent_alloc_context(shared, context, NULL, &out) + *(int *)out;
+    sum += arena_concurrent_acquire(shared, context, &other) + (other == NULL);
+    arena_concurrent_release(shared);
+    sum += arena_concurrent_acquire_permit(shared, context, &permit) + (permit.arena == NULL || permit.ticket == 0);
+    sum += arena_concurrent_release_permit(shared, &permit);
+    sum += arena_pool_create(ARENA_TYPE(int), 10, &pool) + arena_pool_scope_enter(pool, &scope) + (scope.arena == NULL);
+    arena_pool_scope_leave(&scope);
+    sum += arena_pool_checkout(pool, &other) + (other == NULL);
+    pool_stats.struct_size = sizeof pool_stats;
+    sum += arena_pool_get_stats(pool, &pool_stats) + (pool_stats.out != 1);
+    arena_pool_return(pool, other);
+    sum += arena_protect_with(raise_it, NULL, &info) - ARENA_EPANIC + info.status - ARENA_EPANIC;
+    sum += strcmp(info.message, "a reason");
+    sum += arena_create(arena_type_any(), 1, &other) + arena_alloc_any_checked(other, ARENA_TYPE(int), NULL, &any);
+    sum += *ARENA_ANY_GET(any, int);
+    arena_destroy(other);
+    arena_destroy(arena);
+    arena_concurrent_destroy(shared);
+    arena_context_release(child);
+    arena_context_release(context);
+    return sum + arena_pool_destroy(pool);
+}
+
 int main(void) {
-    int sum = typed() + scratches() + mixed();
+    int sum = typed() + scratches() + mixed() + outs();
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++)
         sum += slots(20, clear) + slots(20000, clear);
     printf("%d drops\n", drops);
