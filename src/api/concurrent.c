@@ -173,9 +173,9 @@ static int step_context(struct arena_concurrent *arena, struct arena_context *co
  * was done. */
 static inline void *take_gated(struct arena_concurrent *arena, const void *value) {
     struct arena *slots = &arena->slots;
-    unsigned words = slots->words;
+    enum copy_way way = (enum copy_way)slots->copy;
     size_t stride = slots->stride;
-    if (UNLIKELY(words == 0) || UNLIKELY(value == NULL) || UNLIKELY(slots->watched)) return NULL;
+    if (UNLIKELY(!slots_copies_words(way)) || UNLIKELY(value == NULL) || UNLIKELY(slots->watched)) return NULL;
     (void)*(const volatile char *)value; /* as touch_values */
     (void)((const volatile char *)value)[stride - 1];
     if (UNLIKELY(!copy_is_here(&arena->stamp)) || UNLIKELY(gate_held_by_me(&arena->gate))) return NULL;
@@ -184,7 +184,7 @@ static inline void *take_gated(struct arena_concurrent *arena, const void *value
     if (LIKELY((size_t)(slots->bound - slot) >= stride)) {
         slots->head.cursor = slot + stride;
         slots->head.limit = slot + stride;
-        slots_copy_fast(slot, value, words);
+        slots_copy_words(slot, value, way, stride);
         uint64_t used_bytes = atomic_u64_load(&arena->used_bytes, relaxed) + stride;
         atomic_u64_store(&arena->used_bytes, used_bytes, relaxed);
     } else {
@@ -195,7 +195,7 @@ static inline void *take_gated(struct arena_concurrent *arena, const void *value
 }
 
 static SLOW void *try_alloc_slow(struct arena_concurrent *arena, const char *function, const void *value) {
-    void *slot = arena != NULL ? shares_take_pieces(&arena->shares, value) : NULL;
+    void *slot = arena != NULL ? shares_take_parts(&arena->shares, value) : NULL;
     if (LIKELY(slot != NULL)) return slot;
     return try_step(arena, function, &(struct step){STEP_ONE, value, 1, 0});
 }

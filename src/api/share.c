@@ -95,7 +95,7 @@ static struct share *make(struct shares *shares) {
     struct share *share = (struct share *)(void *)(block + arith_padding((uintptr_t)block, SHARE_ALIGN));
     share->block = block;
     share->stride = shares->slots->stride;
-    share->words = shares->slots->words;
+    share->copy = shares->slots->copy;
     share->clears = shares->slots->clear != ARENA_CLEAR_ON_RESET;
     share->clears_slabs = shares->slots->clear == ARENA_CLEAR_ON_HANDOUT;
     share->most = shares->slots->capacity;

@@ -71,7 +71,7 @@ struct share {
     struct atomic_ptr limit;
     size_t stride;
     uint32_t epoch;
-    uint8_t words;     /* arena.words */
+    uint8_t copy;      /* arena.copy */
     bool clears;       /* free slots may not be zero */
     bool clears_slabs; /* and slabs of them have to be */
     size_t most;       /* slots: the arena's capacity */
@@ -188,20 +188,20 @@ HOT_INLINE uint64_t share_read_word(const void *value, size_t at) {
 HOT_INLINE void *shares_take(const struct shares *shares, const void *value) {
     struct share *share = shares_mine(shares);
     if (UNLIKELY(share == NULL) || UNLIKELY(value == NULL)) return NULL;
-    unsigned words = share->words;
+    enum copy_way way = (enum copy_way)share->copy;
     char *slot;
     char *past;
-    if (LIKELY(words == 1)) {
+    if (LIKELY(way == COPY_WORD)) {
         uint64_t word = share_read_word(value, 0);
         if (UNLIKELY(!share_claim(shares, share, 8, &slot, &past))) return NULL;
         memcpy(slot, &word, 8);
     } else {
-        if (UNLIKELY(words == 0)) return NULL;
+        if (UNLIKELY(!slots_copies_words(way))) return NULL;
         size_t stride = share->stride;
         (void)*(const volatile char *)value;
         (void)((const volatile char *)value)[stride - 1];
         if (UNLIKELY(!share_claim(shares, share, stride, &slot, &past))) return NULL;
-        slots_copy_fast(slot, value, words);
+        slots_copy_words(slot, value, way, stride);
     }
     share_commit(share, past);
     return slot;
@@ -227,16 +227,16 @@ HOT_INLINE void *shares_take_slab(const struct shares *shares, size_t count) {
 }
 
 /* The same for small elements that are no words. */
-static inline void *shares_take_pieces(const struct shares *shares, const void *value) {
-    unsigned pieces = shares->slots->pieces;
-    if (pieces == 0 || value == NULL) return NULL;
+static inline void *shares_take_parts(const struct shares *shares, const void *value) {
+    enum copy_way way = (enum copy_way)shares->slots->copy;
+    if (!slots_copies_parts(way) || value == NULL) return NULL;
     struct share *share = shares_mine(shares);
     char *slot;
     char *past;
     if (share == NULL) return NULL;
     share_touch(value, share->stride); /* small ones of other sizes have no padding */
     if (!share_claim(shares, share, share->stride, &slot, &past)) return NULL;
-    slots_copy_pieces(slot, value, pieces);
+    slots_copy_parts(slot, value, way, share->stride);
     share_commit(share, past);
     return slot;
 }

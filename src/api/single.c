@@ -120,13 +120,13 @@ int arena_destroy_checked(struct arena *arena) { return destroy(arena).status; }
  * rest.  Measured: a frame alone costs as much as the allocation. */
 
 static SLOW void *try_alloc_slow(struct arena *arena, const void *value) {
-    void *slot = slots_take_pieces(arena, value);
+    void *slot = slots_take_parts(arena, value);
     if (LIKELY(slot != NULL)) return slot;
     return arena == NULL ? NULL : slots_take_slow(arena, value);
 }
 
 static SLOW void *alloc_slow(struct arena *arena, const void *value) {
-    void *slot = slots_take_pieces(arena, value);
+    void *slot = slots_take_parts(arena, value);
     if (LIKELY(slot != NULL)) return slot;
     slot = arena == NULL ? NULL : slots_take_slow(arena, value);
     if (UNLIKELY(slot == NULL)) slots_panic_full(arena, "arena_alloc", 1);

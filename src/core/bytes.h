@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Byte arenas: blocks of any size, handed out of blocks of memory that come as they are needed.
- *
- * The newest block of memory (struct block) is the arena's own base to end; older ones keep their state.  `home` lies behind
- * the struct, so that a small use is one allocation.  A reset keeps the largest block; one that has to hold what a generation
- * needs is taken when the next block is opened, so after two generations one block serves a whole one.
+/* Byte arenas: blocks of any size, handed out of blocks of memory that come as they are needed (blocks.h), and given back by
+ * growing, shrinking, rewinding and resetting.
  *
  * The window reaches to `ready`: memory is cleared a few KiB ahead of the cursor, so inline code finds it zero whatever the
  * policy; and never beyond the capacity.
@@ -14,6 +11,7 @@
 #ifndef CORE_BYTES_H
 #define CORE_BYTES_H
 
+#include "core/blocks.h"
 #include "core/create.h"
 
 /* The type of byte arenas: elements of one byte. */
@@ -33,11 +31,10 @@ struct cleanup {
 #define BYTES_HOME_MOST ((size_t)64 << 10)
 /* The second block. */
 #define BYTES_GROW_FIRST ((size_t)8 << 10)
-#define BYTES_BLOCK_ALIGN ((size_t)64)
 
 /* Bytes for blocks behind a header of that size. */
 HOT_INLINE size_t bytes_first_block(const struct slots_plan *plan, size_t header_bytes, bool watched) {
-    size_t around = header_bytes + BYTES_BLOCK_ALIGN + SLOTS_CLEAR_STEP;
+    size_t around = header_bytes + BLOCKS_ALIGN + SLOTS_CLEAR_STEP;
     size_t bytes = around + BYTES_FIRST_LEAST > BYTES_FIRST_BYTES ? BYTES_FIRST_LEAST : BYTES_FIRST_BYTES - around;
     if (plan->block_bytes != 0) bytes = plan->block_bytes < BYTES_HOME_MOST ? plan->block_bytes : BYTES_HOME_MOST;
     if (bytes > plan->bytes) bytes = plan->bytes;
@@ -46,24 +43,17 @@ HOT_INLINE size_t bytes_first_block(const struct slots_plan *plan, size_t header
     return bytes + (bytes < BYTES_FIRST_LEAST ? 3 * bytes : 3 * BYTES_FIRST_LEAST) + BYTES_FIRST_LEAST;
 }
 
-/* How far the capacity lets the newest block be used.  Under a checker the zones lie between, so each block is counted. */
-HOT_INLINE void bytes_set_bound(struct arena *arena) {
-    size_t room = (size_t)(arena->end - arena->base);
-    size_t left = arena->capacity - arena->prior_bytes;
-    arena->bound = arena->watched || left > room ? arena->end : arena->base + left;
-}
-
+/* What a byte arena has beside its memory, which is there. */
 HOT_INLINE void bytes_start(struct arena *arena, const struct slots_plan *plan, const struct slots_place *place) {
     size_t room = (size_t)(arena->end - arena->base);
     arena->grows = arena->owner != SLOTS_OWNER_GATE && (place == NULL || place->grows);
     arena->capacity = arena->grows || (place == NULL && arena->owner == SLOTS_OWNER_GATE) ? plan->bytes : room;
     arena->grow_bytes = plan->block_bytes > BYTES_HOME_MOST ? plan->block_bytes : BYTES_GROW_FIRST;
-    bytes_set_bound(arena);
+    blocks_set_bound(arena);
 }
 
 /* Room for so many bytes with zones, in an arena that does not grow; false: too much. */
 bool bytes_zoned(size_t bytes, size_t *zoned_bytes);
-void bytes_start(struct arena *arena, const struct slots_plan *plan, const struct slots_place *place);
 /* Runs the cleanups, and frees every block but home, which is the newest afterwards. */
 void bytes_finish(struct arena *arena);
 
@@ -88,18 +78,14 @@ void bytes_forget_room(struct arena *arena, size_t size_bytes);
 
 bool bytes_set_cap(struct arena *arena, size_t capacity);
 
-/* Registers a cleanup; NULL: no room. */
+/* Registers a cleanup (cleanup.c); NULL: no room. */
 struct cleanup *bytes_defer(struct arena *arena, void (*run)(void *user), void *user);
+/* Runs those above `place` in `block`, one of the arena's, newest first; the newest block is saved. */
+void bytes_run_cleanups(struct arena *arena, const struct block *block, const char *place);
+
 /* Takes everything back; the policy says how. */
 void bytes_take_all(struct arena *arena);
 /* The same down to a place in one of the blocks. */
 void bytes_take_down_to(struct arena *arena, struct block *block, char *place, size_t zone_bytes);
-/* Is it one of the arena's? */
-bool bytes_has_block(const struct arena *arena, const struct block *block);
-
-/* What is left of the excess when generations need no more than need_bytes.  `all`: all was taken back, and no mark lives. */
-void bytes_give_back(struct arena *arena, size_t need_bytes, bool all);
-/* A block that is kept for the next growth goes. */
-void bytes_drop_spare(struct arena *arena);
 
 #endif

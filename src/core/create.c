@@ -267,23 +267,17 @@ HOT_INLINE void place_slots(struct arena *arena, const struct slots_plan *plan, 
     arena->ready = ready;
 }
 
-HOT_INLINE uint8_t words_of(size_t size, size_t stride) {
-    if (size == 4 && stride == 4) return SLOTS_INT;
-    return size == stride && size % 8 == 0 && size <= MOST_WORDS * 8 ? (uint8_t)(size / 8) : 0;
-}
-
-HOT_INLINE uint8_t pieces_of(size_t size, size_t stride) {
-    if (size != stride || size % 8 == 0 || size > MOST_WORDS * 8) return 0;
-    if (size % 4 == 0) return (uint8_t)(size / 4);
-    return size < 8 ? (uint8_t)(SLOTS_BYTES | size) : 0;
+HOT_INLINE enum copy_way copy_way_of(size_t size, size_t stride) {
+    if (size != stride) return COPY_PADDED;
+    if (size > MOST_WORDS * 8) return COPY_WHOLE;
+    if (size % 8 == 0) return size == 8 ? COPY_WORD : size == 32 ? COPY_4_WORDS : COPY_WORDS;
+    return size % 4 == 0 ? COPY_HALVES : size < 8 ? COPY_BYTES : COPY_WHOLE;
 }
 
 HOT_INLINE void set_up(struct arena *arena, const struct slots_plan *plan, const struct arena_type *type,
                        enum slots_owner owner) {
     arena->stride = plan->stride;
-    arena->words = words_of(type->size, plan->stride);
-    arena->pieces = pieces_of(type->size, plan->stride);
-    arena->packed = type->size == plan->stride;
+    arena->copy = (uint8_t)copy_way_of(type->size, plan->stride);
     arena->clear = (uint8_t)plan->clear;
     arena->owner = (uint8_t)owner;
     arena->bytes = plan->of_bytes;
@@ -298,21 +292,6 @@ HOT_INLINE void set_up(struct arena *arena, const struct slots_plan *plan, const
     arena->void_low = 1; /* and void_high is 0: none */
     arena->head.cursor = arena->head.peak = arena->head.floor = arena->floor = arena->base;
     arena->poison_end = arena->rooted = arena->base;
-}
-
-/* Marks what is free, and what lies around it. */
-static void hide_all(struct arena *arena) {
-    char *behind = arena->home.memory + arena->home.memory_bytes;
-    if (arena->home.backing == BACKING_PAGES) {
-        poison_set(arena->end, (size_t)(behind - arena->end));
-        slots_hide(arena, arena->base,
-                   (size_t)(arena->end - arena->base) < POISON_BOUND_BYTES ? arena->end
-                                                                           : arena->base + POISON_BOUND_BYTES);
-    } else {
-        char *after = (char *)arena + arena->header_bytes;
-        poison_set(after, (size_t)(arena->base - after));
-        slots_hide(arena, arena->base, behind);
-    }
 }
 
 /* With room for `room_bytes` of slots.  Inlined into whoever knows some of the arguments. */
@@ -351,7 +330,7 @@ HOT_INLINE struct arena *create(const struct slots_plan *plan, size_t room_bytes
     }
     slots_refresh_inline(arena);
     arena->fresh_limit = arena->head.limit;
-    if (UNLIKELY(watched)) hide_all(arena);
+    if (UNLIKELY(watched)) slots_hide_all(arena);
     if (UNLIKELY(plan->label != NULL)) {
         char *label = (char *)arena + header_bytes;
         arena->label = memcpy(label, plan->label, layout.header_bytes - header_bytes);
@@ -387,20 +366,6 @@ struct arena *slots_create_bytes(size_t capacity) {
 
 /* --- the end ------------------------------------------------------------------------------------------------------ */
 
-/* Makes what comes next at these addresses free to be touched. */
-static void show_all(struct arena *arena) {
-    char *from = arena->base;
-    char *to = arena->home.memory + arena->home.memory_bytes;
-    if (arena->home.backing != BACKING_PAGES) {
-        from = (char *)arena + arena->header_bytes; /* what aligns the slots is marked too */
-    } else {
-        poison_clear(arena->end, (size_t)(to - arena->end));
-        to = arena->poison_end;
-    }
-    poison_clear(from, (size_t)(to - from));
-    if (arena->rooted != arena->base) poison_unroot(arena->base, arena->rooted);
-}
-
 static void free_home(struct arena *arena) {
     const struct block *home = &arena->home;
     struct arena_source source = arena->source;
@@ -424,6 +389,6 @@ void slots_destroy(struct arena *arena) {
     if (arena->type->drop != NULL) slots_drop_down_to(arena, arena->base);
     if (arena->bytes) bytes_finish(arena);
     type_set_destroy(arena->kinds);
-    if (arena->watched) show_all(arena);
+    if (arena->watched) slots_show_all(arena);
     free_home(arena);
 }

@@ -5,12 +5,9 @@
  * pointers are slot boundaries: base + i x stride)
  *   base <= head.cursor <= head.limit <= bound <= end
  *   [base, head.cursor)        live but for the runs, unless a burst is open and left: see below
- *   [head.cursor, head.limit)  the window: what inline code may take.  Empty (closed) while
- *                                a memory checker is watching: then what is handed out is marked as it is;
- *                                the arena is sealed: idle in its pool, behind a gate, or dropping;
- *                                a burst is open: it holds the window [head.cursor, burst_limit) itself.
- *                              Else it reaches to bound, or, where what is handed out has to be zero as it lies (`zeroes`),
- *                              to ready if that comes first.
+ *   [head.cursor, head.limit)  the window: what inline code may take.  Empty (closed) while there is a reason (enum
+ *                              closed_for).  Else it reaches to bound, or, where what is handed out has to be zero as it
+ *                              lies (`zeroes`), to ready if that comes first.
  *   bound                      end, or where a byte arena's capacity ends before that
  *   [head.cursor, ready)       zero, or (ARENA_CLEAR_NEVER, where ready is end) may be anything.  ready may be below the
  *                              cursor: then nothing is known.  In the arenas behind a gate it is base from the first reset on.
@@ -22,7 +19,7 @@
  *   runs                       free slots below the cursor: each a range [from, to), disjoint, none ending at the cursor.
  *                              They read as free slots above it do.  gap_bytes is their sum.  Only the arenas behind a
  *                              gate have any.
- *   burst_limit                end of the open burst's window, NULL when none is open.  Any other call ends the burst:
+ *   burst_limit                end of the open burst's window [head.cursor, burst_limit), NULL when none is open.  Any other call ends the burst:
  *                              what it wrote is not live and is cleared.
  *   SLOTS_CLEAR_STEP bytes behind end are the arena's too: wide stores may run over.
  *
@@ -56,6 +53,19 @@ struct run {
 
 /* Whose arena it is, which decides who may destroy it and what a sealed one says. */
 enum slots_owner { SLOTS_OWNER_USER, SLOTS_OWNER_POOL, SLOTS_OWNER_GATE };
+
+/* How an element is copied into its slot (arena.copy): each part no wider than it may have been stored just before, since a
+ * wide load would wait for narrow stores.  Measured with arena_alloc, in ns, and by memcpy: 4 bytes 3.6, 7.9; 12 bytes 4.4, 7.7;
+ * 32 bytes 3.8 (in a loop 5.7), 40 bytes 6.9, 10.1. */
+enum copy_way {
+    COPY_WORD,    /* one word of 8 bytes */
+    COPY_4_WORDS, /* 32 bytes */
+    COPY_WORDS,   /* others, up to 8 */
+    COPY_HALVES,  /* parts of 4 bytes, up to 15 */
+    COPY_BYTES,   /* up to 7 */
+    COPY_WHOLE,   /* by memcpy */
+    COPY_PADDED,  /* by memcpy; the slot has a gap behind the element, which is cleared */
+};
 
 /* Why the window is closed (arena.closed): to whom wonders, a debugger prints it.  Where it is 0 and inline code finds no room
  * all the same, the window is at its end: at the capacity's or the block's (`bound`), or what follows is not known to be zero
@@ -104,93 +114,108 @@ struct block {
     size_t zone_bytes;
 };
 
+/* In the order of who uses them: the first line of 64 bytes is what handing out one element and a quick reset need. */
 struct arena {
     struct arena_head head; /* frozen: the public header's inline code reads and writes it */
-    size_t stride;          /* bytes from slot to slot */
-    size_t capacity;        /* slots */
-    uint8_t words;          /* an element is this many words of 8 bytes; or SLOTS_INT; 0: see pieces */
-    uint8_t pieces; /* small ones of other sizes: this many pieces of 4 bytes, or (SLOTS_BYTES) of 1; else 0: memcpy */
-    bool packed;    /* no gaps between elements */
-    uint8_t clear;  /* enum arena_clear */
-    uint8_t owner;  /* enum slots_owner */
-    uint8_t closed; /* enum closed_for, or-ed */
+    char *base;
+    char *fresh_limit;     /* what head.limit is in an empty arena that is not closed */
+    size_t stride;         /* bytes from slot to slot */
+    uint8_t copy;          /* enum copy_way */
+    uint8_t closed;        /* enum closed_for, or-ed */
     uint8_t reset_work;    /* enum reset_work, or-ed */
     struct atomic_u8 idle; /* api/pool.h: 1: in a cache or in the store.  Read by others, so an atomic one */
-    bool watched;          /* a memory checker is watching */
-    bool bytes;            /* blocks of any size: no elements */
-    bool grows;            /* more blocks come as they are needed */
-    bool zeroes;           /* inline code hands out what it finds, so the window must be zero */
-    bool advised;          /* its pages are as the program asked for */
-    uint8_t calm;          /* resets in a row that did not need the excess */
-    char *base;
-    char *fresh_limit; /* what head.limit is in an empty arena that is not sealed */
-    char *end;
+
+    /* what it is; these do not change */
+    uint8_t clear; /* enum arena_clear */
+    uint8_t owner; /* enum slots_owner */
+    bool watched;  /* a memory checker is watching */
+    bool bytes;    /* blocks of any size: no elements */
+    bool grows;    /* more blocks come as they are needed */
+    bool zeroes;   /* inline code hands out what it finds, so the window must be zero */
+    bool advised;  /* its pages are as the program asked for */
+
+    uint8_t calm;    /* core/retain.c: resets in a row that did not need the excess */
+    uint64_t resets; /* generations so far */
+    size_t capacity; /* slots; it may change in byte arenas */
+    /* the newest block, see above */
     char *bound;
-    char *floor;
-    char *dirty;
+    char *end;
     char *ready;
+    char *dirty;
     char *touched;
     char *used_end;
-    char *rooted; /* a leak checker was told of [base, rooted) */
-    char *burst_limit;
-    char *poison_end; /* nothing at or after it was ever poisoned */
-    struct run *runs; /* the owner's, linked in any order */
-    size_t gap_bytes;
+    char *floor;
+    char *burst_limit;        /* api/burst.c */
+    struct block *block;      /* the newest */
+    struct cleanup *cleanups; /* core/bytes.c: newest first */
+
+    /* counts (core/slots.h, core/stats.c) */
+    size_t prior_bytes; /* used in older blocks */
+    size_t zone_bytes;  /* in this block: what a checker takes below the cursor, which does not count as used */
+    size_t gap_bytes;   /* core/runs.c: in runs */
+    struct run *runs;   /* the owner's, linked in any order */
+
+    /* elements */
     const struct arena_type *type; /* a copy, in this block or the owner's */
-    struct type_set *kinds;        /* the descriptors of mixed values, or NULL */
     void *drop_user;               /* what drop functions are given */
-    const char *label;             /* a copy behind the header; NULL: none */
-    uint64_t resets;               /* generations so far */
-    size_t retain_bytes;
-    size_t peak_bytes;          /* the most that was used, up to the last reset or rewind by a call */
-    size_t high_bytes;          /* the most that this generation used, as far as it was noted */
-    size_t need_bytes;          /* the most that any of the calm generations used */
-    struct arena_source source; /* take is NULL: the system */
-    size_t header_bytes;        /* of the block that this struct begins */
-    struct block home;
-    struct block *block; /* the newest */
-    /* byte arenas (core/bytes.c) */
-    size_t prior_bytes;       /* used in older blocks */
-    size_t zone_bytes;        /* in this block: what a checker takes below the cursor, which does not count as used */
-    size_t grow_bytes;        /* the next block's, if nothing larger is wanted */
-    size_t want_bytes;        /* what one generation needs: the next first block is to hold it */
-    struct block *spare;      /* kept for the next growth, or NULL */
-    struct cleanup *cleanups; /* newest first */
+    struct type_set *kinds;        /* core/any.c: the descriptors of mixed values, or NULL */
+
     /* marks (core/mark.c) */
     uint64_t mark_serial;         /* of the last mark that was taken */
     uint64_t mark_depth;          /* marks that live, of those that were taken by a call */
     uint64_t void_low, void_high; /* marks with these numbers are void; empty: low > high */
+
+    /* retention (core/retain.c) */
+    size_t retain_bytes;
+    size_t high_bytes; /* the most that this generation used, as far as it was noted */
+    size_t need_bytes; /* the most that any of the calm generations used */
+    size_t peak_bytes; /* the most that was used, up to the last reset or rewind by a call */
+
+    /* blocks of memory (core/blocks.c) */
+    size_t grow_bytes;          /* the next block's, if nothing larger is wanted */
+    size_t want_bytes;          /* what one generation needs: the next first block is to hold it */
+    struct block *spare;        /* kept for the next growth, or NULL */
+    struct arena_source source; /* take is NULL: the system */
+    size_t header_bytes;        /* of the block that this struct begins */
+    struct block home;
+
+    /* memory checkers (core/checker.c) and messages */
+    char *poison_end;  /* nothing at or after it was ever poisoned */
+    char *rooted;      /* a leak checker was told of [base, rooted) */
+    const char *label; /* a copy behind the header; NULL: none */
 };
 
 #define SLOTS_NO_FLOOR ((char *)UINTPTR_MAX)
+
+/* --- take.c: handing out by a call -------------------------------------------------------------------------------- */
 
 /* Hands out what arena_try_alloc and its kin promise; NULL when there is no room or the arena is sealed. */
 void *slots_take_slow(struct arena *arena, const void *value);
 void *slots_take_slab(struct arena *arena, size_t count);
 void *slots_take_slab_with(struct arena *arena, const void *values, size_t count);
 
-void slots_reset_slow(struct arena *arena);
-void slots_trim(struct arena *arena);
-
 /* Fills slots that were taken out of memory whose contents are still those of before: with values[0 .. count), or, where
  * that is NULL, with zeros where `clears` says there may be something else. */
 void slots_fill(const struct arena *arena, char *slab, const void *values, size_t count, bool clears);
 
+/* --- window.c: what may be handed out now, and why not ------------------------------------------------------------- */
+
+/* Works out what inline code may do, from all the rest: how far the window reaches, and what is quick. */
+void slots_refresh(struct arena *arena);
 /* Ends an open burst that was left, so that the other functions see the arena as it is. */
 void slots_settle(struct arena *arena);
+/* May the arena's caller change it now?  Not where it is NULL, or sealed. */
+struct refusal slots_refusal(const struct arena *arena);
+/* What is wrong when an allocation found nothing: as a status, and as a panic, which ends the caller. */
+int slots_none_status(const struct arena *arena) COLD;
+_Noreturn void slots_panic_full(const struct arena *arena, const char *function, size_t count) COLD;
 
-/* Drops the elements in [from, head.cursor), last to first. */
-void slots_drop_down_to(struct arena *arena, char *from);
-
-/* Makes [from, to), the end of what is handed out, free memory again, by the policy; the cursor is the caller's to move. */
-void slots_take_back(struct arena *arena, char *from, char *to);
-
-/* A generation ends, or much of it was taken back; `used_bytes` was the most that it used.  Gives back what a number of
- * generations in a row did not need.  The arena uses no more than up to its cursor now.  `all`: it was a reset. */
-void slots_end_generation(struct arena *arena, size_t used_bytes, bool all);
+/* --- zero.c: what is zero ------------------------------------------------------------------------------------------- */
 
 /* Makes [from, to) zero, which is about to be handed out, and some more behind it. */
 void slots_clear_for_handout(struct arena *arena, char *from, char *to);
+/* Makes [from, to), the end of what is handed out, free memory again, by the policy; the cursor is the caller's to move. */
+void slots_take_back(struct arena *arena, char *from, char *to);
 
 /* Makes one slot zero, which is being handed out. */
 static inline void slots_zero_slot(struct arena *arena, char *slot) {
@@ -201,22 +226,33 @@ static inline void slots_zero_slot(struct arena *arena, char *slot) {
     }
 }
 
-/* Works out what inline code may do, from all the rest: how far the window reaches, and what is quick. */
-void slots_refresh(struct arena *arena);
+/* --- reset.c -------------------------------------------------------------------------------------------------------- */
+
+void slots_reset_slow(struct arena *arena);
+/* Drops the elements in [from, head.cursor), last to first. */
+void slots_drop_down_to(struct arena *arena, char *from);
+
+/* --- retain.c: memory that is not used ------------------------------------------------------------------------------ */
+
+/* A generation ends, or much of it was taken back; `used_bytes` was the most that it used.  Gives back what a number of
+ * generations in a row did not need.  The arena uses no more than up to its cursor now.  `all`: it was a reset. */
+void slots_end_generation(struct arena *arena, size_t used_bytes, bool all);
+void slots_trim(struct arena *arena);
+/* At most so much of its memory is resident. */
+size_t slots_touched_bytes(const struct arena *arena);
+
+/* --- checker.c ------------------------------------------------------------------------------------------------------ */
 
 /* Marks what is handed out, and what is free, for the checker that is watching. */
 void slots_show(const struct arena *arena, char *from, char *to);
 void slots_hide(struct arena *arena, char *from, char *to);
-
+/* The same for all of a new arena and what lies around it, and of one that ends. */
+void slots_hide_all(struct arena *arena);
+void slots_show_all(struct arena *arena);
 /* Tells a leak checker that [base, to) is in use. */
 void slots_show_to_leak_checker(struct arena *arena, char *to);
 
-/* May the arena's caller change it now?  Not where it is NULL, or sealed. */
-struct refusal slots_refusal(const struct arena *arena);
-
-/* What is wrong when an allocation found nothing: as a status, and as a panic, which ends the caller. */
-int slots_none_status(const struct arena *arena) COLD;
-_Noreturn void slots_panic_full(const struct arena *arena, const char *function, size_t count) COLD;
+/* --- runs.c: free slots below the cursor ---------------------------------------------------------------------------- */
 
 /* For an owner that lends ranges of slots (api/share.c).  slots_lend takes up to `most` contiguous slots off the cursor,
  * and slots_lend_any, where none are left there, a whole run; false: there are none.  They count as used.  slots_return makes
@@ -225,6 +261,23 @@ bool slots_lend(struct arena *arena, size_t most, char **from, char **to);
 bool slots_lend_any(struct arena *arena, size_t most, char **from, char **to);
 bool slots_lend_run(struct arena *arena, struct run *run, char **from, char **to);
 void slots_return(struct arena *arena, char *from, char *to, struct run *run);
+/* Takes `bytes` at a multiple of `align` out of a run; the padding goes with them.  NULL: none fits, or a mark lives, which
+ * has to take back all that came after it. */
+char *slots_take_run(struct arena *arena, size_t bytes, size_t align);
+/* Puts the runs in order, the highest first. */
+void slots_sort_runs(struct arena *arena);
+/* All slots are free: there are no gaps between live ones. */
+void slots_forget_runs(struct arena *arena);
+/* The cursor has gone down, and takes with it the runs that end there now. */
+void slots_absorb_runs(struct arena *arena);
+
+/* --- stats.c -------------------------------------------------------------------------------------------------------- */
+
+void slots_stats(const struct arena *arena, struct arena_stats *stats);
+/* Does the address lie in what is handed out? */
+bool slots_owns(const struct arena *arena, const char *address);
+
+/* --- addresses and counts ------------------------------------------------------------------------------------------- */
 
 /* What is between an address and the next multiple of `align`, a power of two: arith_padding without its division. */
 static inline size_t slots_padding(uintptr_t address, size_t align) { return (size_t)-address & (align - 1); }
@@ -235,13 +288,6 @@ static inline bool slots_fits(const char *from, const char *to, size_t bytes, si
     size_t padding = slots_padding((uintptr_t)from, align);
     return padding <= room && bytes <= room - padding;
 }
-/* Takes `bytes` at a multiple of `align` out of a run; the padding goes with them.  NULL: none fits, or a mark lives, which
- * has to take back all that came after it. */
-char *slots_take_run(struct arena *arena, size_t bytes, size_t align);
-/* All slots are free: there are no gaps between live ones. */
-void slots_forget_runs(struct arena *arena);
-/* The cursor has gone down, and takes with it the runs that end there now. */
-void slots_absorb_runs(struct arena *arena);
 
 /* Counts, in slots. */
 static inline size_t slots_used_bytes(const struct arena *arena) {
@@ -280,90 +326,12 @@ static inline void slots_note_high(struct arena *arena) {
     if (bytes > arena->peak_bytes) arena->peak_bytes = bytes;
 }
 
-/* At most so much of its memory is resident. */
-size_t slots_touched_bytes(const struct arena *arena);
-void slots_stats(const struct arena *arena, struct arena_stats *stats);
-/* Does the address lie in what is handed out? */
-bool slots_owns(const struct arena *arena, const char *address);
-
 /* Every block of slots starts at a multiple of the one, and has as much room behind its end as rounding up to the other
  * takes: two wide stores, which is what a processor retires at a time. */
 #define SLOTS_BLOCK_ALIGN ((size_t)16)
 #define SLOTS_CLEAR_STEP ((size_t)32)
 
-/* Takes every element back where that is quick: what a small scope used is cleared here, in wide stores that may run past
- * the cursor (what lies there is free).  head.limit stays as it is, or (`closes`) the window is closed.  false:
- * nothing was done. */
-HOT_INLINE bool slots_reset_quick(struct arena *arena, bool closes) {
-    char *cursor = arena->head.cursor;
-    char *base = arena->base;
-    if (UNLIKELY(arena->reset_work != 0 || (size_t)(cursor - base) > CLEAR_INLINE_BYTES)) return false;
-    for (char *at = base; at < cursor; at += SLOTS_CLEAR_STEP) memset(at, 0, SLOTS_CLEAR_STEP);
-    if (UNLIKELY(cursor > arena->head.peak)) arena->head.peak = cursor;
-    arena->head.cursor = base;
-    arena->head.floor = base;
-    arena->resets++;
-    if (closes) arena->head.limit = base;
-    return true;
-}
-
-static inline void slots_reset(struct arena *arena) {
-    if (LIKELY(slots_reset_quick(arena, false))) {
-        arena->head.limit = UNLIKELY(arena->closed != 0) ? arena->base : arena->fresh_limit;
-    } else {
-        slots_reset_slow(arena);
-    }
-}
-
-/* Closes the window for a reason, and opens it where there is no other one. */
-static inline void slots_close(struct arena *arena, enum closed_for reason) {
-    arena->closed |= (uint8_t)reason;
-    arena->head.limit = arena->head.cursor;
-}
-static inline void slots_open(struct arena *arena, enum closed_for reason) {
-    arena->closed &= (uint8_t)~reason;
-    if (LIKELY(arena->head.cursor == arena->base)) {
-        arena->head.limit = arena->fresh_limit;
-    } else {
-        slots_refresh(arena);
-    }
-}
-
-/* The gate's holder works on the arena itself: calls hand out, the window stays closed. */
-static inline void slots_enter(struct arena *arena) { arena->closed &= (uint8_t)~CLOSED_BEHIND_GATE; }
-static inline void slots_leave(struct arena *arena) { slots_close(arena, CLOSED_BEHIND_GATE); }
-
-static inline bool slots_sealed(const struct arena *arena) { return (arena->closed & CLOSED_TO_ALL) != 0; }
-
-/* slots_refresh, for who makes an arena. */
-HOT_INLINE void slots_refresh_inline(struct arena *arena) {
-    unsigned closed = arena->closed & ~(unsigned)CLOSED_FOR_BURST;
-    unsigned work = arena->reset_work & ~(unsigned)(WORK_BURST | WORK_CLEANUPS | WORK_BLOCKS);
-    bool reaches_floor = (work & WORK_OF_REWIND) == 0 && arena->owner != SLOTS_OWNER_GATE;
-    arena->floor = slots_floor(arena);
-    if (arena->burst_limit != NULL) {
-        closed |= CLOSED_FOR_BURST;
-        work |= WORK_BURST;
-        reaches_floor = false;
-    }
-    if (arena->cleanups != NULL) {
-        work |= WORK_CLEANUPS;
-        reaches_floor = reaches_floor && !slots_has_cleanup_above(arena, arena->floor);
-    }
-    if (arena->block != &arena->home && (arena->prior_bytes != 0 || arena->block->older != &arena->home)) {
-        work |= WORK_BLOCKS;
-    }
-    arena->closed = (uint8_t)closed;
-    arena->reset_work = (uint8_t)work;
-    char *cursor = arena->head.cursor;
-    char *limit = arena->bound;
-    if (arena->zeroes && arena->ready < limit) limit = arena->ready;
-    if (limit < cursor) limit = cursor;
-    arena->head.limit = closed != 0 ? cursor : limit;
-    if (arena->bytes) arena->fresh_limit = arena->watched ? arena->base : limit;
-    arena->head.floor = reaches_floor ? arena->floor : SLOTS_NO_FLOOR;
-}
-
 #include "core/take.h"
+#include "core/window.h"
 
 #endif

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Handing out slots where that is quick: what hot functions inline.  Part of slots.h, which includes it. */
+/* Handing out slots and taking all back, where that is quick: what hot functions inline.  Part of slots.h, which includes
+ * it. */
 #ifndef CORE_TAKE_H
 #define CORE_TAKE_H
-
-/* Copies one element into a slot; what the slot has behind the element is cleared. */
-void slots_copy_general(const struct arena *arena, char *slot, const void *value);
-
-#define SLOTS_INT 255   /* of arena.words: an element is 4 bytes */
-#define SLOTS_BYTES 128 /* in arena.pieces: single bytes */
 
 /* Word by word: a wide load from what the caller has just stored in narrower pieces would stall for the store buffer,
  * so the compiler must not make wide loads of these. */
@@ -25,22 +20,45 @@ HOT_INLINE void slots_copy_4_words(char *slot, const void *value) {
     slots_copy_word(slot, value, 3);
 }
 
-/* One element of an arena whose `words` is not 0; the common sizes first, each without a loop.  Calls nothing. */
-HOT_INLINE void slots_copy_fast(char *slot, const void *value, unsigned words) {
-    if (LIKELY(words == 1)) {
+HOT_INLINE bool slots_copies_words(enum copy_way way) { return way <= COPY_WORDS; }
+static inline bool slots_copies_parts(enum copy_way way) { return way == COPY_HALVES || way == COPY_BYTES; }
+
+/* One element that is copied as words; the common sizes first, each without a loop.  Calls nothing. */
+HOT_INLINE void slots_copy_words(char *slot, const void *value, enum copy_way way, size_t size) {
+    if (LIKELY(way == COPY_WORD)) {
         slots_copy_word(slot, value, 0);
-    } else if (words == 4) {
+    } else if (way == COPY_4_WORDS) {
         slots_copy_4_words(slot, value);
-    } else if (words == SLOTS_INT) {
-        memcpy(slot, value, 4);
     } else {
-        for (size_t at = 0; at < words; at++) slots_copy_word(slot, value, at);
+        for (size_t at = 0; at < size / 8; at++) slots_copy_word(slot, value, at);
     }
 }
 
+/* One that is copied as halves of words or as bytes: each as narrow as it may have been stored, as for words. */
+static inline void slots_copy_parts(char *slot, const char *value, enum copy_way way, size_t size) {
+    if (way == COPY_HALVES) {
+        for (size_t at = 0; at < size; at += 4) {
+            uint32_t half;
+            memcpy(&half, value + at, sizeof half);
+            OPAQUE(half);
+            memcpy(slot + at, &half, sizeof half);
+        }
+    } else {
+        for (size_t at = 0; at < size; at++) {
+            unsigned byte = (unsigned char)value[at];
+            OPAQUE(byte); /* or the loop becomes a call */
+            slot[at] = (char)byte;
+        }
+    }
+}
+
+/* One of any size; what the slot has behind the element is cleared. */
+void slots_copy_general(const struct arena *arena, char *slot, const void *value);
+
 static inline void slots_copy_one(const struct arena *arena, char *slot, const void *value) {
-    if (LIKELY(arena->words != 0)) {
-        slots_copy_fast(slot, value, arena->words);
+    enum copy_way way = (enum copy_way)arena->copy;
+    if (LIKELY(slots_copies_words(way))) {
+        slots_copy_words(slot, value, way, arena->stride);
     } else {
         slots_copy_general(arena, slot, value);
     }
@@ -51,49 +69,31 @@ static inline void slots_copy_one(const struct arena *arena, char *slot, const v
 HOT_INLINE void *slots_take(struct arena *arena, const void *value) {
     if (UNLIKELY(arena == NULL)) return NULL;
     char *slot = arena->head.cursor;
-    unsigned words = arena->words;
+    enum copy_way way = (enum copy_way)arena->copy;
     if (UNLIKELY(slot == arena->head.limit) || UNLIKELY(value == NULL)) return NULL;
-    if (LIKELY(words == 1)) {
+    if (LIKELY(way == COPY_WORD)) {
         arena->head.cursor = slot + 8;
         slots_copy_word(slot, value, 0);
         return slot;
     }
-    if (LIKELY(words == 4)) {
+    if (LIKELY(way == COPY_4_WORDS)) {
         arena->head.cursor = slot + 32;
         slots_copy_4_words(slot, value);
         return slot;
     }
-    if (UNLIKELY(words == 0)) return NULL;
+    if (UNLIKELY(!slots_copies_words(way))) return NULL;
     arena->head.cursor = slot + arena->stride;
-    slots_copy_fast(slot, value, words);
+    slots_copy_words(slot, value, way, arena->stride);
     return slot;
 }
 
-/* Each piece as narrow as it may have been stored, as for words. */
-static inline void slots_copy_pieces(char *slot, const char *value, unsigned pieces) {
-    if (pieces < SLOTS_BYTES) {
-        for (size_t at = 0; at < pieces; at++) {
-            uint32_t piece;
-            memcpy(&piece, value + 4 * at, sizeof piece);
-            OPAQUE(piece);
-            memcpy(slot + 4 * at, &piece, sizeof piece);
-        }
-    } else {
-        for (size_t at = 0; at < pieces - SLOTS_BYTES; at++) {
-            unsigned piece = (unsigned char)value[at];
-            OPAQUE(piece); /* or the loop becomes a call */
-            slot[at] = (char)piece;
-        }
-    }
-}
-
 /* As slots_take, for small elements that are no words: the first thing that its slow path tries. */
-static inline void *slots_take_pieces(struct arena *arena, const void *value) {
-    if (arena == NULL || value == NULL || arena->pieces == 0) return NULL;
+static inline void *slots_take_parts(struct arena *arena, const void *value) {
+    if (arena == NULL || value == NULL || !slots_copies_parts((enum copy_way)arena->copy)) return NULL;
     char *slot = arena->head.cursor;
     if (slot == arena->head.limit) return NULL;
     arena->head.cursor = slot + arena->stride;
-    slots_copy_pieces(slot, value, arena->pieces);
+    slots_copy_parts(slot, value, (enum copy_way)arena->copy, arena->stride);
     return slot;
 }
 
@@ -120,10 +120,34 @@ HOT_INLINE void *slots_take_window(struct arena *arena, size_t count) {
 HOT_INLINE void *slots_take_window_with(struct arena *arena, const void *values, size_t count) {
     char *past;
     if (UNLIKELY(!slots_in_window(arena, count, &past)) || UNLIKELY(values == NULL)) return NULL;
-    if (UNLIKELY(!arena->packed)) return NULL;
+    if (UNLIKELY(arena->copy == COPY_PADDED)) return NULL;
     char *slab = arena->head.cursor;
     arena->head.cursor = past;
     return memcpy(slab, values, (size_t)(past - slab));
+}
+
+/* Takes every element back where that is quick: what a small scope used is cleared here, in wide stores that may run past
+ * the cursor (what lies there is free).  head.limit stays as it is, or (`closes`) the window is closed.  false:
+ * nothing was done. */
+HOT_INLINE bool slots_reset_quick(struct arena *arena, bool closes) {
+    char *cursor = arena->head.cursor;
+    char *base = arena->base;
+    if (UNLIKELY(arena->reset_work != 0 || (size_t)(cursor - base) > CLEAR_INLINE_BYTES)) return false;
+    for (char *at = base; at < cursor; at += SLOTS_CLEAR_STEP) memset(at, 0, SLOTS_CLEAR_STEP);
+    if (UNLIKELY(cursor > arena->head.peak)) arena->head.peak = cursor;
+    arena->head.cursor = base;
+    arena->head.floor = base;
+    arena->resets++;
+    if (closes) arena->head.limit = base;
+    return true;
+}
+
+static inline void slots_reset(struct arena *arena) {
+    if (LIKELY(slots_reset_quick(arena, false))) {
+        arena->head.limit = UNLIKELY(arena->closed != 0) ? arena->base : arena->fresh_limit;
+    } else {
+        slots_reset_slow(arena);
+    }
 }
 
 #endif

@@ -37,7 +37,7 @@ struct thread_state {
     bool exited;                  /* the exit hook has run */
     bool unwinding;               /* runtime/panic.c: a panic is leaving scopes */
     bool handling;                /* runtime/panic.c: the handler is running */
-    bool dropping;                /* core/slots.c: drop functions are running */
+    bool dropping;                /* core/reset.c, core/cleanup.c: drop functions or cleanups are running */
     struct scope *scopes;         /* runtime/scope.h: the innermost scope of what runs */
     uint64_t era;                 /* protected actions begun so far: what scopes begun now are numbered with */
     struct protect_frame *frames; /* runtime/protect.c: the outermost protected action of what runs */

@@ -60,7 +60,7 @@ cover() {
     run_tests "$1.log" -C "$directory" --no-suite package --no-suite slow --no-suite model
     [ "$1" = none ] || return 0
     run_tests long.log -C "$directory" --setup all fail 'unit locals, long'
-    if command -v valgrind >/dev/null; then run_tests valgrind.log -C "$directory" --setup valgrind burst 'unit slots'; fi
+    if command -v valgrind >/dev/null; then run_tests valgrind.log -C "$directory" --setup valgrind burst 'unit reset' 'unit runs' 'unit take'; fi
 }
 
 for sanitizer in none address thread; do cover $sanitizer; done

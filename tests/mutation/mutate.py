@@ -36,7 +36,7 @@ from tree import Failed, Skipped, Tree
 # The tests of each part, those first that notice most in the least time: the quick ones, which `./dev test` runs; then the
 # slow ones, which are asked where no quick one noticed.
 UNITS = ["arena", "burst", "any", "typed", "type", "head", "unit pages", "places", "scope", "ways_out", "status", "misuse",
-         "unit slots", "unit type", "unit platform", "unit panic", "unit poison"]
+         "unit create", "unit reset", "unit runs", "unit take", "unit window", "unit type", "unit platform", "unit panic", "unit poison"]
 POOL = ["pool", "pool_limits", "pool_threads"]
 PATHS = ["steady state", "instructions"]
 GUARDED = {name: f"corpus of {name}, guarded" for name in ("arena", "pool", "concurrent", "context")}
@@ -58,17 +58,17 @@ POISONED = ["address: corpus of arena", "address: corpus of pool", "address: cor
 QUICK = {
     "src/base/": ["unit arith", "status", *CORE],
     "src/base/poison": ["unit poison", "unit race", "poisoning", GUARDED["arena"], *CORE],
-    "src/base/race": ["unit slots", "unit race", "hand-over", "model share", *CORE],
+    "src/base/race": ["unit window", "unit race", "hand-over", "model share", *CORE],
     "src/platform/": ["unit calls", "unit platform", "status", "unit sync", "scope", "ways_out", "misuse", "context", *CORE,
                       "scope with exceptions", "ways_out with exceptions", "ways_out in C++", "pool in C++"],
     "src/platform/posix/barrier": ["unit platform, other systems"],
     "src/platform/posix/pages": ["unit platform, other systems"],
     "src/mhd/": MHD,
     "src/core/": CORE,
-    "src/core/any": ["any", "misuse", "unit slots", GUARDED["arena"], "status", "fail once", "concurrent", "poisoning"],
-    "src/core/type_set": ["any", "misuse", "unit slots", GUARDED["arena"], "status", "fail once", "concurrent", "poisoning"],
-    "src/api/any": ["any", "misuse", "unit slots", GUARDED["arena"], "status", "fail once", "concurrent", "poisoning"],
-    "src/core/burst": ["burst", "typed", "misuse", GUARDED["arena"], "corpus of arena", "unit slots", *PATHS, "fail once",
+    "src/core/any": ["any", "misuse", "unit take", GUARDED["arena"], "status", "fail once", "concurrent", "poisoning"],
+    "src/core/type_set": ["any", "misuse", "unit take", GUARDED["arena"], "status", "fail once", "concurrent", "poisoning"],
+    "src/api/any": ["any", "misuse", "unit take", GUARDED["arena"], "status", "fail once", "concurrent", "poisoning"],
+    "src/core/burst": ["burst", "typed", "misuse", GUARDED["arena"], "corpus of arena", "unit reset", *PATHS, "fail once",
                        "poisoning"],
     "src/sync/": SYNC,
     "src/sync/cancel": ["model cancel", GUARDED["context"], "unit cancel", "context", *SYNC],
@@ -81,7 +81,7 @@ QUICK = {
     "src/runtime/locals": ["unit locals", "model pool", "model share", GUARDED["pool"], "scope", "ways_out", *API],
 }
 SLOW = {
-    "src/base/": ["address: unit slots", "thread: unit slots", "gcc-thread: unit slots", "bare: unit slots", "fail", *POISONED],
+    "src/base/": ["address: unit window", "thread: unit window", "gcc-thread: unit window", "bare: unit window", "fail", *POISONED],
     "src/platform/": ["fail", "address: status", "thread: status", "address: unit platform", "thread: pool", "thread: concurrent"],
     "src/platform/posix/barrier": [],
     "src/platform/posix/pages": ["address: unit platform, other systems"],

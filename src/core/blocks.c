@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* See blocks.h. */
+#include "core/blocks.h"
+
+#include "base/arith.h"
+#include "base/poison.h"
+#include "platform/memory.h"
+
+/* Blocks double up to this size. */
+#define GROW_MOST ((size_t)4 << 20)
+
+static size_t body_of(const struct block *block) { return (size_t)(block->end - block->base); }
+
+void blocks_save(struct arena *arena) {
+    struct block *block = arena->block;
+    slots_note_high(arena);
+    block->base = arena->base;
+    block->end = arena->end;
+    block->cursor = arena->head.cursor;
+    block->floor = slots_floor(arena);
+    block->ready = arena->ready;
+    block->dirty = arena->dirty;
+    block->touched = arena->touched;
+    block->used_end = slots_touched_end(arena);
+    block->poison_end = arena->poison_end;
+    block->prior_bytes = arena->prior_bytes;
+    block->zone_bytes = arena->zone_bytes;
+}
+
+void blocks_load(struct arena *arena, struct block *block) {
+    arena->block = block;
+    arena->base = block->base;
+    arena->end = block->end;
+    arena->head.cursor = arena->head.peak = arena->head.limit = block->cursor;
+    arena->floor = block->floor;
+    arena->head.floor = SLOTS_NO_FLOOR; /* until slots_refresh knows better */
+    arena->ready = block->ready;
+    arena->dirty = block->dirty;
+    arena->touched = block->touched;
+    arena->used_end = block->used_end;
+    arena->poison_end = block->poison_end;
+    arena->prior_bytes = block->prior_bytes;
+    arena->zone_bytes = block->zone_bytes;
+    blocks_set_bound(arena);
+}
+
+/* A saved block has nothing in it any more. */
+void blocks_empty(const struct arena *arena, struct block *block) {
+    if (block->cursor > block->dirty) block->dirty = block->cursor;
+    if (arena->watched) poison_set(block->base, (size_t)(block->cursor - block->base));
+    block->cursor = block->floor = block->base;
+    block->ready = arena->clear == ARENA_CLEAR_NEVER ? block->end : block->base;
+    block->prior_bytes = block->zone_bytes = 0;
+}
+
+/* Frees a saved block that is not home.  `ends`: with the arena, so that another one like it may want the memory; one that
+ * goes on has a larger block, and nobody waits for this one. */
+static void free_block(struct arena *arena, struct block *block, bool ends) {
+    struct block copy = *block;
+    if (arena->watched) {
+        poison_clear(copy.memory, copy.memory_bytes);
+        if (copy.backing == BACKING_PAGES) poison_unroot(copy.memory, copy.end);
+    }
+    if (copy.backing == BACKING_PAGES) {
+        struct span span = {copy.memory, copy.memory_bytes, 0};
+        char *touched = copy.used_end > copy.dirty && copy.dirty != copy.end ? copy.used_end : copy.dirty;
+        backing_unmap(&span, (size_t)(touched - copy.memory), ends && !arena->watched);
+    } else {
+        backing_give(&arena->source, copy.memory, copy.memory_bytes, copy.memory_align);
+    }
+}
+
+static void drop_spare(struct arena *arena, bool ends) {
+    struct block *spare = arena->spare;
+    arena->spare = NULL;
+    if (spare != NULL) free_block(arena, spare, ends);
+}
+void blocks_drop_spare(struct arena *arena) { drop_spare(arena, false); }
+
+/* Keeps the larger of two free blocks for the next growth. */
+void blocks_keep_spare(struct arena *arena, struct block *block) {
+    struct block *other = arena->spare;
+    arena->spare = block;
+    if (other == NULL) return;
+    if (body_of(other) > body_of(block)) {
+        arena->spare = other;
+        other = block;
+    }
+    free_block(arena, other, false);
+}
+
+/* A block with room for `body` bytes at `align`; NULL: no memory. */
+static struct block *make_block(struct arena *arena, size_t body, size_t align) {
+    size_t bytes;
+    size_t extra = BLOCKS_HEADER_BYTES + align + SLOTS_CLEAR_STEP + (arena->watched ? POISON_REDZONE_BYTES : 0);
+    if (!arith_add(body, extra, &bytes) || bytes > ARITH_MAX_BYTES) return NULL;
+    struct span span = {NULL, bytes, bytes};
+    enum backing backing = arena->source.take != NULL ? BACKING_SOURCE : BACKING_HEAP;
+    if (backing == BACKING_HEAP && bytes >= BACKING_PAGES_FROM) {
+        if (!arith_round_up(bytes, pages_size(), &bytes) || !backing_map(bytes, arena->watched, &span)) return NULL;
+        backing = BACKING_PAGES;
+    } else {
+        span.memory = backing_take(&arena->source, bytes, BLOCKS_ALIGN);
+        if (span.memory == NULL) return NULL;
+    }
+    struct block *block = (struct block *)(void *)span.memory;
+    char *after = span.memory + BLOCKS_HEADER_BYTES + (arena->watched ? POISON_REDZONE_BYTES : 0);
+    char *base = after + slots_padding((uintptr_t)after, align);
+    char *behind = span.memory + bytes;
+    char *dirty = span.memory + span.dirty_bytes;
+    *block = (struct block){
+        .memory = span.memory,
+        .memory_bytes = bytes,
+        .memory_align = BLOCKS_ALIGN,
+        .backing = backing,
+        .base = base,
+        .end = behind - SLOTS_CLEAR_STEP,
+        .cursor = base,
+        .floor = base,
+        .touched = base,
+        .used_end = base,
+        .poison_end = base,
+    };
+    block->dirty = dirty < base ? base : dirty < block->end ? dirty : block->end;
+    if (backing == BACKING_PAGES) block->used_end = block->dirty;
+    block->ready = block->dirty == base || arena->clear == ARENA_CLEAR_NEVER ? block->end : base;
+    if (arena->watched) {
+        size_t hidden = (size_t)(behind - (span.memory + BLOCKS_HEADER_BYTES));
+        poison_set(span.memory + BLOCKS_HEADER_BYTES, hidden < POISON_BOUND_BYTES ? hidden : POISON_BOUND_BYTES);
+        poison_set(block->end, SLOTS_CLEAR_STEP);
+        if (backing == BACKING_PAGES) poison_root(span.memory, block->end); /* its header leads to the older ones */
+    }
+    return block;
+}
+
+/* Makes a block with room for `size` bytes the newest.  false: no memory. */
+bool blocks_open(struct arena *arena, size_t size, size_t align) {
+    if (align < BLOCKS_ALIGN) align = BLOCKS_ALIGN;
+    struct block *block = arena->spare;
+    size_t zone = arena->watched ? BLOCKS_ZONE_BYTES + align : 0;
+    if (block != NULL &&
+        (((uintptr_t)block->base & (align - 1)) != 0 || body_of(block) < size || body_of(block) - size < zone)) {
+        block = NULL;
+    }
+    if (block != NULL) {
+        arena->spare = NULL;
+    } else {
+        size_t body = arena->grow_bytes > arena->want_bytes ? arena->grow_bytes : arena->want_bytes;
+        size_t left = arena->capacity - slots_used_bytes(arena);
+        bool large = size > body / 2;
+        if (large && !arith_add(body, size, &body)) body = size;
+        if (arena->watched && (!arith_add(body, body, &body) || body < zone || body - zone < size)) {
+            if (!arith_add(size, zone, &body)) return false;
+        }
+        if (!arena->watched && body > left) body = left;
+        block = make_block(arena, body, align);
+        if (block == NULL && arith_add(size, zone, &body)) block = make_block(arena, body, align);
+        if (block == NULL) return false;
+        if (!large && arena->grow_bytes < GROW_MOST) arena->grow_bytes *= 2;
+        blocks_drop_spare(arena);
+    }
+    blocks_save(arena);
+    block->prior_bytes = slots_used_bytes(arena);
+    block->older = arena->block; /* also where that has nothing in it: a mark may live there */
+    blocks_load(arena, block);
+    arena->reset_work |= WORK_BLOCKS;
+    return true;
+}
+
+bool blocks_has(const struct arena *arena, const struct block *block) {
+    const struct block *at = arena->block;
+    while (at != NULL && at != block) at = at->older;
+    return at != NULL;
+}
+
+/* The largest of the blocks, and the spare one. */
+struct block *blocks_largest(struct arena *arena) {
+    struct block *best = &arena->home;
+    for (struct block *at = arena->block; at != NULL; at = at->older) {
+        if (body_of(at) > body_of(best)) best = at;
+    }
+    if (arena->spare != NULL && body_of(arena->spare) > body_of(best)) best = arena->spare;
+    return best;
+}
+
+/* Goes on with `kept` alone, empty; the newest block is saved. */
+void blocks_go_on_with(struct arena *arena, struct block *kept, bool ends) {
+    for (struct block *at = arena->block, *older; at != NULL; at = older) {
+        older = at->older;
+        blocks_empty(arena, at);
+        if (at != kept && at != &arena->home) free_block(arena, at, ends);
+    }
+    if (arena->spare == kept) arena->spare = NULL;
+    drop_spare(arena, ends);
+    if (kept != &arena->home) kept->older = &arena->home;
+    blocks_load(arena, kept);
+}
+
+void blocks_give_back(struct arena *arena, size_t need_bytes, bool all) {
+    arena->want_bytes = need_bytes;
+    if (arena->spare != NULL && body_of(arena->spare) / 2 >= need_bytes) blocks_drop_spare(arena);
+    if (!all || arena->block == &arena->home || need_bytes > (size_t)(arena->end - arena->base) / 2) return;
+    blocks_save(arena);
+    blocks_go_on_with(arena, &arena->home, false);
+}

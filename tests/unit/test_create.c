@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the slots of an arena lie, sizes that cannot be, and the block that a thread keeps. */
+#include "base/poison.h"
+#include "core/create.h"
+#include "core/slots.h"
+#include "runtime/thread.h"
+
+#include "../support.h"
+
+#include <arena/arena.h>
+
+/* Pages of their own: for what is large, for large alignments, and where the flags want it. */
+static void slots_are_mapped_where_it_pays(void **state) {
+    static const struct {
+        size_t capacity;
+        size_t align;
+        uint32_t flags;
+        bool mapped;
+    } cases[] = {
+        {100, 1, 0, false},
+        {(64 << 10) - 1, 1, 0, false},
+        {64 << 10, 1, 0, true},
+        {0, 64 << 10, 0, false},
+        {0, 128 << 10, 0, true},
+        {100, 1, ARENA_PREFAULT, true},
+        {100, 1, ARENA_HUGE_PAGES, true},
+        {0, 1, ARENA_PREFAULT | ARENA_HUGE_PAGES, true},
+        {100, 1, ARENA_GATE_ONLY, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct arena_options options = {sizeof options, 0, cases[i].flags};
+        const struct arena_type type = {"slot", 1, cases[i].align, NULL};
+        struct arena *arena;
+        assert_int_equal(arena_create_with(&type, cases[i].capacity, &options, &arena), ARENA_OK);
+        assert_int_equal(arena->home.backing == BACKING_PAGES, cases[i].mapped);
+        arena_destroy(arena);
+    }
+}
+
+static void arenas_that_no_address_space_holds(void **state) {
+    static const struct arena_type type = {"aligned", 1, SIZE_MAX / 2 + 1, NULL};
+    struct arena *arena = (struct arena *)(void *)&arena;
+    assert_int_equal(arena_create(&type, 0, &arena), ARENA_ENOMEM);
+    assert_null(arena);
+    /* Bytes that fit, until they are rounded up to whole pages. */
+    static const struct arena_type bytes = {"byte", 1, 1, NULL};
+    assert_int_equal(arena_create(&bytes, PTRDIFF_MAX, &arena), ARENA_ENOMEM);
+    assert_null(arena);
+    /* Half of all addresses for the sake of the alignment: 2 GiB, which may be there, or 2^63. */
+    static const struct arena_type page = {"page", 4096, SIZE_MAX / 4 + 1, NULL};
+    int status = arena_create(&page, 1, &arena);
+    assert_int_equal(status, sizeof(size_t) == 4 && status == ARENA_OK ? ARENA_OK : ARENA_ENOMEM);
+    assert_int_equal(arena == NULL, status != ARENA_OK);
+    arena_destroy(arena);
+}
+
+/* slots_plan lets no such size through: what maps memory does not rely on it. */
+static void sizes_that_no_plan_has(void **state) {
+    static const struct arena_type byte = {"byte", 1, 1, NULL};
+    static const struct arena_type far = {"far", 1, (size_t)1 << 20, NULL};
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    struct slots_plan plan = {.stride = 1, .bytes = SIZE_MAX}; /* no whole pages */
+    assert_null(slots_create(&plan, &byte, SLOTS_OWNER_USER, sizeof(struct arena), NULL));
+    plan.bytes = SIZE_MAX - page + 1; /* whole pages; with a checker one more */
+    assert_null(slots_create(&plan, &byte, SLOTS_OWNER_USER, sizeof(struct arena), NULL));
+    assert_null(slots_create(&plan, &far, SLOTS_OWNER_USER, sizeof(struct arena), NULL));
+    plan.bytes = 1;
+    const size_t header = SIZE_MAX - 8 - (poison_active() ? POISON_REDZONE_BYTES : 0);
+    assert_null(slots_create(&plan, &byte, SLOTS_OWNER_USER, header, NULL));
+}
+
+/* The first block of a byte arena that ends is the next one's on that thread; one alone, and it ends with the thread. */
+static void a_thread_keeps_one_block(void **state) {
+    (void)state;
+    if (support_checked()) skip(); /* a checker has to see every use after the end */
+    struct arena_bytes *first = arena_bytes_create(SIZE_MAX);
+    struct arena_bytes *second = arena_bytes_create(1000000);
+    struct arena_bytes *small = arena_bytes_create(10);
+    assert_true(first != NULL && second != NULL && small != NULL);
+    memset(arena_bytes_alloc(first, 2000, 1), 'x', 2000);
+    thread_state()->block = NULL;
+    arena_bytes_destroy(small); /* not of the usual size */
+    assert_null(thread_state()->block);
+    arena_bytes_destroy(first);
+    assert_ptr_equal(thread_state()->block, first);
+    arena_bytes_destroy(second);
+    assert_ptr_equal(thread_state()->block, first);
+    first = arena_bytes_create(70000);
+    assert_null(thread_state()->block);
+    const char *block = arena_bytes_alloc(first, 2000, 1);
+    for (int i = 0; i < 2000; i++) assert_int_equal(block[i], 0);
+    struct arena_cleanup *cleanup = arena_bytes_defer(first, NULL, NULL);
+    assert_non_null(cleanup);
+    arena_bytes_destroy(first); /* with more to do than to free */
+    assert_null(thread_state()->block);
+    first = arena_bytes_create(70000);
+    arena_bytes_destroy(first);
+    assert_non_null(thread_state()->block);
+    thread_exit_hook(thread_state());
+    assert_null(thread_state()->block);
+    arena_bytes_destroy(arena_bytes_create(70000)); /* after the thread's end nothing is kept */
+    assert_null(thread_state()->block);
+    thread_state()->exited = false;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slots_are_mapped_where_it_pays),
+        cmocka_unit_test(arenas_that_no_address_space_holds),
+        cmocka_unit_test(sizes_that_no_plan_has),
+        cmocka_unit_test(a_thread_keeps_one_block),
+    };
+    return support_run("create", tests);
+}
