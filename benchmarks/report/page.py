@@ -273,11 +273,11 @@ def programs_section(results, source):
         malloc = results.programs[program].get("malloc")
         best = min((row.median for row in rows if row.ours), default=None)
         lines = [(text(row.contender), number(row.median / 1000),
-                  "" if malloc is None else "%.2f" % (row.median / malloc.median), "&plusmn; %.0f %%" % row.spread,
-                  number(row.bytes / 1024)) for row in rows]
+                  "" if malloc is None else "%.2f" % (row.median / malloc.median), number(row.low / 1000),
+                  "&plusmn; %.0f %%" % row.spread, number(row.bytes / 1024)) for row in rows]
         classes = ["ours" if row.ours else "wins" if best is not None and row.median < best else "" for row in rows]
         out.append("<h3 id=%s>%s</h3>" % (program, text(title)) + table(
-            ("contender", "us, median", "/ malloc", "spread", "resident KiB"), lines, classes))
+            ("contender", "us, median", "/ malloc", "us, lowest", "spread", "resident KiB"), lines, classes))
     pools = sorted((name for name in results.programs if name.startswith("pool-")),
                    key=lambda name: (name.split("-")[1], int(name.split("-")[2])))
     if pools:

@@ -93,16 +93,19 @@ def bytes_figures(results):
     if not results.programs:
         return lines
     contenders = ("libarena", "libarena-never") + PEERS
-    for word, field in (("Time", "median"), ("Resident memory at its most", "bytes")):
+    for word, field in (("Time, in brackets that of the quickest process", "median"), ("Resident memory at its most", "bytes")):
         lines += ["", "%s, in units of malloc:" % word, "", "| | %s |" % " | ".join(contenders),
                   "|---" * (len(contenders) + 1) + "|"]
         for program, title in PROGRAMS:
             rows = results.programs.get(program, {})
             if "malloc" not in rows:
                 continue
-            base = max(getattr(rows["malloc"], field), 1)
-            lines.append("| %s | %s |" % (title, " | ".join(
-                "%.2f" % (getattr(rows[contender], field) / base) if contender in rows else "" for contender in contenders)))
+            base, cells = rows["malloc"], []
+            for row in (rows.get(contender) for contender in contenders):
+                cells.append("" if row is None else "%.2f" % (getattr(row, field) / max(getattr(base, field), 1)))
+                if row is not None and field == "median":
+                    cells[-1] += " (%.2f)" % (row.low / base.low)
+            lines.append("| %s | %s |" % (title, " | ".join(cells)))
     return lines
 
 
