@@ -160,6 +160,7 @@ HOT_INLINE bool share_claim(const struct shares *shares, struct share *share, si
     *slot = atomic_ptr_load(&share->commit, relaxed);
     const char *limit = atomic_ptr_load(&share->limit, relaxed);
     if (UNLIKELY((size_t)(limit - *slot) < bytes)) return false;
+    if (UNLIKELY(atomic_ptr_load(&share->claim, relaxed) != *slot)) return false; /* to be mended */
     *past = *slot + bytes;
     atomic_ptr_store(&share->claim, *past, relaxed); /* partner: is_quiet, through the barriers */
     barrier_light();

@@ -137,6 +137,25 @@ static void a_burst_behind_the_gate_hides_no_runs(void **state) {
     }
 }
 
+/* What a thread wrote half of and left by longjmp is neither handed out nor in the way, whatever it asks for next. */
+static void what_was_left_half_done_is_zero_again(void **state) {
+    struct shares shares;
+    (void)shares_begin_words(&shares);
+    assert_non_null(shares_refill(&shares, NULL, 1, false));
+    struct share *share = shares_mine(&shares);
+    uint64_t *commit = atomic_ptr_load(&share->commit, relaxed);
+    static const uint64_t value[4] = {7}; /* the compiler does not know that one is read */
+    for (int way = 0; way < 2; way++) {
+        commit[0] = commit[1] = 13;
+        atomic_ptr_store(&share->claim, commit + 2, relaxed);
+        assert_null(way == 0 ? shares_take_slab(&shares, 2) : shares_take(&shares, value));
+        uint64_t *taken = shares_take_any(&shares, NULL, 2, false);
+        assert_true(taken == commit && taken[0] == 0 && taken[1] == 0);
+        commit = taken + 2;
+    }
+    shares_end_words(&shares);
+}
+
 /* A revocation begins just when the owner of a chunk has claimed a slot: the owner lets go of it. */
 static void a_claim_beside_a_revocation_is_given_up(void **state) {
     struct shares shares;
@@ -164,6 +183,7 @@ int main(void) {
         cmocka_unit_test(behind_the_gate_nobody_is_lent_anything),
         cmocka_unit_test(a_chunk_is_handed_out_to_its_end_without_the_gate),
         cmocka_unit_test(a_burst_behind_the_gate_hides_no_runs),
+        cmocka_unit_test(what_was_left_half_done_is_zero_again),
         cmocka_unit_test(a_claim_beside_a_revocation_is_given_up),
     };
     return support_run("share", tests);
