@@ -183,7 +183,9 @@ class Bars:
                       get("M7", "malloc"), get("M7", "way-malloc-chunk"), "an arena by hand in one malloc")
         for peer in ("APR-subpool", "talloc-pool", "way-malloc-chunk"):
             self._add("M7 a life, bytes, capacity 60000", peer, 1.0, get("M7", "libarena-bytes-60000"), get("M7", peer))
-        self._add("push, 1,000,000 ints", "realloc", 1.0, get("push", "libarena-bytes"), get("push", "realloc"))
+        for name, what in (("", "in an arena of its own life"), ("-reset", "in an arena that is reset")):
+            self._add("push, 1,000,000 ints, %s" % what, "realloc", 1.0, get("push", "libarena-bytes" + name),
+                      get("push", "realloc"))
 
     def _add_against_peers(self, what, workload, name):
         peers = [row for row in self.results.workload(workload) if row.peer]
@@ -216,8 +218,14 @@ class Bars:
         fifth = programs.get("peak5", {})
         self._add("M9 a peak in every fifth generation", "all of it retained", 1.10, fifth.get("libarena"),
                   fifth.get("libarena-retain-all"))
-        for program, rows in sorted(programs.items()):
-            if program.startswith("pool-") and "libarena" in rows and "floor-threads" in rows:
+        push = programs.get("push", {})
+        if "libarena" in push and "malloc" in push:
+            self.list.append(Bar("push, peak resident memory", "realloc", 1.0,
+                                 push["libarena"].bytes / max(push["malloc"].bytes, 1), 0.0))
+        pools = [name.split("-") for name in programs if name.startswith("pool-")]
+        for program, rows in [("-".join(name), programs["-".join(name)]) for name in sorted(
+                pools, key=lambda name: (name[1], int(name[2])))]:
+            if "libarena" in rows and "floor-threads" in rows:
                 threads = int(program.split("-")[-1])
                 stays = max(rows["libarena"].bytes - rows["floor-threads"].bytes, 0)
                 self.list.append(Bar("M10 resident, %s threads, %s" % (format(threads, ","), program.split("-")[1]),
