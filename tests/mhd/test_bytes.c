@@ -151,12 +151,64 @@ static void a_client_that_leaves_gives_it_back(void **state) {
     stop();
 }
 
+enum { CROWD = 120, MIB = 1024 * 1024, CONNECTION_BYTES = 128 * 1024 };
+
+static int refused; /* atomic: by the binding, with 503 */
+
+static void count_refused(struct arena_request *request, unsigned status, enum MHD_RequestTerminationCode termination,
+                          void *user) {
+    if (status == 503) flag_add(&refused, 1);
+}
+
+/* Each client sends all but a byte of a mebibyte, which all but a few are refused: how much more memory is there? */
+static size_t crowd_in(enum mode mode, const struct server_options *options) {
+    static struct client crowd[CROWD];
+    memset(filler, 'f', sizeof filler);
+    flag_set(&refused, 0);
+    server_start(&server, mode, send_back, options);
+    size_t before = support_resident_bytes();
+    for (size_t i = 0; i < CROWD; i++) {
+        client_connect(&crowd[i], server.port);
+        client_send(&crowd[i], HEAD("Content-Length: 1048576\r\n"));
+        assert_true(client_try_send(&crowd[i], filler, MIB - 1));
+    }
+    AWAIT(flag_get(&server.uploads) > CROWD * 16); /* they arrive */
+    size_t most = 0;
+    for (int i = 0; i < 20; i++) {
+        size_t now = support_resident_bytes();
+        if (now > most) most = now;
+        sleep_ms(10);
+    }
+    for (size_t i = 0; i < CROWD; i++) {
+        (void)client_try_send(&crowd[i], "f", 1);
+        if (client_try_receive(&crowd[i], &reply)) assert_true(reply.status == 200 || reply.status == 503);
+        client_close(&crowd[i]);
+    }
+    AWAIT(flag_get(&server.completed) == CROWD);
+    assert_true(flag_get(&refused) > 0);
+    server_stop(&server);
+    return most > before ? most - before : 0;
+}
+
+/* A pool of eight, or a budget of eight mebibytes, and 120 bodies of one: memory follows the bound, not the clients. */
+static void memory_follows_the_bound(void **state) {
+    if (support_checked()) skip();
+    const struct arena_mhd_options in_all = {
+        .completed = count_refused, .total_body_bytes = 8 * MIB, .body_limit_bytes = 2 * MIB};
+    const struct server_options bytes = {.byte_arenas = 2 * MIB, .max_arenas = 8, .hooks = &in_all};
+    const struct server_options others = {.hooks = &in_all};
+    const size_t bound = 2 * 8 * MIB + CROWD * CONNECTION_BYTES; /* a quarter of what they send */
+    assert_in_range(crowd_in(SERVER_MODE(state), &bytes), 0, bound);
+    assert_in_range(crowd_in(SERVER_MODE(state), &others), 0, bound);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SERVER_TEST(a_body_lies_in_the_requests_arena),
         SERVER_TEST(what_does_not_fit_its_arena_is_413),
         SERVER_TEST(the_pool_bounds_the_bodies_that_arrive),
         SERVER_TEST(a_client_that_leaves_gives_it_back),
+        SERVER_TEST(memory_follows_the_bound),
     };
     return support_run("mhd bytes", tests);
 }
