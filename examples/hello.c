@@ -9,16 +9,14 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static enum MHD_Result hello(struct arena_request *request, void *user) {
     (void)user;
     struct arena_bytes *arena; /* in which the request's body lies, if it has one */
     if (arena_bytes_extract(arena_request_context(request), &arena) != ARENA_OK) return MHD_NO;
     const char *name = arena_request_argument(request, "name");
-    const char *answer = arena_bytes_try_printf(arena, "hello, %s\n", name == NULL ? "you" : name);
-    if (answer == NULL) return MHD_NO; /* no room */
-    return arena_request_respond(request, 200, "text/plain", answer, strlen(answer)) == ARENA_OK ? MHD_YES : MHD_NO;
+    const char *text = arena_bytes_try_printf(arena, "hello, %s\n", name == NULL ? "you" : name);
+    return arena_request_answer(request, 200, "text/plain; charset=utf-8", text); /* NULL, no room: 500 */
 }
 
 int main(int argc, char **argv) {

@@ -291,6 +291,12 @@ ARENA_API ARENA_NODISCARD int arena_request_add_header(struct arena_request *req
 ARENA_API ARENA_NODISCARD int arena_request_respond(struct arena_request *request, unsigned status,
                                                     const char *content_type, const void *body, size_t size_bytes);
 
+/* The same with a text that has a NUL behind it, for the last line of a handler: MHD_YES; or MHD_NO, which closes the
+ * connection, where arena_request_respond fails.  A NULL text, as arena_bytes_try_printf gives where there is no room, is
+ * answered 500: MHD_YES with no response queued (in begin: MHD_NO). */
+ARENA_API ARENA_NODISCARD enum MHD_Result arena_request_answer(struct arena_request *request, unsigned status,
+                                                               const char *content_type, const char *text);
+
 /* Queues a response whose body comes from read(user, offset, to, most), called on the connection's thread as the client
  * takes it: the bytes it put at `to`, which begin at `offset`; 0 at the end; -1 when it failed.  It must not wait long:
  * meanwhile an event loop serves nobody.  size_bytes: of the whole body; -1: not known, then it is sent chunked (to

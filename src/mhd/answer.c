@@ -257,6 +257,13 @@ int arena_request_respond(struct arena_request *request, unsigned status, const 
     return respond(request, status, content_type, &source);
 }
 
+enum MHD_Result arena_request_answer(struct arena_request *request, unsigned status, const char *content_type,
+                                     const char *text) {
+    if (request == NULL) return MHD_NO;
+    if (text == NULL) return request->exchange->stage == STAGE_BEGINNING ? MHD_NO : MHD_YES;
+    return arena_request_respond(request, status, content_type, text, strlen(text)) == ARENA_OK ? MHD_YES : MHD_NO;
+}
+
 int arena_request_respond_stream(struct arena_request *request, unsigned status, const char *content_type,
                                  int64_t size_bytes,
                                  int64_t (*read)(void *user, uint64_t offset, char *to, size_t most),

@@ -446,8 +446,37 @@ static void a_body_of_any_length_is_sent_whole(void **state) {
     server_stop(&server);
 }
 
+static enum MHD_Result answer_in_a_line(struct arena_request *request, void *user) {
+    if (arena_request_answer(NULL, 200, NULL, "nobody's") != MHD_NO) return MHD_NO;
+    if (arena_request_answer(request, 100, NULL, "no answer") != MHD_NO) return MHD_NO;
+    const char *text = strcmp(arena_request_url(request), "/text") == 0 ? server_text(request, "said") : NULL;
+    enum MHD_Result result = arena_request_answer(request, 202, "text/x-said", text);
+    if (text != NULL && arena_request_answer(request, 200, NULL, "again") != MHD_NO) return MHD_NO;
+    return result;
+}
+
+static enum MHD_Result begin_with_nothing(struct arena_request *request, void *user) {
+    return arena_request_answer(request, 200, NULL, NULL);
+}
+
+static void a_text_is_answered_in_a_line(void **state) {
+    serve_once(state, answer_in_a_line, REQUEST("GET", "/text"), 202);
+    assert_string_equal(reply.body, "said");
+    assert_non_null(strstr(reply.head, "Content-Type: text/x-said\r\n"));
+    serve_once(state, answer_in_a_line, REQUEST("GET", "/no-room"), 500);
+    const struct arena_mhd_options hooks = {.begin = begin_with_nothing};
+    const struct server_options options = {.hooks = &hooks};
+    server_start(&server, SERVER_MODE(state), answer_in_a_line, &options);
+    client_connect(&client, server.port);
+    client_send(&client, REQUEST("GET", "/text"));
+    assert_true(client_sees_end(&client));
+    client_close(&client);
+    server_stop(&server);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        SERVER_TEST(a_text_is_answered_in_a_line),
         SERVER_TEST(headers_are_sent_in_order),
         SERVER_TEST(answers_of_the_bindings_own_have_none_of_them),
         SERVER_TEST(a_request_that_is_over_takes_none),
