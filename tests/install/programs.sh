@@ -76,6 +76,14 @@ if [ "$mhd" = true ]; then
     *' -larena-mhd '*' -larena '*' -lmicrohttpd '*) ;;
     *) fail "arena-mhd.pc --static: $(pkg-config --static --libs arena-mhd)" ;;
     esac
+    # A program finds the binding by its own rpath, and the binding finds libarena, of which the program needs nothing.
+    echo '#include <arena/mhd.h>
+int main(void) { return arena_mhd_create(NULL, NULL, NULL, NULL) == ARENA_EINVAL ? 0 : 1; }' >alone.c
+    "${CC:-cc}" alone.c $(pkg-config --cflags --libs arena-mhd) -Wl,--as-needed -Wl,-rpath,"$stage$libdir"
+    case $libdir in
+    /usr/lib* | /lib*) ;; # where the run-time linker looks by itself
+    *) expect 'a library beside the other' 0 "$(env -u LD_LIBRARY_PATH ./a.out 2>&1; echo $?)" ;;
+    esac
     cdef=$(pkg-config --variable=cdef arena-mhd)
     grep -q '^void arena_mhd_destroy(struct arena_mhd \*mhd);$' "$cdef" || fail "arena-mhd.cdef.h is not at $cdef"
 elif [ -e "$(pkg-config --variable=includedir arena)/arena/mhd.h" ]; then
