@@ -49,11 +49,11 @@
 /* For functions so short that the jump through the procedure linkage table would be a good part of their cost. */
 #if defined(__has_attribute)
 #if __has_attribute(noplt)
-#define ARENA_HOT __attribute__((noplt))
+#define ARENA_NO_PLT __attribute__((noplt))
 #endif
 #endif
-#ifndef ARENA_HOT
-#define ARENA_HOT
+#ifndef ARENA_NO_PLT
+#define ARENA_NO_PLT
 #endif
 
 /* Inline functions of the headers, and those that are called seldom and stay out of line.

@@ -56,14 +56,14 @@ ARENA_API ARENA_NODISCARD int arena_concurrent_destroy_checked(struct arena_conc
 
 /* Hands out one element, copied from `value`; NULL: a zeroed one.  It is valid until the next reset.  Never NULL:
  * panics, and changes nothing, where the arena is full or the caller holds the gate.  May wait for the gate. */
-ARENA_API ARENA_NONNULL ARENA_HOT void *arena_concurrent_alloc(struct arena_concurrent *arena, const void *value);
+ARENA_API ARENA_NONNULL ARENA_NO_PLT void *arena_concurrent_alloc(struct arena_concurrent *arena, const void *value);
 /* As arena_concurrent_alloc; NULL, and nothing has changed, where the arena is full.  It may wait for the gate, too. */
-ARENA_API ARENA_HOT void *arena_concurrent_try_alloc(struct arena_concurrent *arena, const void *value);
+ARENA_API ARENA_NO_PLT void *arena_concurrent_try_alloc(struct arena_concurrent *arena, const void *value);
 /* Hands out `count` contiguous elements, zeroed; 0 takes nothing and returns a pointer that is not NULL.  Panics, and
  * changes nothing, where no run of so many is free or the caller holds the gate.  May wait for the gate. */
-ARENA_API ARENA_NONNULL ARENA_HOT void *arena_concurrent_alloc_slab(struct arena_concurrent *arena, size_t count);
+ARENA_API ARENA_NONNULL ARENA_NO_PLT void *arena_concurrent_alloc_slab(struct arena_concurrent *arena, size_t count);
 /* As arena_concurrent_alloc_slab; NULL, and nothing has changed, where no run of so many is free.  It may wait, too. */
-ARENA_API ARENA_HOT void *arena_concurrent_try_alloc_slab(struct arena_concurrent *arena, size_t count);
+ARENA_API ARENA_NO_PLT void *arena_concurrent_try_alloc_slab(struct arena_concurrent *arena, size_t count);
 /* As arena_concurrent_alloc_slab, copied from values[0 .. count), which lie `size` bytes apart; NULL: zeroed ones. */
 ARENA_API ARENA_NONNULL void *arena_concurrent_alloc_slab_with(struct arena_concurrent *arena, const void *values,
                                                                size_t count);

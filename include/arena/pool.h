@@ -56,8 +56,8 @@ ARENA_API ARENA_NODISCARD int arena_pool_destroy(struct arena_pool *pool);
  * cancellation with a C library that unwinds no frames for them (musl).
  * Bindings for other languages check out and return instead, in the language's own `finally`: what leaves a callback of
  * another language (an exception, a throw, a goroutine's panic) leaves the arena out here, or ends the process. */
-ARENA_API ARENA_NODISCARD ARENA_HOT int arena_pool_execute(struct arena_pool *pool,
-                                                           void (*action)(struct arena *arena, void *user), void *user);
+ARENA_API ARENA_NODISCARD ARENA_NO_PLT int
+arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user);
 
 /* As arena_pool_execute, but at the limit it waits for a return until the context ends (ARENA_ECANCELED,
  * ARENA_ETIMEDOUT; a context that has ended already fails it in any case). */
@@ -67,7 +67,7 @@ ARENA_API ARENA_NODISCARD int arena_pool_execute_context(struct arena_pool *pool
 /* Hands out an arena of the pool, empty and zeroed; it is the caller's until arena_pool_return.  ARENA_EINVAL: pool or
  * out is NULL.  ARENA_ENOMEM: no memory for another arena.  ARENA_EFULL: the pool is at its limit.  *out is NULL after
  * a failure.  Never waits. */
-ARENA_API ARENA_NODISCARD ARENA_HOT int arena_pool_checkout(struct arena_pool *pool, struct arena **out);
+ARENA_API ARENA_NODISCARD ARENA_NO_PLT int arena_pool_checkout(struct arena_pool *pool, struct arena **out);
 /* As arena_pool_checkout, but at the limit it waits for a return until the context ends (ARENA_ECANCELED,
  * ARENA_ETIMEDOUT; a context that has ended already fails it in any case). */
 ARENA_API ARENA_NODISCARD int arena_pool_checkout_context(struct arena_pool *pool, struct arena_context *context,
@@ -75,7 +75,7 @@ ARENA_API ARENA_NODISCARD int arena_pool_checkout_context(struct arena_pool *poo
 
 /* Resets the arena and puts it back; from any thread.  NULL is legal for the arena, and then for the pool.  Panics where the arena is not one
  * of this pool's that is checked out. */
-ARENA_API ARENA_HOT void arena_pool_return(struct arena_pool *pool, struct arena *arena);
+ARENA_API ARENA_NO_PLT void arena_pool_return(struct arena_pool *pool, struct arena *arena);
 /* As arena_pool_return, but never panics.  ARENA_OK; else nothing has changed: ARENA_EINVAL where the arena is not one of
  * this pool's, is not checked out, or belongs to a scope, ARENA_EBUSY from a drop function that its reset runs. */
 ARENA_API ARENA_NODISCARD int arena_pool_return_checked(struct arena_pool *pool, struct arena *arena);
@@ -150,14 +150,14 @@ ARENA_API ARENA_NODISCARD int arena_pool_scope_enter_context(struct arena_pool *
                                                              struct arena_pool_scope *out);
 /* Ends a scope: resets its arena and puts it back.  On the thread that entered, by the variable that it entered with, else
  * it panics.  A scope that was left already, or NULL: nothing happens. */
-ARENA_API ARENA_HOT void arena_pool_scope_leave(struct arena_pool_scope *scope);
+ARENA_API ARENA_NO_PLT void arena_pool_scope_leave(struct arena_pool_scope *scope);
 /* As arena_pool_scope_leave, but never panics.  ARENA_OK, also for NULL and for a scope that was left; else nothing has
  * changed: ARENA_EINVAL for another thread's scope, and for a copy of one, ARENA_EBUSY from a drop function that leaving it
  * runs. */
 ARENA_API ARENA_NODISCARD int arena_pool_scope_leave_checked(struct arena_pool_scope *scope);
 /* Begins a scope or panics; what ARENA_POOL_SCOPE calls.  The arena, which the caller puts into *place. */
-ARENA_API ARENA_NONNULL ARENA_HOT struct arena *arena_pool_scope_arena(struct arena_pool *pool,
-                                                                       struct arena_pool_scope *place);
+ARENA_API ARENA_NONNULL ARENA_NO_PLT struct arena *arena_pool_scope_arena(struct arena_pool *pool,
+                                                                          struct arena_pool_scope *place);
 
 ARENA_END_DECLS
 

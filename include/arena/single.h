@@ -79,24 +79,24 @@ ARENA_API void arena_destroy(struct arena *arena);
 
 /* Hands out one element, copied from `value`; NULL: a zeroed one.  It is valid until the next reset.  Never NULL:
  * panics, and changes nothing, where the arena is full. */
-ARENA_API ARENA_NONNULL ARENA_HOT void *arena_alloc(struct arena *arena, const void *value);
+ARENA_API ARENA_NONNULL ARENA_NO_PLT void *arena_alloc(struct arena *arena, const void *value);
 /* As arena_alloc; NULL, and nothing has changed, where the arena is full. */
-ARENA_API ARENA_HOT void *arena_try_alloc(struct arena *arena, const void *value);
+ARENA_API ARENA_NO_PLT void *arena_try_alloc(struct arena *arena, const void *value);
 
 /* Hands out `count` contiguous elements, zeroed; 0 takes nothing and returns a pointer that is not NULL, also in a full
  * arena.  Panics, and changes nothing, where fewer remain. */
-ARENA_API ARENA_NONNULL ARENA_HOT void *arena_alloc_slab(struct arena *arena, size_t count);
+ARENA_API ARENA_NONNULL ARENA_NO_PLT void *arena_alloc_slab(struct arena *arena, size_t count);
 /* As arena_alloc_slab; NULL, and nothing has changed, where fewer remain. */
-ARENA_API ARENA_HOT void *arena_try_alloc_slab(struct arena *arena, size_t count);
+ARENA_API ARENA_NO_PLT void *arena_try_alloc_slab(struct arena *arena, size_t count);
 
 /* Hands out `count` contiguous elements, copied from values[0 .. count), which lie `size` bytes apart; NULL: zeroed
  * ones. Panics, and changes nothing, where fewer remain. */
-ARENA_API ARENA_NONNULL ARENA_HOT void *arena_alloc_slab_with(struct arena *arena, const void *values, size_t count);
+ARENA_API ARENA_NONNULL ARENA_NO_PLT void *arena_alloc_slab_with(struct arena *arena, const void *values, size_t count);
 /* As arena_alloc_slab_with; NULL, and nothing has changed, where fewer remain. */
-ARENA_API ARENA_HOT void *arena_try_alloc_slab_with(struct arena *arena, const void *values, size_t count);
+ARENA_API ARENA_NO_PLT void *arena_try_alloc_slab_with(struct arena *arena, const void *values, size_t count);
 
 /* Takes every element back: drops, clears the used part, and starts again at the first slot.  Idempotent. */
-ARENA_API ARENA_HOT void arena_reset(struct arena *arena);
+ARENA_API ARENA_NO_PLT void arena_reset(struct arena *arena);
 
 /* Gives memory that was touched and is not in use back to the system.  What is handed out stays as it is. */
 ARENA_API void arena_trim(struct arena *arena);

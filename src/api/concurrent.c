@@ -194,37 +194,37 @@ static inline void *take_gated(struct arena_concurrent *arena, const void *value
     return slot;
 }
 
-static SLOW void *try_alloc_slow(struct arena_concurrent *arena, const char *function, const void *value) {
+static NOINLINE void *try_alloc_slow(struct arena_concurrent *arena, const char *function, const void *value) {
     void *slot = arena != NULL ? shares_take_parts(&arena->shares, value) : NULL;
     if (LIKELY(slot != NULL)) return slot;
     return try_step(arena, function, &(struct step){STEP_ONE, value, 1, 0});
 }
 
-static SLOW void *alloc_slow(struct arena_concurrent *arena, const void *value) {
+static NOINLINE void *alloc_slow(struct arena_concurrent *arena, const void *value) {
     static const char function[] = "arena_concurrent_alloc";
     void *slot = try_alloc_slow(arena, function, value);
     if (UNLIKELY(slot == NULL)) panic_full(arena, function, 1);
     return slot;
 }
 
-static SLOW void *alloc_gated(struct arena_concurrent *arena, const void *value) {
+static NOINLINE void *alloc_gated(struct arena_concurrent *arena, const void *value) {
     void *slot = take_gated(arena, value);
     return LIKELY(slot != NULL) ? slot : alloc_slow(arena, value);
 }
 
-static SLOW void *try_alloc_gated(struct arena_concurrent *arena, const void *value) {
+static NOINLINE void *try_alloc_gated(struct arena_concurrent *arena, const void *value) {
     void *slot = take_gated(arena, value);
     return LIKELY(slot != NULL) ? slot : try_alloc_slow(arena, function_try_alloc, value);
 }
 
-HOT void *arena_concurrent_alloc(struct arena_concurrent *arena, const void *value) {
+OWN_LINE void *arena_concurrent_alloc(struct arena_concurrent *arena, const void *value) {
     if (UNLIKELY(arena == NULL)) return alloc_slow(arena, value);
     void *slot = shares_take(&arena->shares, value);
     if (LIKELY(slot != NULL)) return slot;
     return shares_enabled(&arena->shares) ? alloc_slow(arena, value) : alloc_gated(arena, value);
 }
 
-HOT void *arena_concurrent_try_alloc(struct arena_concurrent *arena, const void *value) {
+OWN_LINE void *arena_concurrent_try_alloc(struct arena_concurrent *arena, const void *value) {
     if (UNLIKELY(arena == NULL)) return NULL;
     void *slot = shares_take(&arena->shares, value);
     if (LIKELY(slot != NULL)) return slot;
@@ -232,20 +232,20 @@ HOT void *arena_concurrent_try_alloc(struct arena_concurrent *arena, const void 
                                           : try_alloc_gated(arena, value);
 }
 
-static SLOW void *try_slab_slow(struct arena_concurrent *arena, size_t count) {
+static NOINLINE void *try_slab_slow(struct arena_concurrent *arena, size_t count) {
     return try_step(arena, "arena_concurrent_try_alloc_slab", &(struct step){STEP_SLAB, NULL, count, 0});
 }
 
-static SLOW void *slab_slow(struct arena_concurrent *arena, size_t count) {
+static NOINLINE void *slab_slow(struct arena_concurrent *arena, size_t count) {
     return step_or_panic(arena, "arena_concurrent_alloc_slab", &(struct step){STEP_SLAB, NULL, count, 0});
 }
 
-HOT void *arena_concurrent_alloc_slab(struct arena_concurrent *arena, size_t count) {
+OWN_LINE void *arena_concurrent_alloc_slab(struct arena_concurrent *arena, size_t count) {
     void *slab = LIKELY(arena != NULL) ? shares_take_slab(&arena->shares, count) : NULL;
     return LIKELY(slab != NULL) ? slab : slab_slow(arena, count);
 }
 
-HOT void *arena_concurrent_try_alloc_slab(struct arena_concurrent *arena, size_t count) {
+OWN_LINE void *arena_concurrent_try_alloc_slab(struct arena_concurrent *arena, size_t count) {
     void *slab = LIKELY(arena != NULL) ? shares_take_slab(&arena->shares, count) : NULL;
     return LIKELY(slab != NULL) ? slab : try_slab_slow(arena, count);
 }

@@ -61,7 +61,7 @@ static int take_admitted(struct arena_pool *pool, struct thread_state *state, st
     return ARENA_ENOMEM;
 }
 
-static SLOW int take_slow(struct arena_pool *pool, struct thread_state *state, struct pool_arena **out) {
+static NOINLINE int take_slow(struct arena_pool *pool, struct thread_state *state, struct pool_arena **out) {
     locals_exit(state);
     if (!usable(pool)) return ARENA_EINVAL;
     int status = admit(pool);
@@ -88,7 +88,7 @@ static inline bool is_heavier(const struct pool_arena *arena) {
 }
 
 /* What used more than a little, or cannot go into the list as it is. */
-static SLOW void put_other(struct pool_arena *arena, struct thread_state *state, bool reset) {
+static NOINLINE void put_other(struct pool_arena *arena, struct thread_state *state, bool reset) {
     locals_exit(state);
     struct arena_pool *pool = arena->pool;
     bool due = false;
@@ -148,7 +148,7 @@ static void scope_start(struct pool_arena *arena, struct thread_state *state, co
     *out = &arena->slots;
 }
 
-static SLOW int scope_begin(struct arena_pool *pool, const struct arena_pool_scope *place, struct arena **out) {
+static NOINLINE int scope_begin(struct arena_pool *pool, const struct arena_pool_scope *place, struct arena **out) {
     struct thread_state *state = thread_state();
     struct pool_arena *arena;
     locals_exit(state);
@@ -160,8 +160,8 @@ static SLOW int scope_begin(struct arena_pool *pool, const struct arena_pool_sco
 }
 
 /* At the limit, waits. */
-static SLOW int scope_begin_context(struct arena_pool *pool, struct arena_context *context,
-                                    const struct arena_pool_scope *place, struct arena **out) {
+static NOINLINE int scope_begin_context(struct arena_pool *pool, struct arena_context *context,
+                                        const struct arena_pool_scope *place, struct arena **out) {
     struct thread_state *state = thread_state();
     struct pool_arena *arena;
     if (!usable(pool)) return ARENA_EINVAL;
@@ -183,7 +183,7 @@ static struct refusal scope_refusal(const struct pool_arena *arena, const struct
 }
 
 /* Leaves the scope of an arena, which this thread may. */
-static SLOW void leave(struct pool_arena *arena, struct thread_state *state) {
+static NOINLINE void leave(struct pool_arena *arena, struct thread_state *state) {
     struct arena_pool *pool = arena->pool;
     (void)scope_pop(state, &arena->scope);
     bool trimmed = arena->trims != atomic_u32_load(&pool->trims, relaxed); /* one beside it comes before or after */
@@ -227,7 +227,7 @@ HOT_INLINE bool scope_end_fast(struct pool_arena *arena, const struct arena_pool
 }
 
 /* A scope that is not this thread's to leave stays as it is. */
-static SLOW void scope_end_slow(struct arena_pool_scope *scope) {
+static NOINLINE void scope_end_slow(struct arena_pool_scope *scope) {
     struct pool_arena *arena = pool_arena_of(scope->arena);
     struct thread_state *state = thread_state();
     struct refusal refusal = scope_refusal(arena, state, scope);
@@ -248,9 +248,9 @@ static inline void scope_end(struct arena_pool_scope *scope) {
 }
 
 /* For execute: a call, so that it needs to save fewer registers across the action. */
-HOT SLOW static void scope_attribute(struct arena_pool_scope *scope) { scope_end(scope); }
+OWN_LINE NOINLINE static void scope_attribute(struct arena_pool_scope *scope) { scope_end(scope); }
 
-HOT int arena_pool_scope_enter(struct arena_pool *pool, struct arena_pool_scope *out) {
+OWN_LINE int arena_pool_scope_enter(struct arena_pool *pool, struct arena_pool_scope *out) {
     if (UNLIKELY(out == NULL)) return ARENA_EINVAL;
     poison_written(out, sizeof *out);
     out->arena = scope_begin_fast(pool, out);
@@ -265,7 +265,7 @@ int arena_pool_scope_enter_context(struct arena_pool *pool, struct arena_context
     return scope_begin_context(pool, context, out, &out->arena);
 }
 
-HOT void arena_pool_scope_leave(struct arena_pool_scope *scope) {
+OWN_LINE void arena_pool_scope_leave(struct arena_pool_scope *scope) {
     if (scope != NULL) scope_end(scope);
 }
 
@@ -288,21 +288,21 @@ static COLD struct arena *scope_arena_slow(struct arena_pool *pool, const struct
     return arena;
 }
 
-HOT struct arena *arena_pool_scope_arena(struct arena_pool *pool, struct arena_pool_scope *place) {
+OWN_LINE struct arena *arena_pool_scope_arena(struct arena_pool *pool, struct arena_pool_scope *place) {
     struct arena *arena = scope_begin_fast(pool, place);
     return LIKELY(arena != NULL) ? arena : scope_arena_slow(pool, place);
 }
 
 /* Exceptions unwind the frame, and with glibc so do a thread's exit and its cancellation.  Where they do not (musl),
  * the scope is left by the thread's end.  No clean-up handler: a longjmp past this frame would leave it behind. */
-static SLOW int execute_slow(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user) {
+static NOINLINE int execute_slow(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user) {
     CLEANUP(scope_attribute) struct arena_pool_scope scope = {NULL};
     int status = action == NULL ? ARENA_EINVAL : scope_begin(pool, &scope, &scope.arena);
     if (status == ARENA_OK) action(scope.arena, user);
     return status;
 }
 
-HOT int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user) {
+OWN_LINE int arena_pool_execute(struct arena_pool *pool, void (*action)(struct arena *arena, void *user), void *user) {
     CLEANUP(scope_attribute) struct arena_pool_scope scope = {NULL}; /* whose address goes to scope_begin_fast */
     scope.arena = LIKELY(action != NULL) ? scope_begin_fast(pool, &scope) : NULL;
     if (UNLIKELY(scope.arena == NULL)) return execute_slow(pool, action, user);

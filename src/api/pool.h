@@ -164,10 +164,10 @@ void pool_flush(struct local_owner *owner, struct local *local);
 
 /* An arena for a thread whose cache has none to give, or that has none, or whose bracket could not be entered.  It is
  * out.  NULL: no memory. */
-struct pool_arena *pool_take_slow(struct arena_pool *pool, struct thread_state *state) SLOW;
+struct pool_arena *pool_take_slow(struct arena_pool *pool, struct thread_state *state) NOINLINE;
 /* Takes back what the steady state cannot.  `reset`: that is done already.  `returns`: so many have come back since that
  * was last said. */
-void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool reset, uint32_t returns) SLOW;
+void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool reset, uint32_t returns) NOINLINE;
 /* Makes an arena that was taken for a scope the thread's hot one, if it has none. */
 void pool_warm(struct pool_arena *arena, struct thread_state *state);
 /* Frees what is idle in every thread's cache. */

@@ -119,13 +119,13 @@ int arena_destroy_checked(struct arena *arena) { return destroy(arena).status; }
 /* The hot functions come in two parts: what the window can give, in a leaf without a frame, and a tail call for the
  * rest.  Measured: a frame alone costs as much as the allocation. */
 
-static SLOW void *try_alloc_slow(struct arena *arena, const void *value) {
+static NOINLINE void *try_alloc_slow(struct arena *arena, const void *value) {
     void *slot = slots_take_parts(arena, value);
     if (LIKELY(slot != NULL)) return slot;
     return arena == NULL ? NULL : slots_take_slow(arena, value);
 }
 
-static SLOW void *alloc_slow(struct arena *arena, const void *value) {
+static NOINLINE void *alloc_slow(struct arena *arena, const void *value) {
     void *slot = slots_take_parts(arena, value);
     if (LIKELY(slot != NULL)) return slot;
     slot = arena == NULL ? NULL : slots_take_slow(arena, value);
@@ -138,18 +138,18 @@ static inline void *take(struct arena *arena, const void *value) {
     return LIKELY(slot != NULL) ? slot : try_alloc_slow(arena, value);
 }
 
-HOT void *arena_try_alloc(struct arena *arena, const void *value) { return take(arena, value); }
+OWN_LINE void *arena_try_alloc(struct arena *arena, const void *value) { return take(arena, value); }
 
-HOT void *arena_alloc(struct arena *arena, const void *value) {
+OWN_LINE void *arena_alloc(struct arena *arena, const void *value) {
     void *slot = slots_take(arena, value);
     return LIKELY(slot != NULL) ? slot : alloc_slow(arena, value);
 }
 
-static SLOW void *try_alloc_slab_slow(struct arena *arena, size_t count) {
+static NOINLINE void *try_alloc_slab_slow(struct arena *arena, size_t count) {
     return arena == NULL ? NULL : slots_take_slab(arena, count);
 }
 
-static SLOW void *alloc_slab_slow(struct arena *arena, size_t count) {
+static NOINLINE void *alloc_slab_slow(struct arena *arena, size_t count) {
     void *slab = try_alloc_slab_slow(arena, count);
     if (UNLIKELY(slab == NULL)) slots_panic_full(arena, "arena_alloc_slab", count);
     return slab;
@@ -160,18 +160,18 @@ static inline void *take_slab(struct arena *arena, size_t count) {
     return LIKELY(slab != NULL) ? slab : try_alloc_slab_slow(arena, count);
 }
 
-HOT void *arena_try_alloc_slab(struct arena *arena, size_t count) { return take_slab(arena, count); }
+OWN_LINE void *arena_try_alloc_slab(struct arena *arena, size_t count) { return take_slab(arena, count); }
 
-HOT void *arena_alloc_slab(struct arena *arena, size_t count) {
+OWN_LINE void *arena_alloc_slab(struct arena *arena, size_t count) {
     void *slab = slots_take_window(arena, count);
     return LIKELY(slab != NULL) ? slab : alloc_slab_slow(arena, count);
 }
 
-static SLOW void *try_alloc_slab_with_slow(struct arena *arena, const void *values, size_t count) {
+static NOINLINE void *try_alloc_slab_with_slow(struct arena *arena, const void *values, size_t count) {
     return arena == NULL ? NULL : slots_take_slab_with(arena, values, count);
 }
 
-static SLOW void *alloc_slab_with_slow(struct arena *arena, const void *values, size_t count) {
+static NOINLINE void *alloc_slab_with_slow(struct arena *arena, const void *values, size_t count) {
     void *slab = try_alloc_slab_with_slow(arena, values, count);
     if (UNLIKELY(slab == NULL)) slots_panic_full(arena, "arena_alloc_slab_with", count);
     return slab;
@@ -182,12 +182,12 @@ static inline void *take_slab_with(struct arena *arena, const void *values, size
     return LIKELY(slab != NULL) ? slab : try_alloc_slab_with_slow(arena, values, count);
 }
 
-HOT void *arena_alloc_slab_with(struct arena *arena, const void *values, size_t count) {
+OWN_LINE void *arena_alloc_slab_with(struct arena *arena, const void *values, size_t count) {
     void *slab = slots_take_window_with(arena, values, count);
     return LIKELY(slab != NULL) ? slab : alloc_slab_with_slow(arena, values, count);
 }
 
-HOT void *arena_try_alloc_slab_with(struct arena *arena, const void *values, size_t count) {
+OWN_LINE void *arena_try_alloc_slab_with(struct arena *arena, const void *values, size_t count) {
     return take_slab_with(arena, values, count);
 }
 
@@ -216,7 +216,7 @@ static struct refusal reset(struct arena *arena) {
     return (struct refusal){ARENA_OK, NULL};
 }
 
-static SLOW void reset_slow(struct arena *arena) {
+static NOINLINE void reset_slow(struct arena *arena) {
     struct refusal refusal = reset(arena);
     if (UNLIKELY(refusal.status != ARENA_OK)) panic_for("arena_reset", refusal);
 }
@@ -226,7 +226,7 @@ static inline bool reset_quick(struct arena *arena) {
     return LIKELY(arena != NULL) && LIKELY(arena->closed == 0) && LIKELY(slots_reset_quick(arena, false));
 }
 
-HOT void arena_reset(struct arena *arena) {
+OWN_LINE void arena_reset(struct arena *arena) {
     if (!reset_quick(arena)) reset_slow(arena);
 }
 

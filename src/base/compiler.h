@@ -9,9 +9,9 @@
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 /* For the parts of hot functions that must not become calls, and for the rest, which must not be inlined. */
 #define HOT_INLINE static inline __attribute__((always_inline))
-/* A hot function begins a cache line, so that it takes as few of them as it can. */
-#define HOT __attribute__((aligned(64)))
-#define SLOW __attribute__((noinline))
+/* For a function of the hot paths: it begins a cache line, so that it takes as few of them as it can. */
+#define OWN_LINE __attribute__((aligned(64)))
+#define NOINLINE __attribute__((noinline))
 #define COLD __attribute__((cold, noinline))
 #define CLEANUP(function) __attribute__((cleanup(function), unused))
 /* For what looks at memory of frames that may be gone: a checker takes it for a mistake. */

@@ -59,7 +59,7 @@ static void clear_far(char *start, size_t size_bytes) {
 static void clear_far(char *start, size_t size_bytes) { clear_backward(start, size_bytes); }
 #endif
 
-SLOW void clear_bytes(void *start, size_t size_bytes) {
+NOINLINE void clear_bytes(void *start, size_t size_bytes) {
     if (size_bytes <= CLEAR_NEAR_BYTES) {
         memset(start, 0, size_bytes);
     } else if (size_bytes < FAR_BYTES) {

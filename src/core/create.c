@@ -63,7 +63,7 @@ static void plan_defaults(struct slots_plan *plan) {
     plan->label = NULL;
 }
 
-static SLOW bool plan_options(const struct arena_options *options, struct slots_plan *plan) {
+static NOINLINE bool plan_options(const struct arena_options *options, struct slots_plan *plan) {
     struct arena_options known;
     if (!slots_options_read(options, &known, sizeof known) || known.clear > ARENA_CLEAR_NEVER) return false;
     if ((known.flags & ~(uint32_t)(ARENA_HUGE_PAGES | ARENA_PREFAULT | ARENA_GATE_ONLY)) != 0) return false;
@@ -353,7 +353,7 @@ struct arena *slots_create(const struct slots_plan *plan, const struct arena_typ
 }
 
 /* In a function of its own, so that the plan of the other one need not lie in memory. */
-static SLOW struct arena *create_watched_bytes(size_t capacity) {
+static NOINLINE struct arena *create_watched_bytes(size_t capacity) {
     const struct slots_plan plan = {.stride = 1, .bytes = capacity, .of_bytes = true, .retain_bytes = RETAIN_BYTES};
     return slots_create(&plan, &bytes_type, SLOTS_OWNER_USER, sizeof(struct arena), NULL);
 }

@@ -113,7 +113,7 @@ static void push(struct thread_state *state, struct protect_frame *frame) {
 
 /* On every way out of protect_run but a longjmp.  The thread may be another one by now.  Frames of coroutines that
  * nobody announced may return in any order: so only what is in the chain is taken from it. */
-static SLOW void pop(struct protect_frame *frame) {
+static NOINLINE void pop(struct protect_frame *frame) {
     if (!frame->chained) return;
     frame->chained = false;
     struct thread_state *state = thread_state();
@@ -192,7 +192,7 @@ static bool gone(uintptr_t place, const struct walk *walk) {
     return walk->state->fiber != NULL || stack_holds(place, walk->from);
 }
 
-SLOW struct protect_frame *protect_innermost(struct thread_state *state, uintptr_t top) {
+NOINLINE struct protect_frame *protect_innermost(struct thread_state *state, uintptr_t top) {
     struct walk walk = {.state = state, .top = top};
     (void)_Unwind_Backtrace(walk_step, &walk);
     struct protect_frame *last = walk.met;
@@ -213,7 +213,7 @@ SLOW struct protect_frame *protect_innermost(struct thread_state *state, uintptr
 /* --- running and ending ------------------------------------------------------------------------------------------- */
 
 /* A function of its own, which sees where it was called from. */
-static SLOW void call(struct protect_frame *frame, void (*action)(void *user), void *user) {
+static NOINLINE void call(struct protect_frame *frame, void (*action)(void *user), void *user) {
     frame->links.code = (uintptr_t)__builtin_return_address(0);
     seal(frame);
     action(user);
