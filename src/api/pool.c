@@ -126,7 +126,7 @@ HOT_INLINE struct arena *scope_begin_fast(struct arena_pool *pool, const struct 
     locals_enter(state);
     const struct local *local = locals_find(state, &pool->owner);
     if (UNLIKELY(local == NULL)) return NULL;
-    struct pool_arena *arena = local->hot;
+    struct pool_arena *arena = local->at_hand;
     if (UNLIKELY(atomic_u8_mine(&arena->slots.idle) == 0)) return NULL;
     pool_open(arena);
     arena->place = place;

@@ -157,7 +157,7 @@ void pool_finish_store(struct arena_pool *pool);
 
 /* --- pool_cache.c ------------------------------------------------------------------------------------------------- */
 
-/* What is `hot` where there is no hot arena: one that is never idle. */
+/* What is `at_hand` where there is no hot arena: one that is never idle. */
 extern struct pool_arena pool_no_arena __attribute__((visibility("hidden")));
 
 void pool_flush(struct local_owner *owner, struct local *local);

@@ -12,14 +12,14 @@ static struct arena_pool *pool_of(struct local_owner *owner) { return CONTAINER_
 /* --- inside of the bracket ---------------------------------------------------------------------------------------- */
 
 static struct pool_arena *hot_of(const struct local *local) {
-    return local->hot == &pool_no_arena ? NULL : (struct pool_arena *)local->hot;
+    return local->at_hand == &pool_no_arena ? NULL : (struct pool_arena *)local->at_hand;
 }
 
 /* The thread's hot arena is one like the others, wherever it is. */
 static void cool(struct local *local, struct pool_arena *arena) {
     arena->hot = false;
     arena->ticks = 0;
-    local->hot = &pool_no_arena;
+    local->at_hand = &pool_no_arena;
     local->room += arena->weight;
 }
 
@@ -104,7 +104,7 @@ void pool_warm(struct pool_arena *arena, struct thread_state *state) {
     if (local != NULL && hot_of(local) == NULL && take_room(pool, local, arena->weight)) {
         arena->hot = true;
         arena->ticks = POOL_TICKS;
-        local->hot = arena;
+        local->at_hand = arena;
     }
     locals_close(state, &pass);
 }
@@ -131,7 +131,7 @@ static bool keep(struct pool_arena *arena, struct thread_state *state, bool hot)
     if (kept && hot && hot_of(local) == NULL) {
         arena->hot = true;
         arena->ticks = POOL_TICKS;
-        local->hot = arena;
+        local->at_hand = arena;
     } else if (kept) {
         arena->next = local->items;
         local->items = arena;

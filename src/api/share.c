@@ -47,7 +47,7 @@ void shares_mend_mine(const struct shares *shares) {
 /* A thread ends: its share waits for another one. */
 static void orphan(struct local_owner *owner, struct local *local) {
     (void)owner;
-    struct share *share = local->hot;
+    struct share *share = local->at_hand;
     mend(share);
     atomic_u32_store(&share->owned, 0, release); /* partner: adopt */
 }
@@ -279,10 +279,10 @@ static struct share *join(struct shares *shares) {
     struct local *local = locals_find(state, &shares->owner);
     if (local == NULL) local = locals_make(state, &shares->owner);
     if (local == NULL) return NULL;
-    if (local->hot == NULL) local->hot = adopt(shares);
-    if (local->hot == NULL) local->hot = make(shares);
-    if (local->hot == NULL) local->owner = NULL; /* an entry without a share is none */
-    return local->hot;
+    if (local->at_hand == NULL) local->at_hand = adopt(shares);
+    if (local->at_hand == NULL) local->at_hand = make(shares);
+    if (local->at_hand == NULL) local->owner = NULL; /* an entry without a share is none */
+    return local->at_hand;
 }
 
 /* The size of the next chunk, in slots: a multiple of what is wanted now, so that nothing of it is left over when more

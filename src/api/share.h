@@ -174,7 +174,7 @@ HOT_INLINE void share_commit(struct share *share, char *past) {
 }
 
 /* The calling thread's share; NULL: it has none. */
-HOT_INLINE struct share *shares_mine(const struct shares *shares) { return locals_hot(thread_state(), &shares->owner); }
+HOT_INLINE struct share *shares_mine(const struct shares *shares) { return locals_at_hand(thread_state(), &shares->owner); }
 
 /* As slots_copy_word, before there is a slot. */
 HOT_INLINE uint64_t share_read_word(const void *value, size_t at) {

@@ -212,7 +212,7 @@ struct local *locals_make(struct thread_state *state, struct local_owner *owner)
         (owner->home < state->local_bytes || grow(state, owner->home))) {
         local = locals_at(state, owner->home);
         local->owner = owner;
-        local->hot = owner->blank;
+        local->at_hand = owner->blank;
     }
     mutex_unlock(&registry.mutex);
     return local;

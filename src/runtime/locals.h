@@ -48,7 +48,7 @@ struct local_owner {
     struct atomic_u32 offset; /* of its entry in every table, in bytes; LOCAL_NONE: it has none, or is closed */
     uint32_t home;            /* the same, closed or not */
     uint32_t asked;           /* entries whose thread is to answer; under the mutex */
-    void *blank;              /* what is `hot` in an entry just made; NULL: the owner sees to it at once */
+    void *blank;              /* what is `at_hand` in an entry just made; NULL: the owner sees to it at once */
     void (*flush)(struct local_owner *owner, struct local *local); /* a thread ends, or answers: take its share back */
 };
 
@@ -56,7 +56,7 @@ struct local_owner {
 
 /* All zero: blank. */
 struct local {
-    void *hot;                 /* the owner's: what its fast path looks for; never NULL in an entry that has an owner */
+    void *at_hand;             /* the owner's: what its fast path finds at once; never NULL in an entry that has an owner */
     void *items;               /* the owner's */
     struct local_owner *owner; /* NULL: blank */
     uint32_t room;             /* the owner's: how much more the thread may keep, */
@@ -93,14 +93,14 @@ HOT_INLINE struct local *locals_at(const struct thread_state *state, uint32_t of
     return (struct local *)(void *)((char *)state->locals + offset);
 }
 
-/* The `hot` of the owner's entry in this thread's table; NULL: there is none.  For owners that are not visited. */
-HOT_INLINE void *locals_hot(const struct thread_state *state, const struct local_owner *owner) {
+/* The `at_hand` of the owner's entry in this thread's table; NULL: there is none.  For owners that are not visited. */
+HOT_INLINE void *locals_at_hand(const struct thread_state *state, const struct local_owner *owner) {
     uint32_t offset = atomic_u32_load(&owner->offset, relaxed); /* it never changes */
     if (UNLIKELY(offset >= state->local_bytes)) return NULL;
     const struct local *local = locals_at(state, offset);
     if (UNLIKELY(local->owner != owner)) return NULL;
-    if (local->hot == NULL) __builtin_unreachable();
-    return local->hot;
+    if (local->at_hand == NULL) __builtin_unreachable();
+    return local->at_hand;
 }
 
 /* This thread's entry, if the owner's threads are not kept out; NULL: it has none. */

@@ -226,7 +226,7 @@ PLANTS = [
      "    atomic_ptr_store(&exchange->connection, NULL, release);\n"
      "    if (exchange->original.context != NULL) arena_context_cancel(exchange->original.context);\n", ["mhd memory"]),
     ("failure half undone: a thread without a share keeps an entry", "src/api/share.c",
-     "    if (local->hot == NULL) local->owner = NULL; /* an entry without a share is none */\n", "", ["fail once"]),
+     "    if (local->at_hand == NULL) local->owner = NULL; /* an entry without a share is none */\n", "", ["fail once"]),
     ("leak on failure: a context without a lock is not freed", "src/api/context.c",
      "        memory_free(context);\n        return ARENA_ENOMEM;\n", "        return ARENA_ENOMEM;\n", ["fail"]),
     ("leak on failure: a mapping longer than its slots, where prefault fails", "src/core/create.c",
@@ -331,7 +331,7 @@ PLANTS = [
     ("memory kept: what is in use at a trim goes into a cache", "src/api/pool_cache.c",
      "    if (trimmed) {", "    if (false && trimmed) {", ["pool_threads"]),
     ("another library's arena: nobody looks whose entry it is", "src/runtime/locals.h",
-     "    if (UNLIKELY(local->owner != owner)) return NULL;\n    if (local->hot", "    if (local->hot", ["installed dlopen"]),
+     "    if (UNLIKELY(local->owner != owner)) return NULL;\n    if (local->at_hand", "    if (local->at_hand", ["installed dlopen"]),
     ("memory kept: what nobody needed stays", "src/api/pool_store.c",
      "    uint64_t gone = shed(pool, unneeded);", "    uint64_t gone = unneeded;", ["pool_threads"]),
     ("memory given back that is in rotation: no patience", "src/api/pool_store.c",
