@@ -15,13 +15,13 @@
 
 /* A sealed arena of 1000 words of 8 bytes, of which threads are lent chunks.  Skips the test where they are not, because a
  * memory checker is watching. */
-static inline struct arena *shares_begin_words(struct shares *shares) {
+static inline struct arena *shares_begin_words(struct share_set *shares) {
     static const struct arena_type type = {"word", 8, 8, NULL};
     const struct slots_plan plan = {.stride = 8, .bytes = 8000};
     struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena, NULL);
     assert_non_null(arena);
     slots_close(arena, CLOSED_BEHIND_GATE);
-    *shares = (struct shares){0};
+    *shares = (struct share_set){0};
     assert_true(shares_start(shares, arena, false));
     if (!shares_enabled(shares)) {
         slots_destroy(arena);
@@ -30,7 +30,7 @@ static inline struct arena *shares_begin_words(struct shares *shares) {
     return arena;
 }
 
-static inline void shares_end_words(struct shares *shares) {
+static inline void shares_end_words(struct share_set *shares) {
     struct arena *arena = shares->slots;
     struct share *left = shares_finish(shares);
     slots_destroy(arena);

@@ -89,20 +89,20 @@ static inline bool is_raw(const struct arena_concurrent *arena, const struct ste
 }
 
 static void *refill(struct arena_concurrent *arena, const struct step *step) {
-    struct shares *shares = &arena->shares;
+    struct share_set *shares = &arena->shares;
     bool raw = is_raw(arena, step);
     return step->kind == STEP_BLOCK ? shares_refill_block(shares, step->count, step->align, raw)
                                     : shares_refill(shares, step->values, step->count, raw);
 }
 
-static bool could_fit(struct shares *shares, const struct step *step) {
+static bool could_fit(struct share_set *shares, const struct step *step) {
     return step->kind == STEP_BLOCK ? shares_could_fit_block(shares, step->count, step->align)
                                     : shares_could_fit(shares, step->count);
 }
 
 /* Runs the step and puts the permit back.  ARENA_OK, ARENA_EFULL, or why the context ended. */
 static int run(struct arena_concurrent *arena, struct cancel_node *node, const struct step *step, void **out) {
-    struct shares *shares = &arena->shares;
+    struct share_set *shares = &arena->shares;
     if (!shares_enabled(shares) || step->count == 0) { /* an empty slab takes no slot, so it needs no chunk back */
         *out = run_once(&arena->slots, step);
     } else {
@@ -323,7 +323,7 @@ static struct arena_any *any_once(struct arena *slots, const struct arena_type *
  * being right for the arena. */
 static int take_any(struct arena_concurrent *arena, struct cancel_node *node, const struct arena_type *type,
                     const void *value, struct arena_any **out) {
-    struct shares *shares = &arena->shares;
+    struct share_set *shares = &arena->shares;
     if (value != NULL) share_touch(value, type->size);
     int status = concurrent_enter(arena, node);
     if (status != ARENA_OK) return status;
@@ -380,7 +380,7 @@ int arena_concurrent_alloc_any_context(struct arena_concurrent *arena, struct ar
 /* --- reset, trim, counts ------------------------------------------------------------------------------------------ */
 
 /* A drop, or a cleanup, that comes back to its arena is told so, and does not wait for itself. */
-static inline void note_drops(struct arena_concurrent *arena) {
+static inline void hold_for_drops(struct arena_concurrent *arena) {
     if (arena->slots.type->drop != NULL || arena->slots.cleanups != NULL) gate_set_holder(&arena->gate);
 }
 
@@ -388,7 +388,7 @@ static inline void note_drops(struct arena_concurrent *arena) {
 static int reset(struct arena_concurrent *arena, struct cancel_node *node) {
     int status = concurrent_take_back(arena, node);
     if (status != ARENA_OK) return status;
-    note_drops(arena);
+    hold_for_drops(arena);
     slots_reset(&arena->slots);
     shares_note_freed(&arena->shares);
     gate_clear_holder(&arena->gate);
@@ -524,7 +524,7 @@ static struct refusal destroy_refusal(const struct arena_concurrent *arena) {
 static void destroy(struct arena_concurrent *arena) {
     if (arena == NULL) return;
     struct share *shares = shares_finish(&arena->shares);
-    note_drops(arena);
+    hold_for_drops(arena);
     gate_finish(&arena->gate);
     slots_destroy(&arena->slots);
     shares_free(shares);

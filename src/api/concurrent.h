@@ -20,7 +20,7 @@ struct arena_concurrent {
     struct copy_stamp stamp;
     bool keeps;    /* ARENA_CLEAR_NEVER: slabs are whatever was there */
     char line[64]; /* what every allocation reads does not share a cache line with what slow ones write */
-    struct shares shares;
+    struct share_set shares;
 };
 
 static inline void concurrent_note_used(struct arena_concurrent *arena) {

@@ -17,7 +17,7 @@ static inline bool usable(const struct arena_pool *pool) { return pool != NULL &
 /* The steady state, with no call: an arena of the thread's list.  NULL: pool_take_slow knows more. */
 HOT_INLINE struct pool_arena *take_fast(struct arena_pool *pool, struct thread_state *state) {
     locals_enter(state);
-    struct local *local = locals_find(state, &pool->owner);
+    struct local *local = locals_find(state, &pool->keeper);
     if (UNLIKELY(local == NULL)) return NULL;
     struct pool_arena *arena = local->items;
     if (UNLIKELY(arena == NULL)) return NULL;
@@ -100,7 +100,7 @@ static NOINLINE void put_other(struct pool_arena *arena, struct thread_state *st
     if (reset && LIKELY(!is_heavier(arena))) {
         slots_close(&arena->slots, CLOSED_IN_POOL);
         locals_enter(state);
-        struct local *local = locals_find(state, &pool->owner);
+        struct local *local = locals_find(state, &pool->keeper);
         if (local != NULL && local->ticks != 0 && put_fast(arena, state, local)) return;
         due = local != NULL && local->ticks == 0;
     }
@@ -110,7 +110,7 @@ static NOINLINE void put_other(struct pool_arena *arena, struct thread_state *st
 /* Takes an arena back that is not hot. */
 HOT_INLINE void put(struct pool_arena *arena, struct thread_state *state) {
     locals_enter(state);
-    struct local *local = locals_find(state, &arena->pool->owner);
+    struct local *local = locals_find(state, &arena->pool->keeper);
     bool reset = LIKELY(local != NULL) && LIKELY(slots_reset_quick(&arena->slots, true));
     if (LIKELY(reset) && LIKELY(put_fast(arena, state, local))) return;
     put_other(arena, state, reset);
@@ -124,7 +124,7 @@ HOT_INLINE struct arena *scope_begin_fast(struct arena_pool *pool, const struct 
     if (UNLIKELY(pool == NULL)) return NULL;
     struct thread_state *state = thread_state();
     locals_enter(state);
-    const struct local *local = locals_find(state, &pool->owner);
+    const struct local *local = locals_find(state, &pool->keeper);
     if (UNLIKELY(local == NULL)) return NULL;
     struct pool_arena *arena = local->at_hand;
     if (UNLIKELY(atomic_u8_mine(&arena->slots.idle) == 0)) return NULL;
@@ -477,9 +477,9 @@ static int create(const struct arena_type *type, size_t arena_capacity, const st
     pool->limited = known.max_arenas != 0 && known.max_arenas < GATE_MAX_PERMITS;
     if (!mutex_init(&pool->make_mutex)) goto no_mutex;
     if (pool->limited && !gate_init(&pool->gate, (uint32_t)known.max_arenas)) goto no_gate;
-    locals_none(&pool->owner);
-    if (has_caches(pool) && !locals_join(&pool->owner, pool_flush)) goto no_gate;
-    pool->owner.blank = &pool_no_arena;
+    locals_none(&pool->keeper);
+    if (has_caches(pool) && !locals_join(&pool->keeper, pool_flush)) goto no_gate;
+    pool->keeper.blank = &pool_no_arena;
     *out = pool;
     return ARENA_OK;
 
@@ -499,12 +499,14 @@ int arena_pool_create_with(const struct arena_type *type, size_t arena_capacity,
     return create(type, arena_capacity, options, out);
 }
 
-static bool all_idle(struct local_owner *owner) { return pool_all_idle(CONTAINER_OF(owner, struct arena_pool, owner)); }
+static bool all_idle(struct local_keeper *keeper) {
+    return pool_all_idle(CONTAINER_OF(keeper, struct arena_pool, keeper));
+}
 
 int arena_pool_destroy(struct arena_pool *pool) {
     if (pool == NULL) return ARENA_OK;
     if (!copy_is_here(&pool->stamp)) return ARENA_EINVAL;
-    if (!locals_leave(&pool->owner, all_idle)) return ARENA_EBUSY;
+    if (!locals_leave(&pool->keeper, all_idle)) return ARENA_EBUSY;
     pool_finish_store(pool);
     if (pool->limited) gate_finish(&pool->gate);
     mutex_destroy(&pool->make_mutex);

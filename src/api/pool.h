@@ -88,7 +88,7 @@ struct pool_arena {
 };
 
 struct arena_pool {
-    struct local_owner owner;
+    struct local_keeper keeper;
     struct copy_stamp stamp;
     bool limited;
     struct slots_plan plan;
@@ -160,7 +160,7 @@ void pool_finish_store(struct arena_pool *pool);
 /* What is `at_hand` where there is no hot arena: one that is never idle. */
 extern struct pool_arena pool_no_arena __attribute__((visibility("hidden")));
 
-void pool_flush(struct local_owner *owner, struct local *local);
+void pool_flush(struct local_keeper *keeper, struct local *local);
 
 /* An arena for a thread whose cache has none to give, or that has none, or whose bracket could not be entered.  It is
  * out.  NULL: no memory. */

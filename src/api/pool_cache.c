@@ -7,7 +7,9 @@
 
 struct pool_arena pool_no_arena;
 
-static struct arena_pool *pool_of(struct local_owner *owner) { return CONTAINER_OF(owner, struct arena_pool, owner); }
+static struct arena_pool *pool_of(struct local_keeper *keeper) {
+    return CONTAINER_OF(keeper, struct arena_pool, keeper);
+}
 
 /* --- inside of the bracket ---------------------------------------------------------------------------------------- */
 
@@ -75,7 +77,7 @@ static void give_credit_back(struct arena_pool *pool, struct local *local) {
 
 struct pool_arena *pool_take_slow(struct arena_pool *pool, struct thread_state *state) {
     locals_exit(state);
-    struct locals_pass pass = locals_open(state, &pool->owner);
+    struct locals_pass pass = locals_open(state, &pool->keeper);
     struct pool_arena *arena = pass.local == NULL ? NULL : cache_take(pass.local);
     locals_close(state, &pass);
     if (pass.answered) pool_store_drain(pool);
@@ -87,11 +89,11 @@ struct pool_arena *pool_take_slow(struct arena_pool *pool, struct thread_state *
 
 /* As locals_open, with an entry where there can be one, and its ticks wound up. */
 static struct locals_pass open_made(struct arena_pool *pool, struct thread_state *state) {
-    struct locals_pass pass = locals_open(state, &pool->owner);
-    if (UNLIKELY(pass.local == NULL) && locals_joined(&pool->owner)) {
+    struct locals_pass pass = locals_open(state, &pool->keeper);
+    if (UNLIKELY(pass.local == NULL) && locals_joined(&pool->keeper)) {
         locals_close(state, &pass);
-        (void)locals_make(state, &pool->owner);
-        pass = locals_open(state, &pool->owner);
+        (void)locals_make(state, &pool->keeper);
+        pass = locals_open(state, &pool->keeper);
     }
     if (LIKELY(pass.local != NULL) && pass.local->ticks == 0) pass.local->ticks = POOL_TICKS;
     return pass;
@@ -143,7 +145,7 @@ static bool keep(struct pool_arena *arena, struct thread_state *state, bool hot)
 
 /* The hot arena is leaving its place. */
 static void leave_hot(struct pool_arena *arena, struct thread_state *state) {
-    struct locals_pass pass = locals_open(state, &arena->pool->owner);
+    struct locals_pass pass = locals_open(state, &arena->pool->keeper);
     if (pass.local != NULL && hot_of(pass.local) == arena) cool(pass.local, arena);
     locals_close(state, &pass);
 }
@@ -182,28 +184,28 @@ void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool re
 /* --- taking back -------------------------------------------------------------------------------------------------- */
 
 /* A thread ends, or answers a trim: for locals.h. */
-void pool_flush(struct local_owner *owner, struct local *local) {
+void pool_flush(struct local_keeper *keeper, struct local *local) {
     struct pool_arena *arena;
     while ((arena = cache_take(local)) != NULL) pool_store_put(arena);
     arena = hot_of(local);
     if (arena != NULL) cool(local, arena);
-    give_credit_back(pool_of(owner), local);
+    give_credit_back(pool_of(keeper), local);
 }
 
 /* What is idle goes to a chain; the hot arena stays hot while it is out. */
-static void take_idle(struct local_owner *owner, struct local *local, void *user) {
+static void take_idle(struct local_keeper *keeper, struct local *local, void *user) {
     struct pool_arena **chain = user;
     struct pool_arena *arena;
     while ((arena = cache_take(local)) != NULL) {
         arena->next = *chain;
         *chain = arena;
     }
-    give_credit_back(pool_of(owner), local);
+    give_credit_back(pool_of(keeper), local);
 }
 
 void pool_trim_caches(struct arena_pool *pool) {
     struct pool_arena *chain = NULL;
-    locals_visit(&pool->owner, take_idle, &chain);
+    locals_visit(&pool->keeper, take_idle, &chain);
     while (chain != NULL) {
         struct pool_arena *arena = chain;
         chain = arena->next;

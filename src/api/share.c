@@ -39,39 +39,39 @@ static void mend(struct share *share) {
     atomic_ptr_store(&share->claim, commit, release); /* partner: is_quiet; the slots are clear before */
 }
 
-void shares_mend_mine(const struct shares *shares) {
+void shares_mend_mine(const struct share_set *shares) {
     struct share *share = shares_mine(shares);
     if (share != NULL) mend(share);
 }
 
 /* A thread ends: its share waits for another one. */
-static void orphan(struct local_owner *owner, struct local *local) {
-    (void)owner;
+static void orphan(struct local_keeper *keeper, struct local *local) {
+    (void)keeper;
     struct share *share = local->at_hand;
     mend(share);
     atomic_u32_store(&share->owned, 0, release); /* partner: adopt */
 }
 
-bool shares_start(struct shares *shares, struct arena *slots, bool gate_only) {
+bool shares_start(struct share_set *shares, struct arena *slots, bool gate_only) {
     shares->slots = slots;
-    locals_none(&shares->owner);
+    locals_none(&shares->keeper);
     shares->longest_bytes = SIZE_MAX;
     /* A thread's own chunk orders nothing, so a race detector would not see what gates order for programs under it. */
     if (gate_only || slots->watched || race_watched() || !barrier_available()) return true;
-    if (!locals_join(&shares->owner, orphan)) return false;
+    if (!locals_join(&shares->keeper, orphan)) return false;
     slots->reset_work |= WORK_RUNS;
     return true;
 }
 
-static void end_chunk(struct shares *shares, struct share *share);
+static void end_chunk(struct share_set *shares, struct share *share);
 
 /* Nobody is in the middle of an allocation: neither barriers nor waits. */
-struct share *shares_finish(struct shares *shares) {
+struct share *shares_finish(struct share_set *shares) {
     if (!shares_enabled(shares)) return NULL;
     struct share *first = atomic_ptr_load(&shares->first, relaxed);
     for (struct share *share = first; share != NULL; share = share->next)
         end_chunk(shares, share); /* what is left is not live */
-    (void)locals_leave(&shares->owner, NULL);
+    (void)locals_leave(&shares->keeper, NULL);
     if (shares->extras != NULL) shares->slots->runs = NULL; /* byte arenas drop nothing: nobody asks what is live */
     while (shares->extras != NULL) {
         struct extra_run *extra = shares->extras;
@@ -89,7 +89,7 @@ void shares_free(struct share *first) {
     }
 }
 
-static struct share *make(struct shares *shares) {
+static struct share *make(struct share_set *shares) {
     char *block = memory_alloc(sizeof(struct share) + SHARE_ALIGN);
     if (block == NULL) return NULL;
     struct share *share = (struct share *)(void *)(block + arith_padding((uintptr_t)block, SHARE_ALIGN));
@@ -111,7 +111,7 @@ static struct share *make(struct shares *shares) {
 /* --- ending chunks ------------------------------------------------------------------------------------------------ */
 
 /* What the chunk has left is free; nobody allocates from it. */
-static void end_chunk(struct shares *shares, struct share *share) {
+static void end_chunk(struct share_set *shares, struct share *share) {
     if (!share->active) return;
     char *commit = atomic_ptr_load(&share->commit, relaxed);
     char *limit = atomic_ptr_load(&share->limit, relaxed);
@@ -121,7 +121,7 @@ static void end_chunk(struct shares *shares, struct share *share) {
     shares->active--;
 }
 
-void shares_retire_mine(struct shares *shares) {
+void shares_retire_mine(struct share_set *shares) {
     struct share *share = shares_mine(shares);
     if (share != NULL) end_chunk(shares, share);
 }
@@ -135,7 +135,7 @@ static bool is_quiet(const struct share *share) {
 }
 
 /* Ends the chunks of passed epochs whose owners are quiet.  false: some are not. */
-static bool end_passed(struct shares *shares) {
+static bool end_passed(struct share_set *shares) {
     uint32_t epoch = atomic_u32_load(&shares->epoch, relaxed);
     bool all = true;
     for (struct share *share = atomic_ptr_load(&shares->first, relaxed); share != NULL; share = share->next) {
@@ -150,7 +150,7 @@ static bool end_passed(struct shares *shares) {
 }
 
 /* From now on no chunk is of the present epoch. */
-static void pass_epoch(struct shares *shares) {
+static void pass_epoch(struct share_set *shares) {
     uint32_t epoch = atomic_u32_load(&shares->epoch, relaxed);
     atomic_u32_store(&shares->epoch, epoch + 1, relaxed); /* partner: share_claim, through the barriers */
     if (!barrier_heavy()) panic_fatal("the system refuses membarrier(2) by now, and no other way reaches all threads");
@@ -158,7 +158,7 @@ static void pass_epoch(struct shares *shares) {
 }
 
 /* Does what can be done now.  Are all chunks ended? */
-static bool revoke_now(struct shares *shares) {
+static bool revoke_now(struct share_set *shares) {
     if (!end_passed(shares)) return false;
     if (!shares->fresh) return true;
     pass_epoch(shares);
@@ -166,7 +166,7 @@ static bool revoke_now(struct shares *shares) {
 }
 
 /* An owner that runs on another processor takes a moment. */
-bool shares_try_revoke(struct shares *shares) {
+bool shares_try_revoke(struct share_set *shares) {
     shares_retire_mine(shares);
     if (shares->active == 0) return true;
     int spins = thread_processors() == 1 ? 0 : QUIET_SPINS;
@@ -201,7 +201,7 @@ static void pause_for(const struct revoke_wait *wait, int64_t pause_ns) {
 }
 
 /* Waits for owners that take longer than a moment. */
-static int revoke_waiting(struct shares *shares, struct cancel_node *node) {
+static int revoke_waiting(struct share_set *shares, struct cancel_node *node) {
     struct revoke_wait wait = {node, waiter_mine(thread_state())};
     if (wait.waiter != NULL) {
         waiter_prepare(wait.waiter);
@@ -224,7 +224,7 @@ static int revoke_waiting(struct shares *shares, struct cancel_node *node) {
     return ARENA_OK;
 }
 
-int shares_revoke(struct shares *shares, struct cancel_node *node) {
+int shares_revoke(struct share_set *shares, struct cancel_node *node) {
     if (!shares_try_revoke(shares)) {
         int status = revoke_waiting(shares, node);
         if (status != ARENA_OK) return status;
@@ -234,7 +234,7 @@ int shares_revoke(struct shares *shares, struct cancel_node *node) {
 
 /* --- allocating --------------------------------------------------------------------------------------------------- */
 
-void *shares_take_any(const struct shares *shares, const void *values, size_t count, bool raw) {
+void *shares_take_any(const struct share_set *shares, const void *values, size_t count, bool raw) {
     struct share *share = shares_mine(shares);
     char *slot;
     char *past;
@@ -246,7 +246,7 @@ void *shares_take_any(const struct shares *shares, const void *values, size_t co
     return slot;
 }
 
-void *shares_take_block(const struct shares *shares, size_t size, size_t align, bool raw) {
+void *shares_take_block(const struct share_set *shares, size_t size, size_t align, bool raw) {
     struct share *share = shares_mine(shares);
     char *at;
     char *past;
@@ -264,7 +264,7 @@ void *shares_take_block(const struct shares *shares, size_t size, size_t align, 
 /* --- lending chunks ----------------------------------------------------------------------------------------------- */
 
 /* A share that a thread left behind, with the chunk it had. */
-static struct share *adopt(struct shares *shares) {
+static struct share *adopt(struct share_set *shares) {
     for (struct share *share = atomic_ptr_load(&shares->first, relaxed); share != NULL; share = share->next) {
         if (atomic_u32_load(&share->owned, acquire) != 0) continue; /* partner: orphan; sees all that the thread did */
         atomic_u32_store(&share->owned, 1, relaxed);
@@ -274,20 +274,20 @@ static struct share *adopt(struct shares *shares) {
 }
 
 /* This thread's share, found or made; NULL: no memory, or the thread is past its end. */
-static struct share *join(struct shares *shares) {
+static struct share *join(struct share_set *shares) {
     struct thread_state *state = thread_state();
-    struct local *local = locals_find(state, &shares->owner);
-    if (local == NULL) local = locals_make(state, &shares->owner);
+    struct local *local = locals_find(state, &shares->keeper);
+    if (local == NULL) local = locals_make(state, &shares->keeper);
     if (local == NULL) return NULL;
     if (local->at_hand == NULL) local->at_hand = adopt(shares);
     if (local->at_hand == NULL) local->at_hand = make(shares);
-    if (local->at_hand == NULL) local->owner = NULL; /* an entry without a share is none */
+    if (local->at_hand == NULL) local->keeper = NULL; /* an entry without a share is none */
     return local->at_hand;
 }
 
 /* The size of the next chunk, in slots: a multiple of what is wanted now, so that nothing of it is left over when more
  * of the same come. */
-static size_t chunk_size(const struct shares *shares, size_t count) {
+static size_t chunk_size(const struct share_set *shares, size_t count) {
     size_t stride = shares->slots->stride;
     size_t most = CHUNK_BYTES / stride;
     size_t part = (size_t)(shares->slots->end - shares->slots->head.cursor) / stride / CHUNK_PARTS / shares->count;
@@ -296,7 +296,7 @@ static size_t chunk_size(const struct shares *shares, size_t count) {
 }
 
 /* A chunk of at least `count` slots. */
-static bool lend(struct shares *shares, struct share *share, size_t count, char **from, char **to) {
+static bool lend(struct share_set *shares, struct share *share, size_t count, char **from, char **to) {
     struct arena *slots = shares->slots;
     if (count == 1) {
         if (slots_lend_run(slots, &share->spare, from, to)) return true;
@@ -309,7 +309,7 @@ static bool lend(struct shares *shares, struct share *share, size_t count, char 
 }
 
 /* What the arena itself has, and no chunk with it. */
-static void *take_unlent(struct shares *shares, const void *values, size_t count, bool raw) {
+static void *take_unlent(struct share_set *shares, const void *values, size_t count, bool raw) {
     slots_enter(shares->slots);
     void *slab = raw ? slots_take_slab(shares->slots, count) : slots_take_slab_with(shares->slots, values, count);
     slots_leave(shares->slots);
@@ -317,7 +317,7 @@ static void *take_unlent(struct shares *shares, const void *values, size_t count
 }
 
 /* From now on the share's thread hands out [past, to) without the permit. */
-static void start_chunk(struct shares *shares, struct share *share, char *past, char *to) {
+static void start_chunk(struct share_set *shares, struct share *share, char *past, char *to) {
     share->epoch = atomic_u32_load(&shares->epoch, relaxed); /* under the permit it does not move */
     atomic_ptr_store(&share->limit, to, relaxed);
     atomic_ptr_store(&share->claim, past, relaxed);
@@ -327,7 +327,7 @@ static void start_chunk(struct shares *shares, struct share *share, char *past, 
     shares->fresh = true;
 }
 
-void *shares_refill(struct shares *shares, const void *values, size_t count, bool raw) {
+void *shares_refill(struct share_set *shares, const void *values, size_t count, bool raw) {
     size_t stride = shares->slots->stride;
     if (!arith_fits(count, stride, shares->longest_bytes)) return NULL; /* and the caller keeps its chunk */
     struct share *share = join(shares);
@@ -342,7 +342,7 @@ void *shares_refill(struct shares *shares, const void *values, size_t count, boo
 }
 
 /* Moves what is in the share's spare to an extra run.  false: no memory. */
-static bool set_aside(struct shares *shares, struct share *share) {
+static bool set_aside(struct share_set *shares, struct share *share) {
     struct extra_run *extra = shares->next_extra;
     while (extra != NULL && extra->run.from != extra->run.to) extra = extra->next;
     if (extra == NULL) {
@@ -363,7 +363,7 @@ static bool set_aside(struct shares *shares, struct share *share) {
 }
 
 /* A chunk that begins with room for the block: the share's spare, what is above the cursor, or a run; the spare is empty then. */
-static bool lend_for_block(struct shares *shares, struct share *share, size_t size, size_t align, char **from,
+static bool lend_for_block(struct share_set *shares, struct share *share, size_t size, size_t align, char **from,
                            char **to) {
     struct arena *slots = shares->slots;
     struct run *spare = &share->spare;
@@ -387,14 +387,14 @@ static bool lend_for_block(struct shares *shares, struct share *share, size_t si
 }
 
 /* What the arena itself has, and no chunk with it. */
-static void *take_unlent_block(struct shares *shares, size_t size, size_t align, bool raw) {
+static void *take_unlent_block(struct share_set *shares, size_t size, size_t align, bool raw) {
     slots_enter(shares->slots);
     void *block = raw ? bytes_take(shares->slots, size, align) : bytes_take_zeroed(shares->slots, size, align);
     slots_leave(shares->slots);
     return block;
 }
 
-void *shares_refill_block(struct shares *shares, size_t size, size_t align, bool raw) {
+void *shares_refill_block(struct share_set *shares, size_t size, size_t align, bool raw) {
     if (size > shares->longest_bytes) return NULL; /* and the caller keeps its chunk */
     struct share *share = join(shares);
     if (share != NULL) end_chunk(shares, share);
@@ -412,7 +412,7 @@ void *shares_refill_block(struct shares *shares, size_t size, size_t align, bool
 }
 
 /* Does it fit into the free slots at the end, or into a run, as they would be if every chunk were ended? */
-static bool could_fit(struct shares *shares, size_t bytes, size_t align) {
+static bool could_fit(struct share_set *shares, size_t bytes, size_t align) {
     const struct arena *slots = shares->slots;
     const char *top = slots->head.cursor; /* where the free slots at the end would begin */
     size_t longest = 0;
@@ -438,15 +438,17 @@ static bool could_fit(struct shares *shares, size_t bytes, size_t align) {
     return shares->active != 0 && (fits || slots_fits(top, slots->end, bytes, align));
 }
 
-bool shares_could_fit(struct shares *shares, size_t count) {
+bool shares_could_fit(struct share_set *shares, size_t count) {
     size_t bytes;
     if (!arith_mul(count, shares->slots->stride, &bytes)) bytes = SIZE_MAX;
     return could_fit(shares, bytes, 1);
 }
 
-bool shares_could_fit_block(struct shares *shares, size_t size, size_t align) { return could_fit(shares, size, align); }
+bool shares_could_fit_block(struct share_set *shares, size_t size, size_t align) {
+    return could_fit(shares, size, align);
+}
 
-size_t shares_unused_bytes(const struct shares *shares) {
+size_t shares_unused_bytes(const struct share_set *shares) {
     size_t bytes = 0;
     for (const struct share *share = atomic_ptr_load(&shares->first, acquire); share != NULL; share = share->next) {
         const char *commit = atomic_ptr_load(&share->commit, relaxed);

@@ -88,8 +88,8 @@ struct extra_run {
     struct extra_run *next;
 };
 
-struct shares {
-    struct local_owner owner; /* not joined: the arena has no shares, and every operation takes the gate */
+struct share_set {
+    struct local_keeper keeper; /* not joined: the arena has no shares, and every operation takes the gate */
     struct atomic_u32 epoch;
     struct arena *slots;
     struct atomic_ptr first; /* of the list of shares, which only grows */
@@ -101,52 +101,52 @@ struct shares {
     size_t longest_bytes;         /* no run of free slots is longer, chunks included; SIZE_MAX: not known */
 };
 
-static inline bool shares_enabled(const struct shares *shares) { return locals_joined(&shares->owner); }
+static inline bool shares_enabled(const struct share_set *shares) { return locals_joined(&shares->keeper); }
 
 /* Starts with shares or, where the caller asks for none, or the system, a memory checker or a race detector forbids
  * them, without.  false: no memory. */
-bool shares_start(struct shares *shares, struct arena *slots, bool gate_only);
+bool shares_start(struct share_set *shares, struct arena *slots, bool gate_only);
 
 /* Ends the shares of an arena that nobody uses any more, and which still has its slots; the result is freed by
  * shares_free after them. */
-struct share *shares_finish(struct shares *shares);
+struct share *shares_finish(struct share_set *shares);
 void shares_free(struct share *first);
 
 /* Before the calling thread waits for the gate: finishes what it left by longjmp, for which who holds the gate may be
  * waiting. */
-void shares_mend_mine(const struct shares *shares);
+void shares_mend_mine(const struct share_set *shares);
 
 /* All of these under the gate's permit. */
 
 /* `count` > 0 contiguous elements, from a new chunk of the calling thread's where they are few, else from the arena;
  * NULL: there is no such run of free slots outside of chunks.  A values of NULL hands out zeroed ones, or, with `raw`,
  * whatever was there. */
-void *shares_refill(struct shares *shares, const void *values, size_t count, bool raw);
+void *shares_refill(struct share_set *shares, const void *values, size_t count, bool raw);
 /* Would there be such a run if every chunk were ended?  Ends none. */
-bool shares_could_fit(struct shares *shares, size_t count);
+bool shares_could_fit(struct share_set *shares, size_t count);
 /* The same for a block of a byte arena, of size > 0 bytes at a multiple of align, a power of two. */
-void *shares_refill_block(struct shares *shares, size_t size, size_t align, bool raw);
-bool shares_could_fit_block(struct shares *shares, size_t size, size_t align);
+void *shares_refill_block(struct share_set *shares, size_t size, size_t align, bool raw);
+bool shares_could_fit_block(struct share_set *shares, size_t size, size_t align);
 /* Slots that were handed out may be free again. */
-static inline void shares_note_freed(struct shares *shares) {
+static inline void shares_note_freed(struct share_set *shares) {
     shares->longest_bytes = SIZE_MAX;
     shares->next_extra = shares->extras;
 }
 /* Ends the calling thread's own chunk, so that what is left of it is next to what follows it. */
-void shares_retire_mine(struct shares *shares);
+void shares_retire_mine(struct share_set *shares);
 /* Ends every chunk, waiting for allocations under way until `node` ends.  ARENA_OK, or cancel_status(node), also where
  * that is found after all are ended.  A cancellation point where it waits.  Whatever the end, see above. */
-int shares_revoke(struct shares *shares, struct cancel_node *node);
+int shares_revoke(struct share_set *shares, struct cancel_node *node);
 /* Ends every chunk, if that takes no more than a moment.  false: some are left. */
-bool shares_try_revoke(struct shares *shares);
+bool shares_try_revoke(struct share_set *shares);
 
 /* Slots in chunks that are not handed out, in bytes; any thread, without the permit; may lag behind. */
-size_t shares_unused_bytes(const struct shares *shares);
+size_t shares_unused_bytes(const struct share_set *shares);
 
 /* As shares_refill_block, from the calling thread's chunk as it is and without the permit; NULL: take the gate. */
-void *shares_take_block(const struct shares *shares, size_t size, size_t align, bool raw);
+void *shares_take_block(const struct share_set *shares, size_t size, size_t align, bool raw);
 /* As shares_refill, from the calling thread's chunk as it is and without the permit; NULL: take the gate. */
-void *shares_take_any(const struct shares *shares, const void *values, size_t count, bool raw);
+void *shares_take_any(const struct share_set *shares, const void *values, size_t count, bool raw);
 
 /* Reads one byte of each page of [from, from + bytes): what faults, or has to be fetched, is fetched now. */
 static inline void share_touch(const void *from, size_t bytes) {
@@ -156,7 +156,8 @@ static inline void share_touch(const void *from, size_t bytes) {
 }
 
 /* `bytes` at *slot that the owner may write; true ends with share_commit. */
-HOT_INLINE bool share_claim(const struct shares *shares, struct share *share, size_t bytes, char **slot, char **past) {
+HOT_INLINE bool share_claim(const struct share_set *shares, struct share *share, size_t bytes, char **slot,
+                            char **past) {
     *slot = atomic_ptr_load(&share->commit, relaxed);
     const char *limit = atomic_ptr_load(&share->limit, relaxed);
     if (UNLIKELY((size_t)(limit - *slot) < bytes)) return false;
@@ -174,7 +175,9 @@ HOT_INLINE void share_commit(struct share *share, char *past) {
 }
 
 /* The calling thread's share; NULL: it has none. */
-HOT_INLINE struct share *shares_mine(const struct shares *shares) { return locals_at_hand(thread_state(), &shares->owner); }
+HOT_INLINE struct share *shares_mine(const struct share_set *shares) {
+    return locals_at_hand(thread_state(), &shares->keeper);
+}
 
 /* As slots_copy_word, before there is a slot. */
 HOT_INLINE uint64_t share_read_word(const void *value, size_t at) {
@@ -186,7 +189,7 @@ HOT_INLINE uint64_t share_read_word(const void *value, size_t at) {
 
 /* One element from the calling thread's chunk, where it is copied as words, with no call; NULL: shares_take_any, then
  * the gate. */
-HOT_INLINE void *shares_take(const struct shares *shares, const void *value) {
+HOT_INLINE void *shares_take(const struct share_set *shares, const void *value) {
     struct share *share = shares_mine(shares);
     if (UNLIKELY(share == NULL) || UNLIKELY(value == NULL)) return NULL;
     enum copy_way way = (enum copy_way)share->copy;
@@ -209,7 +212,7 @@ HOT_INLINE void *shares_take(const struct shares *shares, const void *value) {
 }
 
 /* The same for a slab; what has to be cleared is cleared here where that is little. */
-HOT_INLINE void *shares_take_slab(const struct shares *shares, size_t count) {
+HOT_INLINE void *shares_take_slab(const struct share_set *shares, size_t count) {
     struct share *share = shares_mine(shares);
     /* An empty slab goes through the gate; with `most` the product cannot overflow. */
     if (UNLIKELY(share == NULL) || UNLIKELY(count - 1 >= share->most)) return NULL;
@@ -228,7 +231,7 @@ HOT_INLINE void *shares_take_slab(const struct shares *shares, size_t count) {
 }
 
 /* The same for small elements that are no words. */
-static inline void *shares_take_parts(const struct shares *shares, const void *value) {
+static inline void *shares_take_parts(const struct share_set *shares, const void *value) {
     enum copy_way way = (enum copy_way)shares->slots->copy;
     if (!slots_copies_parts(way) || value == NULL) return NULL;
     struct share *share = shares_mine(shares);

@@ -27,7 +27,7 @@ static struct {
     uint32_t free_room;
 } registry = {.mutex = MUTEX_INIT};
 
-/* --- owners ------------------------------------------------------------------------------------------------------- */
+/* --- keepers ------------------------------------------------------------------------------------------------------- */
 
 #define MOST_INDICES (LOCAL_NONE / 2 / (uint32_t)sizeof(struct local)) /* half: a table may be twice as long */
 
@@ -50,49 +50,49 @@ static bool take_index(uint32_t *index) REQUIRES(&registry.mutex) {
     return true;
 }
 
-void locals_none(struct local_owner *owner) {
-    atomic_u32_init(&owner->offset, LOCAL_NONE);
-    owner->home = LOCAL_NONE;
-    owner->asked = 0;
-    owner->blank = NULL;
-    owner->flush = NULL;
+void locals_none(struct local_keeper *keeper) {
+    atomic_u32_init(&keeper->offset, LOCAL_NONE);
+    keeper->home = LOCAL_NONE;
+    keeper->asked = 0;
+    keeper->blank = NULL;
+    keeper->flush = NULL;
 }
 
-bool locals_join(struct local_owner *owner, void (*flush)(struct local_owner *owner, struct local *local)) {
-    locals_none(owner);
+bool locals_join(struct local_keeper *keeper, void (*flush)(struct local_keeper *keeper, struct local *local)) {
+    locals_none(keeper);
     mutex_lock(&registry.mutex);
     uint32_t index;
     bool joined = take_index(&index);
     if (joined) {
-        owner->home = index * (uint32_t)sizeof(struct local);
-        owner->flush = flush;
-        atomic_u32_init(&owner->offset, owner->home);
+        keeper->home = index * (uint32_t)sizeof(struct local);
+        keeper->flush = flush;
+        atomic_u32_init(&keeper->offset, keeper->home);
     }
     mutex_unlock(&registry.mutex);
     return joined;
 }
 
-/* The entry that a thread has for an owner, or NULL.  The mutex is held, or it is the calling thread's. */
-static struct local *entry_of(const struct thread_record *record, const struct local_owner *owner) {
-    if (record == NULL || owner->home >= record->bytes) return NULL;
-    struct local *local = locals_at(record->state, owner->home);
-    return local->owner == owner ? local : NULL;
+/* The entry that a thread has for a keeper, or NULL.  The mutex is held, or it is the calling thread's. */
+static struct local *entry_of(const struct thread_record *record, const struct local_keeper *keeper) {
+    if (record == NULL || keeper->home >= record->bytes) return NULL;
+    struct local *local = locals_at(record->state, keeper->home);
+    return local->keeper == keeper ? local : NULL;
 }
 
 /* The calling thread's own; NULL at its end, too. */
-static struct local *entry_of_mine(const struct thread_state *state, const struct local_owner *owner) {
-    return state->exiting ? NULL : entry_of(state->record, owner);
+static struct local *entry_of_mine(const struct thread_state *state, const struct local_keeper *keeper) {
+    return state->exiting ? NULL : entry_of(state->record, keeper);
 }
 
-bool locals_leave(struct local_owner *owner, bool (*may_leave)(struct local_owner *owner)) {
+bool locals_leave(struct local_keeper *keeper, bool (*may_leave)(struct local_keeper *keeper)) {
     mutex_lock(&registry.mutex);
-    bool leaves = may_leave == NULL || may_leave(owner);
+    bool leaves = may_leave == NULL || may_leave(keeper);
     if (leaves) {
         for (struct thread_record *at = registry.threads; at != NULL; at = at->next) {
-            struct local *local = entry_of(at, owner);
+            struct local *local = entry_of(at, keeper);
             if (local != NULL) memset(local, 0, sizeof *local);
         }
-        if (locals_joined(owner)) registry.free[registry.free_count++] = owner->home / (uint32_t)sizeof(struct local);
+        if (locals_joined(keeper)) registry.free[registry.free_count++] = keeper->home / (uint32_t)sizeof(struct local);
     }
     mutex_unlock(&registry.mutex);
     return leaves;
@@ -118,53 +118,53 @@ static bool is_out(struct thread_state *state) {
 }
 
 /* Nobody is asked any more: threads find their entries again. */
-static void reopen(struct local_owner *owner) REQUIRES(&registry.mutex) {
-    if (owner->asked == 0) atomic_u32_store(&owner->offset, owner->home, release); /* partner: locals_find */
+static void reopen(struct local_keeper *keeper) REQUIRES(&registry.mutex) {
+    if (keeper->asked == 0) atomic_u32_store(&keeper->offset, keeper->home, release); /* partner: locals_find */
 }
 
-static void forget_question(struct local_owner *owner, struct local *local) REQUIRES(&registry.mutex) {
-    if (local->asked) owner->asked--;
+static void forget_question(struct local_keeper *keeper, struct local *local) REQUIRES(&registry.mutex) {
+    if (local->asked) keeper->asked--;
     local->asked = false;
 }
 
-void locals_visit(struct local_owner *owner, void (*visit)(struct local_owner *owner, struct local *local, void *user),
-                  void *user) {
-    if (!locals_joined(owner)) return;
+void locals_visit(struct local_keeper *keeper,
+                  void (*visit)(struct local_keeper *keeper, struct local *local, void *user), void *user) {
+    if (!locals_joined(keeper)) return;
     mutex_lock(&registry.mutex);
-    atomic_u32_store(&owner->offset, LOCAL_NONE, relaxed); /* partner: locals_find, through the barriers */
+    atomic_u32_store(&keeper->offset, LOCAL_NONE, relaxed); /* partner: locals_find, through the barriers */
     bool ordered = barrier_heavy();
     for (struct thread_record *at = registry.threads; at != NULL; at = at->next) {
-        struct local *local = entry_of(at, owner);
+        struct local *local = entry_of(at, keeper);
         if (local == NULL) continue;
         if (at->state == thread_state() || (ordered && is_out(at->state))) {
-            forget_question(owner, local);
-            visit(owner, local, user);
+            forget_question(keeper, local);
+            visit(keeper, local, user);
         } else if (!local->asked) {
             local->asked = true;
-            owner->asked++;
+            keeper->asked++;
         }
     }
-    reopen(owner);
+    reopen(keeper);
     mutex_unlock(&registry.mutex);
 }
 
-struct locals_pass locals_open(struct thread_state *state, struct local_owner *owner) UNCHECKED_LOCKING {
+struct locals_pass locals_open(struct thread_state *state, struct local_keeper *keeper) UNCHECKED_LOCKING {
     struct locals_pass pass = {NULL, false, false};
     locals_enter(state);
     /* acquire: as in locals_find */
-    if (atomic_u32_load(&owner->offset, acquire) == owner->home) {
-        pass.local = entry_of_mine(state, owner);
+    if (atomic_u32_load(&keeper->offset, acquire) == keeper->home) {
+        pass.local = entry_of_mine(state, keeper);
         return pass;
     }
     locals_exit(state);
     mutex_lock(&registry.mutex);
     pass.locked = true;
-    pass.local = entry_of_mine(state, owner);
+    pass.local = entry_of_mine(state, keeper);
     if (pass.local != NULL && pass.local->asked) {
-        forget_question(owner, pass.local);
-        owner->flush(owner, pass.local);
+        forget_question(keeper, pass.local);
+        keeper->flush(keeper, pass.local);
         pass.answered = true;
-        reopen(owner);
+        reopen(keeper);
     }
     return pass;
 }
@@ -204,15 +204,15 @@ static bool make_record(struct thread_state *state) REQUIRES(&registry.mutex) {
     return true;
 }
 
-struct local *locals_make(struct thread_state *state, struct local_owner *owner) {
+struct local *locals_make(struct thread_state *state, struct local_keeper *keeper) {
     if (state->exiting || state->exited || !thread_exit_arm(state)) return NULL;
     struct local *local = NULL;
     mutex_lock(&registry.mutex);
     if ((state->record != NULL || make_record(state)) &&
-        (owner->home < state->local_bytes || grow(state, owner->home))) {
-        local = locals_at(state, owner->home);
-        local->owner = owner;
-        local->at_hand = owner->blank;
+        (keeper->home < state->local_bytes || grow(state, keeper->home))) {
+        local = locals_at(state, keeper->home);
+        local->keeper = keeper;
+        local->at_hand = keeper->blank;
     }
     mutex_unlock(&registry.mutex);
     return local;
@@ -230,12 +230,12 @@ void thread_exit_hook(struct thread_state *state) {
         mutex_lock(&registry.mutex);
         for (uint32_t i = 0; i < record->bytes / sizeof(struct local); i++) {
             struct local *local = &state->locals[i];
-            struct local_owner *owner = local->owner;
-            if (owner == NULL) continue;
-            owner->flush(owner, local);
+            struct local_keeper *keeper = local->keeper;
+            if (keeper == NULL) continue;
+            keeper->flush(keeper, local);
             if (local->asked) {
-                forget_question(owner, local);
-                reopen(owner);
+                forget_question(keeper, local);
+                reopen(keeper);
             }
         }
         if (record->previous != NULL) {

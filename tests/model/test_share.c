@@ -19,7 +19,7 @@ struct pair {
 static void drop(void *element, void *user);
 static const struct arena_type type = {"pair", sizeof(struct pair), _Alignof(struct pair), drop};
 static struct arena *slots;
-static struct shares shares;
+static struct share_set shares;
 static struct mutex permit;
 static struct atomic_u32 done;
 static bool zeroed; /* elements may be as they were handed out */

@@ -215,7 +215,7 @@ static void *take_a_slot_and_stay(void *shares) {
 
 /* A slab that cannot fit ends nobody's chunk, however often it is asked for. */
 static void what_cannot_fit_asks_for_no_barrier(void **state) {
-    struct shares shares;
+    struct share_set shares;
     (void)shares_begin_words(&shares);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, take_a_slot_and_stay, &shares), 0);
@@ -340,7 +340,7 @@ static void *be_lent(void *shares) { return shares_refill(shares, NULL, 1, false
 
 /* However long a thread is in the middle of an allocation, whoever revokes its chunk waits. */
 static void a_revocation_waits_for_who_is_in_the_middle(void **state) {
-    struct shares shares;
+    struct share_set shares;
     struct arena *arena = shares_begin_words(&shares);
     pthread_t thread;
     void *first = NULL;

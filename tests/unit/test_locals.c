@@ -7,45 +7,45 @@
 
 #include <arena/arena.h>
 
-static void flush_nothing(struct local_owner *owner, struct local *local) {
-    (void)owner;
+static void flush_nothing(struct local_keeper *keeper, struct local *local) {
+    (void)keeper;
     (void)local;
 }
 
 /* Else the tables of long-lived threads would grow with every pool that comes and goes. */
-static void indices_of_ended_owners_are_used_again(void **state) {
-    struct local_owner owners[40];
-    for (int i = 0; i < 40; i++) assert_true(locals_join(&owners[i], flush_nothing));
+static void indices_of_ended_keepers_are_used_again(void **state) {
+    struct local_keeper keepers[40];
+    for (int i = 0; i < 40; i++) assert_true(locals_join(&keepers[i], flush_nothing));
     for (int i = 0; i < 40; i++) {
-        for (int j = 0; j < i; j++) assert_true(owners[i].home != owners[j].home);
+        for (int j = 0; j < i; j++) assert_true(keepers[i].home != keepers[j].home);
     }
-    uint32_t first = owners[7].home;
-    uint32_t second = owners[31].home;
-    assert_true(locals_leave(&owners[7], NULL));
-    assert_true(locals_leave(&owners[31], NULL));
-    assert_true(locals_join(&owners[7], flush_nothing));
-    assert_true(locals_join(&owners[31], flush_nothing));
-    assert_int_equal(owners[31].home, first);
-    assert_int_equal(owners[7].home, second);
-    for (int i = 0; i < 40; i++) assert_true(locals_leave(&owners[i], NULL));
+    uint32_t first = keepers[7].home;
+    uint32_t second = keepers[31].home;
+    assert_true(locals_leave(&keepers[7], NULL));
+    assert_true(locals_leave(&keepers[31], NULL));
+    assert_true(locals_join(&keepers[7], flush_nothing));
+    assert_true(locals_join(&keepers[31], flush_nothing));
+    assert_int_equal(keepers[31].home, first);
+    assert_int_equal(keepers[7].home, second);
+    for (int i = 0; i < 40; i++) assert_true(locals_leave(&keepers[i], NULL));
 }
 
-/* Owners of a table's entries, as many as there can be. */
+/* Keepers of a table's entries, as many as there can be. */
 static void indices_run_out(void **state) {
-    struct local_owner owner;
+    struct local_keeper keeper;
     uint64_t count = 0;
-    while (locals_join(&owner, NULL)) count++;
+    while (locals_join(&keeper, NULL)) count++;
     assert_int_equal(count, UINT32_MAX / 2 / sizeof(struct local));
-    assert_true(locals_leave(&owner, NULL));
-    assert_true(locals_join(&owner, NULL));
-    assert_false(locals_join(&owner, NULL));
+    assert_true(locals_leave(&keeper, NULL));
+    assert_true(locals_join(&keeper, NULL));
+    assert_false(locals_join(&keeper, NULL));
     struct arena_pool *pool;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 1, &pool), ARENA_ENOMEM);
     assert_null(pool);
     const struct arena_pool_options limited = {.struct_size = sizeof limited, .max_arenas = 1}; /* needs none */
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 1, &limited, &pool), ARENA_OK);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
-    assert_true(locals_leave(&owner, NULL));
+    assert_true(locals_leave(&keeper, NULL));
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 1, &pool), ARENA_OK);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
@@ -55,7 +55,7 @@ int main(int argument_count, char **arguments) {
     static const struct CMUnitTest long_tests[] = {cmocka_unit_test(indices_run_out)};
     if (argument_count > 1) return support_run("locals, long", long_tests);
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(indices_of_ended_owners_are_used_again),
+        cmocka_unit_test(indices_of_ended_keepers_are_used_again),
     };
     return support_run("locals", tests);
 }

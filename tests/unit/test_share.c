@@ -9,7 +9,7 @@
 #include <arena/arena.h>
 
 /* Numbers of 8 bytes, with shares of them; NULL: a memory checker is watching, and nobody is lent anything. */
-static struct arena *make_shared(struct shares *shares, size_t capacity, bool gate_only) {
+static struct arena *make_shared(struct share_set *shares, size_t capacity, bool gate_only) {
     static const struct arena_type type = {"number", 8, 8, NULL};
     const struct slots_plan plan = {.stride = 8, .bytes = 8 * capacity};
     struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena, NULL);
@@ -22,14 +22,14 @@ static struct arena *make_shared(struct shares *shares, size_t capacity, bool ga
     return NULL;
 }
 
-static void end_shared(struct shares *shares) {
+static void end_shared(struct share_set *shares) {
     struct share *left = shares_finish(shares);
     slots_destroy(shares->slots);
     shares_free(left);
 }
 
 /* A slab by the slow path, and how many slots the calling thread was lent for it, its own among them. */
-static size_t lent_with(struct shares *shares, size_t count) {
+static size_t lent_with(struct share_set *shares, size_t count) {
     size_t before = slots_remaining(shares->slots) + shares_unused_bytes(shares) / 8;
     assert_non_null(shares_refill(shares, NULL, count, false));
     assert_int_equal(slots_remaining(shares->slots) + shares_unused_bytes(shares) / 8, before - count);
@@ -41,7 +41,7 @@ static size_t lent_with(struct shares *shares, size_t count) {
 }
 
 struct lending {
-    struct shares *shares;
+    struct share_set *shares;
     size_t count;
     size_t lent;
 };
@@ -52,7 +52,7 @@ static void *lend_there(void *argument) {
     return NULL;
 }
 
-static size_t lent_elsewhere(struct shares *shares, size_t count) {
+static size_t lent_elsewhere(struct share_set *shares, size_t count) {
     struct lending lending = {shares, count, 0};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, lend_there, &lending), 0);
@@ -62,7 +62,7 @@ static size_t lent_elsewhere(struct shares *shares, size_t count) {
 
 /* Threads that come one after the other use one share: there are as many as there were threads at one time. */
 static void shares_of_ended_threads_are_used_again(void **state) {
-    struct shares shares;
+    struct share_set shares;
     if (make_shared(&shares, 100000, false) == NULL) skip();
     for (int i = 0; i < 5; i++) (void)lent_elsewhere(&shares, 1);
     assert_int_equal(shares.count, 1);
@@ -75,7 +75,7 @@ static void shares_of_ended_threads_are_used_again(void **state) {
 /* A chunk holds a whole number of what was wanted, as often as it goes into 64 KiB and into the thread's part of a quarter
  * of what is free. */
 static void chunks_hold_what_is_wanted_many_times(void **state) {
-    struct shares shares;
+    struct share_set shares;
     for (size_t count = 1; count <= 9; count++) {
         if (make_shared(&shares, 100000, false) == NULL) skip();
         assert_int_equal(lent_with(&shares, count), 8192 - 8192 % count);
@@ -91,14 +91,14 @@ static void chunks_hold_what_is_wanted_many_times(void **state) {
 
 /* With ARENA_GATE_ONLY nobody is lent anything, and the system is not asked for its barrier. */
 static void behind_the_gate_nobody_is_lent_anything(void **state) {
-    struct shares shares;
+    struct share_set shares;
     assert_null(make_shared(&shares, 1000, true));
     assert_null(shares_mine(&shares));
 }
 
 /* Also after revocations, which move the epoch on. */
 static void a_chunk_is_handed_out_to_its_end_without_the_gate(void **state) {
-    struct shares shares;
+    struct share_set shares;
     struct arena *arena = make_shared(&shares, 10000, false);
     if (arena == NULL) skip();
     for (int round = 0; round < 3; round++) {
@@ -118,7 +118,7 @@ static void a_chunk_is_handed_out_to_its_end_without_the_gate(void **state) {
 static void a_burst_behind_the_gate_hides_no_runs(void **state) {
     enum { CAPACITY = 24 };
     for (int left = 0; left < 2; left++) {
-        struct shares shares;
+        struct share_set shares;
         struct arena *arena = make_shared(&shares, CAPACITY, false);
         if (arena == NULL) skip();
         assert_true(lent_with(&shares, 1) > 1);
@@ -139,7 +139,7 @@ static void a_burst_behind_the_gate_hides_no_runs(void **state) {
 
 /* What a thread wrote half of and left by longjmp is neither handed out nor in the way, whatever it asks for next. */
 static void what_was_left_half_done_is_zero_again(void **state) {
-    struct shares shares;
+    struct share_set shares;
     (void)shares_begin_words(&shares);
     assert_non_null(shares_refill(&shares, NULL, 1, false));
     struct share *share = shares_mine(&shares);
@@ -158,7 +158,7 @@ static void what_was_left_half_done_is_zero_again(void **state) {
 
 /* A revocation begins just when the owner of a chunk has claimed a slot: the owner lets go of it. */
 static void a_claim_beside_a_revocation_is_given_up(void **state) {
-    struct shares shares;
+    struct share_set shares;
     struct arena *arena = shares_begin_words(&shares);
     static const uint64_t value[4] = {7}; /* the compiler does not know that one is read */
     assert_non_null(shares_refill(&shares, value, 1, false));
