@@ -323,7 +323,10 @@ template <class A> void add_mixed(const std::string &name) {
 /* Scopes, a thousand a time; the first and the last of them are read back. */
 #define BENCH_SCOPES(function)                                                                                         \
     template <class A, class Use> BENCH_NOINLINE void function##_epoch(typename A::handle h, int64_t seed) {           \
-        for (int64_t i = 0; i < 1000; i++) A::template function<Use>(h, seed + i);                                     \
+        for (int64_t i = 0; i < 1000; i++) {                                                                           \
+            A::template function<Use>(h, seed + i);                                                                    \
+            keep(h); /* the window has been in memory, as in a program */                                              \
+        }                                                                                                              \
     }                                                                                                                  \
     template <class A> void run_##function(benchmark::State &state, int64_t pairs) {                                   \
         auto h = A::make(4096);                                                                                        \
