@@ -36,8 +36,14 @@ static inline bool valid_align(size_t *align) {
     return (*align & (*align - 1)) == 0;
 }
 
-/* A block in *block.  `zeroed`: by the policy. */
-static struct refusal take(struct arena_bytes *bytes, size_t size, size_t align, bool zeroed, void **block) {
+/* What a block is for. */
+enum use {
+    USE_ZEROED, /* by the policy */
+    USE_RAW,    /* the caller fills it */
+    USE_VECTOR, /* the caller fills it, and it is likely to grow */
+};
+
+static struct refusal take(struct arena_bytes *bytes, size_t size, size_t align, enum use use, void **block) {
     struct arena *arena = raw(bytes);
     *block = NULL;
     struct refusal refusal = slots_refusal(arena);
@@ -48,7 +54,9 @@ static struct refusal take(struct arena_bytes *bytes, size_t size, size_t align,
         *block = bytes_take_nothing(arena, align);
         return none;
     }
-    *block = zeroed ? bytes_take_zeroed(arena, size, align) : bytes_take_raw(arena, size, align);
+    *block = use == USE_ZEROED ? bytes_take_zeroed(arena, size, align)
+             : use == USE_RAW  ? bytes_take_raw(arena, size, align)
+                               : bytes_take_vector(arena, size, align);
     if (LIKELY(*block != NULL)) return none;
     if (bytes_refusal(arena, size, align) == ARENA_EFULL) return (struct refusal){ARENA_EFULL, "the arena is full"};
     return (struct refusal){ARENA_ENOMEM, "no memory"};
@@ -56,37 +64,37 @@ static struct refusal take(struct arena_bytes *bytes, size_t size, size_t align,
 
 /* The window, and then the rest. */
 static inline void *take_or_panic(struct arena_bytes *bytes, const char *function, size_t size, size_t align,
-                                  bool zeroed) {
+                                  enum use use) {
     void *block;
-    struct refusal refusal = take(bytes, size, align, zeroed, &block);
+    struct refusal refusal = take(bytes, size, align, use, &block);
     if (UNLIKELY(refusal.status != ARENA_OK)) panic_none(bytes, function, refusal, size);
     return block;
 }
 
-static inline void *try_take(struct arena_bytes *bytes, size_t size, size_t align, bool zeroed) {
+static inline void *try_take(struct arena_bytes *bytes, size_t size, size_t align, enum use use) {
     void *block;
-    (void)take(bytes, size, align, zeroed, &block);
+    (void)take(bytes, size, align, use, &block);
     return block;
 }
 
 void *arena_bytes_alloc_slow(struct arena_bytes *bytes, size_t size, size_t align) {
-    return take_or_panic(bytes, "arena_bytes_alloc", size, align, true);
+    return take_or_panic(bytes, "arena_bytes_alloc", size, align, USE_ZEROED);
 }
 
 void *arena_bytes_try_alloc_slow(struct arena_bytes *bytes, size_t size, size_t align) {
-    return try_take(bytes, size, align, true);
+    return try_take(bytes, size, align, USE_ZEROED);
 }
 
 /* What is written at once may come out of the window as well. */
 static void *take_raw(struct arena_bytes *bytes, const char *function, size_t size, size_t align) {
     void *block;
     if (LIKELY(arena_bytes_take_(bytes, size, align, &block))) return block;
-    return take_or_panic(bytes, function, size, align, false);
+    return take_or_panic(bytes, function, size, align, USE_RAW);
 }
 
 static void *try_take_raw(struct arena_bytes *bytes, size_t size, size_t align) {
     void *block;
-    return LIKELY(arena_bytes_take_(bytes, size, align, &block)) ? block : try_take(bytes, size, align, false);
+    return LIKELY(arena_bytes_take_(bytes, size, align, &block)) ? block : try_take(bytes, size, align, USE_RAW);
 }
 
 void *arena_bytes_alloc_raw(struct arena_bytes *bytes, size_t size, size_t align) {
@@ -100,7 +108,7 @@ void *arena_bytes_try_alloc_raw(struct arena_bytes *bytes, size_t size, size_t a
 int arena_bytes_alloc_checked(struct arena_bytes *bytes, size_t size, size_t align, void **out) {
     if (out == NULL) return ARENA_EINVAL;
     poison_written(out, sizeof *out);
-    return take(bytes, size, align, true, out).status;
+    return take(bytes, size, align, USE_ZEROED, out).status;
 }
 
 static inline void *fill(void *block, const void *from, size_t size) {
@@ -115,12 +123,12 @@ static bool zeroed_by_policy(const struct arena_bytes *bytes, const void *from) 
 
 void *arena_bytes_memdup(struct arena_bytes *bytes, const void *from, size_t size, size_t align) {
     static const char function[] = "arena_bytes_memdup";
-    if (zeroed_by_policy(bytes, from)) return take_or_panic(bytes, function, size, align, true);
+    if (zeroed_by_policy(bytes, from)) return take_or_panic(bytes, function, size, align, USE_ZEROED);
     return fill(take_raw(bytes, function, size, align), from, size);
 }
 
 void *arena_bytes_try_memdup(struct arena_bytes *bytes, const void *from, size_t size, size_t align) {
-    if (zeroed_by_policy(bytes, from)) return try_take(bytes, size, align, true);
+    if (zeroed_by_policy(bytes, from)) return try_take(bytes, size, align, USE_ZEROED);
     return fill(try_take_raw(bytes, size, align), from, size);
 }
 
@@ -141,13 +149,13 @@ static struct refusal change(struct arena_bytes *bytes, void *block, size_t old_
         *result = NULL;
         return bad_align;
     }
-    if (block == NULL) return take(bytes, new_size, align, true, result);
+    if (block == NULL) return take(bytes, new_size, align, USE_ZEROED, result);
     bool aligned = ((uintptr_t)block & (align - 1)) == 0;
     if (aligned && new_size != 0 && arena_bytes_resize(bytes, block, old_size, new_size)) {
         *result = block;
         return none;
     }
-    struct refusal refusal = take(bytes, new_size, align, false, result);
+    struct refusal refusal = take(bytes, new_size, align, USE_RAW, result);
     if (refusal.status != ARENA_OK) return refusal;
     size_t kept = old_size < new_size ? old_size : new_size;
     if (kept != 0) memcpy(*result, block, kept);
@@ -190,7 +198,7 @@ char *arena_bytes_try_strndup(struct arena_bytes *bytes, const char *text, size_
 }
 
 char *arena_bytes_strdup_slow(struct arena_bytes *bytes, const char *text, size_t length) {
-    return end_text(take_or_panic(bytes, "arena_bytes_strdup", length + 1, 1, false), text, length);
+    return end_text(take_or_panic(bytes, "arena_bytes_strdup", length + 1, 1, USE_RAW), text, length);
 }
 
 char *arena_bytes_try_strdup(struct arena_bytes *bytes, const char *text) {
@@ -221,7 +229,7 @@ static struct refusal format_text(struct arena_bytes *bytes, const char *format,
             refusal = (struct refusal){ARENA_EINVAL, "the text cannot be formatted"};
         } else {
             void *block;
-            refusal = take(bytes, (size_t)length + 1, 1, false, &block);
+            refusal = take(bytes, (size_t)length + 1, 1, USE_RAW, &block);
             *text = block;
             if (block != NULL) (void)vsnprintf(block, (size_t)length + 1, format, again);
         }
@@ -336,7 +344,7 @@ static struct refusal grow(struct arena_bytes *bytes, void **data, size_t len, s
     struct refusal refusal = none;
     for (int i = 0; i < 2; i++) {
         void *moved;
-        refusal = take(bytes, tries[i] * size, align, false, &moved);
+        refusal = take(bytes, tries[i] * size, align, USE_VECTOR, &moved);
         if (moved == NULL) continue;
         if (*data != NULL) memcpy(moved, *data, len * size);
         *data = moved;

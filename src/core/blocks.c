@@ -8,6 +8,7 @@
 
 /* Blocks double up to this size. */
 #define GROW_MOST ((size_t)4 << 20)
+#define GROW_TIMES ((size_t)8)
 
 static size_t body_of(const struct block *block) { return (size_t)(block->end - block->base); }
 
@@ -133,8 +134,16 @@ static struct block *make_block(struct arena *arena, size_t body, size_t align) 
     return block;
 }
 
+/* A block for a large vector has room for it to double twice in place, where that is address space, which costs nothing until
+ * it is touched.  One that was grown one by one is moved for an eighth of what it would be else.  false: the block is of
+ * memory, or address space is scarce. */
+static bool room_to_grow(const struct arena *arena, size_t size, size_t *body) {
+    if (sizeof(void *) < 8 || size < BACKING_PAGES_FROM || arena->source.take != NULL) return false;
+    return !arena->watched && !pages_limited() && arith_mul(size, GROW_TIMES, body);
+}
+
 /* Makes a block with room for `size` bytes the newest.  false: no memory. */
-bool blocks_open(struct arena *arena, size_t size, size_t align) {
+bool blocks_open(struct arena *arena, size_t size, size_t align, bool grows) {
     if (align < BLOCKS_ALIGN) align = BLOCKS_ALIGN;
     struct block *block = arena->spare;
     size_t zone = arena->watched ? BLOCKS_ZONE_BYTES + align : 0;
@@ -148,7 +157,7 @@ bool blocks_open(struct arena *arena, size_t size, size_t align) {
         size_t body = arena->grow_bytes > arena->want_bytes ? arena->grow_bytes : arena->want_bytes;
         size_t left = arena->capacity - slots_used_bytes(arena);
         bool large = size > body / 2;
-        if (large && !arith_add(body, size, &body)) body = size;
+        if (large && !(grows && room_to_grow(arena, size, &body)) && !arith_add(body, size, &body)) body = size;
         if (arena->watched && (!arith_add(body, body, &body) || body < zone || body - zone < size)) {
             if (!arith_add(size, zone, &body)) return false;
         }

@@ -31,8 +31,9 @@ void blocks_load(struct arena *arena, struct block *block);
 /* A saved block has nothing in it any more. */
 void blocks_empty(const struct arena *arena, struct block *block);
 
-/* Makes a block with room for `size` bytes the newest.  false: no memory, and nothing has changed. */
-bool blocks_open(struct arena *arena, size_t size, size_t align);
+/* Makes a block with room for `size` bytes the newest; `grows`: for what is likely to grow in place.  false: no memory, and
+ * nothing has changed. */
+bool blocks_open(struct arena *arena, size_t size, size_t align, bool grows);
 /* Is it one of the arena's? */
 bool blocks_has(const struct arena *arena, const struct block *block);
 /* The largest of the blocks, and the spare one. */

@@ -88,18 +88,21 @@ void *bytes_take_nothing(const struct arena *arena, size_t align) {
     return (void *)(at != 0 ? at : align); /* 0: there is no higher multiple */
 }
 
-void *bytes_take(struct arena *arena, size_t size, size_t align) {
+/* `grows`: a vector, see blocks_open. */
+static void *take(struct arena *arena, size_t size, size_t align, bool grows) {
     if (slots_sealed(arena)) return NULL;
     size_t skip;
     size_t padding;
     enum place place = place_for(arena, size, align, &skip, &padding);
     if (place == PLACE_NEW_BLOCK) {
-        if (!blocks_open(arena, size, align)) return NULL;
+        if (!blocks_open(arena, size, align, grows)) return NULL;
         skip = skip_for(arena, align, &padding);
     }
     if (place == PLACE_NONE) return slots_take_run(arena, size, align);
     return take_at(arena, skip, size, padding);
 }
+
+void *bytes_take(struct arena *arena, size_t size, size_t align) { return take(arena, size, align, false); }
 
 int bytes_refusal(const struct arena *arena, size_t size, size_t align) {
     size_t skip;
@@ -119,6 +122,12 @@ static void open_behind(struct arena *arena, size_t size_bytes) {
 
 void *bytes_take_raw(struct arena *arena, size_t size, size_t align) {
     void *at = bytes_take(arena, size, align);
+    if (at != NULL) open_behind(arena, size);
+    return at;
+}
+
+void *bytes_take_vector(struct arena *arena, size_t size, size_t align) {
+    void *at = take(arena, size, align, true);
     if (at != NULL) open_behind(arena, size);
     return at;
 }

@@ -61,6 +61,8 @@ void bytes_finish(struct arena *arena);
 void *bytes_take(struct arena *arena, size_t size, size_t align);
 /* The same, for a block that the program fills: the window is open behind it, where it is small. */
 void *bytes_take_raw(struct arena *arena, size_t size, size_t align);
+/* The same, for a vector, which is likely to grow. */
+void *bytes_take_vector(struct arena *arena, size_t size, size_t align);
 /* The same, zeroed but with ARENA_CLEAR_NEVER. */
 void *bytes_take_zeroed(struct arena *arena, size_t size, size_t align);
 /* A block of no bytes: any aligned address. */

@@ -147,7 +147,7 @@ struct arena {
     char *floor;
     char *burst_limit;        /* api/burst.c */
     struct block *block;      /* the newest */
-    struct cleanup *cleanups; /* core/bytes.c: newest first */
+    struct cleanup *cleanups; /* core/cleanup.c: newest first */
 
     /* counts (core/slots.h, core/stats.c) */
     size_t prior_bytes; /* used in older blocks */
