@@ -384,6 +384,23 @@ static void a_large_block_does_not_double_what_follows(void **state) {
     arena_bytes_destroy(arena);
 }
 
+/* A vector that is pushed to one by one moves seldom: its block is address space for more. */
+static void a_large_vector_grows_in_place(void **state) {
+    (void)state;
+    if (support_checked() || sizeof(void *) < 8) skip();
+    struct arena_bytes *arena = make(SIZE_MAX);
+    struct {
+        int *data;
+        size_t len, cap;
+    } vector = {NULL, 0, 0};
+    for (int i = 0; i < 1000000; i++) *ARENA_PUSH(arena, &vector) = i;
+    for (int i = 0; i < 1000000; i++) assert_int_equal(vector.data[i], i);
+    struct arena_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0};
+    assert_int_equal(arena_bytes_get_stats(arena, &stats), ARENA_OK);
+    assert_true(stats.touched_bytes < 3 * sizeof *vector.data * vector.len / 2);
+    arena_bytes_destroy(arena);
+}
+
 static void the_capacity_can_be_changed(void **state) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make_clearing(1000, clear);
@@ -1115,6 +1132,7 @@ int main(void) {
         cmocka_unit_test(a_rewind_keeps_what_is_needed_next),
         cmocka_unit_test(one_block_serves_a_generation),
         cmocka_unit_test(a_large_block_does_not_double_what_follows),
+        cmocka_unit_test(a_large_vector_grows_in_place),
         cmocka_unit_test(the_capacity_can_be_changed),
         cmocka_unit_test(a_trim_keeps_what_is_used),
         cmocka_unit_test(the_newest_block_grows_and_shrinks_in_place),
