@@ -135,7 +135,7 @@ static void constant_counts_that_wrap_do_not_fit(void **state) {
     assert_false(int_arena_try_alloc_slab(arena, SIZE_MAX / sizeof(int) + 3, &slab));
     assert_null(slab.data);
     assert_int_equal(slab.len, 0);
-    size_t most = SIZE_MAX; /* of a constant gcc warns, which is right */
+    volatile size_t most = SIZE_MAX; /* of a constant gcc warns, which is right */
     assert_false(int_arena_try_alloc_slab(arena, most, &slab));
     assert_false(int_arena_try_alloc_slab_with(arena, NULL, SIZE_MAX / sizeof(int) + 3, &slab));
     assert_int_equal(int_arena_used(arena), 0);
