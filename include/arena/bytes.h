@@ -9,7 +9,7 @@
  *
  * It grows: the capacity (SIZE_MAX: no limit) bounds what is handed out, alignment padding included, and is no
  * reservation.  More memory comes as it is needed, and nothing that was handed out moves.  After a reset at most one block
- * of memory is kept.  Of the arenas that a thread destroys it keeps one block of 4 KiB, for the next one, until it ends.  Full (ARENA_EFULL): the capacity refuses, or the sizes overflow; ARENA_ENOMEM: memory does.  The
+ * of memory is kept.  A thread keeps one small arena that it destroyed (4 KiB) for the next one that it makes, until it ends.  Full (ARENA_EFULL): the capacity refuses, or the sizes overflow; ARENA_ENOMEM: memory does.  The
  * plain spellings panic then, the try_ ones return NULL, and nothing has changed.
  *
  * `align` is 0 (max_align_t's) or a power of two up to at least 65,536; another one panics (try_: NULL), always.  A block of

@@ -3,8 +3,8 @@
  *
  * To make a byte arena, use a little of it and end it costs little more than the malloc and free in it: the plan is read
  * field by field where it lies (a copy in wide loads would wait for the stores before it), and the struct and the first bytes
- * of a byte arena are cleared by one memset.  A thread keeps the block of one byte arena that it ended for the next one that it
- * makes: to take 4 KiB of the heap and give it back costs as much as all the rest.
+ * of a byte arena are cleared by one memset.  A thread keeps one byte arena that it ended, for the next one that it makes: to take
+ * 4 KiB of the heap and give it back costs as much as all the rest, and of the struct most is as it has to be.
  */
 #include "core/create.h"
 
@@ -27,8 +27,6 @@
 #define GATE_PAGES_FROM ((size_t)16 << 10)
 /* What a new byte arena has cleared, together with its struct, for the first blocks. */
 #define FIRST_CLEAR_BYTES ((size_t)1 << 10)
-/* What a thread keeps: the block of a byte arena whose first block is of the usual size. */
-#define KEPT_BYTES BYTES_FIRST_BYTES
 #define RETAIN_BYTES ((size_t)1 << 20)
 /* Less than this is not worth a call. */
 #define RETAIN_LEAST ((size_t)16 << 10)
@@ -172,32 +170,11 @@ HOT_INLINE bool lay_out(const struct slots_plan *plan, enum slots_owner owner, s
 
 /* --- memory ------------------------------------------------------------------------------------------------------- */
 
-/* The block that this thread keeps, where it is of that size; NULL: there is none. */
-HOT_INLINE void *take_kept(size_t bytes) {
-    struct thread_state *state = thread_state();
-    void *block = state->block;
-    if (bytes != KEPT_BYTES || block == NULL) return NULL;
-    state->block = NULL;
-    return block;
-}
-
-/* Keeps the block of an arena of the user's; false: there is one, or the thread ends. */
-HOT_INLINE bool keep(struct arena *arena) {
-    struct thread_state *state = thread_state();
-    if (arena->home.memory_bytes != KEPT_BYTES || arena->owner != SLOTS_OWNER_USER || state->block != NULL ||
-        UNLIKELY(state->exiting))
-        return false;
-    if (UNLIKELY(!state->armed) && (state->exited || !thread_exit_arm(state))) return false;
-    state->block = arena;
-    return true;
-}
-
 HOT_INLINE void *take_block(const struct slots_plan *plan, size_t bytes) {
     if (UNLIKELY(plan->source.take != NULL)) {
         return plan->source.take(bytes, _Alignof(max_align_t), plan->source.user);
     }
-    void *block = take_kept(bytes);
-    return LIKELY(block != NULL) ? block : memory_take(bytes);
+    return memory_take(bytes);
 }
 
 /* The slots of an arena that has pages of its own.  false: no memory. */
@@ -358,10 +335,38 @@ static NOINLINE struct arena *create_watched_bytes(size_t capacity) {
     return slots_create(&plan, &bytes_type, SLOTS_OWNER_USER, sizeof(struct arena), NULL);
 }
 
+/* Makes an arena that a thread kept (keep) as good as new: what it used is cleared, and forgotten. */
+HOT_INLINE void renew(struct arena *arena, size_t capacity) {
+    char *base = arena->base;
+    char *cursor = arena->head.cursor;
+    if (arena->ready < cursor) arena->ready = cursor;
+    memset(base, 0, (size_t)(cursor - base));
+    arena->head.cursor = arena->head.peak = arena->head.floor = arena->floor = base;
+    arena->touched = arena->used_end = base;
+    arena->capacity = capacity;
+    arena->grow_bytes = BYTES_GROW_FIRST;
+    arena->want_bytes = arena->high_bytes = arena->need_bytes = arena->peak_bytes = 0;
+    arena->calm = 0;
+    arena->resets = 0;
+    arena->mark_serial = arena->mark_depth = arena->void_high = 0;
+    arena->void_low = 1;
+    blocks_set_bound(arena);
+    arena->head.limit = arena->fresh_limit = arena->ready < arena->bound ? arena->ready : arena->bound;
+}
+
 struct arena *slots_create_bytes(size_t capacity) {
+    struct thread_state *state = thread_state();
+    struct arena *arena = state->arena;
+    if (LIKELY(arena != NULL)) {
+        state->arena = NULL;
+        renew(arena, capacity);
+        return arena;
+    }
     if (UNLIKELY(poison_active())) return create_watched_bytes(capacity);
     const struct slots_plan plan = {.stride = 1, .bytes = capacity, .of_bytes = true, .retain_bytes = RETAIN_BYTES};
-    return create(&plan, capacity, &bytes_type, SLOTS_OWNER_USER, sizeof(struct arena), NULL, false);
+    arena = create(&plan, capacity, &bytes_type, SLOTS_OWNER_USER, sizeof(struct arena), NULL, false);
+    if (LIKELY(arena != NULL)) arena->usual = arena->home.memory_bytes == BYTES_FIRST_BYTES;
+    return arena;
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------ */
@@ -377,6 +382,15 @@ static void free_home(struct arena *arena) {
     } else if (home->backing != BACKING_CALLER) {
         backing_give(&source, arena, home->memory_bytes, home->memory_align);
     }
+}
+
+/* Keeps an arena that has nothing but its first block, for slots_create_bytes; false: one is kept, or the thread ends. */
+HOT_INLINE bool keep(struct arena *arena) {
+    struct thread_state *state = thread_state();
+    if (!arena->usual || state->arena != NULL || UNLIKELY(state->exiting)) return false;
+    if (UNLIKELY(!state->armed) && (state->exited || !thread_exit_arm(state))) return false;
+    state->arena = arena;
+    return true;
 }
 
 void slots_destroy(struct arena *arena) {

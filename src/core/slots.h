@@ -132,6 +132,7 @@ struct arena {
     bool bytes;    /* blocks of any size: no elements */
     bool grows;    /* more blocks come as they are needed */
     bool zeroes;   /* inline code hands out what it finds, so the window must be zero */
+    bool usual;    /* a byte arena with the default options: a thread may keep it (core/create.c) */
     bool advised;  /* its pages are as the program asked for */
 
     uint8_t calm;    /* core/retain.c: resets in a row that did not need the excess */

@@ -248,8 +248,8 @@ void thread_exit_hook(struct thread_state *state) {
     }
     memory_free(record);
     memory_free(state->locals);
-    memory_free(state->block);
-    state->block = NULL;
+    memory_free(state->arena);
+    state->arena = NULL;
     state->record = NULL;
     state->locals = NULL;
     waiter_recycle(state);

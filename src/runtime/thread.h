@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct arena;
 struct arena_fiber;
 struct local;
 struct scope;
@@ -45,7 +46,7 @@ struct thread_state {
     void *own[2];                 /* runtime/fiber.h: the scopes and frames of the thread itself while a fiber runs */
     struct waiter *waiter;        /* runtime/waiter.c: the record this thread waits with, once it has waited */
     struct thread_record *record; /* runtime/locals.c: what other threads may find of this one */
-    void *block;                  /* core/create.c: of a byte arena that ended on this thread, for the next one */
+    struct arena *arena;          /* core/create.c: a byte arena that ended on this thread, for the next one */
 };
 
 #ifndef THREAD_STATE_MODEL

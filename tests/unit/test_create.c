@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the slots of an arena lie, sizes that cannot be, and the block that a thread keeps. */
+/* Where the slots of an arena lie, sizes that cannot be, and the arena that a thread keeps. */
 #include "base/poison.h"
 #include "core/create.h"
 #include "core/slots.h"
@@ -8,6 +8,8 @@
 #include "../support.h"
 
 #include <arena/arena.h>
+
+#include <stdlib.h>
 
 /* Pages of their own: for what is large, for large alignments, and where the flags want it. */
 static void slots_are_mapped_where_it_pays(void **state) {
@@ -69,8 +71,8 @@ static void sizes_that_no_plan_has(void **state) {
     assert_null(slots_create(&plan, &byte, SLOTS_OWNER_USER, header, NULL));
 }
 
-/* The first block of a byte arena that ends is the next one's on that thread; one alone, and it ends with the thread. */
-static void a_thread_keeps_one_block(void **state) {
+/* A byte arena that ends is the next one on that thread, as good as new; one alone, and it ends with the thread. */
+static void a_thread_keeps_one_arena(void **state) {
     (void)state;
     if (support_checked()) skip(); /* a checker has to see every use after the end */
     struct arena_bytes *first = arena_bytes_create(SIZE_MAX);
@@ -78,28 +80,44 @@ static void a_thread_keeps_one_block(void **state) {
     struct arena_bytes *small = arena_bytes_create(10);
     assert_true(first != NULL && second != NULL && small != NULL);
     memset(arena_bytes_alloc(first, 2000, 1), 'x', 2000);
-    thread_state()->block = NULL;
+    arena_bytes_reset(first);
+    memset(arena_bytes_alloc(first, 2000, 1), 'x', 2000);
+    thread_state()->arena = NULL;
     arena_bytes_destroy(small); /* not of the usual size */
-    assert_null(thread_state()->block);
+    assert_null(thread_state()->arena);
     arena_bytes_destroy(first);
-    assert_ptr_equal(thread_state()->block, first);
+    assert_ptr_equal(thread_state()->arena, first);
+    arena_bytes_destroy(arena_bytes_create_with(SIZE_MAX, &(struct arena_options){sizeof(struct arena_options)}));
+    assert_ptr_equal(thread_state()->arena, first);
+    first = arena_bytes_create(2500);
+    assert_null(thread_state()->arena);
+    struct arena_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0};
+    assert_int_equal(arena_bytes_get_stats(first, &stats), ARENA_OK);
+    assert_true(stats.used_bytes == 0 && stats.peak_bytes == 0 && stats.resets == 0 && stats.blocks == 1);
+    assert_int_equal(arena_bytes_cap(first), 2500);
+    const char *block = arena_bytes_alloc(first, 2500, 1);
+    for (int i = 0; i < 2500; i++) assert_int_equal(block[i], 0);
+    assert_null(arena_bytes_try_alloc(first, 1, 1));
+    memset(arena_bytes_alloc_raw(second, 3000, 1), 'x', 3000); /* further than what is known to be zero */
     arena_bytes_destroy(second);
-    assert_ptr_equal(thread_state()->block, first);
-    first = arena_bytes_create(70000);
-    assert_null(thread_state()->block);
-    const char *block = arena_bytes_alloc(first, 2000, 1);
-    for (int i = 0; i < 2000; i++) assert_int_equal(block[i], 0);
+    second = arena_bytes_create(SIZE_MAX);
+    block = arena_bytes_alloc(second, 3200, 1);
+    for (int i = 0; i < 3200; i++) assert_int_equal(block[i], 0);
+    arena_bytes_destroy(second);
+    free(thread_state()->arena);
+    thread_state()->arena = NULL;
+    arena_bytes_reset(first);
     struct arena_cleanup *cleanup = arena_bytes_defer(first, NULL, NULL);
     assert_non_null(cleanup);
     arena_bytes_destroy(first); /* with more to do than to free */
-    assert_null(thread_state()->block);
+    assert_null(thread_state()->arena);
     first = arena_bytes_create(70000);
     arena_bytes_destroy(first);
-    assert_non_null(thread_state()->block);
+    assert_non_null(thread_state()->arena);
     thread_exit_hook(thread_state());
-    assert_null(thread_state()->block);
+    assert_null(thread_state()->arena);
     arena_bytes_destroy(arena_bytes_create(70000)); /* after the thread's end nothing is kept */
-    assert_null(thread_state()->block);
+    assert_null(thread_state()->arena);
     thread_state()->exited = false;
 }
 
@@ -108,7 +126,7 @@ int main(void) {
         cmocka_unit_test(slots_are_mapped_where_it_pays),
         cmocka_unit_test(arenas_that_no_address_space_holds),
         cmocka_unit_test(sizes_that_no_plan_has),
-        cmocka_unit_test(a_thread_keeps_one_block),
+        cmocka_unit_test(a_thread_keeps_one_arena),
     };
     return support_run("create", tests);
 }
