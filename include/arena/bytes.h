@@ -372,8 +372,13 @@ ARENA_INLINE size_t arena_bytes_flex_(size_t least, size_t head, size_t count, s
 }
 ARENA_QUIET_END_
 
-/* A zeroed T, `count` of them, and a struct T with a flexible array `member` of `count` elements: a T *.  T without commas
- * outside of parentheses.  The TRY_ forms: NULL where there is no room. */
+/* ARENA_NEW(arena, T): a zeroed T out of a byte arena, as a T *.  T without commas outside of parentheses.  Panics where there
+ * is no room.
+ * ARENA_TRY_NEW(arena, T): the same; NULL where there is no room.
+ * ARENA_NEW_ARRAY(arena, T, count): `count` zeroed ones, one behind the other.  A size that overflows is no room.
+ * ARENA_TRY_NEW_ARRAY(arena, T, count): the same; NULL where there is no room.
+ * ARENA_NEW_FLEX(arena, T, member, count): a zeroed struct T whose flexible array `member` has `count` elements.
+ * ARENA_TRY_NEW_FLEX(arena, T, member, count): the same; NULL where there is no room. */
 #define ARENA_NEW(arena, T) ARENA_CAST_(T, arena_bytes_new_((arena), sizeof(T), ARENA_ALIGNOF(T)))
 #define ARENA_TRY_NEW(arena, T) ARENA_CAST_(T, arena_bytes_try_new_((arena), sizeof(T), ARENA_ALIGNOF(T)))
 #define ARENA_NEW_ARRAY(arena, T, count)                                                                               \
@@ -394,8 +399,9 @@ ARENA_QUIET_END_
 
 /* ARENA_PUSH(arena, &vector): a pointer to one more zeroed element of any struct { T *data; size_t len, cap; ... }, with data
  * NULL and cap 0 at first, or from this arena.  It grows in place where it can, doubling, or by what still fits.  **A vector
- * begun before a mark moves when it grows after it, and goes with the next rewind to that mark.**  ARENA_TRY_PUSH: NULL, and
- * nothing has changed, where there is no room.  (gcc, clang; arguments are evaluated once.) */
+ * begun before a mark moves when it grows after it, and goes with the next rewind to that mark.**  Panics where there is no
+ * room.  (gcc, clang, C++; arguments are evaluated once.)
+ * ARENA_TRY_PUSH(arena, &vector): the same; NULL, and nothing has changed, where there is no room. */
 #if defined(__GNUC__)
 #ifdef __cplusplus
 #define ARENA_SAME_(pointer, value) static_cast<__typeof__(pointer)>(value)

@@ -179,8 +179,8 @@ ARENA_API ARENA_NODISCARD int arena_create_on(const struct arena_type *type, voi
  * arena: for one allocation of `count` bytes.  SIZE_MAX: it cannot be, or the type or the options are not valid. */
 ARENA_API size_t arena_in_bytes(const struct arena_type *type, size_t count, const struct arena_options *options);
 
-/* A constant that is always enough for elements of that size and alignment, without a label and with a name of up to 64
- * bytes. */
+/* ARENA_IN_BYTES(size, align, count): a constant that is always enough, as arena_in_bytes says, for elements of that size
+ * and alignment, without a label and with a name of up to 64 bytes. */
 #define ARENA_IN_BYTES(size, align, count)                                                                             \
     ((size_t)1024 + 2 * (size_t)(align) +                                                                              \
      ((size_t)(size) + (size_t)(align)-1) / (size_t)(align) * (size_t)(align) * (size_t)(count))

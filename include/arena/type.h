@@ -35,7 +35,8 @@ ARENA_END_DECLS
 
 /* ARENA_TYPE(T): a const struct arena_type * for T, named as written (_Bool, which is what other macros make of bool,
  * is named "bool").  Valid to the end of the enclosing block; in C++ and at file scope always.  T: a complete,
- * assignable object type (trivially copyable in C++).  ARENA_TYPE_NAMED(T, "name"): with a name that is given. */
+ * assignable object type (trivially copyable in C++).
+ * ARENA_TYPE_NAMED(T, "name"): the same, with a name that is given. */
 #define ARENA_TYPE(T) ARENA_TYPE_NAMED(T, ARENA_NAME_OF_(#T))
 #ifdef __cplusplus
 #define ARENA_TYPE_NAMED(T, name)                                                                                      \

@@ -89,7 +89,7 @@ int main(void) { return arena_mhd_create(NULL, NULL, NULL, NULL) == ARENA_EINVAL
 elif [ -e "$(pkg-config --variable=includedir arena)/arena/mhd.h" ]; then
     fail 'arena/mhd.h is installed without the binding'
 fi
-for page in arena arena_pool arena_alloc arena_pool_checkout ARENA_TYPE; do
+for page in arena arena_pool arena_alloc arena_pool_checkout ARENA_TYPE ARENA_NEW_FLEX ARENA_DEFINE_DROP; do
     [ -n "$(find "$stage" -path "*/man3/$page.3*")" ] || fail "the manual page $page(3) is not installed"
 done
 
