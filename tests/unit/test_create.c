@@ -77,17 +77,19 @@ static void a_thread_keeps_one_arena(void **state) {
     if (support_checked()) skip(); /* a checker has to see every use after the end */
     struct arena_bytes *first = arena_bytes_create(SIZE_MAX);
     struct arena_bytes *second = arena_bytes_create(1000000);
+    struct arena_bytes *third = arena_bytes_create(1000000);
     struct arena_bytes *small = arena_bytes_create(10);
-    assert_true(first != NULL && second != NULL && small != NULL);
+    assert_true(first != NULL && second != NULL && third != NULL && small != NULL);
     memset(arena_bytes_alloc(first, 2000, 1), 'x', 2000);
     arena_bytes_reset(first);
     memset(arena_bytes_alloc(first, 2000, 1), 'x', 2000);
     thread_state()->arena = NULL;
     arena_bytes_destroy(small); /* not of the usual size */
     assert_null(thread_state()->arena);
-    arena_bytes_destroy(first);
-    assert_ptr_equal(thread_state()->arena, first);
     arena_bytes_destroy(arena_bytes_create_with(SIZE_MAX, &(struct arena_options){sizeof(struct arena_options)}));
+    assert_null(thread_state()->arena); /* nor with options */
+    arena_bytes_destroy(first);
+    arena_bytes_destroy(third);
     assert_ptr_equal(thread_state()->arena, first);
     first = arena_bytes_create(2500);
     assert_null(thread_state()->arena);
