@@ -612,20 +612,21 @@ static void cache_two_and_stay(struct worker *self) {
 struct slow_source {
     struct arena_pool *pool;
     struct arena *comes_back;
+    bool fails;
 };
 
 static void *take_slowly(size_t bytes, size_t align, void *user) {
     struct slow_source *source = user;
     arena_pool_return(source->pool, source->comes_back); /* NULL: nothing */
     source->comes_back = NULL;
-    return aligned_alloc(align, (bytes + align - 1) / align * align);
+    return source->fails ? NULL : aligned_alloc(align, (bytes + align - 1) / align * align);
 }
 
 static void give_to_the_heap(void *memory, size_t bytes, size_t align, void *user) { free(memory); }
 
 /* Threads that make arenas at once wait for each other in the system. */
 static void what_comes_back_while_one_is_made_is_used_again(void **state) {
-    struct slow_source slow = {NULL, NULL};
+    struct slow_source slow = {NULL, NULL, false};
     struct arena_source source = {take_slowly, give_to_the_heap, &slow};
     struct arena_options arena_options = {.struct_size = sizeof arena_options, .source = &source};
     struct arena_pool_options options = {
@@ -641,8 +642,12 @@ static void what_comes_back_while_one_is_made_is_used_again(void **state) {
     assert_int_equal(arena_pool_get_stats(slow.pool, &stats), ARENA_OK);
     assert_true(stats.made == 2 && stats.out == 2 && stats.idle == 0);
     assert_non_null(arena_try_alloc(second, NULL));
-    arena_pool_return(slow.pool, first);
     arena_pool_return(slow.pool, second);
+    arena_pool_trim(slow.pool);
+    slow.comes_back = first;
+    slow.fails = true;
+    assert_ptr_equal(check_out(slow.pool), first); /* also where none can be made */
+    arena_pool_return(slow.pool, first);
     assert_int_equal(arena_pool_destroy(slow.pool), ARENA_OK);
 }
 

@@ -51,6 +51,24 @@ void __asan_poison_memory_region(const volatile void *start, size_t size_bytes) 
 void __asan_unpoison_memory_region(const volatile void *start, size_t size_bytes);
 void __asan_unpoison_memory_region(const volatile void *start, size_t size_bytes) { mark(start, size_bytes, 0); }
 
+/* MemorySanitizer's function, too: of the last calls, what was said to be written. */
+static struct written {
+    const volatile void *start;
+    size_t bytes;
+} written[16];
+static size_t writes;
+void __msan_unpoison(const volatile void *start, size_t size_bytes);
+void __msan_unpoison(const volatile void *start, size_t size_bytes) {
+    written[writes++ % 16] = (struct written){start, size_bytes};
+}
+
+static bool is_written(const volatile void *start, size_t bytes) {
+    for (size_t i = 0; i < 16; i++) {
+        if (written[i].start == start && written[i].bytes == bytes) return true;
+    }
+    return false;
+}
+
 /* Is each byte of [from, to) marked, or is none? */
 static bool all_are(const char *from, const char *to, int value) {
     for (uintptr_t at = (uintptr_t)from; at < (uintptr_t)to;) {
@@ -347,8 +365,33 @@ static void an_arena_that_cannot_be_touched_keeps_no_page(void **state) {
     assert_true(all_are(pages.released, pages.released + pages.released_bytes, 0));
 }
 
+/* A library that was compiled without the sanitizer says itself which variables of its caller's it writes. */
+static void variables_that_are_filled_count_as_written(void **state) {
+    struct arena *arena;
+    struct arena_concurrent *shared;
+    struct arena_stats stats = {.struct_size = sizeof stats};
+    struct arena_mark mark;
+    struct arena_permit permit;
+    void *out;
+    assert_int_equal(arena_create(ARENA_TYPE(int), 4, &arena), ARENA_OK);
+    assert_true(is_written(&arena, sizeof arena));
+    assert_int_equal(arena_alloc_checked(arena, NULL, &out), ARENA_OK);
+    assert_true(is_written(&out, sizeof out));
+    assert_int_equal(arena_get_stats(arena, &stats), ARENA_OK);
+    assert_true(is_written(&stats, sizeof stats));
+    assert_int_equal(arena_get_mark_checked(arena, &mark), ARENA_OK);
+    assert_true(is_written(&mark, sizeof mark));
+    arena_destroy(arena);
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &shared), ARENA_OK);
+    assert_int_equal(arena_concurrent_acquire_permit(shared, NULL, &permit), ARENA_OK);
+    assert_true(is_written(&permit, sizeof permit));
+    assert_int_equal(arena_concurrent_release_permit(shared, &permit), ARENA_OK);
+    arena_concurrent_destroy(shared);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(variables_that_are_filled_count_as_written),
         cmocka_unit_test(what_is_marked_is_what_is_not_handed_out),
         cmocka_unit_test(what_is_taken_back_is_marked_however_far),
         cmocka_unit_test(marks_before_the_first_slot_of_any_alignment),
