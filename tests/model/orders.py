@@ -65,7 +65,7 @@ def sites_reached(root, programs):
     """The sites that scenarios come to, each with the programs that do.  A scenario that fails as it is takes no part."""
     sites, reached = {}, {}
     for program in programs:
-        for line in run([program, "--slow", "--seconds", "5", "--sites"]).stdout.splitlines():
+        for line in run([program, "--slow", "--runs", "5000", "--sites"]).stdout.splitlines():
             failing = re.match(r"^(\S+) .*; FAILED:", line)
             if failing:
                 broken.setdefault(program, []).append(failing.group(1))
