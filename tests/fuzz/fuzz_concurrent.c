@@ -38,7 +38,7 @@ static bool waits(void) { return permit.arena != NULL || (holder != TURN_THREADS
  * more than it has slots. */
 static const void *values_of(size_t count) {
     static const unsigned char read_in_vain[MODEL_BYTES] = {1};
-    if (count <= model.capacity && !model_fits(&model, count)) return read_in_vain;
+    if ((count <= model.capacity || count == 1) && !model_fits(&model, count)) return read_in_vain;
     return model_values(&model, count);
 }
 
