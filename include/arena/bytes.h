@@ -8,9 +8,12 @@
  *   arena_bytes_destroy(arena);
  *
  * It grows: the capacity (SIZE_MAX: no limit) bounds what is handed out, alignment padding included, and is no
- * reservation.  More memory comes as it is needed, and nothing that was handed out moves.  After a reset at most one block
- * of memory is kept.  A thread keeps one small arena that it destroyed (4 KiB) for the next one that it makes, until it ends.  Full (ARENA_EFULL): the capacity refuses, or the sizes overflow; ARENA_ENOMEM: memory does.  The
- * plain spellings panic then, the try_ ones return NULL, and nothing has changed.
+ * reservation.  The arena takes more memory as it needs it, and nothing that was handed out moves.  After a reset it keeps at
+ * most one block of memory.  A thread keeps one small arena that it destroyed (4 KiB) for the next one that it makes, until it
+ * ends.
+ *
+ * There is no room where the block would pass the capacity or its size overflows (ARENA_EFULL), or where the system or the
+ * source has no memory (ARENA_ENOMEM).  The plain spellings panic then, the try_ ones return NULL, and nothing has changed.
  *
  * `align` is 0 (max_align_t's) or a power of two up to at least 65,536; another one panics (try_: NULL), always.  A block of
  * size 0 takes nothing and never fails: its address is aligned, not NULL, may be that of a later block, and it does not grow
@@ -23,8 +26,8 @@
  * inject, extract, and all of struct arena_bytes_pool; and of struct arena_bytes_concurrent what knows nothing of elements:
  * concurrent_create, create_with, destroy, raw, from_raw, used, remaining, cap, get_stats, reset, reset_context, trim, acquire
  * (a struct arena_bytes), try_acquire, release, permits.  They are inline; a binding calls what is behind them, with
- * arena_type_bytes() for the type: arena_create, arena_pool_create and so on.  As a struct arena, arena_alloc hands out one
- * byte and a slab of n n bytes; arena_at is NULL, and a burst panics.
+ * arena_type_bytes() for the type: arena_create, arena_pool_create and so on.  Used as a struct arena it hands out one byte
+ * by arena_alloc, and n bytes as a slab of n; arena_at returns NULL, and a burst panics.
  *
  * Thread safety: as struct arena, one thread at a time.
  */
@@ -45,20 +48,21 @@ struct arena_bytes;
 
 /* --- Blocks --------------------------------------------------------------------------------------------------------- */
 
-/* A block of `size` bytes, zeroed but with ARENA_CLEAR_NEVER.  Inline; these are the same for bindings. */
+/* Hands out a block of `size` bytes, zeroed but with ARENA_CLEAR_NEVER.  Never NULL: panics where there is no room.  Inline in C
+ * and C++; the exported function is the same for bindings. */
 ARENA_API void *arena_bytes_alloc(struct arena_bytes *arena, size_t size, size_t align);
 /* The same; NULL where there is no room. */
 ARENA_API void *arena_bytes_try_alloc(struct arena_bytes *arena, size_t size, size_t align);
-/* A block whose contents are not specified: for what is written at once. */
+/* As arena_bytes_alloc, a block whose contents are not specified: for what the caller writes at once. */
 ARENA_API void *arena_bytes_alloc_raw(struct arena_bytes *arena, size_t size, size_t align);
 /* The same; NULL where there is no room. */
 ARENA_API void *arena_bytes_try_alloc_raw(struct arena_bytes *arena, size_t size, size_t align);
-/* The block in *out, or a status: ARENA_EFULL; ARENA_ENOMEM; ARENA_EINVAL: arena or out is NULL, align is no power of two, or
+/* Puts a block into *out, or returns a status: ARENA_EFULL; ARENA_ENOMEM; ARENA_EINVAL: arena or out is NULL, align is no power of two, or
  * the arena is back in its pool; ARENA_EBUSY: it is running cleanups. */
 ARENA_API ARENA_NODISCARD int arena_bytes_alloc_checked(struct arena_bytes *arena, size_t size, size_t align,
                                                         void **out);
 
-/* A copy of from[0 .. size); NULL: zeroed, whatever the policy. */
+/* Hands out a copy of from[0 .. size); NULL: zeroed, whatever the policy.  Panics where there is no room. */
 ARENA_API void *arena_bytes_memdup(struct arena_bytes *arena, const void *from, size_t size, size_t align);
 /* The same; NULL where there is no room. */
 ARENA_API void *arena_bytes_try_memdup(struct arena_bytes *arena, const void *from, size_t size, size_t align);
@@ -77,11 +81,11 @@ ARENA_API void *arena_bytes_try_realloc(struct arena_bytes *arena, void *block, 
 
 /* --- Text ----------------------------------------------------------------------------------------------------------- */
 
-/* A copy of a text, and of its first `most` bytes at the most, with a NUL behind.  NULL of NULL. */
+/* A copy of a text, with a NUL behind.  NULL of NULL.  Panics where there is no room. */
 ARENA_API char *arena_bytes_strdup(struct arena_bytes *arena, const char *text);
 /* A copy of a text's first `most` bytes at the most, with a NUL behind.  NULL of NULL.  Panics where there is no room. */
 ARENA_API char *arena_bytes_strndup(struct arena_bytes *arena, const char *text, size_t most);
-/* The same; NULL where there is no room, too. */
+/* As arena_bytes_strdup; NULL where there is no room, too. */
 ARENA_API char *arena_bytes_try_strdup(struct arena_bytes *arena, const char *text);
 /* As arena_bytes_strndup; NULL where there is no room, too. */
 ARENA_API char *arena_bytes_try_strndup(struct arena_bytes *arena, const char *text, size_t most);
@@ -98,7 +102,7 @@ ARENA_API char *arena_bytes_printf(struct arena_bytes *arena, const char *format
 /* As arena_bytes_printf, with the arguments in a list. */
 ARENA_API char *arena_bytes_vprintf(struct arena_bytes *arena, const char *format, va_list arguments)
     ARENA_PRINTF_(2, 0);
-/* The same; NULL where there is no room. */
+/* As arena_bytes_printf; NULL where there is no room, or for an encoding error. */
 ARENA_API char *arena_bytes_try_printf(struct arena_bytes *arena, const char *format, ...) ARENA_PRINTF_(2, 3);
 /* As arena_bytes_vprintf; NULL where there is no room, or for an encoding error. */
 ARENA_API char *arena_bytes_try_vprintf(struct arena_bytes *arena, const char *format, va_list arguments)
@@ -112,8 +116,9 @@ struct arena_cleanup {
     void *user;
 };
 
-/* Has run(user) called when the arena is rewound past here, reset, returned to its pool or destroyed: newest first, on the
- * thread that does it, with memory as it is.  It must not allocate from the arena, panic or exit.  run may be NULL. */
+/* Registers run(user).  The library calls it when the arena is rewound past here, reset, returned to its pool or destroyed:
+ * newest first, on the thread that does it, before memory is cleared.  It must not allocate from the arena, panic or exit.  run may be NULL.
+ * Panics where there is no room. */
 ARENA_API struct arena_cleanup *arena_bytes_defer(struct arena_bytes *arena, void (*run)(void *user), void *user);
 /* The same; NULL where there is no room. */
 ARENA_API struct arena_cleanup *arena_bytes_try_defer(struct arena_bytes *arena, void (*run)(void *user), void *user);
@@ -124,13 +129,15 @@ ARENA_API struct arena_cleanup *arena_bytes_try_defer(struct arena_bytes *arena,
  * arena is NULL, or from acquire. */
 ARENA_API bool arena_bytes_set_cap(struct arena_bytes *arena, size_t capacity);
 
-/* A source (struct arena_source) of memory out of `parent`, for a child arena.  What is given back frees the newest block
- * only.  A reset or rewind of the parent takes the child's memory and runs nothing of it. */
+/* A source (struct arena_source) that takes its memory out of `parent`, for a child arena.  What the child gives back is free
+ * again only where it is the parent's newest block.  A reset or rewind of the parent takes the child's memory away, and runs
+ * none of its cleanups and drops. */
 ARENA_API struct arena_source arena_bytes_source(struct arena_bytes *parent);
 
 /* --- Buffers: text or bytes that grow in an arena ----------------------------------------------------------------------
  *
- * Begun as {0} with the arena set.  data[0 .. len) is what was appended, cap what there is room for.  **A buffer begun before
+ * A buffer begins as {0} with its arena set.  data[0 .. len) is what was appended, cap what there is room for.  The plain
+ * spellings panic where there is no room.  **A buffer begun before
  * a mark moves when it grows after it, and goes with the next rewind to that mark.**
  */
 struct arena_buffer {
@@ -153,11 +160,11 @@ ARENA_API void arena_buffer_vprintf(struct arena_buffer *buffer, const char *for
     ARENA_PRINTF_(2, 0);
 /* Makes room for `more` bytes at least. */
 ARENA_API void arena_buffer_reserve(struct arena_buffer *buffer, size_t more);
-/* Length 0; the room stays. */
+/* Sets the length to 0; the room stays. */
 ARENA_API void arena_buffer_clear(struct arena_buffer *buffer);
 /* The data with a NUL behind, which is not counted; "" when it is empty.  Valid until the next call that appends. */
 ARENA_API char *arena_buffer_text(struct arena_buffer *buffer);
-/* The same; false (text: NULL), and nothing has changed, where there is no room. */
+/* As arena_buffer_append; false, and nothing has changed, where there is no room. */
 ARENA_API bool arena_buffer_try_append(struct arena_buffer *buffer, const void *data, size_t size_bytes);
 /* As arena_buffer_append_byte; false, and nothing has changed, where there is no room. */
 ARENA_API bool arena_buffer_try_append_byte(struct arena_buffer *buffer, unsigned char byte);
@@ -175,11 +182,11 @@ ARENA_API char *arena_buffer_try_text(struct arena_buffer *buffer);
 
 /* --- Vectors ---------------------------------------------------------------------------------------------------------- */
 
-/* For ARENA_PUSH: room for one more of `len` elements, of which *cap have room; the data, moved where it cannot grow in
- * place, and *cap more.  NULL: there is no room, and nothing has changed. */
+/* For ARENA_PUSH: makes room for one more element behind `len`, where *cap have room already.  Returns the data, which it moves
+ * where they cannot grow in place, and makes *cap larger.  NULL: there is no room, and nothing has changed. */
 ARENA_API void *arena_bytes_try_grow(struct arena_bytes *arena, void *data, size_t len, size_t *cap, size_t size,
                                      size_t align);
-/* The same, or a panic. */
+/* As arena_bytes_try_grow; panics where there is no room. */
 ARENA_API void *arena_bytes_grow(struct arena_bytes *arena, void *data, size_t len, size_t *cap, size_t size,
                                  size_t align);
 
@@ -208,15 +215,15 @@ ARENA_API size_t arena_cleanup_size(void);
 /* sizeof(struct arena_buffer) in bytes, for bindings that check their own declaration. */
 ARENA_API size_t arena_buffer_size(void);
 
-/* For the inline form of arena_buffer_append: what the buffer has no room for. */
+/* For the inline form of arena_buffer_append: appends what the buffer has no room for.  Panics where there is no room. */
 ARENA_API ARENA_COLD void arena_buffer_append_slow(struct arena_buffer *buffer, const void *data, size_t size_bytes);
-/* For the inline form of arena_buffer_text: a buffer that is full.  Panics where there is no room. */
+/* For the inline form of arena_buffer_text: makes the text of a buffer that is full.  Panics where there is no room. */
 ARENA_API ARENA_COLD char *arena_buffer_text_slow(struct arena_buffer *buffer);
-/* For the inline form of arena_bytes_strdup: what the window has no room for. */
+/* For the inline form of arena_bytes_strdup: copies what the window has no room for.  Panics where there is no room. */
 ARENA_API ARENA_COLD char *arena_bytes_strdup_slow(struct arena_bytes *arena, const char *text, size_t length);
-/* For the inline form of arena_bytes_alloc: what the window has no room for. */
+/* For the inline form of arena_bytes_alloc: hands out what the window has no room for.  Panics where there is no room. */
 ARENA_API ARENA_NOTHROW ARENA_COLD void *arena_bytes_alloc_slow(struct arena_bytes *arena, size_t size, size_t align);
-/* The same for arena_bytes_try_alloc: NULL where there is no room. */
+/* For the inline form of arena_bytes_try_alloc: as arena_bytes_alloc_slow; NULL where there is no room. */
 ARENA_API ARENA_NOTHROW ARENA_COLD void *arena_bytes_try_alloc_slow(struct arena_bytes *arena, size_t size,
                                                                     size_t align);
 
@@ -295,7 +302,7 @@ ARENA_TWIN_ char *arena_bytes_strdup(struct arena_bytes *arena, const char *text
 /* What a buffer that is the newest block takes of the window at a time, or more. */
 #define ARENA_BUFFER_STEP_ 64
 
-/* Begins a buffer at the cursor, or makes it longer where it ends there, by `size` bytes at least; false: by the library. */
+/* Begins a buffer at the cursor, or makes it longer where it ends there, by `size` bytes at least.  false: the library has to. */
 ARENA_INSIDE_TWIN_ bool arena_buffer_extend_(struct arena_buffer *buffer, size_t size) {
     if (buffer->arena == NULL || size == 0) return false;
     struct arena_head *head = ARENA_HEAD_(buffer->arena);

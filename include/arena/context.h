@@ -39,7 +39,7 @@ ARENA_API ARENA_NODISCARD int arena_context_with_deadline(struct arena_context *
                                                           struct arena_context **out);
 
 /* Ends the context and all below it with ARENA_ECANCELED (or ARENA_ETIMEDOUT where the deadline has passed already),
- * and wakes whoever waits under them.  Again: does nothing, however much is below it.  The background stays. */
+ * and wakes the threads that wait under them.  Again: does nothing, however much is below it.  The background stays. */
 ARENA_API void arena_context_cancel(struct arena_context *context);
 
 /* ARENA_OK while it has not ended, else ARENA_ECANCELED or ARENA_ETIMEDOUT: the first cause, which stays. */

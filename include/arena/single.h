@@ -66,8 +66,8 @@ ARENA_API size_t arena_source_size(void);
 
 /* Makes an arena of `capacity` elements; 0 is legal.  Memory is reserved, and used as it is touched.  The caller owns
  * *out, and ends it with arena_destroy.
- * ARENA_EINVAL: out, type or its name is NULL, size is 0, align is no power of two, or flags or reserved are not 0.
- * ARENA_ENOMEM: no memory, or too large.  *out is NULL after a failure. */
+ * ARENA_EINVAL: out, type or its name is NULL, size is 0, align is no power of two, or the type's flags or reserved are
+ * not 0.  ARENA_ENOMEM: no memory, or too large.  *out is NULL after a failure. */
 ARENA_API ARENA_NODISCARD int arena_create(const struct arena_type *type, size_t capacity, struct arena **out);
 /* As arena_create, with options; NULL: the defaults.  What is not understood of them is ARENA_EINVAL. */
 ARENA_API ARENA_NODISCARD int arena_create_with(const struct arena_type *type, size_t capacity,
@@ -268,9 +268,8 @@ ARENA_API const struct arena_type *arena_type_bytes(void);
 struct arena_head {
     char *cursor;
     char *limit;
-    char *
-        floor; /* inline code may take back, by clearing, down to here; out of reach while that is not all there is to do */
-    char *peak; /* the highest cursor that was taken back */
+    char *floor; /* inline code may take back down to here by clearing alone; out of reach where it may not */
+    char *peak;  /* the highest cursor that was taken back */
 };
 
 /* --- Scratch scopes --------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
  *
  * Each function has one body, which says why it could not be done; the plain spelling panics with that, try_ forgets it, and
  * _checked returns it. */
-#define ARENA_BYTES_IN_LIBRARY /* the inline functions are compiled here, for those who cannot read C */
+#define ARENA_BYTES_IN_LIBRARY /* the inline functions are compiled here, for languages that cannot read C headers */
 #include <arena/bytes.h>
 
 #include "base/arith.h"

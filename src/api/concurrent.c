@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* struct arena_concurrent: an arena behind a gate (sync/gate.h), with chunks of it lent to threads (api/share.h).
  *
- * An operation takes the gate's one permit, does its work on the arena inside, copying included, and puts the permit
- * back; single elements come out of the calling thread's chunk without it, most of the time.  acquire and permits keep
- * it (api/acquire.c).  A value is read, as far as page faults go, before anything is taken: a thread that waits for its
- * own value's page keeps nobody else waiting.
+ * An operation takes the gate's one permit, works on the arena inside (it copies the value in, too), and puts the permit
+ * back.  Most single elements need no permit: they come out of the calling thread's chunk.  acquire and the permits of
+ * api/acquire.c keep the gate's permit until they are released.  A thread reads its values before it takes anything: one
+ * that waits for a page of its value keeps no other thread waiting.
+ *
+ * The way of a value from arena_concurrent_alloc to its slot.  Each step is for what the one before had no room for, or
+ * cannot copy:
+ *   shares_take (share.h)           out of the calling thread's chunk, an element that is copied as words: no lock, no call
+ *   shares_take_parts (share.h)     the same for small elements of other sizes, from here on by try_alloc_slow
+ *   shares_take_any (share.c)       the same for any, by try_step and run_lent
+ *   shares_refill (share.c)         with the gate's permit, by run: a new chunk for the thread, or a slot of the arena inside
+ *   shares_revoke (share.c)         by concurrent_take_back: every chunk is ended, and shares_refill tries once more
+ * An arena without chunks (ARENA_GATE_ONLY, no membarrier, a memory checker) has two steps: take_gated, where the gate is
+ * free; else run_once, with the permit, which calls slots_take_slow (core/take.c).
  *
  * Invariants
  *   the arena inside is sealed, but while an operation works on it or the gate is acquired
@@ -34,7 +44,7 @@ static inline void enter_or_panic(struct arena_concurrent *arena, const char *fu
     }
 }
 
-/* For calls that ask nothing of the gate first. */
+/* For calls that do not ask the gate first: panics where another copy of the library made the arena. */
 static inline void look_at_copy(const struct arena_concurrent *arena, const char *function) {
     if (UNLIKELY(!copy_is_here(&arena->stamp))) copy_panic(function);
 }
@@ -56,8 +66,7 @@ int concurrent_take_back(struct arena_concurrent *arena, struct cancel_node *nod
     return status;
 }
 
-/* --- one operation on the arena inside, under the permit -----------------------------------------------------------
- */
+/* --- one operation on the arena inside, under the permit ---------------------------------------------------------- */
 
 enum step_kind { STEP_ONE, STEP_SLAB, STEP_SLAB_WITH, STEP_BLOCK };
 
@@ -83,7 +92,7 @@ static void *run_once(struct arena *slots, const struct step *step) {
     return result;
 }
 
-/* Zeroed memory may be whatever was there. */
+/* May a slab or block that is asked for as zeroed be handed out as it lies?  With ARENA_CLEAR_NEVER. */
 static inline bool is_raw(const struct arena_concurrent *arena, const struct step *step) {
     return arena->keeps && (step->kind == STEP_SLAB || step->kind == STEP_BLOCK);
 }
@@ -115,9 +124,9 @@ static int run(struct arena_concurrent *arena, struct cancel_node *node, const s
     return *out == NULL ? ARENA_EFULL : ARENA_OK;
 }
 
-/* What the calling thread's chunk has, without the gate; NULL: take the gate. */
+/* Takes it out of the calling thread's chunk, without the gate.  NULL: the caller has to take the gate. */
 static inline void *run_lent(struct arena_concurrent *arena, const struct step *step) {
-    if (!shares_enabled(&arena->shares) || step->count == 0) return NULL; /* which waits for the gate like any other */
+    if (!shares_enabled(&arena->shares) || step->count == 0) return NULL; /* count 0: by the gate, too */
     bool raw = is_raw(arena, step);
     if (step->kind == STEP_BLOCK) return shares_take_block(&arena->shares, step->count, step->align, raw);
     return shares_take_any(&arena->shares, step->values, step->count, raw);
@@ -328,7 +337,7 @@ static int take_any(struct arena_concurrent *arena, struct cancel_node *node, co
     int status = concurrent_enter(arena, node);
     if (status != ARENA_OK) return status;
     shares_retire_mine(shares);
-    /* What is missing may be memory for the descriptor: then it is not a matter of room. */
+    /* What is missing may be memory for the descriptor: then to end chunks does not help. */
     while ((*out = any_once(&arena->slots, type, value)) == NULL && slots_remaining(&arena->slots) == 0 &&
            shares_could_fit(shares, 1)) {
         status = concurrent_take_back(arena, node);
@@ -342,7 +351,7 @@ static int take_any(struct arena_concurrent *arena, struct cancel_node *node, co
 struct arena_any *arena_concurrent_try_alloc_any(struct arena_concurrent *arena, const struct arena_type *type,
                                                  const void *value) {
     if (arena == NULL) return NULL;
-    look_at_copy(arena, "arena_concurrent_try_alloc_any"); /* whose mixed type is not ours */
+    look_at_copy(arena, "arena_concurrent_try_alloc_any"); /* another copy's mixed type is not ours */
     if (any_refusal(&arena->slots, type) != NULL) return NULL;
     struct arena_any *slot = NULL;
     int status = take_any(arena, NULL, type, value, &slot);
@@ -379,12 +388,13 @@ int arena_concurrent_alloc_any_context(struct arena_concurrent *arena, struct ar
 
 /* --- reset, trim, counts ------------------------------------------------------------------------------------------ */
 
-/* A drop, or a cleanup, that comes back to its arena is told so, and does not wait for itself. */
+/* Notes this thread as the gate's holder where drops or cleanups are to run: if one calls the arena again, the call is
+ * refused, and does not wait for itself. */
 static inline void hold_for_drops(struct arena_concurrent *arena) {
     if (arena->slots.type->drop != NULL || arena->slots.cleanups != NULL) gate_set_holder(&arena->gate);
 }
 
-/* With the permit taken, which it puts back. */
+/* The caller has taken the permit; this puts it back. */
 static int reset(struct arena_concurrent *arena, struct cancel_node *node) {
     int status = concurrent_take_back(arena, node);
     if (status != ARENA_OK) return status;
@@ -408,7 +418,7 @@ int arena_concurrent_reset_context(struct arena_concurrent *arena, struct arena_
     return status == ARENA_OK ? reset(arena, node) : status;
 }
 
-/* With the permit taken, which it puts back. */
+/* The caller has taken the permit; this puts it back. */
 static void trim(struct arena_concurrent *arena) {
     (void)concurrent_take_back(arena, NULL); /* chunks are free memory too */
     slots_trim(&arena->slots);

@@ -410,7 +410,7 @@ struct arena_pool *arena_pool_of(const struct arena *arena) {
 void arena_pool_trim(struct arena_pool *pool) {
     if (pool == NULL) return;
     if (!copy_is_here(&pool->stamp)) copy_panic("arena_pool_trim");
-    (void)atomic_u32_add(&pool->trims, 1, relaxed); /* whoever leaves a scope reads it, sooner or later */
+    (void)atomic_u32_add(&pool->trims, 1, relaxed); /* threads that leave a scope read it, sooner or later */
     pool_trim_caches(pool);
     pool_store_drain(pool);
 }

@@ -7,7 +7,7 @@
  *   cache, its entry for this pool (runtime/locals.h), or in the shared store: two lock-free stacks of nodes, one of warm
  *   arenas and one of those that were trimmed.  Nodes that lost their arena wait in `spare`.
  *   A cache is a list through `next`, and one arena apart from it, the hot one, for scopes alone: the thread's
- *   outermost scope of this pool takes it, and it stays where it is meanwhile.  Whether it is idle is said by a flag.
+ *   outermost scope of this pool takes it, and it stays where it is meanwhile.  A flag says whether it is idle.
  *   checkout takes from the list; else one arena from the store; else makes a new one.  return resets and puts into the
  *   list, or, where that has no room, into the store.  So in the steady state a thread touches its own memory alone, and
  *   arenas that one thread checks out and another returns flow back through the store.
@@ -31,18 +31,19 @@
  *   an arena is in exactly one of: a cache, the store, out; a hot one that is not idle is out
  *   idle arenas are empty, cleared and sealed.  (Not the other way: an arena that drops its elements is sealed and not
  *   idle, and a drop may use the pool that its arena goes back to.)  `idle` is written by calls on the pool alone, so
- *   that destroy may look at it beside whoever works with an arena that is out.
+ *   that destroy may look at it while another thread works with an arena that is out.
  *   in an entry: credit - room = the weights of what is in the cache, the hot one counted also while it is out
  *   the credit of all entries = credited, and the touched bytes of what is warm in the store = stored, but for calls
  *   under way
  *   with a limit: free permits of the gate + arenas out = the limit, but for calls under way; no thread has a cache,
- *   so that what one returns is there for all.  Nor has one where there is no asymmetric barrier, so that a trim could
- *   not reach it, or where a race detector watches the program alone, which would not see how a trim is ordered.
+ *   so that what one returns is there for all.  No thread has one, either, where there is no asymmetric barrier, since a trim
+ *   could not reach it, or where a race detector watches the program alone, which would not see how a trim is ordered.
  *
  * Who locks what
  *   make_mutex   guards the growth of the node table, which arena a node has, and what is counted of them
  *   the entry of a thread is its own, inside of the bracket of locals.h; a trim, and the thread's end, come from outside
- *   scoped, claimed, place, weight, ticks, trims, scope and next of an arena belong to whoever has the arena, or the cache it lies in
+ *   scoped, claimed, place, weight, ticks, trims, scope and next of an arena belong to the thread that has the arena, or to
+ *   the cache it lies in
  *   destroy runs alone (contract), but for threads that end: locals_leave decides between them
  *   Order: the registry of locals.h, then make_mutex.  Neither is held while an arena is made or freed, since that may
  *   call the program's source.
@@ -120,7 +121,7 @@ static inline struct pool_arena *pool_arena_of(struct arena *arena) { return (st
 
 /* Writes what others read; the rest of an arena that changes hands is ordered by what it goes through. */
 static inline void pool_set_idle(struct pool_arena *arena, uint8_t idle) {
-    atomic_u8_store(&arena->slots.idle, idle, release); /* partner: whoever looks whether the hot arena is idle */
+    atomic_u8_store(&arena->slots.idle, idle, release); /* partner: threads that look for a hot arena */
 }
 
 /* Opens the window of an arena that leaves a cache or the store. */
@@ -143,7 +144,7 @@ void pool_free(struct pool_arena *arena) COLD;
 
 /* Notes what an arena that comes back has touched. */
 void pool_weigh(struct pool_arena *arena);
-/* Into the store, and out of it: NULL, there is none. */
+/* Puts an arena into the store, and takes one out of it; NULL: there is none. */
 void pool_store_put(struct pool_arena *arena);
 struct pool_arena *pool_store_take(struct arena_pool *pool);
 /* Frees what the store has. */
@@ -165,8 +166,8 @@ void pool_flush(struct local_keeper *keeper, struct local *local);
 /* An arena for a thread whose cache has none to give, or that has none, or whose bracket could not be entered.  It is
  * out.  NULL: no memory. */
 struct pool_arena *pool_take_slow(struct arena_pool *pool, struct thread_state *state) NOINLINE;
-/* Takes back what the steady state cannot.  `reset`: that is done already.  `returns`: so many have come back since that
- * was last said. */
+/* Puts back an arena for which the steady state's few instructions do not do.  `reset`: it is reset already.  `returns`: how
+ * many arenas have come back since the last call that said so. */
 void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool reset, uint32_t returns) NOINLINE;
 /* Makes an arena that was taken for a scope the thread's hot one, if it has none. */
 void pool_warm(struct pool_arena *arena, struct thread_state *state);

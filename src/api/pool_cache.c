@@ -17,7 +17,7 @@ static struct pool_arena *hot_of(const struct local *local) {
     return local->at_hand == &pool_no_arena ? NULL : (struct pool_arena *)local->at_hand;
 }
 
-/* The thread's hot arena is one like the others, wherever it is. */
+/* Makes the thread's hot arena one like the others.  Where it goes from its place, if it is idle, is the caller's to say. */
 static void cool(struct local *local, struct pool_arena *arena) {
     arena->hot = false;
     arena->ticks = 0;
@@ -25,7 +25,7 @@ static void cool(struct local *local, struct pool_arena *arena) {
     local->room += arena->weight;
 }
 
-/* Any arena of a cache; NULL: none is idle. */
+/* Takes an idle arena out of a cache, the hot one last; NULL: none is idle. */
 static struct pool_arena *cache_take(struct local *local) {
     struct pool_arena *arena = local->items;
     if (arena != NULL) {
@@ -39,7 +39,8 @@ static struct pool_arena *cache_take(struct local *local) {
     return arena;
 }
 
-/* Credit for `units` more at least; more than that where the cache has much already, so that it asks seldom. */
+/* Draws credit for at least `units` more; a cache that has more than that already draws as much again, so that it asks
+ * seldom.  false: there is not so much. */
 static bool get_credit(struct arena_pool *pool, struct local *local, uint32_t units) {
     if (units > pool->cache_units - local->credit) return false;
     uint32_t wanted = units > local->credit ? units : local->credit;
@@ -58,14 +59,14 @@ static bool get_credit(struct arena_pool *pool, struct local *local, uint32_t un
     }
 }
 
-/* Takes an arena's weight out of the room there is. */
+/* Takes an arena's weight out of the cache's room, for which it may draw credit.  false: there is no room. */
 static bool take_room(struct arena_pool *pool, struct local *local, uint32_t weight) {
     if (local->room < weight && !get_credit(pool, local, weight - local->room)) return false;
     local->room -= weight;
     return true;
 }
 
-/* What the cache has no more use for. */
+/* Gives back the credit of a cache without idle arenas: all but the weight of a hot arena that is out. */
 static void give_credit_back(struct arena_pool *pool, struct local *local) {
     uint32_t left = hot_of(local) == NULL ? 0 : hot_of(local)->weight;
     (void)atomic_u64_add(&pool->credited, 0 - (uint64_t)(local->credit - left) * POOL_UNIT_BYTES, relaxed);
@@ -87,7 +88,7 @@ struct pool_arena *pool_take_slow(struct arena_pool *pool, struct thread_state *
     return arena;
 }
 
-/* As locals_open, with an entry where there can be one, and its ticks wound up. */
+/* As locals_open, but makes an entry for a thread that has none, and winds its ticks up. */
 static struct locals_pass open_made(struct arena_pool *pool, struct thread_state *state) {
     struct locals_pass pass = locals_open(state, &pool->keeper);
     if (UNLIKELY(pass.local == NULL) && locals_joined(&pool->keeper)) {
@@ -113,8 +114,8 @@ void pool_warm(struct pool_arena *arena, struct thread_state *state) {
 
 /* --- putting back ------------------------------------------------------------------------------------------------- */
 
-/* An ending thread gives back what a longjmp left out.  The pool may be destroyed beside it: once it sees the arena idle,
- * and not before. */
+/* A thread that ends returns an arena that a longjmp left out.  Another thread may be about to destroy the pool, which it may
+ * once it sees the arena idle: the lock keeps it waiting until this one has done with the pool. */
 static void put_exiting(struct pool_arena *arena) {
     struct arena_pool *pool = arena->pool;
     locals_lock();
@@ -124,7 +125,7 @@ static void put_exiting(struct pool_arena *arena) {
     locals_unlock();
 }
 
-/* Into the thread's cache.  false: it has none, or no room. */
+/* Puts the arena into the thread's cache.  false: the thread has none, or it has no room. */
 static bool keep(struct pool_arena *arena, struct thread_state *state, bool hot) {
     struct arena_pool *pool = arena->pool;
     struct locals_pass pass = open_made(pool, state);
@@ -143,7 +144,7 @@ static bool keep(struct pool_arena *arena, struct thread_state *state, bool hot)
     return kept;
 }
 
-/* The hot arena is leaving its place. */
+/* Takes the thread's hot arena out of its place. */
 static void leave_hot(struct pool_arena *arena, struct thread_state *state) {
     struct locals_pass pass = locals_open(state, &arena->pool->keeper);
     if (pass.local != NULL && hot_of(pass.local) == arena) cool(pass.local, arena);
@@ -160,7 +161,7 @@ void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool re
     struct arena_pool *pool = arena->pool;
     locals_exit(state);
     bool hot = arena->hot;
-    /* It is to be weighed again, and its reset may run the program's code. */
+    /* Its weight may change, and its reset may run the program's code, which may open a scope. */
     if (hot && !state->exiting) leave_hot(arena, state);
     if (!reset) slots_reset(&arena->slots);
     slots_close(&arena->slots, CLOSED_IN_POOL);
@@ -169,7 +170,8 @@ void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool re
         put_exiting(arena);
         return;
     }
-    /* What is idle is freed by the trim itself, but a hot arena that leaves fast does not look: it is freed later. */
+    /* A trim frees what is idle, and what is out when it comes back here.  A hot arena that comes back by the fast path does
+     * not look, and is freed the next time that it comes here. */
     bool trimmed = arena->scoped && arena->trims != atomic_u32_load(&pool->trims, relaxed);
     pool_set_idle(arena, 1);
     if (trimmed) {
@@ -183,7 +185,7 @@ void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool re
 
 /* --- taking back -------------------------------------------------------------------------------------------------- */
 
-/* A thread ends, or answers a trim: for locals.h. */
+/* For locals.h: a thread that ends, or that answers a trim, gives up what it keeps. */
 void pool_flush(struct local_keeper *keeper, struct local *local) {
     struct pool_arena *arena;
     while ((arena = cache_take(local)) != NULL) pool_store_put(arena);
@@ -192,7 +194,7 @@ void pool_flush(struct local_keeper *keeper, struct local *local) {
     give_credit_back(pool_of(keeper), local);
 }
 
-/* What is idle goes to a chain; the hot arena stays hot while it is out. */
+/* Moves what is idle to the chain that `user` points to; a hot arena that is out stays hot. */
 static void take_idle(struct local_keeper *keeper, struct local *local, void *user) {
     struct pool_arena **chain = user;
     struct pool_arena *arena;

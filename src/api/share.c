@@ -17,7 +17,7 @@
 #define CHUNK_PARTS 4
 /* A share has cache lines of its own; two, because processors fetch them in pairs. */
 #define SHARE_ALIGN ((size_t)128)
-/* Who waits for an owner looks this often in a row, then sleeps between two looks: longer each time, up to
+/* A thread that waits for an owner looks this often in a row, then sleeps between two looks: longer each time, up to
  * PAUSE_MOST_NS.
  */
 #define QUIET_SPINS 200
@@ -187,7 +187,7 @@ static void end_wait(void *argument) {
     if (wait->waiter != NULL) cancel_unregister(wait->node, wait->waiter);
 }
 
-/* Owners do not signal: they would have to look who waits at every allocation. */
+/* Owners do not signal: they would have to look for waiting threads at every allocation. */
 static void pause_for(const struct revoke_wait *wait, int64_t pause_ns) {
     int64_t now = clock_now();
     int64_t until = arith_time_add(now, pause_ns);

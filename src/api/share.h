@@ -27,10 +27,10 @@
  *
  * The wait for an owner ends with the waiting thread's context, or its cancellation.  Nothing has to be undone then:
  * what was ended is free, and a chunk whose owner is still in the middle stays active, of an epoch that has passed.
- * Its owner commits, finds the epoch moved, and brings the rest back at the gate; or the next one who revokes ends it,
- * and needs no barrier of its own, since every claim of that epoch was made visible by the one before.  So one waits
- * for chunks of passed epochs first, and takes the present ones from their owners only when those are done: who tries
- * again and again beside a thread that is stopped disturbs nobody else.
+ * Its owner commits, finds the epoch moved, and brings the rest back at the gate; or the next thread that revokes ends it,
+ * and needs no barrier of its own, since the barrier before made every claim of that epoch visible.  So a thread that
+ * revokes waits for chunks of passed epochs first, and takes the present ones from their owners only when those are done:
+ * if it tries again and again beside a thread that is stopped, it disturbs no other one.
  *
  * An allocation that its own thread left by longjmp (out of a signal handler) would never commit.  That thread mends
  * its share when it next comes: to the gate, to its chunk, or to its end.
@@ -38,8 +38,8 @@
  * Invariants
  *   a share is active when it has a chunk; else commit == limit.  Of a chunk of a passed epoch nothing is handed out
  *   but what its owner was in the middle of
- *   only its owner writes claim and commit, and both are equal but for the middle of an allocation; only who holds the
- *   permit writes limit, epoch, active, spare, and the epoch of all
+ *   only its owner writes claim and commit, and both are equal but for the middle of an allocation; only the thread that
+ *   holds the permit writes limit, epoch, active, spare, and the epoch of all
  *   a share with slots left in its chunk has an empty spare: refill takes the share's own spare first, and only a
  *   revocation, which ends the chunk, fills it.  So one spare is enough to hold what a chunk had left.
  *   of a byte arena the spare may be too short for the block that is wanted: then it is moved into an extra run, which is
@@ -112,8 +112,8 @@ bool shares_start(struct share_set *shares, struct arena *slots, bool gate_only)
 struct share *shares_finish(struct share_set *shares);
 void shares_free(struct share *first);
 
-/* Before the calling thread waits for the gate: finishes what it left by longjmp, for which who holds the gate may be
- * waiting. */
+/* Before the calling thread waits for the gate: finishes what it left by longjmp, for which the thread that holds the
+ * gate may be waiting. */
 void shares_mend_mine(const struct share_set *shares);
 
 /* All of these under the gate's permit. */

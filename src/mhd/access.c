@@ -79,7 +79,7 @@ static enum MHD_Result after_handler(struct exchange *exchange, struct MHD_Conne
 }
 
 /* A panic ended the handler.  With a response queued already the client must not take it for whole: MHD_NO closes the
- * connection.  A suspended connection whose request is retained belongs to the one who retained it, who will answer
+ * connection.  A suspended connection whose request is retained belongs to the thread that retained it, which will answer
  * and resume; otherwise nobody else would, and libmicrohttpd does not close a suspended connection. */
 static enum MHD_Result after_panic(struct exchange *exchange, struct MHD_Connection *connection) {
     bool suspended = is_suspended(connection);
@@ -169,7 +169,7 @@ static struct exchange *open_exchange(struct arena_mhd *mhd, struct MHD_Connecti
 }
 
 static void sweep(struct arena_mhd *mhd, int64_t now_ns) {
-    uint64_t swept_ns = atomic_u64_load(&mhd->swept_ns, relaxed); /* who wins looks; nothing else is said by it */
+    uint64_t swept_ns = atomic_u64_load(&mhd->swept_ns, relaxed); /* it only says which thread looks */
     if ((uint64_t)now_ns - swept_ns < SWEEP_EVERY_NS) return;
     if (atomic_u64_cas(&mhd->swept_ns, &swept_ns, (uint64_t)now_ns, relaxed)) registry_sweep(&mhd->registry, now_ns);
 }
@@ -350,7 +350,7 @@ void arena_mhd_completed(void *mhd, struct MHD_Connection *connection, void **re
         return;
     }
     *req_cls = NULL;
-    /* relaxed: who was told of the draining too late for this answer is told at the next request. */
+    /* relaxed: a client that is not told of the draining by this answer is told by the next one. */
     bool ends = termination == MHD_REQUEST_TERMINATED_COMPLETED_OK && connection != NULL &&
                 atomic_u32_load(&self->draining, relaxed) != 0;
     exchange_complete(exchange, connection, termination);

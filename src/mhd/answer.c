@@ -237,7 +237,7 @@ static int respond(struct arena_request *request, unsigned status, const char *c
     struct exchange *exchange = request->exchange;
     struct MHD_Connection *connection = connection_of(exchange);
     if (connection == NULL) return ARENA_ECANCELED;
-    /* relaxed: the flag says who queues; what the answer consists of is handed over by libmicrohttpd's locks. */
+    /* relaxed: the flag says which thread queues; what the answer consists of is handed over by libmicrohttpd's locks. */
     uint32_t unanswered = 0;
     if (!atomic_u32_cas(&exchange->answered, &unanswered, 1, relaxed)) return ARENA_EBUSY;
     exchange->source = *source;

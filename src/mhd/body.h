@@ -23,7 +23,7 @@ enum body_state {
     BODY_KEPT,      /* all that has come so far is here, or was counted */
     BODY_TOO_LONG,  /* it exceeds the limit, or does not fit its arena; nothing is kept */
     BODY_NO_MEMORY, /* memory or the budget ran out; nothing is kept */
-    BODY_UNWANTED   /* whoever got the pieces wants no more */
+    BODY_UNWANTED   /* the program's `piece` wants no more */
 };
 
 /* What the blocks of all bodies hold; used <= most, always. */

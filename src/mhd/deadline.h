@@ -5,7 +5,7 @@
  * any thread mode.  The binding makes a deadline of it: whenever it is called for a connection that moved (a piece of a
  * body, a piece of an answer), it sets that number to what is left.  A daemon's own shorter limit on silence stays.
  *
- * One thread at a time: the connection's, or, while it is suspended, whoever answers it. */
+ * One thread at a time: the connection's, or, while it is suspended, the one that answers it. */
 #ifndef MHD_DEADLINE_H
 #define MHD_DEADLINE_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The life of a request, from exchange_open to its last reference.  See exchange.h. */
 #include "mhd/exchange.h"
 
 #include "base/arith.h"
@@ -35,7 +36,7 @@ struct exchange *exchange_open(struct arena_mhd *mhd, struct MHD_Connection *con
     exchange->target[target_bytes] = '\0';
     exchange->body_limit = mhd->options.body_limit_bytes;
     body_begin(&exchange->body, mhd->options.body_limit_bytes, &mhd->budget);
-    /* relaxed: whoever looks at the count, at the end, has waited for the daemon to stop. */
+    /* relaxed: the thread that looks at the count, at the end, has waited for the daemon to stop. */
     (void)atomic_u64_add(&mhd->registry.live, 1, relaxed);
     registry_add(exchange);
     return exchange;
@@ -64,7 +65,7 @@ static int make_context(struct exchange *exchange) {
 int exchange_take_arena(struct exchange *exchange) {
     if (exchange->arena != NULL) return ARENA_OK;
     int status = arena_pool_checkout(exchange->mhd->pool, &exchange->arena);
-    /* So that nobody else returns it; it is out, and nobody's: it can be had. */
+    /* Claimed, so that nobody else returns it.  That cannot fail: the arena is out, and nobody else has claimed it. */
     if (status == ARENA_OK) (void)!arena_pool_claim(exchange->arena);
     return status;
 }
@@ -79,7 +80,7 @@ int exchange_equip(struct exchange *exchange) {
     if (status != ARENA_OK) return status;
     status = make_context(exchange);
     if (status != ARENA_OK) {
-        body_refuse(&exchange->body, BODY_NO_MEMORY); /* it may lie there */
+        body_refuse(&exchange->body, BODY_NO_MEMORY); /* what came of it may lie in the arena */
         exchange_give_arena(exchange);
     }
     return status;
@@ -134,7 +135,8 @@ static void call_completed(void *user) {
     mhd->options.completed(&call->exchange->original, call->status, call->termination, mhd->user);
 }
 
-/* The status of what was queued, by the binding or by MHD's own calls. */
+/* The status of the response: that of the binding's, or `own`, that of one which the handler queued by libmicrohttpd's own
+ * calls. */
 static unsigned status_of(struct exchange *exchange, const union MHD_ConnectionInfo *own) {
     if (exchange->status != 0) return exchange->status;
     return own == NULL ? 0 : own->http_status & ~(unsigned)MHD_ICY_FLAG;

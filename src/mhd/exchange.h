@@ -3,15 +3,15 @@
  * reference; and struct arena_request, the face of it that a handler sees.
  *
  * References: one for the request itself, given up when it completes; one for each response whose body may lie in the
- * arena, given up by its free callback; one for each arena_request_retain.  Whoever gives up the last one ends the
- * exchange, on whatever thread that is: the arena goes back to the pool, which resets it, and everything is freed.
+ * arena, given up by its free callback; one for each arena_request_retain.  The thread that gives up the last one ends
+ * the exchange: the arena goes back to the pool, which resets it, and everything is freed.
  * That happens once because a count reaches 0 once, and nobody who holds no reference may take one.
  *
  * Threads: `key`, `bucket`, `mhd` and `target` never change.  `fields`, `body`, `arena`, `piece` and the original's
- * context change before the handler runs only, on the daemon's thread, and whoever gets the request gets it from the
- * handler; `stage` is the daemon's thread's own.  What belongs to the answer is whoever's made `answered` 1;
- * libmicrohttpd's locks hand it over to the thread that sends.  The count is what orders everybody's last use before
- * the end. */
+ * context change before the handler runs only, on the daemon's thread, and any other thread that uses the request has
+ * it from the handler; `stage` is the daemon's thread's own.  What belongs to the answer belongs to the thread that made
+ * `answered` 1; libmicrohttpd's locks hand it over to the thread that sends.  The count of references orders every thread's
+ * last use before the end. */
 #ifndef MHD_EXCHANGE_H
 #define MHD_EXCHANGE_H
 
@@ -73,12 +73,11 @@ struct exchange {
     struct atomic_u64 references;
     struct atomic_u64 retains;    /* the references among them that came from arena_request_retain */
     struct atomic_ptr connection; /* NULL once complete */
-    struct atomic_u32
-        answered; /* 1: one of the three that respond, or the binding, has queued a response, or is about to */
-    struct atomic_u32 overdue; /* 1: it was ended because a deadline had passed */
-    struct atomic_ptr user;    /* the program's */
-    struct atomic_ptr form;    /* of form_decode, made when it is asked for */
-    struct parts *parts;       /* the same; by one thread at a time */
+    struct atomic_u32 answered;   /* 1: a response is queued, or is about to be */
+    struct atomic_u32 overdue;    /* 1: it was ended because a deadline had passed */
+    struct atomic_ptr user;       /* the program's */
+    struct atomic_ptr form;       /* of form_decode, made when it is asked for */
+    struct parts *parts;          /* the same; by one thread at a time */
     enum stage stage;
     bool begin_later; /* `begin` runs once the request is whole: no body was announced */
 
@@ -108,7 +107,7 @@ struct exchange {
 /* Begins an exchange, with the request's reference, and registers it.  target may be NULL.  NULL: no memory. */
 struct exchange *exchange_open(struct arena_mhd *mhd, struct MHD_Connection *connection, const char *target);
 
-/* The headers are there; takes the fields over. */
+/* The headers are known.  Takes the fields over. */
 void exchange_begin(struct exchange *exchange, struct fields *fields);
 
 /* Gives it an arena of the pool, where it has none.  ARENA_OK, ARENA_EFULL, ARENA_ENOMEM. */
@@ -127,15 +126,16 @@ void exchange_complete(struct exchange *exchange, struct MHD_Connection *alive,
 void exchange_retain(struct exchange *exchange);
 void exchange_release(struct exchange *exchange);
 
-/* One arena more that goes back when it ends. */
+/* Notes one more arena, to be returned when the exchange ends. */
 void exchange_add_owned(struct exchange *exchange, struct owned *owned);
 
-/* What its deadline cannot do, the next request does, or the watch: one that is overdue is cut off.  An answer that is
- * short, or of the handler's own making, does not wake the watch.  Gives what was watched for before. */
+/* Notes the present deadline, of the body or of the answer, in the registry.  Where libmicrohttpd does not end the exchange by
+ * then, the next request or the watch cuts it off.  An answer that is short, or of the handler's own making, does not wake
+ * the watch.  exchange_watch_answer returns what was noted before. */
 void exchange_watch_body(struct exchange *exchange, struct MHD_Connection *connection);
 struct overdue exchange_watch_answer(struct exchange *exchange, struct MHD_Connection *connection);
 
-/* Is a response queued, by whom ever? */
+/* Has a response been queued, by the binding or by the handler itself? */
 bool exchange_is_answered(struct exchange *exchange, struct MHD_Connection *connection);
 
 #endif

@@ -93,7 +93,7 @@ static struct MHD_Response *in_other_words(struct exchange *exchange, enum refus
 }
 
 enum MHD_Result refusal_answer(struct exchange *exchange, enum refusal refusal, struct MHD_Connection *connection) {
-    /* Marked first, so that the program's words cannot be an answer.  relaxed: a flag that says who queues;
+    /* Marked first, so that the program's words cannot be an answer.  relaxed: a flag that says which thread queues;
      * libmicrohttpd's own locks order the queueing. */
     atomic_u32_store(&exchange->answered, 1, relaxed);
     const struct arena_mhd *mhd = exchange->mhd;

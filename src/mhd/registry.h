@@ -61,7 +61,7 @@ struct exchange *registry_find(struct registry *registry, const struct MHD_Conne
                                const void *candidate);
 /* An open exchange of the connection, or NULL. */
 struct exchange *registry_left_over(struct registry *registry, const struct MHD_Connection *connection);
-/* The exchange's headers are there.  Whoever asks registry_busy before sees the exchange not; then this thread sees,
+/* The exchange's headers are known.  A thread that asks registry_busy before does not see the exchange; then this thread sees,
  * after it, what that one did before it asked. */
 void registry_begin(struct exchange *exchange);
 /* Is one open whose headers are there? */

@@ -33,7 +33,7 @@ int arena_request_extract(struct arena_request *request, const struct arena_type
     return arena_extract(request->context, type, out);
 }
 
-/* acquire: pairs with exchange_complete; who sees the connection gone sees the context ended as well. */
+/* acquire: pairs with exchange_complete; a thread that sees the connection gone sees the context ended as well. */
 static struct MHD_Connection *connection_of(struct exchange *exchange) {
     return atomic_ptr_load(&exchange->connection, acquire);
 }
@@ -111,7 +111,7 @@ static bool has_type(const struct fields *fields, const char *wanted) {
 
 size_t arena_field_size(void) { return sizeof(struct arena_field); }
 
-/* Decoded by whoever asks first; several may, and the first to be done wins.  NULL: no form, or no memory. */
+/* The first thread that asks decodes it; several may, and the first to be done wins.  NULL: no form, or no memory. */
 static const char *form_of(struct exchange *exchange) {
     char *form = atomic_ptr_load(&exchange->form, acquire); /* pairs with the release below */
     if (form != NULL || !has_type(exchange->fields, MHD_HTTP_POST_ENCODING_FORM_URLENCODED)) return form;

@@ -2,8 +2,8 @@
 /* A connection of the binding's own is known by the address that it was given to libmicrohttpd with: of no family, as
  * none that was accepted can have, with the binding and a serial number in it.
  *
- * Locking: the lock guards all of struct watch, and is not held while anything else is called.  Whoever watches a
- * request counts it first and looks here then; whoever has closed the last connection says so here first and looks at
+ * Locking: the lock guards all of struct watch, and is not held while anything else is called.  A thread that watches a
+ * request counts it first and looks here then; one that has closed the last connection says so here first and looks at
  * the count then.  So one of them makes the next. */
 #include "mhd/watch.h"
 

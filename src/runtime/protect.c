@@ -2,12 +2,11 @@
 /* Protected actions.
  *
  * A protected action is a setjmp in a frame of protect_run.  The frames of a thread (of a fiber, see runtime/fiber.h)
- * form a chain, in which a frame returns before those outside of it.  A longjmp of the program's own may leave frames
- * without a word, though, and what is left in the chain then is memory of other functions.  So the chain is made for
- * doubt:
+ * form a chain, in which a frame returns before those outside of it.  But the program's own longjmp may leave frames
+ * without a word, and then the chain leads to memory that other functions use.  So the code here does not trust the chain:
  *
- *   - It is held by its outermost frame.  Frames that were left are the innermost ones, so who comes from the outermost
- *     never needs to read through one of them.
+ *   - It is held by its outermost frame.  Frames that were left are the innermost ones, so a walk from the outermost
+ *     one never needs to read through one of them.
  *   - A frame's links bear a seal.  Links whose seal is broken were written over, so the frame is gone.
  *   - Before a frame is entered into a chain, and before a panic ends one, the stack is asked (see "which frames
  * live"): when a new frame is the innermost, all that are outside of it live.
@@ -74,7 +73,7 @@ static void seal(struct protect_frame *frame) { frame->links.seal = seal_of(fram
  * call may write over.  false, and nothing in them: it is. */
 static UNWATCHED bool look(const struct protect_frame *frame, struct links *links) {
     if (frame != NULL) {
-        VALGRIND_DISABLE_ERROR_REPORTING; /* what lies below the stack pointer is nobody's, it says */
+        VALGRIND_DISABLE_ERROR_REPORTING; /* it reports what lies below the stack pointer */
         *links = frame->links;
         VALGRIND_ENABLE_ERROR_REPORTING;
         VALGRIND_MAKE_MEM_DEFINED(links, sizeof *links);

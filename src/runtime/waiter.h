@@ -2,8 +2,8 @@
 /* The record with which a thread waits: a flag and a condition of its own, and its places in the lists it waits in.
  *
  * Records are per thread, recycled through a list, and never unmapped: to signal one that has stopped waiting, or
- * belongs to another thread by now, is a spurious wake-up and nothing worse.  So wake-ups need no lock of the one who
- * waits to be held.
+ * belongs to another thread by now, is a spurious wake-up and nothing worse.  So a thread that signals one need
+ * not keep it alive by a lock.
  *
  * Locking discipline
  *   waiter->mutex     guards signalled.  A leaf: nothing is locked while it is held.

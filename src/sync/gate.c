@@ -19,7 +19,8 @@ bool gate_init(struct gate *gate, uint32_t permits) {
     return mutex_init(&gate->mutex);
 }
 
-/* Numbers, not addresses: a thread's memory is reused, and a gate may outlive its holder. */
+/* The holder is known by a number, not by an address: the system reuses a thread's memory, and a gate may outlive the
+ * thread that held it. */
 void gate_set_holder(struct gate *gate) {
     static struct atomic_u32 numbers = ATOMIC_INIT(0);
     struct thread_state *state = thread_state();
@@ -83,7 +84,7 @@ static struct waiter *put_back(struct gate *gate) REQUIRES(&gate->mutex) {
     struct waiter *head = gate->first;
     uint32_t word = atomic_u32_load(&gate->word, relaxed);
     if (head == NULL || (word & GATE_WOKEN) != 0) {
-        (void)atomic_u32_add(&gate->word, GATE_PERMIT, release); /* partner: whoever takes it */
+        (void)atomic_u32_add(&gate->word, GATE_PERMIT, release); /* partner: the thread that takes it */
         return NULL;
     }
     if (clock_now() - head->gate_since_ns >= GATE_HANDOFF_NS) {
@@ -92,7 +93,7 @@ static struct waiter *put_back(struct gate *gate) REQUIRES(&gate->mutex) {
         return head;
     }
     head->gate_woken = true;
-    (void)atomic_u32_add(&gate->word, GATE_PERMIT + GATE_WOKEN, release); /* partner: whoever takes it */
+    (void)atomic_u32_add(&gate->word, GATE_PERMIT + GATE_WOKEN, release); /* partner: the thread that takes it */
     return head;
 }
 
@@ -124,7 +125,7 @@ static bool spin_for_permit(struct gate *gate) {
     return false;
 }
 
-/* Without memory for a record there is no place in the queue: looks again and again. */
+/* A thread that has no memory for a record has no place in the queue: it looks again and again. */
 static int enter_polling(struct gate *gate, struct cancel_node *node) {
     int status = ARENA_OK;
     while (!gate_try_enter(gate)) {
@@ -141,8 +142,8 @@ struct gate_wait {
     struct waiter *waiter;
 };
 
-/* Gives the wait up, whatever its state.  Passes on a permit that was granted, or a wake-up that was ours: no other
- * waiter is on its way for it. */
+/* Gives the wait up, whatever its state.  Passes on a permit that this waiter was granted, and a wake-up that it got,
+ * since no other waiter is on its way for the permit that was put back. */
 static void withdraw(const struct gate_wait *wait) {
     struct gate *gate = wait->gate;
     struct waiter *waiter = wait->waiter;
@@ -161,7 +162,7 @@ static void withdraw(const struct gate_wait *wait) {
     if (granted) gate_leave(gate);
 }
 
-/* A wait that the thread's cancellation ended. */
+/* The thread was cancelled while it waited. */
 static void abandon(void *argument) {
     const struct gate_wait *wait = argument;
     withdraw(wait);
@@ -231,7 +232,7 @@ int gate_enter(struct gate *gate, struct cancel_node *node) {
         if (status != ARENA_OK) return status;
         race_acquire(gate);
     }
-    status = cancel_status(node); /* it may have ended by the time of the grant */
+    status = cancel_status(node); /* the context may have ended by the time of the grant */
     if (UNLIKELY(status != ARENA_OK)) gate_leave(gate);
     return status;
 }

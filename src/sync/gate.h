@@ -8,16 +8,16 @@
  *            wake another.
  * Invariants
  *   free permits + permits held + grants under way = permits of the gate
- *   a waiter that sleeps is in the queue, WAITERS is set, and the word had no permit when it last looked; a
- *   thread that puts a permit back takes the mutex, and finds the waiter, where WAITERS is set and WOKEN is not.
+ *   a waiter that sleeps is in the queue, WAITERS is set, and the word had no permit when the waiter last looked; a
+ *   thread that puts a permit back while WAITERS is set and WOKEN is not takes the mutex, and finds the waiter.
  *
  * Hand-over.  A permit that is put back is free for anyone, newcomers first: that keeps the gate fast, because a woken
  * thread takes microseconds to arrive.  But once the head of the queue has waited HANDOFF_NS, the permit is granted to
  * it directly, so hand-over is first come, first served from there on.  (The scheme is that of Go's sync.Mutex.)
  *
  * Locking discipline: gate->mutex guards the queue and the gate_ fields of the waiters in it.  Order: guard (cancel.h),
- * then gate, then waiter.  No waiter is signalled with the mutex held.  It is held for a few instructions, never by
- * whoever holds a permit, so a wait can be ended whatever the holder does.
+ * then gate, then waiter.  No waiter is signalled with the mutex held.  A thread holds it for a few
+ * instructions, and never while it works under a permit, so a wait can end whatever the holder of the permit does.
  */
 #ifndef SYNC_GATE_H
 #define SYNC_GATE_H
@@ -69,15 +69,16 @@ static inline void gate_leave(struct gate *gate) {
     race_release(gate);
     uint32_t word = atomic_u32_load(&gate->word, relaxed);
     while ((word & (GATE_WAITERS | GATE_WOKEN)) != GATE_WAITERS) {
-        if (atomic_u32_cas(&gate->word, &word, word + GATE_PERMIT, release)) return; /* partner: whoever takes it */
+        if (atomic_u32_cas(&gate->word, &word, word + GATE_PERMIT, release)) return; /* partner: who takes it */
     }
     gate_leave_waking(gate);
 }
 
-/* For gates of one permit: who is inside. */
+/* For gates of one permit: which thread is inside. */
 void gate_set_holder(struct gate *gate);
 static inline void gate_clear_holder(struct gate *gate) { atomic_u32_store(&gate->holder, 0, relaxed); }
-/* relaxed: a thread reads here what it wrote itself, or something else, whatever that is. */
+/* relaxed: the thread that holds the gate reads the number that it wrote; any other thread reads a number that is not its
+ * own, whichever. */
 static inline bool gate_held_by_me(const struct gate *gate) {
     uint32_t holder = atomic_u32_load(&gate->holder, relaxed);
     return holder != 0 && holder == thread_state()->number;

@@ -7,7 +7,7 @@
  * too.  A stale head would have to be held over 2^40 removals to be taken for a new one.
  *
  * Who may do what: push and pop, any thread at any time.  stack_table_add: one thread at a time (the caller's lock).
- * A node's item belongs to whoever took the node off the stack.
+ * A node's item belongs to the thread that took the node off the stack.
  */
 #ifndef SYNC_STACK_H
 #define SYNC_STACK_H
