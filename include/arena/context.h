@@ -22,7 +22,7 @@ ARENA_BEGIN_DECLS
 
 struct arena_context;
 
-/* Never ends, carries nothing, immortal: retain and release do nothing to it, cancel does not either. */
+/* The background context, which never ends and carries nothing.  retain, release and cancel do nothing to it. */
 ARENA_API ARENA_NONNULL struct arena_context *arena_context_background(void);
 
 /* Makes a child of `parent` that can be cancelled.  It ends with its parent, or earlier; below a context that has ended
@@ -39,7 +39,8 @@ ARENA_API ARENA_NODISCARD int arena_context_with_deadline(struct arena_context *
                                                           struct arena_context **out);
 
 /* Ends the context and all below it with ARENA_ECANCELED (or ARENA_ETIMEDOUT where the deadline has passed already),
- * and wakes the threads that wait under them.  Again: does nothing, however much is below it.  The background stays. */
+ * and wakes the threads that wait under them.  A second call does nothing, and does
+ * not look at what is below.  The background stays. */
 ARENA_API void arena_context_cancel(struct arena_context *context);
 
 /* ARENA_OK while it has not ended, else ARENA_ECANCELED or ARENA_ETIMEDOUT: the first cause, which stays. */
@@ -62,7 +63,7 @@ ARENA_API ARENA_NODISCARD int arena_inject(struct arena_context *parent, struct 
 ARENA_API ARENA_NODISCARD int arena_extract(struct arena_context *context, const struct arena_type *type,
                                             struct arena **out);
 
-/* Monotonic nanoseconds: the clock of deadlines. */
+/* The time now in nanoseconds, by the monotonic clock that deadlines are times of. */
 ARENA_API int64_t arena_clock_now(void);
 
 ARENA_END_DECLS

@@ -73,27 +73,27 @@ ARENA_API ARENA_NODISCARD ARENA_NO_PLT int arena_pool_checkout(struct arena_pool
 ARENA_API ARENA_NODISCARD int arena_pool_checkout_context(struct arena_pool *pool, struct arena_context *context,
                                                           struct arena **out);
 
-/* Resets the arena and puts it back; from any thread.  NULL is legal for the arena, and then for the pool.  Panics where the arena is not one
- * of this pool's that is checked out. */
+/* Resets the arena and puts it back; from any thread.  NULL is legal for the arena, and then for the pool.  Panics where
+ * the arena is not one of this pool's that is checked out. */
 ARENA_API ARENA_NO_PLT void arena_pool_return(struct arena_pool *pool, struct arena *arena);
 /* As arena_pool_return, but never panics.  ARENA_OK; else nothing has changed: ARENA_EINVAL where the arena is not one of
  * this pool's, is not checked out, or belongs to a scope, ARENA_EBUSY from a drop function that its reset runs. */
 ARENA_API ARENA_NODISCARD int arena_pool_return_checked(struct arena_pool *pool, struct arena *arena);
 
-/* From here on only arena_pool_return_claimed returns this arena: for a caller that ties it to something of its own, as
- * libarena-mhd ties one to each request.  ARENA_EINVAL: arena is NULL, not out of a pool, a scope's, or claimed already;
- * ARENA_EBUSY from a drop function that its reset runs. */
+/* Claims the arena: from here on only arena_pool_return_claimed returns it, for a caller that ties it to something of its
+ * own, as libarena-mhd ties one to each request.  ARENA_EINVAL: arena is NULL, not out of a pool, a scope's, or claimed
+ * already; ARENA_EBUSY from a drop function that its reset runs. */
 ARENA_API ARENA_NODISCARD int arena_pool_claim(struct arena *arena);
 /* Resets the arena and puts it back into its pool; from any thread.  NULL is legal.  Panics where it was not claimed. */
 ARENA_API void arena_pool_return_claimed(struct arena *arena);
 
 /* Frees what is idle in the shared store and in every thread's cache.  Where a thread is in the middle of a call on the
- * pool, what it has is freed by the end of the call; what the arena of a scope or of execute has, where that is more than
- * a little, when the scope ends.  Waits for other threads no longer than a few instructions of theirs take, and for a
+ * pool, the call frees what the thread has before it ends; and the end of a scope, or of execute, frees what its arena has,
+ * where that is more than a little.  Waits for other threads no longer than a few instructions of theirs take, and for a
  * fraction of a second at most.  NULL: nothing. */
 ARENA_API void arena_pool_trim(struct arena_pool *pool);
 
-/* The pool that the arena belongs to, out or not; NULL where it is none of a pool's. */
+/* The pool that the arena belongs to, out or not; NULL where it belongs to none. */
 ARENA_API struct arena_pool *arena_pool_of(const struct arena *arena);
 
 /* What a pool has and has had.  The steady state counts nothing, so figures are taken when they are asked for; calls
@@ -105,8 +105,8 @@ struct arena_pool_stats {
     size_t idle;        /* the others that there are now.  Exact */
     size_t idle_bytes;  /* what those have touched, at most, as it was when they came back */
     /* The most that were out at a time.  Looked at when an arena is made and when statistics are asked for: exact with one
-     * thread; with several it misses when they had more out at a time only of arenas that were in their caches before,
-     * and with more than 256 arenas it counts those in caches as out. */
+     * thread.  With several it misses a peak for which no arena had to be made, because their caches had enough; and with
+     * more than 256 arenas it counts those in caches as out. */
     size_t peak_out;
     uint64_t waits;    /* begun, for a place under the limit */
     uint64_t refusals; /* ARENA_EFULL, and waits in vain */
