@@ -271,7 +271,7 @@ HOT_INLINE void set_up(struct arena *arena, const struct slots_plan *plan, const
     arena->poison_end = arena->rooted = arena->base;
 }
 
-/* With room for `room_bytes` of slots.  Inlined into whoever knows some of the arguments. */
+/* With room for `room_bytes` of slots.  Inlined into callers that know some of the arguments. */
 HOT_INLINE struct arena *create(const struct slots_plan *plan, size_t room_bytes, const struct arena_type *type,
                                 enum slots_owner owner, size_t header_bytes, const struct slots_place *place,
                                 bool watched) {

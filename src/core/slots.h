@@ -19,8 +19,8 @@
  *   runs                       free slots below the cursor: each a range [from, to), disjoint, none ending at the cursor.
  *                              They read as free slots above it do.  gap_bytes is their sum.  Only the arenas behind a
  *                              gate have any.
- *   burst_limit                end of the open burst's window [head.cursor, burst_limit), NULL when none is open.  Any other call ends the burst:
- *                              what it wrote is not live and is cleared.
+ *   burst_limit                end of the open burst's window [head.cursor, burst_limit), NULL when none is open.  Any other
+ *                              call ends the burst: what it wrote is not live and is cleared.
  *   SLOTS_CLEAR_STEP bytes behind end are the arena's too: wide stores may run over.
  *
  * Marks (core/mark.c).  The floor is the position of the innermost living mark, or base where it has none in this block;
@@ -67,15 +67,16 @@ enum copy_way {
     COPY_PADDED,  /* by memcpy; the slot has a gap behind the element, which is cleared */
 };
 
-/* Why the window is closed (arena.closed): to whom wonders, a debugger prints it.  Where it is 0 and inline code finds no room
- * all the same, the window is at its end: at the capacity's or the block's (`bound`), or what follows is not known to be zero
- * (`ready`). */
+/* Why the window is closed (arena.closed); a debugger shows it by `print (enum closed_for)arena->closed`, and a call that was
+ * refused by its status and text (slots_refusal).  Set by slots_close in the file named here, and cleared by slots_open or
+ * slots_enter.  Where it is 0 and inline code finds no room all the same, the window is at its end: that of the capacity or of
+ * the block (`bound`), or what follows is not known to be zero (`ready`). */
 enum closed_for {
-    CLOSED_FOR_CHECKER = 1, /* a memory checker is watching: what is handed out is marked as it is */
-    CLOSED_FOR_BURST = 2,   /* a burst is open, and holds the window */
-    CLOSED_IN_POOL = 4,     /* idle in its pool */
-    CLOSED_BEHIND_GATE = 8, /* of a concurrent arena that nobody has acquired */
-    CLOSED_DROPPING = 16,   /* drop functions or cleanups are running */
+    CLOSED_FOR_CHECKER = 1, /* a memory checker is watching, and each block is marked as it is handed out: create.c */
+    CLOSED_FOR_BURST = 2,   /* a burst is open, and holds the window: window.h */
+    CLOSED_IN_POOL = 4,     /* idle in its pool: api/pool.c and its parts */
+    CLOSED_BEHIND_GATE = 8, /* of a concurrent arena that no thread has acquired: api/acquire.c */
+    CLOSED_DROPPING = 16,   /* drop functions or cleanups are running: reset.c, cleanup.c */
 };
 /* With any of these no call hands out anything either: the arena is sealed. */
 #define CLOSED_TO_ALL (CLOSED_IN_POOL | CLOSED_BEHIND_GATE | CLOSED_DROPPING)
@@ -114,7 +115,7 @@ struct block {
     size_t zone_bytes;
 };
 
-/* In the order of who uses them: the first line of 64 bytes is what handing out one element and a quick reset need. */
+/* What is used together lies together: the first line of 64 bytes is what handing out one element and a quick reset need. */
 struct arena {
     struct arena_head head; /* frozen: the public header's inline code reads and writes it */
     char *base;

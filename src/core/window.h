@@ -23,7 +23,7 @@ static inline void slots_leave(struct arena *arena) { slots_close(arena, CLOSED_
 
 static inline bool slots_sealed(const struct arena *arena) { return (arena->closed & CLOSED_TO_ALL) != 0; }
 
-/* slots_refresh, for who makes an arena. */
+/* slots_refresh, for the code that makes an arena. */
 HOT_INLINE void slots_refresh_inline(struct arena *arena) {
     unsigned closed = arena->closed & ~(unsigned)CLOSED_FOR_BURST;
     unsigned work = arena->reset_work & ~(unsigned)(WORK_BURST | WORK_CLEANUPS | WORK_BLOCKS);

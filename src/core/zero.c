@@ -3,11 +3,11 @@
  *
  * A reset clears what was used (ARENA_CLEAR_ON_RESET), or the next generation clears what it is handed (ON_HANDOUT); a block of
  * the heap holds anything at first, and is cleared as it is handed out whatever the policy, so that a large capacity costs
- * nothing until it is used.  Three marks say how far that went: ready, dirty and touched (see slots.h).  Whoever leaves free
- * memory behind that is not zero moves ready down to it, and dirty up to its end.
+ * nothing until it is used.  Three marks say how far that went: ready, dirty and touched (see slots.h).  Code that leaves
+ * free memory behind that is not zero moves ready down to it, and dirty up to its end.
  *
- * A slab may be handed out and never touched, and nobody tells.  So whoever takes back clears what is known to be in memory
- * (below `touched`), and asks the system about the rest (clear_touched): what was not touched stays out.
+ * A slab may be handed out and never touched, and the library does not learn of it.  So code that takes memory back clears
+ * what is known to be resident (below `touched`), and asks the system about the rest (clear_touched): what was not touched stays out.
  */
 #include "core/slots.h"
 
