@@ -161,15 +161,23 @@ static bool read_header(struct text line, struct part *part) {
     return true;
 }
 
-/* Up to the next delimiter. */
+/* Does a line that begins there begin as a delimiter does? */
+static bool is_boundary(const struct reader *reader, const char *at) {
+    size_t length = reader->delimiter_length - 2;
+    return (size_t)(reader->end - at) >= length && memcmp(at, reader->delimiter + 2, length) == 0;
+}
+
+/* Up to the next delimiter.  One that begins behind another line break, or at once, is one to some readers, and is
+ * data to others: that is malformed. */
 static bool read_data(struct reader *reader, struct text *data) {
     data->start = reader->at;
-    for (char *at = reader->at; at != reader->end; at++) {
-        at = memchr(at, '\r', (size_t)(reader->end - at));
-        if (at == NULL || (size_t)(reader->end - at) < reader->delimiter_length) return false;
-        if (memcmp(at, reader->delimiter, reader->delimiter_length) != 0) continue;
-        data->length = (size_t)(at - data->start);
-        reader->at = at + reader->delimiter_length;
+    if (is_boundary(reader, reader->at)) return false;
+    for (char *at = reader->at; (at = memchr(at, '\n', (size_t)(reader->end - at))) != NULL;) {
+        at++;
+        if (!is_boundary(reader, at)) continue;
+        if (at - data->start < 2 || at[-2] != '\r') return false;
+        data->length = (size_t)(at - 2 - data->start);
+        reader->at = at + (reader->delimiter_length - 2);
         return true;
     }
     return false;
@@ -214,12 +222,9 @@ static void fill_in(const struct part *part, struct arena_part *out) {
 /* Reads all of it; with `parts`, fills them in.  How many there are; SIZE_MAX: it is not well formed. */
 static size_t read_all(struct reader reader, struct parts *parts) {
     size_t count = 0;
-    size_t first = reader.delimiter_length - 2; /* no line break before the first one */
     bool last = false;
-    if ((size_t)(reader.end - reader.at) < first || memcmp(reader.at, reader.delimiter + 2, first) != 0) {
-        return SIZE_MAX;
-    }
-    reader.at += first;
+    if (!is_boundary(&reader, reader.at)) return SIZE_MAX; /* no line break before the first one */
+    reader.at += reader.delimiter_length - 2;
     for (;;) {
         struct part part;
         reader.at = read_delimiter_end(&reader, reader.at, &last);

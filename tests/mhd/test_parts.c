@@ -89,6 +89,9 @@ static void what_is_not_well_formed_has_none(void **state) {
         "--bo-7\r\n" FIELD("a") "\r\none", /* no delimiter */
         "--bo-7\r\n" FIELD("a") "\r\none\r\n--bo-7",
         "--bo-7\r\n" FIELD("a") "\r\none\r\n--bo-78--\r\n--bo-7--",
+        "--bo-7\r\n" FIELD("a") "\r\n--bo-7\r\n" FIELD("b") "\r\none\r\n--bo-7--", /* to some, not to others */
+        "--bo-7\r\n" FIELD("a") "\r\none\n--bo-7\r\n" FIELD("b") "\r\ntwo\r\n--bo-7--",
+        "--bo-7\r\n" FIELD("a") "\r\n\n--bo-7\r\n" FIELD("b") "\r\ntwo\r\n--bo-7--",
         "--bo-7\r\n" FIELD("a") "one\r\n--bo-7--", /* no empty line */
         "--bo-7\r\n\r\none\r\n--bo-7--",           /* no name */
         "--bo-7\r\nContent-Type: a/b\r\n\r\none\r\n--bo-7--",
