@@ -140,14 +140,16 @@ void answer_limit(struct exchange *exchange, struct MHD_Connection *connection) 
     deadline_set(&exchange->deadline, connection, write_deadline(exchange, now_ns), now_ns);
 }
 
-/* Is there time left?  Then the connection may be silent for so long. */
+/* Is there time left?  Then the connection may be silent for so long, and the watch is awake. */
 static bool is_in_time(struct exchange *exchange) {
     int64_t now_ns = arena_clock_now();
+    struct MHD_Connection *connection = connection_of(exchange);
     if (deadline_passed(&exchange->deadline, now_ns)) {
         atomic_u32_store(&exchange->overdue, 1, relaxed); /* read by this thread */
         return false;
     }
-    deadline_set(&exchange->deadline, connection_of(exchange), exchange->deadline.at_ns, now_ns);
+    deadline_set(&exchange->deadline, connection, exchange->deadline.at_ns, now_ns);
+    if (exchange->deadline.at_ns != DEADLINE_NEVER) watch_wake(&exchange->mhd->watch, connection, now_ns);
     return true;
 }
 

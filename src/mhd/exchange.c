@@ -103,19 +103,13 @@ static struct overdue watch(struct exchange *exchange, struct MHD_Connection *co
     return registry_watch(exchange, &overdue);
 }
 
-static void wake(struct exchange *exchange, struct MHD_Connection *connection) {
+void exchange_watch_body(struct exchange *exchange, struct MHD_Connection *connection) {
+    (void)watch(exchange, connection, false);
     if (connection != NULL) watch_wake(&exchange->mhd->watch, connection, arena_clock_now());
 }
 
-void exchange_watch_body(struct exchange *exchange, struct MHD_Connection *connection) {
-    (void)watch(exchange, connection, false);
-    wake(exchange, connection);
-}
-
 struct overdue exchange_watch_answer(struct exchange *exchange, struct MHD_Connection *connection) {
-    const struct overdue before = watch(exchange, connection, true);
-    if (exchange->source.read != NULL) wake(exchange, connection);
-    return before;
+    return watch(exchange, connection, true);
 }
 
 bool exchange_is_answered(struct exchange *exchange, struct MHD_Connection *connection) {

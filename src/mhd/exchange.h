@@ -129,9 +129,9 @@ void exchange_release(struct exchange *exchange);
 /* Notes one more arena, to be returned when the exchange ends. */
 void exchange_add_owned(struct exchange *exchange, struct owned *owned);
 
-/* Notes the present deadline, of the body or of the answer, in the registry.  Where libmicrohttpd does not end the exchange by
- * then, the next request or the watch cuts it off.  An answer that is short, or of the handler's own making, does not wake
- * the watch.  exchange_watch_answer returns what was noted before. */
+/* Notes the present deadline, of the body or of the answer, in the registry.  Where libmicrohttpd does not end the exchange
+ * by then, the next request or the watch cuts it off.  An upload wakes the watch.  An answer does not, because any thread
+ * may queue one: its first piece does, on the connection's thread.  exchange_watch_answer returns what was noted before. */
 void exchange_watch_body(struct exchange *exchange, struct MHD_Connection *connection);
 struct overdue exchange_watch_answer(struct exchange *exchange, struct MHD_Connection *connection);
 

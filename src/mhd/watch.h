@@ -25,7 +25,6 @@ struct arena_mhd;
 struct watch {
     struct lock lock;
     int far;            /* the binding's end; -1: no connection is out */
-    int near;           /* libmicrohttpd's end, to compare with alone */
     uint32_t serial;    /* of the one that is out */
     int64_t started_ns; /* when that, or the last one before, was made */
     bool deaf;          /* they do not time out */
@@ -35,7 +34,8 @@ bool watch_init(struct watch *watch); /* false: no resources */
 /* The daemons have stopped. */
 void watch_destroy(struct watch *watch);
 
-/* Somebody is watched: makes a connection to the daemon of this one, unless one is out. */
+/* Somebody is watched: makes a connection to the daemon of this one, unless one is out.  On the thread of this one
+ * alone: with external polling libmicrohttpd takes none from others. */
 void watch_wake(struct watch *watch, struct MHD_Connection *connection, int64_t now_ns);
 
 /* Is this connection one of these?  Then its callbacks are for the next two alone. */

@@ -107,8 +107,10 @@ static void *bound_uri_log(void *user, const char *uri, struct MHD_Connection *c
 }
 
 static enum MHD_Result takes(void *user, const struct sockaddr *address, socklen_t size) {
-    const struct server *server = user;
-    return server->options.takes_no_watch && address->sa_family == AF_UNSPEC ? MHD_NO : MHD_YES;
+    struct server *server = user;
+    if (address->sa_family != AF_UNSPEC) return MHD_YES;
+    if (pthread_equal(pthread_self(), server->starter)) flag_add(&server->outside, 1);
+    return server->options.takes_no_watch ? MHD_NO : MHD_YES;
 }
 
 static void poll_daemon(struct worker *self) {
@@ -157,6 +159,7 @@ void server_start(struct server *server, enum mode mode, arena_mhd_handler *hand
                   const struct server_options *options) {
     memset(server, 0, sizeof *server);
     server->mode = mode;
+    server->starter = pthread_self();
     server->handler = handler;
     server->last_termination = -1;
     if (options != NULL) server->options = *options;

@@ -48,12 +48,14 @@ struct server {
     struct arena_mhd *mhd;
     uint16_t port;
     struct worker poller; /* of MODE_EXTERNAL */
+    pthread_t starter;
 
     arena_mhd_handler *handler;
     void *user; /* for the handler; it gets the server */
 
     int accesses; /* atomics, as for flag_get: calls of the access handler, with upload data, and so on */
     int watches;  /* those for a connection of the binding's own, which do not count otherwise */
+    int outside;  /* such connections that were made by the thread that started the server */
     int uploads;
     int handled;
     int completed;

@@ -290,6 +290,25 @@ static void a_suspended_request_has_all_the_time(void **state) {
     stop();
 }
 
+/* libmicrohttpd takes a connection with external polling from the thread that polls alone, and loses one that comes
+ * while it stops; so the binding does not make its own where a program's thread answers. */
+static void a_thread_of_the_programs_that_answers_makes_no_connection(void **state) {
+    static char body[8 << 20]; /* more than sockets take on */
+    flag_set(&is_suspended, 0);
+    start(state, suspend, &short_write);
+    client_send(&client, GET("/x"));
+    AWAIT(flag_get(&is_suspended) == 1);
+    struct MHD_Connection *connection = arena_request_connection(suspended);
+    assert_non_null(connection);
+    assert_int_equal(arena_request_respond(suspended, 200, NULL, body, sizeof body), ARENA_OK);
+    MHD_resume_connection(connection);
+    arena_request_release(suspended);
+    AWAIT(flag_get(&server.watches) > 0); /* it is watched nevertheless */
+    assert_int_equal(flag_get(&server.outside), 0);
+    expect_timeouts(1);
+    stop();
+}
+
 static int usual_s[4]; /* atomics: the connection's limit on silence when each request began */
 
 static enum MHD_Result look_at_the_limit(struct arena_request *request, void *user) {
@@ -331,6 +350,7 @@ int main(void) {
         SERVER_TEST(the_context_has_a_deadline_and_what_comes_later_is_not_sent),
         SERVER_TEST(it_holds_for_answers_too),
         SERVER_TEST_SUSPENDING(a_suspended_request_has_all_the_time),
+        SERVER_TEST_SUSPENDING(a_thread_of_the_programs_that_answers_makes_no_connection),
         SERVER_TEST(the_connection_has_its_own_limit_again_for_the_next_request),
         SERVER_TEST(times_without_end_are_none),
     };
