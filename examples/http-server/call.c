@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "number.h"
+
 struct arena_bytes *call_arena(struct arena_request *request) {
     struct arena *arena = NULL;
     if (arena_request_extract(request, arena_type_bytes(), &arena) != ARENA_OK) return NULL;
@@ -24,5 +26,5 @@ bool call_number(struct arena_request *request, const char *name, int64_t least,
     const char *text = arena_request_argument(request, name);
     *number = fallback;
     if (text == NULL) return true;
-    return text_number(text, number) == TEXT_NUMBER && *number >= least && *number <= most;
+    return number_read(text, number) == NUMBER && *number >= least && *number <= most;
 }

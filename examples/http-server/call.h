@@ -3,9 +3,11 @@
 #ifndef CALL_H
 #define CALL_H
 
-#include <arena/mhd.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-#include "text.h"
+#include <arena/arena.h>
+#include <arena/mhd.h>
 
 #define CONTENT_JSON "application/json"
 #define CONTENT_TEXT "text/plain; charset=utf-8"

@@ -154,10 +154,9 @@ static void stop_serving(struct MHD_Daemon *daemon, const struct options *option
 static void report(const struct service_figures *figures) {
     printf("requests answered   %llu (%llu with 2xx, %llu with 4xx, %llu with 5xx)\n"
            "requests cut short  %llu\n"
-           "arenas made         %zu for fields, %zu for requests\n",
+           "arenas made         %zu\n",
            figures->answered_ok + figures->answered_refused + figures->answered_failed, figures->answered_ok,
-           figures->answered_refused, figures->answered_failed, figures->cut_short, figures->field_arenas,
-           figures->request_arenas);
+           figures->answered_refused, figures->answered_failed, figures->cut_short, figures->arenas);
 }
 
 static int run(const struct options *options, const union address *address, struct service *service,

@@ -8,8 +8,8 @@
 
 #include <arena/base.h>
 
+#include "number.h"
 #include "service.h"
-#include "text.h"
 
 enum { THREADS_MAX = 256, ARENAS_MAX = 1000000, DRAIN_MAX_S = 3600 };
 
@@ -59,7 +59,7 @@ static void print_help(const struct options *defaults) {
 }
 
 static bool parse_count(const char *name, const char *text, int64_t least, int64_t most, int64_t *count) {
-    if (text_number(text, count) == TEXT_NUMBER && *count >= least && *count <= most) return true;
+    if (number_read(text, count) == NUMBER && *count >= least && *count <= most) return true;
     fprintf(stderr, "arena-http-server: --%s takes a number from %lld to %lld, not '%s'\n", name, (long long)least,
             (long long)most, text);
     return false;

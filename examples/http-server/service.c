@@ -13,9 +13,10 @@
 
 #include "call.h"
 #include "files.h"
+#include "json.h"
 #include "metrics.h"
+#include "number.h"
 #include "park.h"
-#include "text.h"
 
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S INT64_C(1000000000)
@@ -30,12 +31,16 @@ enum {
     WRITE_TIMEOUT_S = 30,
 };
 
-ARENA_DEFINE(field_arena, struct arena_field)
+/* The fields of a query and of a form, in the request's arena: a vector for ARENA_TRY_PUSH. */
+struct fields {
+    struct arena_field *data;
+    size_t len, cap;
+    size_t most; /* that a request may have */
+};
 
 struct service {
     struct service_options options;
     struct arena_pool *pool; /* of byte arenas: libarena-mhd takes one for each request */
-    struct field_arena_pool *field_pool;
     struct arena_mhd *mhd;
     struct park park;
     struct metrics metrics;
@@ -43,20 +48,20 @@ struct service {
 
 /* --- JSON ------------------------------------------------------------------------------------------------------ */
 
-/* The arena's figures and, under `name`, what was asked for.  Takes `value` over.  NULL: `error` says why. */
-static json_t *json_document(struct arena_request *request, const struct field_arena *fields, const char *name,
+/* How many fields there are, how many more there could be and, under `name`, what was asked for.  Takes `value` over.
+ * NULL: `error` says why. */
+static json_t *json_document(struct arena_request *request, const struct fields *fields, const char *name,
                              json_t *value, json_error_t *error) {
     if (value == NULL) return NULL;
     return json_pack_ex(error, 0, "{s:s, s:s, s:I, s:I, s:o}", "path", arena_request_url(request), "method",
-                        arena_request_method(request), "used", (json_int_t)field_arena_used(fields), "remaining",
-                        (json_int_t)field_arena_remaining(fields), name, value);
+                        arena_request_method(request), "used", (json_int_t)fields->len, "remaining",
+                        (json_int_t)(fields->most - fields->len), name, value);
 }
 
-/* The fields lie one after the other; `first` is NULL where there are none. */
-static json_t *json_fields(const struct arena_field *first, size_t count, json_error_t *error) {
+static json_t *json_fields(const struct fields *fields, json_error_t *error) {
     json_t *array = json_array();
-    for (size_t i = 0; array != NULL && first != NULL && i < count; i++) {
-        const struct arena_field *field = &first[i];
+    for (size_t i = 0; array != NULL && i < fields->len; i++) {
+        const struct arena_field *field = &fields->data[i];
         const char *value = field->value == NULL ? "" : field->value;
         json_t *object = json_pack_ex(error, 0, "{s:s%, s:s%}", "key", field->name, field->name_bytes, "value", value,
                                       field->value_bytes);
@@ -80,53 +85,41 @@ static enum MHD_Result answer_document(struct arena_request *request, const json
 
 /* --- Fields ---------------------------------------------------------------------------------------------------- */
 
-/* The fields of the query and of a form, in the request's second arena.  The first one; NULL: there are none.  false: too many. */
-static bool collect_fields(struct arena_request *request, struct field_arena *fields,
-                           const struct arena_field **first) {
+/* false: there are too many, or they do not fit the arena. */
+static bool collect_fields(struct arena_request *request, struct fields *fields) {
     static const int kinds[] = {ARENA_FIELD_ARGUMENT, ARENA_FIELD_FORM};
-    *first = NULL;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         struct arena_field field;
         for (size_t cursor = 0; arena_request_next_field(request, kinds[i], &cursor, &field);) {
             if (field.name_bytes == 0 && field.value == NULL) continue; /* nothing between two '&' */
-            const struct arena_field *slot = field_arena_try_alloc(fields, field);
+            struct arena_field *slot = fields->len == fields->most ? NULL : ARENA_TRY_PUSH(call_arena(request), fields);
             if (slot == NULL) return false;
-            if (*first == NULL) *first = slot;
+            *slot = field;
         }
     }
     return true;
 }
 
-typedef enum MHD_Result fields_handler(struct arena_request *request, struct field_arena *fields,
-                                       const struct arena_field *first);
+typedef enum MHD_Result fields_handler(struct arena_request *request, const struct fields *fields);
 
-/* The second arena is typed, and comes from a pool of its own. */
-static enum MHD_Result with_fields(struct service *service, struct arena_request *request, fields_handler *handler) {
-    struct field_arena *fields;
-    if (field_arena_pool_checkout(service->field_pool, &fields) != ARENA_OK)
-        return call_answer(request, MHD_HTTP_SERVICE_UNAVAILABLE, CONTENT_TEXT, "no memory\n");
-    const struct arena_field *first;
-    enum MHD_Result result;
-    if (collect_fields(request, fields, &first)) {
-        result = handler(request, fields, first);
-    } else {
-        const char *text =
-            arena_bytes_try_printf(call_arena(request), "more than %zu fields\n", field_arena_cap(fields));
-        result = call_answer(request, MHD_HTTP_CONTENT_TOO_LARGE, CONTENT_TEXT, text);
-    }
-    field_arena_pool_return(service->field_pool, fields); /* what is sent lies in the request's own arena */
-    return result;
+static enum MHD_Result with_fields(const struct service *service, struct arena_request *request,
+                                   fields_handler *handler) {
+    struct fields fields = {.most = service->options.fields};
+    if (collect_fields(request, &fields)) return handler(request, &fields);
+    const char *text = fields.len < fields.most
+                           ? NULL
+                           : arena_bytes_try_printf(call_arena(request), "more than %zu fields\n", fields.most);
+    return call_answer(request, MHD_HTTP_CONTENT_TOO_LARGE, CONTENT_TEXT, text);
 }
 
 /* --- Routes ---------------------------------------------------------------------------------------------------- */
 
-static enum MHD_Result answer_parse(struct arena_request *request, struct field_arena *fields,
-                                    const struct arena_field *first) {
+static enum MHD_Result answer_parse(struct arena_request *request, const struct fields *fields) {
     json_error_t error = {0};
-    text_json_begin(call_arena(request));
-    json_t *array = json_fields(first, field_arena_used(fields), &error);
+    json_begin(call_arena(request));
+    json_t *array = json_fields(fields, &error);
     enum MHD_Result result = answer_document(request, json_document(request, fields, "fields", array, &error), &error);
-    text_json_end();
+    json_end();
     return result;
 }
 
@@ -142,33 +135,32 @@ static enum MHD_Result route_parse(struct service *service, struct arena_request
 }
 
 /* Adds up the fields called n.  Where that cannot be, what there is to say. */
-static const char *sum_fields(struct arena_bytes *arena, const struct arena_field *first, size_t count, int64_t *sum) {
+static const char *sum_fields(struct arena_bytes *arena, const struct fields *fields, int64_t *sum) {
     size_t numbers = 0;
     *sum = 0;
-    for (const struct arena_field *field = first; field != first + count; field++) {
+    for (size_t i = 0; i < fields->len; i++) {
+        const struct arena_field *field = &fields->data[i];
         if (strcmp(field->name, "n") != 0) continue;
         numbers++;
         int64_t number = 0;
-        enum text_number kind = text_number(field->value == NULL ? "" : field->value, &number);
-        if (kind == TEXT_NO_NUMBER)
-            return arena_bytes_try_printf(arena, "n number %zu is not a whole number\n", numbers);
-        if (kind == TEXT_TOO_LARGE)
+        enum number_kind kind = number_read(field->value == NULL ? "" : field->value, &number);
+        if (kind == NUMBER_NONE) return arena_bytes_try_printf(arena, "n number %zu is not a whole number\n", numbers);
+        if (kind == NUMBER_TOO_LARGE)
             return arena_bytes_try_printf(arena, "n number %zu does not fit 64 bits\n", numbers);
         if (__builtin_add_overflow(*sum, number, sum)) return "the sum does not fit 64 bits\n";
     }
     return numbers == 0 ? "n is missing, as in /sum?n=10&n=20\n" : NULL;
 }
 
-static enum MHD_Result answer_sum(struct arena_request *request, struct field_arena *fields,
-                                  const struct arena_field *first) {
+static enum MHD_Result answer_sum(struct arena_request *request, const struct fields *fields) {
     int64_t sum;
-    const char *wrong = sum_fields(call_arena(request), first, field_arena_used(fields), &sum);
+    const char *wrong = sum_fields(call_arena(request), fields, &sum);
     if (wrong != NULL) return call_answer(request, MHD_HTTP_BAD_REQUEST, CONTENT_TEXT, wrong);
     json_error_t error = {0};
-    text_json_begin(call_arena(request));
+    json_begin(call_arena(request));
     enum MHD_Result result =
         answer_document(request, json_document(request, fields, "sum", json_integer(sum), &error), &error);
-    text_json_end();
+    json_end();
     return result;
 }
 
@@ -182,11 +174,8 @@ static enum MHD_Result route_healthz(struct service *service, struct arena_reque
 }
 
 static enum MHD_Result route_metrics(struct service *service, struct arena_request *request) {
-    const struct metrics_pool pools[] = {
-        {"requests", service->pool},
-        {"fields", field_arena_pool_raw(service->field_pool)},
-    };
-    const char *text = metrics_text(&service->metrics, pools, 2, call_arena(request));
+    const struct metrics_pool pools[] = {{"requests", service->pool}};
+    const char *text = metrics_text(&service->metrics, pools, 1, call_arena(request));
     return call_answer(request, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", text);
 }
 
@@ -377,7 +366,7 @@ static void completed(struct arena_request *request, unsigned status, enum MHD_R
 /* --- Life ------------------------------------------------------------------------------------------------------ */
 
 /* What is not in limits here libmicrohttpd has to limit: see daemon_start in main.c. */
-static int bind_pools(struct service *service) {
+static int bind_pool(struct service *service) {
     const struct arena_mhd_options options = {
         .struct_size = sizeof(options),
         .body_limit_bytes = SERVICE_BODY_MAX_BYTES,
@@ -390,9 +379,8 @@ static int bind_pools(struct service *service) {
     return arena_mhd_create_with(service->pool, handle, service, &options, &service->mhd);
 }
 
-/* Before there was a request: nothing is out of the pools. */
+/* Before there was a request: nothing is out of the pool. */
 static void free_service(struct service *service) {
-    if (service->field_pool != NULL && field_arena_pool_destroy(service->field_pool) != ARENA_OK) abort();
     if (service->pool != NULL && arena_pool_destroy(service->pool) != ARENA_OK) abort();
     free(service);
 }
@@ -402,11 +390,10 @@ int service_create(const struct service_options *options, struct service **out) 
     struct service *service = calloc(1, sizeof(*service));
     if (service == NULL) return ARENA_ENOMEM;
     service->options = *options;
-    text_json_setup();
+    json_setup();
     const struct arena_pool_options limit = {.struct_size = sizeof(limit), .max_arenas = options->arenas};
     int status = arena_pool_create_with(arena_type_bytes(), ARENA_BYTES, &limit, &service->pool);
-    service->field_pool = field_arena_pool_create(options->fields);
-    if (status == ARENA_OK) status = service->field_pool == NULL ? ARENA_ENOMEM : bind_pools(service);
+    if (status == ARENA_OK) status = bind_pool(service);
     if (status == ARENA_OK && !park_start(&service->park, options->suspends)) {
         arena_mhd_destroy(service->mhd);
         status = ARENA_ENOMEM;
@@ -437,16 +424,14 @@ void service_figures(struct service *service, struct service_figures *figures) {
         .answered_refused = metrics_hundred(metrics, 400),
         .answered_failed = metrics_hundred(metrics, 500),
         .cut_short = atomic_load_explicit(&metrics->cut_short, memory_order_relaxed),
-        .field_arenas = arenas_made(field_arena_pool_raw(service->field_pool)),
-        .request_arenas = arenas_made(service->pool),
+        .arenas = arenas_made(service->pool),
     };
 }
 
 int service_destroy(struct service *service) {
     park_destroy(&service->park);
     arena_mhd_destroy(service->mhd);
-    int fields = field_arena_pool_destroy(service->field_pool);
-    int text = arena_pool_destroy(service->pool);
+    int status = arena_pool_destroy(service->pool);
     free(service);
-    return fields != ARENA_OK ? fields : text;
+    return status;
 }

@@ -35,8 +35,7 @@ struct service_figures {
     unsigned long long answered_refused;
     unsigned long long answered_failed;
     unsigned long long cut_short; /* over before there was an answer, or while it was sent */
-    size_t field_arenas;          /* made so far */
-    size_t request_arenas;
+    size_t arenas;                /* made so far */
 };
 
 void service_figures(struct service *service, struct service_figures *figures);
