@@ -189,7 +189,7 @@ ARENA_API ARENA_NODISCARD int arena_protect_with(void (*action)(void *user), voi
 ARENA_API ARENA_NORETURN void arena_panic(const char *message);
 
 /* Raises a panic with a status of the caller's: for libraries on top of this one, whose own functions panic for the same
- * reasons.  What is no failure is ARENA_EPANIC. */
+ * reasons.  A status that is no failure is raised as ARENA_EPANIC. */
 ARENA_API ARENA_NORETURN void arena_panic_with(int status, const char *message);
 
 /* Coroutines.

@@ -6,8 +6,8 @@
  *   daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC, 0, NULL, NULL, arena_mhd_access, mhd,
  *                             MHD_OPTION_NOTIFY_COMPLETED, arena_mhd_completed, mhd,
  *                             MHD_OPTION_URI_LOG_CALLBACK, arena_mhd_uri, mhd,
- *                             MHD_OPTION_SOCK_ADDR, address,              (loopback, unless the world shall come in)
- *                             MHD_OPTION_CONNECTION_TIMEOUT, 15u,         (for heads that trickle in, and idle ones)
+ *                             MHD_OPTION_SOCK_ADDR, address,              (loopback, unless other machines may connect)
+ *                             MHD_OPTION_CONNECTION_TIMEOUT, 15u,         (for idle clients, and heads sent slowly)
  *                             MHD_OPTION_CONNECTION_LIMIT, 1000u,
  *                             MHD_OPTION_PER_IP_CONNECTION_LIMIT, 100u,
  *                             MHD_OPTION_END);
@@ -22,8 +22,9 @@
  *
  * What the binding answers by itself, as plain text unless the program's `refuse` has other words:
  *   400   the request can be mistaken for another one, or for two; the connection closes (below)
- *   413   the body exceeds the limit.  Read to its end the connection survives; a body that is much longer (by 16 MiB),
- *         or one the client asked about first (Expect: 100-continue), is not read, and costs the connection
+ *   413   the body exceeds the limit.  Where the binding reads it to its end the connection survives; a body that is much
+ *         longer (by 16 MiB), or one the client asked about first (Expect: 100-continue), is not read, and costs the
+ *         connection
  *   500   the handler returned MHD_YES, but neither queued a response (an interim one, 1xx, is none) nor suspended the
  *         connection; the connection was resumed with no response queued; or a panic ended the handler (below).  Where
  *         the program did not take a piece of a streamed body, the connection closes too
@@ -41,7 +42,7 @@
  * reads and writes without telling, the binding adds a connection of its own to the daemon, one at a time, for a second
  * each (docs/http.md has more; MHD_USE_ITC is needed where the daemon has threads).  What they do not cover: the head of
  * a request (MHD_OPTION_CONNECTION_TIMEOUT does), connections while they are suspended or once they are upgraded, and
- * responses of the handler's own making that are taken slowly on a server that nobody else asks.
+ * responses of the handler's own making that a client takes slowly from a server without other requests.
  *
  * Panics: what the program gave runs inside arena_protect.  A handler, begin or piece that panics is answered 500 and
  * the server goes on; if it had queued a response already, the connection is closed instead; if the handler had
@@ -98,15 +99,15 @@ struct arena_mhd_options {
      * memory of the binding's own. */
     size_t body_limit_bytes;
 
-    /* The headers are there, the body and the arena are not (the context carries nothing).  Answers at once, or
-     * prepares: arena_request_set_body_limit, arena_request_stream_body, arena_request_set_user.  MHD_YES goes on;
+    /* Called when the headers are known, and the body and the arena are not there (the context carries nothing).  Answers
+     * at once, or prepares: arena_request_set_body_limit, arena_request_stream_body, arena_request_set_user.  MHD_YES goes on;
      * otherwise the connection closes.  Where a body is announced an answer goes out before it, instead of 100 Continue
      * if the client asked, and costs the connection.  It must not suspend the connection. */
     enum MHD_Result (*begin)(struct arena_request *request, void *user);
     /* Once for every request whose head was read, also for those that the binding answered, when it is over and before
      * the arena goes.  `status`: of the answer that was queued, 0 if none was.  A request that a timeout of the binding
-     * ended has MHD_REQUEST_TERMINATED_TIMEOUT_REACHED.  It only reads.  Not called for what libmicrohttpd answers by
-     * itself, nor where there was no memory to remember the request by. */
+     * ended has MHD_REQUEST_TERMINATED_TIMEOUT_REACHED.  It may only read the request.  Not called for what libmicrohttpd
+     * answers by itself, nor where there was no memory to remember the request by. */
     void (*completed)(struct arena_request *request, unsigned status, enum MHD_RequestTerminationCode termination,
                       void *user);
     /* Other words for an answer of the binding's own.  *content_type and *body are what it would say, and may be
@@ -133,13 +134,14 @@ ARENA_API ARENA_NODISCARD int arena_mhd_create(struct arena_pool *pool, arena_mh
 ARENA_API ARENA_NODISCARD int arena_mhd_create_with(struct arena_pool *pool, arena_mhd_handler *handler, void *user,
                                                     const struct arena_mhd_options *options, struct arena_mhd **out);
 
-/* After MHD_stop_daemon on every daemon it serves.  Finds the requests that never completed and takes their arenas
- * back.  NULL is legal.  Panics, and changes nothing, while a request is still retained. */
+/* Ends the binding, after MHD_stop_daemon on every daemon that it serves: finds the requests that never completed, and
+ * takes their arenas back.  NULL is legal.  Panics, and changes nothing, while a request is still retained. */
 ARENA_API void arena_mhd_destroy(struct arena_mhd *mhd);
-/* The same, but a status instead of a panic: ARENA_EBUSY, and nothing changed, while a request is still retained. */
+/* As arena_mhd_destroy, but a status instead of a panic: ARENA_EBUSY, and nothing changed, while a request is still
+ * retained. */
 ARENA_API ARENA_NODISCARD int arena_mhd_destroy_checked(struct arena_mhd *mhd);
 
-/* From now on every new request is answered 503 and its connection closed, and answers that are under way close
+/* Drains: from now on every new request is answered 503 and its connection closed, and answers that are under way close
  * theirs.  Waits until no request is open.  ARENA_OK: none is.  ARENA_ECANCELED, ARENA_ETIMEDOUT: the context
  * ended first; that ends the wait (within some 10 ms), not the draining.  ARENA_EBUSY: called from a handler or hook of
  * this binding; nothing has begun.  ARENA_EINVAL: mhd is NULL.  Any thread, several at once; with external polling not
@@ -159,7 +161,7 @@ ARENA_API void arena_mhd_completed(void *mhd, struct MHD_Connection *connection,
 /* For MHD_OPTION_URI_LOG_CALLBACK, with the struct arena_mhd as closure: remembers the target as it was sent. */
 ARENA_API void *arena_mhd_uri(void *mhd, const char *uri, struct MHD_Connection *connection);
 
-/* A new request that carries `arena` in its context; the original stays as it was, and all else reads the same from
+/* Makes a new request that carries `arena` in its context; the original stays as it was, and all else reads the same from
  * both.  It lives and ends with its request; the caller does not release it (unless retained).  A NULL arena hides
  * those of every type.
  * ARENA_EINVAL: request or out is NULL.  ARENA_ENOMEM: no memory.  *out is NULL after a failure. */
@@ -171,13 +173,13 @@ ARENA_API ARENA_NODISCARD int arena_request_extract(struct arena_request *reques
 
 /* What follows is valid while the request lives, on any thread, but for the connection. */
 
-/* NULL once the request has completed. */
+/* The connection that the request came by; NULL once the request has completed. */
 ARENA_API struct MHD_Connection *arena_request_connection(struct arena_request *request);
-/* As sent: "GET". */
+/* The method as it was sent: "GET". */
 ARENA_API const char *arena_request_method(struct arena_request *request);
 /* The path, decoded, without the query; of an absolute target (http://host/path) its path too; "*" of OPTIONS *. */
 ARENA_API const char *arena_request_url(struct arena_request *request);
-/* As sent: "HTTP/1.1". */
+/* The version as it was sent: "HTTP/1.1". */
 ARENA_API const char *arena_request_version(struct arena_request *request);
 /* The target as it was sent, query included; NULL unless the daemon has arena_mhd_uri. */
 ARENA_API const char *arena_request_target(struct arena_request *request);
@@ -186,8 +188,8 @@ ARENA_API const char *arena_request_header(struct arena_request *request, const 
 /* The value of the argument so named, decoded; of several the first.  One without a value reads "".  NULL: not there.
  */
 ARENA_API const char *arena_request_argument(struct arena_request *request, const char *name);
-/* Not NULL, also when the body is empty or was streamed; a NUL that is not counted follows it.  size_bytes may be NULL.
- */
+/* The body, and its length in *size_bytes, which may be NULL.  Never NULL, also when the body is empty or was streamed; a
+ * NUL that is not counted follows it. */
 ARENA_API const void *arena_request_body(struct arena_request *request, size_t *size_bytes);
 /* The request's own reference: retain it to keep it longer (the arena it carries lives as long as the request).
  * Cancelled when the request completes.  NULL, which is the background, in begin. */
@@ -211,9 +213,9 @@ enum arena_field_kind {
 /* sizeof(struct arena_field), in bytes, for bindings that check their own declaration. */
 ARENA_API size_t arena_field_size(void);
 
-/* Hands out the next field of that kind, in the order they came; *cursor is 0 at first.  false: there is none any more
- * (*out is unchanged), again and again; and for a kind that is not known, a NULL argument, and a form for which there
- * is no memory.  Trailers are not to be had. */
+/* Hands out the next field of that kind, in the order they came; *cursor is 0 at first.  false, with
+ * *out unchanged: there is no other one, also when called again; the kind is not known; an argument is NULL; or there is no
+ * memory for a form.  Trailers are not among the fields. */
 ARENA_API bool arena_request_next_field(struct arena_request *request, int kind, size_t *cursor,
                                         struct arena_field *out);
 
@@ -268,10 +270,10 @@ ARENA_API ARENA_NODISCARD int arena_request_stream_body(struct arena_request *re
 ARENA_API struct arena_request *arena_request_retain(struct arena_request *request);
 /* Takes one arena_request_retain back; from any thread.  NULL is legal.  Panics when nothing is retained. */
 ARENA_API void arena_request_release(struct arena_request *request);
-/* The same, but a status instead of a panic: ARENA_EINVAL when nothing is retained. */
+/* As arena_request_release, but a status instead of a panic: ARENA_EINVAL when nothing is retained. */
 ARENA_API ARENA_NODISCARD int arena_request_release_checked(struct arena_request *request);
 
-/* A header of the answer to come, copied; several of the same name are sent in order.  It stays after a respond that
+/* Adds a header to the answer to come, copied; several of the same name are sent in order.  It stays after a respond that
  * failed; answers of the binding's own do not have it.
  * ARENA_EINVAL: request, name or value is NULL, the name is no token, the value is empty or has CR or LF, or the header
  * is the server's: Content-Length, Transfer-Encoding, TE, Trailer, Connection, Keep-Alive, Upgrade, Date.
@@ -291,8 +293,8 @@ ARENA_API ARENA_NODISCARD int arena_request_add_header(struct arena_request *req
 ARENA_API ARENA_NODISCARD int arena_request_respond(struct arena_request *request, unsigned status,
                                                     const char *content_type, const void *body, size_t size_bytes);
 
-/* The same with a text that has a NUL behind it, for the last line of a handler: MHD_YES; or MHD_NO, which closes the
- * connection, where arena_request_respond fails.  A NULL text, as arena_bytes_try_printf gives where there is no room, is
+/* As arena_request_respond, with a text that has a NUL behind it, for the last line of a handler: MHD_YES; or MHD_NO, which
+ * closes the connection, where arena_request_respond fails.  A NULL text, as arena_bytes_try_printf gives where there is no room, is
  * answered 500: MHD_YES with no response queued (in begin: MHD_NO). */
 ARENA_API ARENA_NODISCARD enum MHD_Result arena_request_answer(struct arena_request *request, unsigned status,
                                                                const char *content_type, const char *text);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Asks which memory checker is there, and tells it.  See poison.h. */
 #include "base/poison.h"
 
 #ifdef HAVE_VALGRIND

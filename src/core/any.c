@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Puts values into slots with their descriptors, and drops them.  See any.h. */
 #include "core/any.h"
 
 #include "core/slots.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What each refusal says, and how it is sent.  See refusal.h. */
 #include "mhd/refusal.h"
 
 #include "mhd/answer.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The table of open exchanges, and the sweep of those that are overdue.  See registry.h. */
 #include "mhd/registry.h"
 
 #include "mhd/exchange.h"

@@ -9,8 +9,8 @@
  *            false: the system would not take it (too many mappings), and the range is the caller's still.
  *   discard  pages_discard gives whole pages back: they read zero afterwards.  start and size are multiples of the
  *            page size, inside one reservation.  false: not done, the contents are as they were.
- *   touched  pages_touched tells which whole pages are in memory: bit 0 of a byte for each.  What is not may hold
- *            something all the same: it may be swapped out.  false: not known.
+ *   touched  pages_touched tells which whole pages are in memory: bit 0 of a byte for each.  Another page
+ *            may still have contents: it may be swapped out.  false: not known.
  *   limited  Is address space short by order (RLIMIT_AS)?
  *   advice   pages_huge asks for huge pages, as far as the system has any.
  *   prefault pages_prefault touches all pages of a fresh range.  false: there is not that much memory.

@@ -218,7 +218,7 @@ struct local *locals_make(struct thread_state *state, struct local_keeper *keepe
     return local;
 }
 
-/* From here on the thread has no entries to its own eyes, so that it keeps nothing more; to others it has, until they are
+/* From here on the thread itself finds no entries, so that it keeps nothing more; other threads find them until they are
  * handed back under the mutex. */
 void thread_exit_hook(struct thread_state *state) {
     struct thread_record *record = state->record;

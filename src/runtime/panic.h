@@ -25,7 +25,7 @@ struct refusal {
 /* "function: why". */
 _Noreturn void panic_for(const char *function, struct refusal refusal) COLD;
 
-/* For what cannot be gone on from, such as damaged memory: aborts, inside arena_protect too, once the handler has seen
+/* For what the program cannot go on from, such as damaged memory: aborts, inside arena_protect too, once the handler has seen
  * it. */
 _Noreturn void panic_fatal(const char *message) COLD;
 

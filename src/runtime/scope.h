@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Scopes of a thread: what has to be left when a panic or the thread's end takes the frames away that would have.
+/* Scopes of a thread: what the library leaves when a panic, or the thread's end, takes away the frames that would have.
  *
  * A scope lives in the object that was borrowed, never in a frame: a frame can be gone by longjmp before the scope is.
  * The chain runs from the innermost outwards.  One thread only.

@@ -32,7 +32,7 @@ struct thread_state {
     struct local *locals;         /* runtime/locals.h: the thread's share of pools and concurrent arenas, by index */
     uint32_t local_bytes;         /* of locals */
     uint32_t number;              /* sync/gate.c: unlike that of any other thread, living or not; 0: none yet */
-    struct atomic_u8 busy;        /* runtime/locals.h: a call is about its entries */
+    struct atomic_u8 busy;        /* runtime/locals.h: a call is inside of its bracket */
     bool armed;                   /* the exit hook will run */
     bool exiting;                 /* the exit hook is running */
     bool exited;                  /* the exit hook has run */
