@@ -30,9 +30,9 @@ static void give_back_from(struct arena *arena, char *keep) {
     if (arena->dirty > keep && to >= arena->dirty) arena->dirty = keep;
 }
 
-/* What may be in memory and could go. */
+/* What may be in memory and could go, blocks as a whole included. */
 static size_t excess_bytes(const struct arena *arena) {
-    size_t bytes = (size_t)(arena->used_end - arena->base);
+    size_t bytes = arena->block->backing == BACKING_CALLER ? 0 : (size_t)(arena->used_end - arena->base);
     return arena->spare == NULL ? bytes : bytes + (size_t)(arena->spare->used_end - arena->spare->base);
 }
 
@@ -48,13 +48,11 @@ void slots_end_generation(struct arena *arena, size_t used_bytes, bool all) {
     if (used_bytes > arena->need_bytes) arena->need_bytes = used_bytes;
     arena->high_bytes = 0;
     arena->head.peak = arena->head.cursor;
-    enum backing backing = arena->block->backing;
-    if (arena->retain_bytes == SIZE_MAX || backing == BACKING_CALLER || (backing == BACKING_SOURCE && !arena->grows))
-        return;
+    if (arena->retain_bytes == SIZE_MAX || (!arena->grows && !slots_gives_pages(arena))) return;
     if (!note_excess(arena) || ++arena->calm < CALM_RESETS) return;
     if (arena->bytes) blocks_give_back(arena, arena->need_bytes, all);
     size_t keep_bytes = arena->need_bytes > arena->retain_bytes ? arena->need_bytes : arena->retain_bytes;
-    if (arena->block->backing != BACKING_SOURCE && keep_bytes < (size_t)(arena->used_end - arena->base)) {
+    if (slots_gives_pages(arena) && keep_bytes < (size_t)(arena->used_end - arena->base)) {
         give_back_from(arena, arena->base + keep_bytes);
     }
     (void)note_excess(arena);
@@ -65,7 +63,7 @@ void slots_end_generation(struct arena *arena, size_t used_bytes, bool all) {
 void slots_trim(struct arena *arena) {
     slots_settle(arena);
     if (arena->bytes) blocks_drop_spare(arena);
-    if (arena->block->backing == BACKING_SOURCE || arena->block->backing == BACKING_CALLER) return;
+    if (!slots_gives_pages(arena)) return;
     arena->used_end = slots_touched_end(arena);
     give_back_from(arena, arena->head.cursor);
     arena->head.peak = arena->head.cursor;

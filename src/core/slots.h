@@ -315,6 +315,12 @@ static inline char *slots_highest(const struct arena *arena) {
     return arena->head.peak > arena->head.cursor ? arena->head.peak : arena->head.cursor;
 }
 
+/* May pages of the newest block be discarded, and read zero then?  Not those that a caller or a source handed in: they may be
+ * of a file. */
+static inline bool slots_gives_pages(const struct arena *arena) {
+    return arena->block->backing != BACKING_CALLER && arena->block->backing != BACKING_SOURCE;
+}
+
 /* Nothing of the newest block was ever touched from here on. */
 static inline char *slots_touched_end(const struct arena *arena) {
     char *highest = slots_highest(arena);

@@ -8,6 +8,7 @@
  *
  * A slab may be handed out and never touched, and the library does not learn of it.  So code that takes memory back clears
  * what is known to be resident (below `touched`), and asks the system about the rest (clear_touched): what was not touched stays out.
+ * Of memory that was handed in the library does not know what an untouched page reads, so it clears all of it.
  */
 #include "core/slots.h"
 
@@ -24,7 +25,12 @@ static void clear_used(struct arena *arena, char *from, char *to) {
     if (from < known) clear_bytes(from, (size_t)(known - from));
     if (known < from) known = from;
     if (known == to) return;
-    char *present = clear_touched(known, (size_t)(to - known));
+    char *present = to;
+    if (slots_gives_pages(arena)) {
+        present = clear_touched(known, (size_t)(to - known));
+    } else {
+        clear_bytes(known, (size_t)(to - known));
+    }
     if (known <= arena->touched) arena->touched = present;
 }
 

@@ -432,6 +432,37 @@ static void bytes_that_could_not_be_discarded_are_still_cleared(void **state) {
     seen.stuck = false;
 }
 
+/* Of an arena that begins in the caller's memory, which may be a file, a peak gives back what came beside that, and no page
+ * of its own. */
+static void a_peak_leaves_the_callers_memory_alone(void **state) {
+    (void)state;
+    static char memory[MIB];
+    begin();
+    struct arena_options options = {.struct_size = sizeof options, .retain_bytes = ARENA_RETAIN_NONE};
+    struct arena_bytes *arena = arena_bytes_create_on(memory, sizeof memory, SIZE_MAX, &options);
+    assert_non_null(arena);
+    for (int rewinds = 0; rewinds < 2; rewinds++) {
+        for (int generation = 0; generation < 30; generation++) {
+            struct arena_mark mark = arena_bytes_mark(arena);
+            (void)arena_bytes_alloc(arena, MIB / 2, 1);
+            if (generation == 0) (void)arena_bytes_alloc(arena, 8 * (size_t)MIB, 1);
+            if (rewinds != 0) {
+                arena_bytes_rewind_end(arena, mark);
+            } else {
+                arena_bytes_reset(arena);
+            }
+        }
+        struct arena_stats stats = {.struct_size = sizeof stats};
+        assert_int_equal(arena_bytes_get_stats(arena, &stats), ARENA_OK);
+        assert_true(stats.reserved_bytes <= sizeof memory);
+    }
+    for (size_t i = 0; i < seen.count; i++) {
+        assert_true(seen.calls[i].start >= memory + sizeof memory ||
+                    seen.calls[i].start + seen.calls[i].size <= memory);
+    }
+    arena_bytes_destroy(arena);
+}
+
 /* A slab that ends where the mapping does, so short that it is cleared by one wide store: that must not go past it. */
 static void clearing_the_last_slot_stays_in_the_mapping(void **state) {
     (void)state;
@@ -465,6 +496,7 @@ int main(void) {
         cmocka_unit_test(trim_discards_what_threads_were_lent),
         cmocka_unit_test(what_could_not_be_discarded_is_still_cleared),
         cmocka_unit_test(bytes_that_could_not_be_discarded_are_still_cleared),
+        cmocka_unit_test(a_peak_leaves_the_callers_memory_alone),
         cmocka_unit_test(clearing_the_last_slot_stays_in_the_mapping),
     };
     return cmocka_run_group_tests_name("pages", tests, NULL, NULL);
