@@ -5,6 +5,8 @@
 
 #include <arena/arena.h>
 
+#include <sys/mman.h>
+
 #pragma GCC diagnostic ignored "-Wpedantic" /* flexible arrays and compound literals, in C++ */
 
 #define EACH_POLICY(clear) for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++)
@@ -151,6 +153,23 @@ static void nothing_too_large_is_handed_out(void **state) {
         assert_int_equal(arena_bytes_used(arena), 3);
         arena_bytes_destroy(arena);
     }
+}
+
+/* Where addresses have 32 bits, a stack may be the last of them, so that a constant size leads past their end. */
+static void no_block_wraps_around_the_addresses(void **state) {
+    const size_t bytes = 0x2000;
+    if (sizeof(void *) > 4) skip();
+    void *last = (void *)(uintptr_t)0xffffb000;
+    void *memory = mmap(last, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(memory != MAP_FAILED);
+    struct arena_bytes *arena = arena_bytes_create_in(memory, bytes, NULL);
+    assert_non_null(arena);
+    assert_null(arena_bytes_try_alloc(arena, 65536, 1));
+    assert_null(arena_bytes_try_alloc(arena, 8, 65536));
+    assert_int_equal(arena_bytes_used(arena), 0);
+    arena_bytes_destroy(arena);
+    assert_int_equal(munmap(memory, bytes), 0);
+    if (memory != last) skip(); /* the system keeps it to itself */
 }
 
 static void the_checked_spelling_says_why(void **state) {
@@ -1124,6 +1143,7 @@ int main(void) {
         cmocka_unit_test(an_alignment_is_a_power_of_two),
         cmocka_unit_test(size_0_takes_nothing),
         cmocka_unit_test(nothing_too_large_is_handed_out),
+        cmocka_unit_test(no_block_wraps_around_the_addresses),
         cmocka_unit_test(the_checked_spelling_says_why),
         cmocka_unit_test(the_last_byte_can_be_had),
         cmocka_unit_test(padding_counts_and_opens_no_block),

@@ -255,7 +255,8 @@ ARENA_QUIET_BEGIN_
 ARENA_BEGIN_DECLS
 
 /* The window begins at the cursor and is zero (but with ARENA_CLEAR_NEVER).  A block of a size that the compiler knows needs
- * one comparison: no address is so high that a small sum could wrap. */
+ * one comparison: no address is so high that a small sum could wrap, but where addresses have 32 bits, of which a stack may
+ * be the last ones. */
 ARENA_INSIDE_TWIN_ bool arena_bytes_take_(struct arena_bytes *arena, size_t size, size_t align, void **block) {
 #if defined(ARENA_BYTES_IN_LIBRARY)
     if (arena == NULL) return false;
@@ -265,7 +266,8 @@ ARENA_INSIDE_TWIN_ bool arena_bytes_take_(struct arena_bytes *arena, size_t size
     if (align == 0) align = ARENA_ALIGNOF(max_align_t);
     if ((align & (align - 1)) != 0) return false;
     uintptr_t at = ((uintptr_t)cursor + (align - 1)) & ~(uintptr_t)(align - 1);
-    if (ARENA_IS_CONSTANT(size) && ARENA_IS_CONSTANT(align) && size != 0 && size <= 65536 && align <= 65536) {
+    if (sizeof at > 4 && ARENA_IS_CONSTANT(size) && ARENA_IS_CONSTANT(align) && size != 0 && size <= 65536 &&
+        align <= 65536) {
         if (!ARENA_LIKELY(at + size <= (uintptr_t)head->limit)) return false;
     } else {
         size_t room = (size_t)(head->limit - cursor);
