@@ -373,6 +373,19 @@ static void an_arena_that_drops_is_not_returned(void **state) {
 static void return_claimed(void *arena) { arena_pool_return_claimed(arena); }
 static void return_plainly(void *arena) { arena_pool_return(arena_pool_of(arena), arena); }
 
+static void reset_and_return(void *user) {
+    static struct arena_pool *pool;
+    struct arena *arena;
+    (void)user;
+    if (arena_pool_create(arena_type_bytes(), 100, &pool) != ARENA_OK) return;
+    if (arena_pool_checkout(pool, &arena) != ARENA_OK || arena_pool_claim(arena) != ARENA_OK) return;
+    (void)arena_bytes_defer(arena_bytes_from_raw(arena), return_claimed, arena);
+    arena_reset(arena);
+}
+
+/* Half reset it would be in its pool, and open. */
+static void a_claimed_arena_does_not_return_itself(void **state) { assert_aborts(reset_and_return, NULL, "dropping"); }
+
 /* Whoever claimed it returns it, and nobody else. */
 static void a_claimed_arena_is_returned_by_who_claimed_it(void **state) {
     struct arena_pool *pool;
@@ -468,6 +481,7 @@ static void statistics_fill_as_much_as_they_are_given(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_claimed_arena_is_returned_by_who_claimed_it),
+        cmocka_unit_test(a_claimed_arena_does_not_return_itself),
         cmocka_unit_test(creation_follows_the_single_owner_arena),
         cmocka_unit_test(options_that_are_not_understood_are_invalid),
         cmocka_unit_test(shorter_options_are_understood),

@@ -84,7 +84,8 @@ ARENA_API ARENA_NODISCARD int arena_pool_return_checked(struct arena_pool *pool,
  * own, as libarena-mhd ties one to each request.  ARENA_EINVAL: arena is NULL, not out of a pool, a scope's, or claimed
  * already; ARENA_EBUSY from a drop function that its reset runs. */
 ARENA_API ARENA_NODISCARD int arena_pool_claim(struct arena *arena);
-/* Resets the arena and puts it back into its pool; from any thread.  NULL is legal.  Panics where it was not claimed. */
+/* Resets the arena and puts it back into its pool; from any thread.  NULL is legal.  Panics where it was not claimed, or is
+ * dropping its elements. */
 ARENA_API void arena_pool_return_claimed(struct arena *arena);
 
 /* Frees what is idle in the shared store and in every thread's cache.  Where a thread is in the middle of a call on the

@@ -397,6 +397,8 @@ void arena_pool_return_claimed(struct arena *arena) {
     struct pool_arena *claimed = pool_arena_of(arena);
     if (arena->owner != SLOTS_OWNER_POOL || !claimed->claimed)
         panic_for("arena_pool_return_claimed", (struct refusal){ARENA_EINVAL, "the arena was not claimed"});
+    if (UNLIKELY(slots_sealed(arena)))
+        panic_for("arena_pool_return_claimed", slots_refusal(arena)); /* by its own drop */
     claimed->scoped = false;
     claimed->claimed = false;
     put(claimed, thread_state());
