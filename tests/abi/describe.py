@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""A binary interface in plain text, from what abidw writes:  describe.py FILE.abi
+"""A binary interface in plain text, from what abidw writes:  describe.py FILE.abi HEADERS_DIR
 
-A line for each function, with its symbol version; for each type that they reach its layout: offsets and sizes in bytes.
+A line for each function, with its symbol version; for each type that the headers define its layout: offsets and sizes in bytes.
 """
 
+import glob
+import os
+import re
 import sys
 import xml.etree.ElementTree
 
 
 class Corpus:
-    def __init__(self, path):
+    def __init__(self, path, headers_dir):
+        self.defined = set()
+        for header in glob.glob(os.path.join(headers_dir, "**", "*.h"), recursive=True):
+            with open(header, encoding="utf-8") as file:
+                self.defined.update(re.findall(r"^(?:struct|union|enum) (\w+) \{", file.read(), flags=re.MULTILINE))
         self.root = xml.etree.ElementTree.parse(path).getroot()
         self.types = {node.get("id"): node for node in self.root.iter() if node.get("id") is not None}
 
@@ -56,11 +63,11 @@ class Corpus:
                 yield name, f"{known.get(name, name + ': abidw does not say')}  {node.get('version')}"
 
     def layouts(self):
-        """Lines for each type of the library's that is no mere handle."""
+        """Lines for each type of the library's that a program sees: what is behind a handle is no part of the interface."""
         seen = {}
         for node in self.types.values():
-            if not (node.get("name") or "").startswith("arena"):
-                continue  # another library's
+            if node.get("name") not in self.defined:
+                continue  # a handle's, or another library's
             if node.tag in ("class-decl", "union-decl") and node.get("is-declaration-only") != "yes":
                 lines = [f"{self.spell(node.get('id'))}: {int(node.get('size-in-bits')) // 8} bytes"]
                 for member in node.findall("data-member"):
@@ -76,7 +83,7 @@ class Corpus:
             yield from seen[key]
 
 
-corpus = Corpus(sys.argv[1])
+corpus = Corpus(sys.argv[1], sys.argv[2])
 print(corpus.root.get("soname"), corpus.root.get("architecture"))
 for _, line in sorted(corpus.symbols()):
     print(line)

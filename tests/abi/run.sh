@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Compares the binary interface of libarena (and libarena-mhd) with the baseline in this directory: symbols with their
-# versions, parameters, and the layout of the public types that they reach; describe.py writes them as text.  (The two
+# versions, parameters, and the layout of the types that the headers define; describe.py writes them as text.  (The four
 # frozen words of struct arena, which no function names, are tests/test_head.c's.)  Fails on any difference; with
 # --update, writes the baseline anew, which is to be a decision.
 #
@@ -36,7 +36,7 @@ for name in arena arena-mhd; do
     # What the public headers do not say is no part of the interface; places in the source tree are none either.
     abidw --no-show-locs --no-corpus-path --no-comp-dir-path --headers-dir "$root/include" --drop-private-types \
         --out-file "$work/$name.abi" "$library"
-    python3 "$here/describe.py" "$work/$name.abi" >"$work/$name.txt"
+    python3 "$here/describe.py" "$work/$name.abi" "$root/include" >"$work/$name.txt"
     if [ "${1:-}" = --update ]; then
         cp "$work/$name.txt" "$here/$name.txt"
     fi
