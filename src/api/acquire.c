@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The whole of a concurrent arena, for as many operations as the caller likes: by a thread (acquire), or by whoever has
- * a permit, on whatever thread.
+/* The whole of a concurrent arena, for as many operations as the caller likes: by a thread (acquire), or by the task
+ * that has a permit, on any thread.
  *
  * Both keep the gate's permit, end all chunks, and open the arena's window for inline code.  acquire notes the thread
- * as the gate's holder, so that the same thread is told instead of waiting for itself.  A permit has a ticket instead,
- * which no other permit of the process had or will have: a stale one is known for what it is.
+ * as the gate's holder, so that a call of the same thread is refused instead of waiting for itself.  A permit has a ticket
+ * instead, which no other permit of the process had or will have, so that a release refuses a stale one.
  *
  * Invariant: the ticket is 0 but while a permit is out; then the gate has no holder.
  * Who locks what: the ticket is set by the thread that holds the gate's permit and taken away, by compare and swap, by
@@ -32,7 +32,7 @@ static void close_slots(struct arena_concurrent *arena) {
     concurrent_leave(arena);
 }
 
-/* The gate and all chunks, waiting until the context ends. */
+/* Takes the gate and ends all chunks, waiting until the context ends. */
 static int take(struct arena_concurrent *arena, struct arena_context *context) {
     if (arena == NULL || !context_usable(context)) return ARENA_EINVAL;
     struct cancel_node *node = context_node(context);
@@ -40,7 +40,7 @@ static int take(struct arena_concurrent *arena, struct arena_context *context) {
     return status == ARENA_OK ? concurrent_take_back(arena, node) : status;
 }
 
-/* The same where nobody has to be waited for. */
+/* The same without a wait; ARENA_EBUSY where there would be one. */
 static int try_take(struct arena_concurrent *arena) {
     if (arena == NULL || !copy_is_here(&arena->stamp)) return ARENA_EINVAL;
     if (gate_held_by_me(&arena->gate)) return ARENA_EBUSY;
@@ -135,7 +135,7 @@ int arena_concurrent_release_permit(struct arena_concurrent *arena, const struct
     if (arena == NULL || !copy_is_here(&arena->stamp)) return ARENA_EINVAL;
     if (permit == NULL || permit->arena != &arena->slots || permit->ticket == 0) return ARENA_EINVAL;
     uint64_t ticket = permit->ticket;
-    /* relaxed: of several releases of one permit, one; what was done under it, they have from where they have it. */
+    /* relaxed: one of several releases of a permit succeeds.  What was done under the permit came to this thread with it. */
     if (!atomic_u64_cas(&arena->ticket, &ticket, 0, relaxed)) return ARENA_EINVAL;
     if (slots_sealed(&arena->slots)) { /* from inside a drop */
         atomic_u64_store(&arena->ticket, permit->ticket, relaxed);

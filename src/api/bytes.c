@@ -116,7 +116,7 @@ static inline void *fill(void *block, const void *from, size_t size) {
     return from == NULL ? memset(block, 0, size) : memcpy(block, from, size);
 }
 
-/* Zeroed memory comes cleared, but where nothing is. */
+/* A block that is to be zeroed comes zeroed, but with ARENA_CLEAR_NEVER. */
 static bool zeroed_by_policy(const struct arena_bytes *bytes, const void *from) {
     return from == NULL && bytes != NULL && raw(bytes)->clear != ARENA_CLEAR_NEVER;
 }
@@ -207,7 +207,7 @@ char *arena_bytes_try_strdup(struct arena_bytes *bytes, const char *text) {
     return end_text(try_take_raw(bytes, length + 1, 1), text, length);
 }
 
-/* Formats into what is free behind the cursor, where a memory checker does not forbid it: what fits there is there. */
+/* Formats into the free memory behind the cursor, unless a memory checker is watching: a text that fits is in place then. */
 PRINTF_LIKE(2, 0)
 static struct refusal format_text(struct arena_bytes *bytes, const char *format, va_list arguments, char **text) {
     *text = NULL;
@@ -426,7 +426,7 @@ static struct refusal text_of(struct arena_buffer *buffer) {
     return refusal;
 }
 
-/* Ends the caller where the buffer did not do what it should. */
+/* Panics where a call on the buffer was refused or found no room. */
 static inline void must(struct arena_buffer *buffer, const char *function, struct refusal refusal, size_t size) {
     if (UNLIKELY(refusal.status != ARENA_OK))
         panic_none(buffer == NULL ? NULL : buffer->arena, function, refusal, size);

@@ -48,9 +48,9 @@ static inline struct refusal concurrent_refusal(const struct arena_concurrent *a
     return (struct refusal){ARENA_OK, NULL};
 }
 
-/* Ends every chunk for the thread that has the permit: what was left of them is free, and a thread that counts
- * meanwhile is told so. Waits for allocations under way until `node` ends.  ARENA_OK, or why it ended, with the permit
- * put back.  A cancellation point where it waits; it puts the permit back then, too. */
+/* Ends every chunk for the thread that has the permit: what was left of them is free, and used_bytes says
+ * so.  Waits for allocations under way until `node` ends.  ARENA_OK, or why it ended, with the permit put back.  A
+ * cancellation point where it waits; it puts the permit back then, too. */
 int concurrent_take_back(struct arena_concurrent *arena, struct cancel_node *node);
 
 #endif

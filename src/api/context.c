@@ -3,7 +3,7 @@
  *
  * Each context points to the nearest carrier at or above it.  A carrier keeps the keys of the NEAR carriers next to it,
  * itself first, in one array, so that extract follows a pointer once in NEAR injections, not at each.  It keeps its own
- * copy of the arena's type: to look past an arena is no use of it.
+ * copy of the arena's type, so that a search that passes the arena does not touch it: it may be gone.
  *
  * Locking: the lists of the tree are sync/cancel.c's.  references is atomic; all else never changes.  A context holds a
  * reference to its parent, so that ends happen bottom-up; release walks up in a loop.

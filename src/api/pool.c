@@ -9,12 +9,12 @@
 #include "platform/memory.h"
 #include "runtime/panic.h"
 
-/* NULL, or a pool of another copy, whose statuses say so: ARENA_EINVAL. */
+/* Not NULL, and not a pool of another copy of the library: for those, calls return ARENA_EINVAL. */
 static inline bool usable(const struct arena_pool *pool) { return pool != NULL && copy_is_here(&pool->stamp); }
 
 /* --- taking and putting back -------------------------------------------------------------------------------------- */
 
-/* The steady state, with no call: an arena of the thread's list.  NULL: pool_take_slow knows more. */
+/* The steady state, with no call: takes an arena off the thread's list.  NULL: the caller goes on with pool_take_slow. */
 HOT_INLINE struct pool_arena *take_fast(struct arena_pool *pool, struct thread_state *state) {
     locals_enter(state);
     struct local *local = locals_find(state, &pool->keeper);
@@ -28,21 +28,21 @@ HOT_INLINE struct pool_arena *take_fast(struct arena_pool *pool, struct thread_s
     return arena;
 }
 
-/* A place under the limit, where there is one; the status of a checkout that does not wait. */
+/* Takes a place under the limit, if the pool has one.  Returns the status of a checkout that does not wait. */
 static inline int admit(struct arena_pool *pool) {
     if (!pool->limited || gate_try_enter(&pool->gate)) return ARENA_OK;
     (void)atomic_u64_add(&pool->refusals, 1, relaxed);
     return ARENA_EFULL;
 }
 
-/* The same, waiting until the context ends; one that has ended fails in any case. */
+/* The same, waiting until the context ends; with one that has ended it fails in any case. */
 static int admit_waiting(struct arena_pool *pool, struct arena_context *context) {
     if (!context_usable(context)) return ARENA_EINVAL;
     struct cancel_node *node = context_node(context);
     int status = cancel_status(node);
     if (status != ARENA_OK || !pool->limited) return status;
     if (gate_try_enter(&pool->gate)) {
-        status = cancel_status(node); /* what ended before the place was free ends the call */
+        status = cancel_status(node); /* a context that ended before the place was free ends the call */
         if (status != ARENA_OK) gate_leave(&pool->gate);
         return status;
     }
@@ -76,7 +76,7 @@ HOT_INLINE bool put_fast(struct pool_arena *arena, struct thread_state *state, s
     local->room = room - weight;
     arena->next = local->items;
     local->items = arena;
-    arena->slots.closed = CLOSED_IN_POOL; /* and for nothing else, since it was quick */
+    arena->slots.closed = CLOSED_IN_POOL; /* the only reason, or the reset had not been quick */
     pool_set_idle(arena, 1);
     locals_exit(state);
     return true;
@@ -87,7 +87,7 @@ static inline bool is_heavier(const struct pool_arena *arena) {
     return slots_touched_bytes(&arena->slots) > arena->weight * POOL_UNIT_BYTES;
 }
 
-/* What used more than a little, or cannot go into the list as it is. */
+/* Puts back an arena that used more than a little, or cannot go into the list as it is. */
 static NOINLINE void put_other(struct pool_arena *arena, struct thread_state *state, bool reset) {
     locals_exit(state);
     struct arena_pool *pool = arena->pool;
@@ -119,7 +119,7 @@ HOT_INLINE void put(struct pool_arena *arena, struct thread_state *state) {
 /* --- scopes ------------------------------------------------------------------------------------------------------- */
 
 /* The steady state, in which nothing is called, so that the callers need no frame: the thread's hot arena.  NULL:
- * scope_begin knows more. */
+ * the caller goes on with scope_begin. */
 HOT_INLINE struct arena *scope_begin_fast(struct arena_pool *pool, const struct arena_pool_scope *place) {
     if (UNLIKELY(pool == NULL)) return NULL;
     struct thread_state *state = thread_state();
@@ -186,7 +186,7 @@ static struct refusal scope_refusal(const struct pool_arena *arena, const struct
 static NOINLINE void leave(struct pool_arena *arena, struct thread_state *state) {
     struct arena_pool *pool = arena->pool;
     (void)scope_pop(state, &arena->scope);
-    bool trimmed = arena->trims != atomic_u32_load(&pool->trims, relaxed); /* one beside it comes before or after */
+    bool trimmed = arena->trims != atomic_u32_load(&pool->trims, relaxed); /* a trim beside it comes before or after */
     if (!arena->hot) {
         arena->ticks = 0;
         if (UNLIKELY(state->exiting) || UNLIKELY(trimmed)) {
@@ -220,7 +220,7 @@ HOT_INLINE bool scope_end_fast(struct pool_arena *arena, const struct arena_pool
     if (UNLIKELY(state->scopes != &arena->scope) || UNLIKELY(arena->place != scope) || UNLIKELY(--arena->ticks < 0))
         return false;
     if (UNLIKELY(!slots_reset_quick(&arena->slots, true))) return false;
-    arena->slots.closed = CLOSED_IN_POOL; /* and for nothing else, since it was quick */
+    arena->slots.closed = CLOSED_IN_POOL; /* the only reason, or the reset had not been quick */
     state->scopes = arena->scope.outer;
     pool_set_idle(arena, 1); /* last: from here on a trim may free it */
     return true;

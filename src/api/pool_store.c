@@ -174,7 +174,7 @@ void pool_age(struct arena_pool *pool, uint32_t returns) {
     uint64_t unneeded = lowest < excess ? lowest : excess;
     uint64_t gone = shed(pool, unneeded);
     bool done = gone >= unneeded;
-    /* shed has made a new low, which is no need of anybody's. */
+    /* shed has made a new low, though nobody needed what it took. */
     atomic_u64_store(&pool->lowest, done ? atomic_u64_load(&pool->stored, relaxed) : unneeded - gone, relaxed);
     atomic_u32_store(&pool->returns, done ? 0 : period - 1, relaxed); /* the next return goes on */
 }

@@ -93,8 +93,8 @@ static enum MHD_Result after_panic(struct exchange *exchange, struct MHD_Connect
     return queued;
 }
 
-/* The handler said no: libmicrohttpd closes the connection, but a suspended one once it is resumed only, and stops no
- * daemon before.  If somebody holds the request it is theirs, as after a panic. */
+/* The handler said no: libmicrohttpd closes the connection; a suspended one only once it is resumed, and it stops no daemon
+ * before that.  Where the request is retained, its holder has to resume the connection, as after a panic. */
 static enum MHD_Result after_no(struct exchange *exchange, struct MHD_Connection *connection) {
     if (!is_suspended(connection)) return MHD_NO;
     if (atomic_u64_load(&exchange->retains, relaxed) != 0) return MHD_YES;
