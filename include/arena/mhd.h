@@ -303,7 +303,8 @@ ARENA_API ARENA_NODISCARD enum MHD_Result arena_request_answer(struct arena_requ
  * takes it: the bytes it put at `to`, which begin at `offset`; 0 at the end; -1 when it failed.  It must not wait long:
  * meanwhile an event loop serves nobody.  size_bytes: of the whole body; -1: not known, then it is sent chunked (to
  * HTTP/1.0: to the end of the connection).  Where read fails, hands out more than it was asked for, or ends before
- * size_bytes, the connection closes.  To HEAD read is not called.  end(user) (or NULL) is called once after a success,
+ * size_bytes, the connection closes; so it does behind an answer to HEAD, or 304, of a size that is not known.  To HEAD read
+ * is not called.  end(user) (or NULL) is called once after a success,
  * on whatever thread, when the response is gone; after a failure it is not.  The request's arena lives until then.
  * ARENA_EINVAL also: read is NULL, size_bytes below -1. */
 ARENA_API ARENA_NODISCARD int

@@ -199,6 +199,15 @@ static struct MHD_Response *response_make(struct exchange *exchange) {
     return response;
 }
 
+/* libmicrohttpd 0.9 ends the chunks of a body that it does not send, and the client takes the five bytes for the beginning
+ * of the next answer.  So such an answer goes without chunks, and the connection closes behind it. */
+static void avoid_chunks(const struct exchange *exchange, unsigned status, struct MHD_Response *response) {
+    const char *method = exchange->fields->method;
+    bool sends_body = status != MHD_HTTP_NOT_MODIFIED && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0;
+    if (exchange->source.size_bytes >= 0 || sends_body) return;
+    (void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+}
+
 /* --- queueing ----------------------------------------------------------------------------------------------------- */
 
 /* 1xx is not an answer: after 100 and 102 libmicrohttpd waits for another response, and 101 needs one made for an
@@ -210,6 +219,7 @@ static int queue(struct exchange *exchange, struct MHD_Connection *connection, u
                  const char *content_type) {
     struct MHD_Response *response = response_make(exchange);
     if (response == NULL) return ARENA_ENOMEM;
+    avoid_chunks(exchange, status, response);
     if (!add_headers(exchange, response, content_type)) {
         MHD_destroy_response(response);
         return ARENA_ENOMEM;
