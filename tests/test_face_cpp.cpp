@@ -387,6 +387,29 @@ void concurrent_arenas_hold_their_gate(void **) {
 }
 
 /* A permit is taken here, moved, and given back by another thread. */
+/* What threads were lent and did not use is free to the holder, whatever its constructors may do. */
+struct careful {
+    int number = 1;
+    careful() noexcept {}
+    explicit careful(int given) : number(given) {} /* as far as the compiler knows it throws */
+};
+void a_hold_has_what_threads_left(void **) {
+    enum { CAP = 1000 };
+    for (int way = 0; way < 3; way++) {
+        auto shared = libarena::concurrent<careful>::create(CAP);
+        (void)shared.emplace(1);
+        std::thread([&] { (void)shared.emplace(2); }).join();
+        auto hold = shared.acquire();
+        for (int left = CAP - 2; left > 0; left--) {
+            if (way == 0) assert_int_equal(hold.emplace(left)->number, left);
+            if (way == 1) assert_int_equal(hold.alloc_slab(1)[0].number, 1);
+            if (way == 2) assert_int_equal(hold.emplace()->number, 1);
+        }
+        assert_null(hold.try_emplace(1));
+        assert_int_equal(hold.remaining(), 0);
+    }
+}
+
 void permits_move_between_threads(void **) {
     start();
     auto objects = libarena::concurrent<counted<FIXED>>::create(4);
@@ -578,6 +601,7 @@ int main() {
 #endif
         cmocka_unit_test(scopes_and_leases_give_back),
         cmocka_unit_test(concurrent_arenas_hold_their_gate),
+        cmocka_unit_test(a_hold_has_what_threads_left),
         cmocka_unit_test(permits_move_between_threads),
         cmocka_unit_test(threads_share_bytes),
         cmocka_unit_test(bytes_come_out_of_pools),

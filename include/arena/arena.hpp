@@ -227,7 +227,15 @@ public:
             void *slot = take();
             return slot == nullptr ? nullptr : detail::make<T>(slot, std::forward<Args>(args)...);
         } else {
-            return in_place(1, [&](T *slot) { (void)detail::make<T>(slot, std::forward<Args>(args)...); }).data();
+            T *made =
+                in_place<false>(1, [&](T *slot) { (void)detail::make<T>(slot, std::forward<Args>(args)...); }).data();
+            if constexpr (std::is_trivially_copyable_v<T>) {
+                alignas(T) unsigned char place[sizeof(T)]; /* what is free lies where in_place does not see it */
+                if (made == nullptr && remaining() != 0) {
+                    made = put(*detail::make<T>(place, std::forward<Args>(args)...));
+                }
+            }
+            return made;
         }
     }
 
@@ -240,7 +248,8 @@ public:
         if constexpr (std::is_trivially_default_constructible_v<T>) {
             return slab_of(arena_try_alloc_slab_with(raw_, nullptr, count), count); /* zero, whatever the policy */
         } else {
-            return in_place(count, [](T *slot) { (void)::new (static_cast<void *>(slot)) T(); });
+            return in_place<std::is_nothrow_default_constructible_v<T>>(
+                count, [](T *slot) { (void)::new (static_cast<void *>(slot)) T(); });
         }
     }
 
@@ -253,7 +262,8 @@ public:
         if constexpr (std::is_trivially_copyable_v<T>) {
             return slab_of(arena_try_alloc_slab_with(raw_, values, count), count);
         } else {
-            return in_place(count, [&](T *slot) { (void)::new (static_cast<void *>(slot)) T(*values++); });
+            return in_place<std::is_nothrow_copy_constructible_v<T>>(
+                count, [&](T *slot) { (void)::new (static_cast<void *>(slot)) T(*values++); });
         }
     }
 
@@ -329,22 +339,28 @@ private:
     }
     ARENA_OUT_OF_LINE T *put_slow(T value) noexcept { return static_cast<T *>(arena_try_alloc(raw_, &value)); }
 
-    /* Takes `count` slots and makes an element in each.  Where that throws, rewinds to where it began: what was made is
-     * destroyed, the rest is not. */
-    template <class Make> slab<T> in_place(std::size_t count, Make make) {
-        ::arena_mark before = mark();
+    /* Takes `count` slots and makes an element in each.  Where that may throw, in a scratch scope, which takes all back then:
+     * what was made is destroyed, the rest is not.  Else it ends behind the slots, and they stay.  A scope hides free slots
+     * below it (single.h, "Marks"), so there is none where nothing throws. */
+    template <bool Quiet, class Make> slab<T> in_place(std::size_t count, Make make) {
+        ::arena_scratch scope{};
+        if constexpr (!Quiet) arena_scratch_enter_slow(raw_, &scope);
         slab<T> made = slab_of(arena_try_alloc_slab_with(raw_, nullptr, count), count);
-        if (made.data() == nullptr) arena_rewind_end(raw_, &before);
         std::size_t done = 0;
-        try {
+        if constexpr (Quiet) {
             for (; done < made.size(); done++) make(made.data() + done);
-        } catch (...) {
-            detail::unfinished_range outer = detail::unfinished;
-            detail::unfinished.from = static_cast<const char *>(static_cast<const void *>(made.data() + done));
-            detail::unfinished.to = static_cast<const char *>(static_cast<const void *>(made.data() + count));
-            arena_rewind_end(raw_, &before);
-            detail::unfinished = outer;
-            throw;
+        } else {
+            try {
+                for (; done < made.size(); done++) make(made.data() + done);
+            } catch (...) {
+                detail::unfinished_range outer = detail::unfinished;
+                detail::unfinished.from = static_cast<const char *>(static_cast<const void *>(made.data() + done));
+                detail::unfinished.to = static_cast<const char *>(static_cast<const void *>(made.data() + count));
+                arena_scratch_leave_slow(raw_, nullptr, scope.floor, scope.place, scope.zones);
+                detail::unfinished = outer;
+                throw;
+            }
+            arena_scratch_leave_slow(raw_, nullptr, scope.floor, head()->cursor, scope.zones);
         }
         return made;
     }
