@@ -393,6 +393,15 @@ HOT_INLINE bool keep(struct arena *arena) {
     return true;
 }
 
+#ifndef THREAD_STATE_MODEL
+/* A copy inside a plugin that is unloaded leaves none behind, of the thread that unloads it. */
+__attribute__((destructor)) static void drop_kept(void) {
+    struct thread_state *state = thread_state();
+    memory_free(state->arena);
+    state->arena = NULL;
+}
+#endif
+
 void slots_destroy(struct arena *arena) {
     if (LIKELY(arena->reset_work == 0) && LIKELY(arena->home.backing == BACKING_HEAP) && arena->block == &arena->home &&
         arena->spare == NULL && LIKELY(arena->kinds == NULL)) {

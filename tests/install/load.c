@@ -15,6 +15,10 @@
 
 #include <arena/arena.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 static int (*pool_create)(const struct arena_type *, size_t, struct arena_pool **);
 static int (*pool_destroy)(struct arena_pool *);
 static int (*pool_checkout)(struct arena_pool *, struct arena **);
@@ -61,6 +65,36 @@ static void *work(void *user) {
     return NULL;
 }
 
+/* What the heap has given out; 0: not known. */
+static size_t heap_bytes(void) {
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+    return mallinfo2().uordblks;
+#else
+    return 0;
+#endif
+}
+
+/* A plugin that comes and goes leaves nothing of the thread that loads it. */
+static void come_and_go(const char *path) {
+    enum { ROUNDS = 40 };
+    size_t before = 0;
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        if (round == ROUNDS) before = heap_bytes();
+        void *library = open_library(path);
+        const struct arena_type *(*type_bytes)(void);
+        int (*create)(const struct arena_type *, size_t, struct arena **);
+        void (*destroy)(struct arena *);
+        find(library, "arena_type_bytes", &type_bytes);
+        find(library, "arena_create", &create);
+        find(library, "arena_destroy", &destroy);
+        struct arena *arena;
+        check(create(type_bytes(), 1000000, &arena) == ARENA_OK, "create");
+        destroy(arena);
+        check(dlclose(library) == 0, "close");
+    }
+    check(heap_bytes() < before + ROUNDS * (size_t)1024, "a plugin left memory behind");
+}
+
 /* Each of the copies is loaded beside the others, and has an arena in this thread's cache. */
 static int use_all(char **paths) {
     const struct arena_type type = {.name = "int64_t", .size = sizeof(int64_t), .align = _Alignof(int64_t)};
@@ -98,6 +132,7 @@ int main(int argc, char **argv) {
         check(pool_destroy(pool) == ARENA_OK, "destroy");
         check(dlclose(library) == 0, "close again");
     }
+    if (gone) come_and_go(argv[1]);
     puts("loaded, used and unloaded");
     return 0;
 }
