@@ -4,13 +4,13 @@
  *
  * libmicrohttpd has no timers but one: it closes a connection on which nothing moved for so many seconds, and tells of
  * it.  So the binding gives it a connection of its own, whose other end is the binding too: a pair of sockets, on which
- * one request is begun and never ended.  A second later that has timed out, on a thread of the daemon's in any mode; the
+ * one request is begun and never ended.  A second later that has timed out, on the thread that runs the daemon; the
  * overdue are swept, and the next one is made if there is still somebody to watch.  The program's handler and hooks do
  * not see these requests; what the program itself installs in the daemon does (docs/http.md).
  *
- * No such connection can be made where the daemon speaks TLS, cannot be woken (no MHD_USE_ITC), has as many connections
- * as it may, or does not take them from the program's policy; nor does one time out with a thread per connection of
- * version 1.0.  Then the next request sweeps, as it does anyway. */
+ * No such connection is made where the daemon has a thread per connection, speaks TLS, cannot be woken (no MHD_USE_ITC),
+ * has as many connections as it may, or does not take them from the program's policy.  Then the next request sweeps, as it
+ * does anyway. */
 #ifndef MHD_WATCH_H
 #define MHD_WATCH_H
 
