@@ -993,6 +993,19 @@ static void cleanups_run_whoever_gives_the_arena_back(void **state) {
 
 /* --- memory of the caller's, sources ------------------------------------------------------------------------------- */
 
+/* Where the C library would abort at the second free, the arena is kept meanwhile, and says so. */
+static void do_destroy(void *user) { arena_bytes_destroy((struct arena_bytes *)user); }
+static void destroying_twice_panics(void **state) {
+    if (support_checked()) skip(); /* the checker reports it */
+    struct arena_bytes *other = make(1000000);
+    struct arena_bytes *arena = make(1000000);
+    arena_bytes_destroy(arena);
+    assert_panics(do_destroy, arena, "destroyed already");
+    assert_int_equal(arena_bytes_used(arena = make(1000000)), 0);
+    arena_bytes_destroy(other);
+    arena_bytes_destroy(arena);
+}
+
 static void an_arena_lies_in_dirty_memory(void **state) {
     enum { ROOM = 3000, AROUND = 64 };
     static unsigned char memory[AROUND + ROOM + AROUND];
@@ -1172,6 +1185,7 @@ int main(void) {
         cmocka_unit_test(a_cleanup_ends_growth_of_what_lies_before),
         cmocka_unit_test(a_cleanup_must_not_allocate),
         cmocka_unit_test(cleanups_run_whoever_gives_the_arena_back),
+        cmocka_unit_test(destroying_twice_panics),
         cmocka_unit_test(an_arena_lies_in_dirty_memory),
         cmocka_unit_test(an_arena_begins_in_the_callers_memory),
         cmocka_unit_test(a_child_lives_in_its_parent),

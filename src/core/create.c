@@ -405,7 +405,9 @@ __attribute__((destructor)) static void drop_kept(void) {
 void slots_destroy(struct arena *arena) {
     if (LIKELY(arena->reset_work == 0) && LIKELY(arena->home.backing == BACKING_HEAP) && arena->block == &arena->home &&
         arena->spare == NULL && LIKELY(arena->kinds == NULL)) {
-        if (!keep(arena)) memory_free(arena); /* there is nothing but this block */
+        if (keep(arena)) return;
+        if (UNLIKELY(arena == thread_state()->arena)) panic(ARENA_EINVAL, "the arena was destroyed already");
+        memory_free(arena); /* there is nothing but this block */
         return;
     }
     slots_settle(arena);
