@@ -67,11 +67,12 @@ static void *work(void *user) {
 
 /* What the heap has given out; 0: not known. */
 static size_t heap_bytes(void) {
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+#ifdef __GLIBC__
+#if __GLIBC_PREREQ(2, 33)
     return mallinfo2().uordblks;
-#else
-    return 0;
 #endif
+#endif
+    return 0;
 }
 
 /* A plugin that comes and goes leaves nothing of the thread that loads it. */
