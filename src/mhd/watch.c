@@ -55,14 +55,16 @@ bool watch_is(struct watch *watch, struct MHD_Connection *connection) {
 }
 
 /* Can that daemon be given a connection?  The thread that calls is then the one that runs the daemon.  With a thread per
- * connection it is not: there one that comes while the daemon stops is put on a list that is no longer looked at. */
+ * connection it is not: there one that comes while the daemon stops is put on a list that is no longer looked at.  Nor may
+ * it be with version 1.0, which names the daemon of the whole pool, and that gives the connection to any thread of it. */
 static bool takes_connections(struct MHD_Daemon *daemon) {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_FLAGS);
     if (info == NULL) return false;
     unsigned flags = (unsigned)info->flags;
     if ((flags & MHD_USE_TLS) != 0) return false;
     if ((flags & MHD_USE_THREAD_PER_CONNECTION) == MHD_USE_THREAD_PER_CONNECTION) return false;
-    return (flags & MHD_USE_INTERNAL_POLLING_THREAD) == 0 || (flags & MHD_USE_ITC) != 0;
+    if ((flags & MHD_USE_INTERNAL_POLLING_THREAD) == 0) return true;
+    return (flags & MHD_USE_ITC) != 0 && MHD_get_version()[0] == '0';
 }
 
 /* A pair of sockets with the head of a request on its way; false: there is none. */

@@ -47,6 +47,10 @@ void server_expect_journal(struct server *server, const char *expected) {
 
 bool server_limits_silence(enum mode mode) { return mode != MODE_THREAD_PER_CONNECTION || MHD_get_version()[0] == '0'; }
 
+bool server_is_watched(enum mode mode) {
+    return mode == MODE_EXTERNAL || (mode != MODE_THREAD_PER_CONNECTION && MHD_get_version()[0] == '0');
+}
+
 /* --- callbacks ---------------------------------------------------------------------------------------------------- */
 
 /* A connection that the binding gave to libmicrohttpd, which is no part of what the tests count: see mhd/watch.h. */

@@ -79,6 +79,8 @@ void server_destroy(struct server *server);
 
 /* Can the binding limit how long a connection is silent?  libmicrohttpd 1.0 does not listen, with a thread for each. */
 bool server_limits_silence(enum mode mode);
+/* Does the binding add a connection of its own to watch others by? */
+bool server_is_watched(enum mode mode);
 
 /* From any thread. */
 void server_note(struct server *server, char event);
