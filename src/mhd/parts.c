@@ -85,9 +85,10 @@ static bool read_boundary(const char *type, char boundary[BOUNDARY_MOST + 5], si
     }
     if (found.start == NULL || found.length == 0 || found.length > BOUNDARY_MOST) return false;
     if (is_blank(found.start[found.length - 1]) || memchr(found.start, '\\', found.length) != NULL) return false;
-    memcpy(boundary, "\r\n--", 4);
-    memcpy(boundary + 4, found.start, found.length);
-    *length = found.length + 4;
+    static const char before[] = {'\r', '\n', '-', '-'};
+    memcpy(boundary, before, sizeof before);
+    memcpy(boundary + sizeof before, found.start, found.length);
+    *length = sizeof before + found.length;
     return true;
 }
 

@@ -19,7 +19,7 @@
 enum {
     TICK_S = 1,
     LOST_S = 5, /* libmicrohttpd has closed it, and did not tell */
-    MARK_BYTES = sizeof(struct arena_mhd *) + sizeof(uint32_t)
+    MARK_BYTES = sizeof(uintptr_t) + sizeof(uint32_t)
 };
 
 bool watch_init(struct watch *watch) {
@@ -36,17 +36,18 @@ static void write_mark(struct sockaddr *address, const struct watch *watch, uint
     _Static_assert(MARK_BYTES <= sizeof address->sa_data, "fits an address");
     memset(address, 0, sizeof *address);
     address->sa_family = AF_UNSPEC;
-    memcpy(address->sa_data, &watch, sizeof watch);
-    memcpy(address->sa_data + sizeof watch, &serial, sizeof serial);
+    uintptr_t mark = (uintptr_t)watch;
+    memcpy(address->sa_data, &mark, sizeof mark);
+    memcpy(address->sa_data + sizeof mark, &serial, sizeof serial);
 }
 
 static bool has_mark(struct watch *watch, struct MHD_Connection *connection, uint32_t *serial) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (info == NULL || info->client_addr == NULL || info->client_addr->sa_family != AF_UNSPEC) return false;
-    const struct watch *marked;
-    memcpy(&marked, info->client_addr->sa_data, sizeof marked);
-    memcpy(serial, info->client_addr->sa_data + sizeof marked, sizeof *serial);
-    return marked == watch;
+    uintptr_t mark;
+    memcpy(&mark, info->client_addr->sa_data, sizeof mark);
+    memcpy(serial, info->client_addr->sa_data + sizeof mark, sizeof *serial);
+    return mark == (uintptr_t)watch;
 }
 
 bool watch_is(struct watch *watch, struct MHD_Connection *connection) {
