@@ -15,7 +15,8 @@ def cases(*patterns):
         for path in glob.glob(os.path.join(root, "tests", pattern)):
             with open(path, encoding="utf-8") as file:
                 text = file.read()
-            names.update(re.findall(r"cmocka_unit_test\w*\(\s*(\w+)", text))
+            names.update(re.findall(r"^(?:SERVER_|WAY_)?TEST\w*\((\w+)", text, re.M))
+            names.update(prefix + "_each" for prefix in re.findall(r"^#define PREFIX (\w+)", text, re.M))
             names.update(re.findall(r"^static void (\w+)\(void(?: \*\*state)?\)", text, re.M))
     return names
 

@@ -111,7 +111,7 @@ static void watchdog_bites(int signal_number) {
     abort();
 }
 
-void support_watchdog(void) {
+static void start_watchdog(void) {
     const char *text = getenv("ARENA_TEST_TIMEOUT_S");
     unsigned seconds = text == NULL ? 0 : (unsigned)strtoul(text, NULL, 10);
     if (seconds == 0) seconds = support_slow() ? 600 : 240;
@@ -119,6 +119,29 @@ void support_watchdog(void) {
     signal(SIGUSR2, print_stack);
     signal(SIGALRM, watchdog_bites);
     alarm(seconds);
+}
+
+/* --- cases -------------------------------------------------------------------------------------------------------- */
+
+enum { MOST_CASES = 256 };
+static struct CMUnitTest cases[MOST_CASES];
+static int case_lines[MOST_CASES];
+static size_t case_count;
+
+void support_add(int line, const char *name, void (*function)(void **state), void *given) {
+    if (case_count == MOST_CASES) abort();
+    size_t at = case_count++;
+    for (; at > 0 && case_lines[at - 1] > line; at--) { /* a compiler may turn the order of constructors round */
+        cases[at] = cases[at - 1];
+        case_lines[at] = case_lines[at - 1];
+    }
+    cases[at] = (struct CMUnitTest){name, function, NULL, NULL, given};
+    case_lines[at] = line;
+}
+
+int support_run(const char *group) {
+    start_watchdog();
+    return _cmocka_run_group_tests(group, cases, case_count, NULL, NULL);
 }
 
 /* --- threads ------------------------------------------------------------------------------------------------------ */

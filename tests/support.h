@@ -2,8 +2,8 @@
 /* What the behaviour tests share: threads that record and a main thread that asserts, waiting that ends, programs that
  * are expected to abort, recorded panics, and a watchdog.
  *
- * Every test program ends with `return support_run("name", tests);`, which starts the watchdog: a program that hangs
- * writes the stacks of its threads to standard error and aborts.
+ * A program is `TEST(what_holds) { ... }` for each case, and a main that returns support_run("name").  That starts the
+ * watchdog: a program that hangs writes the stacks of its threads to standard error and aborts.
  */
 #ifndef TESTS_SUPPORT_H
 #define TESTS_SUPPORT_H
@@ -33,6 +33,20 @@ extern "C" {
 
 #include <cmocka.h>
 
+/* --- cases -------------------------------------------------------------------------------------------------------- */
+
+/* A case: `TEST(what_holds) { ... }`.  It is added before main begins. */
+#define TEST(name)                                                                                                     \
+    static void name(void **state);                                                                                    \
+    __attribute__((constructor)) static void name##_is_added(void) { support_add(__LINE__, #name, name, NULL); }       \
+    static void name(void **state)
+
+/* Adds a case, in the order of the lines; *state is `given` in it. */
+void support_add(int line, const char *name, void (*function)(void **state), void *given);
+
+/* Starts the watchdog and runs all cases: how many failed. */
+int support_run(const char *group);
+
 /* --- environment -------------------------------------------------------------------------------------------------- */
 
 /* Is a memory checker watching (AddressSanitizer or Valgrind)?  Then memory that was taken back must not be read. */
@@ -54,10 +68,6 @@ size_t support_rounds(size_t many, size_t few);
 
 /* Bytes of this process that are in memory. */
 size_t support_resident_bytes(void);
-
-/* Starts the watchdog and runs the group. */
-#define support_run(name, tests) (support_watchdog(), cmocka_run_group_tests_name(name, tests, NULL, NULL))
-void support_watchdog(void);
 
 /* Is every byte zero? */
 bool all_zero(const void *memory, size_t size_bytes);

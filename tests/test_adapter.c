@@ -79,7 +79,7 @@ static bool all_are(const unsigned char *at, size_t size, int value) {
     return true;
 }
 
-static void blocks_are_aligned_and_the_newest_is_freed(void **state) {
+TEST(blocks_are_aligned_and_the_newest_is_freed) {
     EACH_ADAPTER(adapter) {
         struct arena_bytes *arena = make(1000);
         assert_non_null(arena_bytes_alloc(arena, 1, 1));
@@ -105,7 +105,7 @@ static void blocks_are_aligned_and_the_newest_is_freed(void **state) {
     }
 }
 
-static void what_does_not_fit_is_no_block(void **state) {
+TEST(what_does_not_fit_is_no_block) {
     EACH_ADAPTER(adapter) {
         struct arena_bytes *arena = make(200);
         unsigned char *block = adapter->take(arena, 50);
@@ -130,7 +130,7 @@ static void what_does_not_fit_is_no_block(void **state) {
     arena_bytes_destroy(arena);
 }
 
-static void blocks_change_their_size(void **state) {
+TEST(blocks_change_their_size) {
     EACH_ADAPTER(adapter) {
         if (adapter->change == NULL) continue;
         struct arena_bytes *arena = make(1000);
@@ -158,7 +158,7 @@ static void blocks_change_their_size(void **state) {
     }
 }
 
-static void cleared_memory_is_clear_whatever_the_policy(void **state) {
+TEST(cleared_memory_is_clear_whatever_the_policy) {
     struct arena_options options = OPTIONS(ARENA_CLEAR_NEVER, 0);
     struct arena_bytes *arena = arena_bytes_create_with(1000, &options);
     assert_non_null(arena);
@@ -177,7 +177,7 @@ static void cleared_memory_is_clear_whatever_the_policy(void **state) {
 /* --- the libraries ------------------------------------------------------------------------------------------------ */
 
 #ifdef HAVE_LUA
-static void lua_runs_in_an_arena(void **state) {
+TEST(lua_runs_in_an_arena) {
     struct arena_bytes *arena = make((size_t)64 << 20);
     for (int round = 0; round < 2; round++) {
         lua_State *lua = lua_newstate(arena_adapter_lua, arena);
@@ -205,7 +205,7 @@ static void lua_runs_in_an_arena(void **state) {
 #endif
 
 #ifdef HAVE_YYJSON
-static void yyjson_reads_and_writes_in_an_arena(void **state) {
+TEST(yyjson_reads_and_writes_in_an_arena) {
     struct arena_bytes *arena = make(SIZE_MAX);
     const yyjson_alc allocator = {arena_adapter_yyjson_malloc, arena_adapter_yyjson_realloc, arena_adapter_yyjson_free,
                                   arena};
@@ -225,7 +225,7 @@ static void yyjson_reads_and_writes_in_an_arena(void **state) {
 #endif
 
 #ifdef HAVE_ZLIB
-static void zlib_packs_in_an_arena(void **state) {
+TEST(zlib_packs_in_an_arena) {
     struct arena_bytes *arena = make(SIZE_MAX);
     static unsigned char text[20000], packed[20000], again[20000];
     for (size_t i = 0; i < sizeof text; i++) text[i] = (unsigned char)(i % 251);
@@ -261,7 +261,7 @@ static void zlib_packs_in_an_arena(void **state) {
 #endif
 
 #ifdef HAVE_PCRE2
-static void pcre2_matches_in_an_arena(void **state) {
+TEST(pcre2_matches_in_an_arena) {
     struct arena_bytes *arena = make(SIZE_MAX);
     pcre2_general_context *general =
         pcre2_general_context_create(arena_adapter_pcre2_malloc, arena_adapter_pcre2_free, arena);
@@ -287,7 +287,7 @@ static void pcre2_matches_in_an_arena(void **state) {
 #endif
 
 #ifdef HAVE_NGHTTP2
-static void nghttp2_talks_in_an_arena(void **state) {
+TEST(nghttp2_talks_in_an_arena) {
     struct arena_bytes *arena = make(SIZE_MAX);
     nghttp2_mem memory = {arena, arena_adapter_nghttp2_malloc, arena_adapter_nghttp2_free, arena_adapter_nghttp2_calloc,
                           arena_adapter_nghttp2_realloc};
@@ -330,7 +330,7 @@ static size_t png_length;
 static void png_count(png_structp png, png_bytep data, size_t length) { png_length += length; }
 static void png_flush_nothing(png_structp png) { (void)png; }
 
-static void libpng_writes_in_an_arena(void **state) {
+TEST(libpng_writes_in_an_arena) {
     struct arena_bytes *arena = make(SIZE_MAX);
     png_structp png =
         png_create_write_struct_2(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL, arena, png_take, png_give_back);
@@ -353,30 +353,4 @@ static void libpng_writes_in_an_arena(void **state) {
 }
 #endif
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_are_aligned_and_the_newest_is_freed),
-        cmocka_unit_test(what_does_not_fit_is_no_block),
-        cmocka_unit_test(blocks_change_their_size),
-        cmocka_unit_test(cleared_memory_is_clear_whatever_the_policy),
-#ifdef HAVE_LUA
-        cmocka_unit_test(lua_runs_in_an_arena),
-#endif
-#ifdef HAVE_YYJSON
-        cmocka_unit_test(yyjson_reads_and_writes_in_an_arena),
-#endif
-#ifdef HAVE_ZLIB
-        cmocka_unit_test(zlib_packs_in_an_arena),
-#endif
-#ifdef HAVE_PCRE2
-        cmocka_unit_test(pcre2_matches_in_an_arena),
-#endif
-#ifdef HAVE_NGHTTP2
-        cmocka_unit_test(nghttp2_talks_in_an_arena),
-#endif
-#ifdef HAVE_PNG
-        cmocka_unit_test(libpng_writes_in_an_arena),
-#endif
-    };
-    return support_run("adapter", tests);
-}
+int main(void) { return support_run("adapter"); }

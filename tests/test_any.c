@@ -17,7 +17,7 @@ struct too_large {
     char bytes[ARENA_ANY_MAX + 1];
 };
 
-static void each_slot_holds_a_value_with_its_type(void **state) {
+TEST(each_slot_holds_a_value_with_its_type) {
     struct arena *arena = make(5);
     struct arena_any *number = ARENA_ANY_ALLOC(arena, int, 123);
     struct arena_any *text = ARENA_ANY_ALLOC(arena, const char *, "hello");
@@ -47,7 +47,7 @@ static int count_evaluation(void) { return ++evaluations; }
 /* `value`, and that it was asked for. */
 #define COUNTED(value) ((void)count_evaluation(), (value))
 
-static void arguments_are_evaluated_once(void **state) {
+TEST(arguments_are_evaluated_once) {
     struct arena *arena = make(1);
     struct arena_any *slot = ARENA_ANY_ALLOC(COUNTED(arena), int, COUNTED(5));
     assert_int_equal(evaluations, 2);
@@ -56,7 +56,7 @@ static void arguments_are_evaluated_once(void **state) {
     arena_destroy(arena);
 }
 
-static void another_type_reads_as_null(void **state) {
+TEST(another_type_reads_as_null) {
     struct arena *arena = make(2);
     struct arena_any *slot = ARENA_ANY_ALLOC(arena, float, 1.0F);
     assert_null(ARENA_ANY_GET(slot, int32_t));
@@ -74,7 +74,7 @@ static void another_type_reads_as_null(void **state) {
     arena_destroy(arena);
 }
 
-static void zeroed_slots_hold_nothing(void **state) {
+TEST(zeroed_slots_hold_nothing) {
     struct arena *arena = make(4);
     struct arena_any *slot = arena_alloc(arena, NULL);
     assert_null(arena_any_type(slot));
@@ -91,7 +91,7 @@ static void zeroed_slots_hold_nothing(void **state) {
     arena_destroy(arena);
 }
 
-static void every_alignment_up_to_max_align_is_kept(void **state) {
+TEST(every_alignment_up_to_max_align_is_kept) {
     struct arena *arena = make(30);
     char bytes[ARENA_ANY_MAX];
     memset(bytes, 0x3c, sizeof bytes);
@@ -108,7 +108,7 @@ static void every_alignment_up_to_max_align_is_kept(void **state) {
     arena_destroy(arena);
 }
 
-static void limits_have_functions_for_bindings(void **state) {
+TEST(limits_have_functions_for_bindings) {
     assert_int_equal(arena_any_max(), ARENA_ANY_MAX);
     assert_int_equal(ARENA_ANY_MAX, 32);
     struct arena *arena = make(2);
@@ -146,7 +146,7 @@ static void refused(struct arena *arena, const struct arena_type *type, int stat
     assert_int_equal(arena_used(arena), used);
 }
 
-static void values_that_do_not_fit_are_refused(void **state) {
+TEST(values_that_do_not_fit_are_refused) {
     struct arena *arena = make(3);
     struct arena_any *kept = ARENA_ANY_ALLOC(arena, int, 5);
     const size_t over = 2 * _Alignof(max_align_t);
@@ -172,7 +172,7 @@ static void values_that_do_not_fit_are_refused(void **state) {
     arena_destroy(arena);
 }
 
-static void arenas_of_other_types_are_refused(void **state) {
+TEST(arenas_of_other_types_are_refused) {
     struct arena *arena = NULL;
     const struct arena_type same_size = {"int", arena_any_slot_size(), arena_type_any()->align, NULL};
     assert_int_equal(arena_create(&same_size, 3, &arena), ARENA_OK);
@@ -185,7 +185,7 @@ static void arenas_of_other_types_are_refused(void **state) {
 
 /* --- descriptors -------------------------------------------------------------------------------------------------- */
 
-static void descriptors_are_copied_and_shared(void **state) {
+TEST(descriptors_are_copied_and_shared) {
     struct arena *arena = make(3);
     char name[] = "short-lived";
     struct arena_type type = {name, 4, 4, NULL};
@@ -201,7 +201,7 @@ static void descriptors_are_copied_and_shared(void **state) {
     arena_destroy(arena);
 }
 
-static void descriptors_outlive_resets_and_trims(void **state) {
+TEST(descriptors_outlive_resets_and_trims) {
     struct arena *arena = make(3);
     struct arena_any *slot = ARENA_ANY_ALLOC(arena, int, 1);
     const struct arena_type *type = arena_any_type(slot);
@@ -216,7 +216,7 @@ static void descriptors_outlive_resets_and_trims(void **state) {
 }
 
 /* Nor do they end with a return to the pool, or a reset behind a gate. */
-static void descriptors_outlive_generations_of_the_other_handles(void **state) {
+TEST(descriptors_outlive_generations_of_the_other_handles) {
     struct arena_pool *pool = NULL;
     struct arena *arena = NULL;
     assert_int_equal(arena_pool_create(arena_type_any(), 3, &pool), ARENA_OK);
@@ -241,7 +241,7 @@ static void descriptors_outlive_generations_of_the_other_handles(void **state) {
     arena_concurrent_destroy(concurrent);
 }
 
-static void thousands_of_types_are_told_apart(void **state) {
+TEST(thousands_of_types_are_told_apart) {
     size_t count = support_rounds(3000, 400);
     struct arena *arena = make(count);
     struct arena_any **slots = calloc(count, sizeof(struct arena_any *));
@@ -291,7 +291,7 @@ static void drop_second_kind(void *value, void *user) {
     order_count++;
 }
 
-static void each_value_s_own_drop_runs_last_to_first(void **state) {
+TEST(each_value_s_own_drop_runs_last_to_first) {
     /* The first two are the same type by name, size and align; yet each value has its own destructor. */
     const struct arena_type first = {"counted", sizeof(int), _Alignof(int), drop_first_kind};
     const struct arena_type second = {"counted", sizeof(int), _Alignof(int), drop_second_kind};
@@ -327,7 +327,7 @@ static void each_value_s_own_drop_runs_last_to_first(void **state) {
 }
 
 /* Slots are what their types say: never to be cleared they cannot be, and cleared late they still hold nothing. */
-static void clearing_policies_of_mixed_values(void **state) {
+TEST(clearing_policies_of_mixed_values) {
     const struct arena_type type = {"counted", sizeof(int), _Alignof(int), drop_first_kind};
     struct arena_options options = {sizeof options, ARENA_CLEAR_NEVER, 0};
     struct arena *arena = make(1);
@@ -356,7 +356,7 @@ static void clearing_policies_of_mixed_values(void **state) {
 
 static void sum_up(void *value, void *user) { *(int *)user += *(int *)value; }
 
-static void a_value_s_drop_is_given_the_arena_s_user(void **state) {
+TEST(a_value_s_drop_is_given_the_arena_s_user) {
     (void)state;
     int sum = 0;
     const struct arena_type type = {"summed", sizeof(int), _Alignof(int), sum_up};
@@ -369,7 +369,7 @@ static void a_value_s_drop_is_given_the_arena_s_user(void **state) {
     assert_int_equal(sum, 11);
 }
 
-static void refused_values_are_not_dropped(void **state) {
+TEST(refused_values_are_not_dropped) {
     const struct arena_type type = {"counted", sizeof(int), _Alignof(int), drop_first_kind};
     struct arena *arena = make(1);
     int value = 1;
@@ -382,7 +382,7 @@ static void refused_values_are_not_dropped(void **state) {
 
 /* --- the other handles -------------------------------------------------------------------------------------------- */
 
-static void concurrent_arenas_hold_mixed_values(void **state) {
+TEST(concurrent_arenas_hold_mixed_values) {
     struct arena_concurrent *arena = NULL;
     const struct arena_type type = {"counted", sizeof(int), _Alignof(int), drop_first_kind};
     assert_int_equal(arena_concurrent_create(arena_type_any(), 2, &arena), ARENA_OK);
@@ -415,7 +415,7 @@ static void concurrent_arenas_hold_mixed_values(void **state) {
 }
 
 /* One that finds the arena full, or is refused, leaves it behind its gate, for those too who had it before. */
-static void refused_mixed_values_leave_the_gate_closed(void **state) {
+TEST(refused_mixed_values_leave_the_gate_closed) {
     struct arena_concurrent *arena = NULL;
     struct arena *held = NULL;
     assert_int_equal(arena_concurrent_create(arena_type_any(), 1, &arena), ARENA_OK);
@@ -441,7 +441,7 @@ static void try_an_int_beside_others(void *user) { arena_concurrent_try_alloc_an
 static void put_an_int_beside_others(void *user) { arena_concurrent_alloc_any(user, ARENA_TYPE(int), NULL); }
 
 /* Told, as by any other allocation, also by the one that tries. */
-static void holders_of_the_gate_put_no_mixed_values_beside_it(void **state) {
+TEST(holders_of_the_gate_put_no_mixed_values_beside_it) {
     struct arena_concurrent *arena = NULL;
     struct arena *held = NULL;
     assert_int_equal(arena_concurrent_create(arena_type_any(), 2, &arena), ARENA_OK);
@@ -464,7 +464,7 @@ static void put_an_int_there(struct worker *self) {
 }
 
 /* As every other allocation does, by either spelling. */
-static void mixed_values_wait_for_a_gate_that_is_held(void **state) {
+TEST(mixed_values_wait_for_a_gate_that_is_held) {
     for (uint32_t flags = 0; flags <= ARENA_GATE_ONLY; flags += ARENA_GATE_ONLY) {
         struct arena_options options = {sizeof options, 0, flags};
         struct arena_concurrent *arena = NULL;
@@ -485,7 +485,7 @@ static void mixed_values_wait_for_a_gate_that_is_held(void **state) {
     }
 }
 
-static void concurrent_arenas_hold_mixed_values_to_the_last_slot(void **state) {
+TEST(concurrent_arenas_hold_mixed_values_to_the_last_slot) {
     for (size_t capacity = 4; capacity <= 100;
          capacity += 4) { /* of which a quarter is lent: one slot is left of it, or more */
         struct arena_concurrent *arena = NULL;
@@ -510,7 +510,7 @@ static void concurrent_arenas_hold_mixed_values_to_the_last_slot(void **state) {
 
 static void put_an_int(void *user) { arena_alloc_any(user, ARENA_TYPE(int), NULL); }
 
-static void panics_say_what_is_wrong(void **state) {
+TEST(panics_say_what_is_wrong) {
     struct arena *arena = NULL;
     assert_int_equal(arena_create(arena_type_any(), 1, &arena), ARENA_OK);
     put_an_int(arena);
@@ -538,7 +538,7 @@ static void panics_say_what_is_wrong(void **state) {
 }
 
 /* A value is put next to what the thread was lent, not behind it: with one thread a slab fits wherever as much is free. */
-static void mixed_values_leave_the_rest_in_one_piece(void **state) {
+TEST(mixed_values_leave_the_rest_in_one_piece) {
     enum { CAPACITY = 1000 };
     int value = 7;
     struct arena_concurrent *arena = NULL;
@@ -562,7 +562,7 @@ static void put_mixed(struct arena *arena, void *user) {
     *total += (int)arena_used(arena);
 }
 
-static void pools_hold_mixed_values(void **state) {
+TEST(pools_hold_mixed_values) {
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create(arena_type_any(), 4, &pool), ARENA_OK);
     order_count = 0;
@@ -573,32 +573,4 @@ static void pools_hold_mixed_values(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_slot_holds_a_value_with_its_type),
-        cmocka_unit_test(arguments_are_evaluated_once),
-        cmocka_unit_test(another_type_reads_as_null),
-        cmocka_unit_test(zeroed_slots_hold_nothing),
-        cmocka_unit_test(every_alignment_up_to_max_align_is_kept),
-        cmocka_unit_test(limits_have_functions_for_bindings),
-        cmocka_unit_test(values_that_do_not_fit_are_refused),
-        cmocka_unit_test(arenas_of_other_types_are_refused),
-        cmocka_unit_test(descriptors_are_copied_and_shared),
-        cmocka_unit_test(descriptors_outlive_resets_and_trims),
-        cmocka_unit_test(descriptors_outlive_generations_of_the_other_handles),
-        cmocka_unit_test(thousands_of_types_are_told_apart),
-        cmocka_unit_test(each_value_s_own_drop_runs_last_to_first),
-        cmocka_unit_test(clearing_policies_of_mixed_values),
-        cmocka_unit_test(a_value_s_drop_is_given_the_arena_s_user),
-        cmocka_unit_test(refused_values_are_not_dropped),
-        cmocka_unit_test(concurrent_arenas_hold_mixed_values),
-        cmocka_unit_test(refused_mixed_values_leave_the_gate_closed),
-        cmocka_unit_test(holders_of_the_gate_put_no_mixed_values_beside_it),
-        cmocka_unit_test(mixed_values_wait_for_a_gate_that_is_held),
-        cmocka_unit_test(concurrent_arenas_hold_mixed_values_to_the_last_slot),
-        cmocka_unit_test(mixed_values_leave_the_rest_in_one_piece),
-        cmocka_unit_test(panics_say_what_is_wrong),
-        cmocka_unit_test(pools_hold_mixed_values),
-    };
-    return support_run("mixed values", tests);
-}
+int main(void) { return support_run("mixed values"); }

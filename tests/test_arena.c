@@ -31,7 +31,7 @@ static void fill_bytes(void *memory, int value, size_t size_bytes) { memset(memo
 
 /* --- creation ----------------------------------------------------------------------------------------------------- */
 
-static void create_refuses_what_is_invalid(void **state) {
+TEST(create_refuses_what_is_invalid) {
     const struct arena_type good = {"t", 4, 4, NULL};
     const struct arena_type no_name = {NULL, 4, 4, NULL};
     const struct arena_type no_size = {"t", 0, 4, NULL};
@@ -60,7 +60,7 @@ static void create_refuses_what_is_invalid(void **state) {
 }
 
 /* Above 4096 either there is no memory for it, or it is kept. */
-static void larger_alignments_are_kept_or_refused(void **state) {
+TEST(larger_alignments_are_kept_or_refused) {
     size_t largest = support_slow() ? (size_t)1 << 26 : SIZE_MAX / 2 + 1;
     for (size_t align = 8192; align != 0 && align <= largest; align *= 2) {
         const struct arena_type type = {"wide", 1, align, NULL};
@@ -79,7 +79,7 @@ static void larger_alignments_are_kept_or_refused(void **state) {
 }
 
 /* Strides that are no multiple of a word, in all their boundary cases around the capacity. */
-static void exactly_capacity_elements_fit_at_every_alignment(void **state) {
+TEST(exactly_capacity_elements_fit_at_every_alignment) {
     static const size_t capacities[] = {0, 1, 2, 3, 7, 64, 100};
     for (size_t align = 1; align <= 4096; align *= 2) {
         const size_t sizes[] = {1, align - 1, align, align + 1, align * 3 / 2 + 1, align * 2 - 1, 5};
@@ -119,7 +119,7 @@ static void exactly_capacity_elements_fit_at_every_alignment(void **state) {
 
 /* --- slots -------------------------------------------------------------------------------------------------------- */
 
-static void null_value_is_a_zeroed_slot(void **state) {
+TEST(null_value_is_a_zeroed_slot) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
         struct arena *arena = make_with(ARENA_TYPE(int64_t), 4, clear, 0);
         for (int round = 0; round < 3; round++) {
@@ -144,7 +144,7 @@ static void null_value_is_a_zeroed_slot(void **state) {
 }
 
 /* Every size takes its own way of copying; sources are not aligned; neighbours must stay as they are. */
-static void values_of_every_size_arrive_whole(void **state) {
+TEST(values_of_every_size_arrive_whole) {
     enum { COUNT = 5, LARGEST = 300 };
     static unsigned char source[COUNT * LARGEST + 16];
     for (size_t i = 0; i < sizeof source; i++) source[i] = (unsigned char)(i * 7 + 1);
@@ -175,7 +175,7 @@ static void values_of_every_size_arrive_whole(void **state) {
     }
 }
 
-static void value_may_lie_in_the_arena_itself(void **state) {
+TEST(value_may_lie_in_the_arena_itself) {
     struct arena *arena = make(ARENA_TYPE(int), 6);
     int values[] = {1, 2};
     int *slab = arena_alloc_slab_with(arena, values, 2);
@@ -190,7 +190,7 @@ static void value_may_lie_in_the_arena_itself(void **state) {
 
 /* --- slabs -------------------------------------------------------------------------------------------------------- */
 
-static void slab_of_zero_takes_nothing_even_when_full(void **state) {
+TEST(slab_of_zero_takes_nothing_even_when_full) {
     static const int value = 5;
     struct arena *arena = make(ARENA_TYPE(int), 2);
     for (int filled = 0; filled <= 2; filled++) {
@@ -227,7 +227,7 @@ static void do_alloc_slab_with(void *user) {
     arena_alloc_slab_with(request->arena, request->values, request->count);
 }
 
-static void full_arena_panics_and_try_returns_null(void **state) {
+TEST(full_arena_panics_and_try_returns_null) {
     struct arena *arena = make(ARENA_TYPE(int), 2);
     static const int values[] = {1, 2, 3};
     struct request request = {arena, values, 1};
@@ -243,7 +243,7 @@ static void full_arena_panics_and_try_returns_null(void **state) {
 }
 
 /* A name is text, whatever it looks like and however long it is: the message is cut, not the program. */
-static void panics_name_the_type_as_it_is(void **state) {
+TEST(panics_name_the_type_as_it_is) {
     static char long_name[5000];
     static const char *const names[] = {"100%s of %n and %%", "%", "", long_name};
     memset(long_name, 'n', sizeof long_name - 1);
@@ -259,7 +259,7 @@ static void panics_name_the_type_as_it_is(void **state) {
 }
 
 /* count x stride over the boundary table: each count that is too large fails, and nothing changes. */
-static void counts_that_do_not_fit_change_nothing(void **state) {
+TEST(counts_that_do_not_fit_change_nothing) {
     static const size_t sizes[] = {1, 2, 3, 4, 7, 8, 12, 24, 1000, 4096};
     static const unsigned char values[2 * 4096] = {1};
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
@@ -308,7 +308,7 @@ static void counts_that_do_not_fit_change_nothing(void **state) {
 }
 
 /* size x capacity over the boundary table: what overflows or cannot be addressed is ENOMEM, never a small arena. */
-static void capacities_that_do_not_fit_are_enomem(void **state) {
+TEST(capacities_that_do_not_fit_are_enomem) {
     const size_t word = sizeof(size_t) > 4 ? (size_t)UINT32_MAX + 1 : 0;
     const size_t sizes[] = {1,
                             2,
@@ -353,7 +353,7 @@ static void capacities_that_do_not_fit_are_enomem(void **state) {
     }
 }
 
-static void the_same_holds_for_the_other_handles(void **state) {
+TEST(the_same_holds_for_the_other_handles) {
     const struct arena_type type = {"huge", 24, 8, NULL};
     const size_t capacities[] = {SIZE_MAX / 24, SIZE_MAX / 24 + 1, SIZE_MAX / 8, SIZE_MAX};
     for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
@@ -370,7 +370,7 @@ static void the_same_holds_for_the_other_handles(void **state) {
 
 enum { MIB = 1 << 20 };
 
-static void huge_arenas_cost_nothing_until_filled(void **state) {
+TEST(huge_arenas_cost_nothing_until_filled) {
     if (sizeof(size_t) < 8) skip();
     static const size_t capacities[] = {(size_t)1 << 30, (size_t)(UINT64_C(1) << 33), (size_t)(UINT64_C(1) << 37)};
     for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
@@ -395,7 +395,7 @@ static void huge_arenas_cost_nothing_until_filled(void **state) {
 }
 
 /* Under every policy, behind a gate too: what nobody has written to is not cleared before it is handed out. */
-static void fresh_slabs_cost_nothing_until_touched(void **state) {
+TEST(fresh_slabs_cost_nothing_until_touched) {
     if (sizeof(size_t) < 8 || support_slow()) skip();
     const size_t capacity = (size_t)(UINT64_C(1) << 34);
     const size_t count = (size_t)(UINT64_C(1) << 32);
@@ -426,7 +426,7 @@ static void fresh_slabs_cost_nothing_until_touched(void **state) {
 }
 
 /* As much as was used, behind a gate and in a pool too. */
-static void resets_touch_nothing_beyond_what_was_used(void **state) {
+TEST(resets_touch_nothing_beyond_what_was_used) {
     if (support_slow()) skip();
     enum { CAPACITY = 256 * MIB, USED = 100000 };
     struct arena *arena = make(ARENA_TYPE(char), CAPACITY);
@@ -453,7 +453,7 @@ static void resets_touch_nothing_beyond_what_was_used(void **state) {
     arena_destroy(arena);
 }
 
-static void trim_gives_unused_memory_back_and_keeps_what_lives(void **state) {
+TEST(trim_gives_unused_memory_back_and_keeps_what_lives) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
         struct arena *arena = make_with(ARENA_TYPE(char), 64 * MIB, clear, 0);
         fill_bytes(arena_alloc_slab(arena, 64 * MIB), 1, 64 * MIB);
@@ -489,7 +489,7 @@ static const size_t clear_sizes[] = {1,       7,       8,           63,       64
                                      4096,    4097,    16384,       65536,    65537,    262144,  1048576,
                                      1048577, 4194304, 4194304 + 5, 20000000, 33554432, 40000001};
 
-static void stale_pointers_read_zero_by_default(void **state) {
+TEST(stale_pointers_read_zero_by_default) {
     if (support_checked()) skip(); /* the read is reported there */
     struct arena *arena = make(ARENA_TYPE(char), 40000001);
     for (size_t s = 0; s < sizeof clear_sizes / sizeof clear_sizes[0]; s++) {
@@ -501,7 +501,7 @@ static void stale_pointers_read_zero_by_default(void **state) {
     arena_destroy(arena);
 }
 
-static void handed_out_memory_is_zero_under_every_clearing_policy(void **state) {
+TEST(handed_out_memory_is_zero_under_every_clearing_policy) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         for (uint32_t flags = 0; flags <= 3; flags++) {
             struct arena *arena = make_with(ARENA_TYPE(char), 40000001, clear, flags);
@@ -542,7 +542,7 @@ static void leave_a_burst(struct arena *arena, int value) {
 
 /* Generations of different lengths: what an older, longer generation left must not shine through.  And what is cleared
  * ahead of the slabs must not be what was handed out meanwhile. */
-static void zero_survives_generations_of_resets(void **state) {
+TEST(zero_survives_generations_of_resets) {
     enum { CAPACITY = 5000 };
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         const struct arena_type type = {"twelve of sixteen", 12, 16, NULL};
@@ -571,7 +571,7 @@ static void zero_survives_generations_of_resets(void **state) {
 }
 
 /* An element as long as a word of the processor, in a slot that is longer. */
-static void gap_behind_an_aligned_word_is_zero_too(void **state) {
+TEST(gap_behind_an_aligned_word_is_zero_too) {
     static const size_t sizes[] = {4, 8, 24, 32};
     static const char value[32] = "abcdefghijklmnopqrstuvwxyzabcdef";
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0] * 4; s++) {
@@ -608,7 +608,7 @@ static void note_drop(void *element, void *user) {
 
 static const struct arena_type noted = {"noted", sizeof(int), _Alignof(int), note_drop};
 
-static void drops_run_last_to_first_once_before_clearing(void **state) {
+TEST(drops_run_last_to_first_once_before_clearing) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         struct arena *arena = make_with(&noted, 10, clear, 0);
         static const int values[] = {1, 2, 3};
@@ -645,7 +645,7 @@ static void check_address(void *element, void *user) {
     dropped_count++;
 }
 
-static void drops_go_stride_by_stride(void **state) {
+TEST(drops_go_stride_by_stride) {
     for (size_t align = 1; align <= 4096; align *= 4) {
         const struct arena_type type = {"strided", align + 1, align, check_address};
         struct arena *arena = make(&type, 30);
@@ -683,13 +683,13 @@ static int create_with(const struct arena_options *options) {
     return status;
 }
 
-static void zero_options_are_the_defaults(void **state) {
+TEST(zero_options_are_the_defaults) {
     struct arena_options options = {.struct_size = sizeof options};
     assert_int_equal(create_with(&options), ARENA_OK);
     assert_int_equal(create_with(NULL), ARENA_OK);
 }
 
-static void options_of_other_versions(void **state) {
+TEST(options_of_other_versions) {
     struct longer_options longer;
     memset(&longer, 0, sizeof longer);
     longer.known.struct_size = sizeof longer;
@@ -722,7 +722,7 @@ static void options_of_other_versions(void **state) {
     assert_int_equal(create_with(&longer.known), ARENA_OK);
 }
 
-static void options_without_size_are_invalid(void **state) {
+TEST(options_without_size_are_invalid) {
     struct arena_options options = {0, 0, 0};
     assert_int_equal(create_with(&options), ARENA_EINVAL);
     options.struct_size = sizeof(size_t) - 1;
@@ -731,7 +731,7 @@ static void options_without_size_are_invalid(void **state) {
     assert_int_equal(create_with(&options), ARENA_EINVAL);
 }
 
-static void options_that_are_not_understood_are_invalid(void **state) {
+TEST(options_that_are_not_understood_are_invalid) {
     struct arena_options options = {sizeof options, 0, 0};
     for (uint32_t clear = 3; clear != 0; clear = clear < 5 ? clear + 1 : clear << 1) {
         options.clear = clear;
@@ -751,7 +751,7 @@ static void options_that_are_not_understood_are_invalid(void **state) {
 }
 
 /* What is wrong comes before what cannot be had. */
-static void options_are_looked_at_before_memory(void **state) {
+TEST(options_are_looked_at_before_memory) {
     const struct arena_type huge = {"huge", SIZE_MAX, 1, NULL};
     struct arena_options options = {sizeof options, 3, 0};
     struct arena *arena = NULL;
@@ -760,7 +760,7 @@ static void options_are_looked_at_before_memory(void **state) {
     assert_int_equal(arena_create_with(&huge, 4, &options, &arena), ARENA_ENOMEM);
 }
 
-static void never_clearing_with_a_drop_is_invalid(void **state) {
+TEST(never_clearing_with_a_drop_is_invalid) {
     struct arena_options options = {sizeof options, ARENA_CLEAR_NEVER, 0};
     struct arena *arena = NULL;
     struct arena_concurrent *concurrent = NULL;
@@ -773,7 +773,7 @@ static void never_clearing_with_a_drop_is_invalid(void **state) {
     assert_int_equal(arena_pool_create_with(&noted, 4, &pool_options, &pool), ARENA_EINVAL);
 }
 
-static void prefault_touches_all_memory_at_creation(void **state) {
+TEST(prefault_touches_all_memory_at_creation) {
     if (support_slow()) skip();
     size_t before = support_resident_bytes();
     struct arena *arena = make_with(ARENA_TYPE(char), 64 * MIB, 0, ARENA_PREFAULT);
@@ -784,7 +784,7 @@ static void prefault_touches_all_memory_at_creation(void **state) {
 
 /* --- the head ----------------------------------------------------------------------------------------------------- */
 
-static void head_is_four_words_and_bounds_a_window_of_whole_slots(void **state) {
+TEST(head_is_four_words_and_bounds_a_window_of_whole_slots) {
     assert_int_equal(sizeof(struct arena_head), 4 * sizeof(char *));
     assert_int_equal(offsetof(struct arena_head, cursor), 0);
     assert_int_equal(offsetof(struct arena_head, limit), sizeof(char *));
@@ -807,7 +807,7 @@ static void head_is_four_words_and_bounds_a_window_of_whole_slots(void **state) 
 }
 
 /* Inline code of a program advances the cursor itself; counts, slabs, reset and trim must follow. */
-static void slots_taken_through_the_head_count(void **state) {
+TEST(slots_taken_through_the_head_count) {
     struct arena *arena = make(ARENA_TYPE(int64_t), 100);
     struct arena_head *head = (struct arena_head *)(void *)arena;
     int64_t *first = arena_alloc(arena, NULL);
@@ -835,7 +835,7 @@ static void slots_taken_through_the_head_count(void **state) {
 
 static void reset_null(void *user) { arena_reset(user); }
 
-static void null_arena_is_diagnosed(void **state) {
+TEST(null_arena_is_diagnosed) {
     struct request request = {NULL, NULL, 1};
     assert_panics(do_alloc, &request, "arena_alloc");
     assert_panics(do_alloc_slab, &request, "arena_alloc_slab");
@@ -903,7 +903,7 @@ static void assert_refused(struct arena *arena, int status, int destroy_status) 
     assert_int_equal(arena_destroy_checked(arena), destroy_status);
 }
 
-static void checked_spellings_do_what_the_plain_ones_do(void **state) {
+TEST(checked_spellings_do_what_the_plain_ones_do) {
     struct arena *arena = NULL;
     void *out = NULL;
     assert_int_equal(arena_create(ARENA_TYPE(int), 4, &arena), ARENA_OK);
@@ -943,7 +943,7 @@ static void checked_spellings_do_what_the_plain_ones_do(void **state) {
     assert_panic_statuses(NULL, ARENA_EINVAL, ARENA_OK);
 }
 
-static void checked_spellings_refuse_what_belongs_to_others(void **state) {
+TEST(checked_spellings_refuse_what_belongs_to_others) {
     struct arena_pool *pool = NULL;
     struct arena *arena = NULL;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
@@ -973,7 +973,7 @@ static void ask_for_itself(void *element, void *user) {
     if (arena != NULL) assert_refused(arena, ARENA_EBUSY, ARENA_EBUSY);
 }
 
-static void checked_spellings_inside_a_drop_are_busy(void **state) {
+TEST(checked_spellings_inside_a_drop_are_busy) {
     struct arena *arena = NULL;
     const struct arena_type type = {"int", sizeof(int), _Alignof(int), ask_for_itself, 0, 0};
     const struct arena_options options = {.struct_size = sizeof options, .drop_user = &arena};
@@ -1018,7 +1018,7 @@ static void use_on_thread(struct worker *self) {
     arena_try_alloc(arena, &value);
 }
 
-static void arena_moves_between_threads(void **state) {
+TEST(arena_moves_between_threads) {
     struct arena *arena = make(ARENA_TYPE(int64_t), 4);
     int64_t value = 1;
     int64_t *first = arena_alloc(arena, &value);
@@ -1033,44 +1033,4 @@ static void arena_moves_between_threads(void **state) {
     arena_destroy(arena);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(create_refuses_what_is_invalid),
-        cmocka_unit_test(larger_alignments_are_kept_or_refused),
-        cmocka_unit_test(exactly_capacity_elements_fit_at_every_alignment),
-        cmocka_unit_test(null_value_is_a_zeroed_slot),
-        cmocka_unit_test(values_of_every_size_arrive_whole),
-        cmocka_unit_test(value_may_lie_in_the_arena_itself),
-        cmocka_unit_test(slab_of_zero_takes_nothing_even_when_full),
-        cmocka_unit_test(full_arena_panics_and_try_returns_null),
-        cmocka_unit_test(checked_spellings_do_what_the_plain_ones_do),
-        cmocka_unit_test(checked_spellings_refuse_what_belongs_to_others),
-        cmocka_unit_test(checked_spellings_inside_a_drop_are_busy),
-        cmocka_unit_test(panics_name_the_type_as_it_is),
-        cmocka_unit_test(counts_that_do_not_fit_change_nothing),
-        cmocka_unit_test(capacities_that_do_not_fit_are_enomem),
-        cmocka_unit_test(the_same_holds_for_the_other_handles),
-        cmocka_unit_test(huge_arenas_cost_nothing_until_filled),
-        cmocka_unit_test(fresh_slabs_cost_nothing_until_touched),
-        cmocka_unit_test(resets_touch_nothing_beyond_what_was_used),
-        cmocka_unit_test(trim_gives_unused_memory_back_and_keeps_what_lives),
-        cmocka_unit_test(stale_pointers_read_zero_by_default),
-        cmocka_unit_test(handed_out_memory_is_zero_under_every_clearing_policy),
-        cmocka_unit_test(zero_survives_generations_of_resets),
-        cmocka_unit_test(gap_behind_an_aligned_word_is_zero_too),
-        cmocka_unit_test(drops_run_last_to_first_once_before_clearing),
-        cmocka_unit_test(drops_go_stride_by_stride),
-        cmocka_unit_test(zero_options_are_the_defaults),
-        cmocka_unit_test(options_of_other_versions),
-        cmocka_unit_test(options_without_size_are_invalid),
-        cmocka_unit_test(options_that_are_not_understood_are_invalid),
-        cmocka_unit_test(options_are_looked_at_before_memory),
-        cmocka_unit_test(never_clearing_with_a_drop_is_invalid),
-        cmocka_unit_test(prefault_touches_all_memory_at_creation),
-        cmocka_unit_test(head_is_four_words_and_bounds_a_window_of_whole_slots),
-        cmocka_unit_test(slots_taken_through_the_head_count),
-        cmocka_unit_test(null_arena_is_diagnosed),
-        cmocka_unit_test(arena_moves_between_threads),
-    };
-    return support_run("single-owner arena", tests);
-}
+int main(void) { return support_run("single-owner arena"); }

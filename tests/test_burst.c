@@ -23,7 +23,7 @@ ARENA_DEFINE(triple_arena, struct triple)
 /* Smaller and larger than any window the library may hand out at once. */
 static const size_t capacities[] = {1, 2, 5, 100, 4096, 100000, 1000000};
 
-static void burst_writes_what_single_allocations_would(void **state) {
+TEST(burst_writes_what_single_allocations_would) {
     for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
         for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
             size_t capacity = capacities[c];
@@ -55,7 +55,7 @@ static void burst_writes_what_single_allocations_would(void **state) {
 
 /* Whatever is lent at once, it is whole slots: also of elements that no round number of bytes holds, and of those that
  * are larger than what is lent as a rule. */
-static void bursts_of_any_stride_reach_the_last_slot(void **state) {
+TEST(bursts_of_any_stride_reach_the_last_slot) {
     static const size_t sizes[] = {3, 24, 100, 5000, 40000, 65536, 70000};
     static const char value[70000] = "first";
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
@@ -87,7 +87,7 @@ static void bursts_of_any_stride_reach_the_last_slot(void **state) {
     triple_arena_destroy(arena);
 }
 
-static void end_commits_what_was_put(void **state) {
+TEST(end_commits_what_was_put) {
     struct long_arena *arena = long_arena_create(10);
     int64_t *first = long_arena_alloc(arena, 1);
     struct long_arena_burst burst = long_arena_burst_begin(arena);
@@ -106,7 +106,7 @@ static void end_commits_what_was_put(void **state) {
     long_arena_destroy(arena);
 }
 
-static void empty_burst_takes_nothing(void **state) {
+TEST(empty_burst_takes_nothing) {
     struct long_arena *arena = long_arena_create(3);
     for (size_t used = 0; used <= 3; used++) {
         struct long_arena_burst burst = long_arena_burst_begin(arena);
@@ -122,7 +122,7 @@ static void empty_burst_takes_nothing(void **state) {
     long_arena_destroy(arena);
 }
 
-static void burst_values_are_dropped(void **state) {
+TEST(burst_values_are_dropped) {
     struct noted_arena *arena = noted_arena_create(100);
     dropped_count = 0;
     dropped_sum = 0;
@@ -137,7 +137,7 @@ static void burst_values_are_dropped(void **state) {
 }
 
 /* What is lent and left has to be cleared: it is one piece, and not the rest of the arena. */
-static void a_burst_that_is_left_touches_little(void **state) {
+TEST(a_burst_that_is_left_touches_little) {
     if (sizeof(size_t) < 8 || support_slow()) skip();
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
         struct arena_options options = {sizeof options, clear, 0};
@@ -166,7 +166,7 @@ static void leave_burst(struct noted_arena *arena, size_t puts) {
     dropped_sum = 0;
 }
 
-static void what_an_open_burst_wrote_is_not_live_and_is_cleared(void **state) {
+TEST(what_an_open_burst_wrote_is_not_live_and_is_cleared) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         for (size_t c = 2; c < sizeof capacities / sizeof capacities[0]; c++) {
             size_t capacity = capacities[c];
@@ -226,7 +226,7 @@ static void execute_burst(void *user) {
     (void)status;
 }
 
-static void panic_in_a_burst_leaves_a_clean_arena_in_the_pool(void **state) {
+TEST(panic_in_a_burst_leaves_a_clean_arena_in_the_pool) {
     struct noted_arena_pool *pool = noted_arena_pool_create(100);
     dropped_count = 0;
     dropped_sum = 0;
@@ -243,7 +243,7 @@ static void panic_in_a_burst_leaves_a_clean_arena_in_the_pool(void **state) {
 }
 
 /* Where a return does nothing but clear, too. */
-static void burst_left_before_the_return_leaves_a_clean_arena(void **state) {
+TEST(burst_left_before_the_return_leaves_a_clean_arena) {
     static const size_t puts[] = {1, 30, 5000, 20000};
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         struct arena_options slots = {sizeof slots, clear, 0};
@@ -267,7 +267,7 @@ static void burst_left_before_the_return_leaves_a_clean_arena(void **state) {
 
 /* --- the exported twins ------------------------------------------------------------------------------------------- */
 
-static void exported_burst(void **state) {
+TEST(exported_burst) {
     const struct arena_type type = {"five of eight", 5, 8, NULL};
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
         struct arena_options options = {sizeof options, clear, 0};
@@ -307,7 +307,7 @@ static void close_burst(void *user) {
     arena_burst_end(closing->arena, &closing->burst);
 }
 
-static void misuse_of_bursts_is_diagnosed(void **state) {
+TEST(misuse_of_bursts_is_diagnosed) {
     assert_panics(begin_on_nothing, NULL, "arena_burst_begin");
     struct closing closing = {NULL, {NULL, NULL, NULL}};
     struct arena *other = NULL;
@@ -357,7 +357,7 @@ static void want_more(void *user) {
     (void)arena_burst_more(bad->arena, NULL, &limit);
 }
 
-static void bursts_that_are_not_open(void **state) {
+TEST(bursts_that_are_not_open) {
     struct arena *arena;
     assert_int_equal(arena_create(ARENA_TYPE(int), 8, &arena), ARENA_OK);
     struct arena_burst burst;
@@ -396,7 +396,7 @@ static void bursts_that_are_not_open(void **state) {
 }
 
 /* One mapping may begin where another ends: then a burst that is full ends where one of the other arena begins. */
-static void a_burst_of_the_arena_next_door_is_diagnosed(void **state) {
+TEST(a_burst_of_the_arena_next_door_is_diagnosed) {
     enum { TRIES = 64, BYTES = 1 << 18 };
     struct arena *arenas[TRIES];
     char *bases[TRIES];
@@ -431,7 +431,7 @@ static void a_burst_of_the_arena_next_door_is_diagnosed(void **state) {
     if (!found) skip(); /* this system leaves gaps between mappings, or a checker has them marked */
 }
 
-static void checked_bursts_say_what_the_plain_ones_panic_with(void **state) {
+TEST(checked_bursts_say_what_the_plain_ones_panic_with) {
     struct arena *arena = NULL;
     struct arena_burst burst;
     void *slot = &burst;
@@ -460,7 +460,7 @@ static void checked_bursts_say_what_the_plain_ones_panic_with(void **state) {
 }
 
 /* Its owner lost it: a burst gets no more than a single allocation does. */
-static void an_arena_that_is_back_in_its_pool_lends_nothing(void **state) {
+TEST(an_arena_that_is_back_in_its_pool_lends_nothing) {
     struct arena_pool *pool = NULL;
     struct arena *arena = NULL;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);
@@ -481,23 +481,4 @@ static void an_arena_that_is_back_in_its_pool_lends_nothing(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(checked_bursts_say_what_the_plain_ones_panic_with),
-        cmocka_unit_test(burst_writes_what_single_allocations_would),
-        cmocka_unit_test(bursts_of_any_stride_reach_the_last_slot),
-        cmocka_unit_test(end_commits_what_was_put),
-        cmocka_unit_test(empty_burst_takes_nothing),
-        cmocka_unit_test(burst_values_are_dropped),
-        cmocka_unit_test(a_burst_that_is_left_touches_little),
-        cmocka_unit_test(what_an_open_burst_wrote_is_not_live_and_is_cleared),
-        cmocka_unit_test(panic_in_a_burst_leaves_a_clean_arena_in_the_pool),
-        cmocka_unit_test(burst_left_before_the_return_leaves_a_clean_arena),
-        cmocka_unit_test(exported_burst),
-        cmocka_unit_test(misuse_of_bursts_is_diagnosed),
-        cmocka_unit_test(bursts_that_are_not_open),
-        cmocka_unit_test(a_burst_of_the_arena_next_door_is_diagnosed),
-        cmocka_unit_test(an_arena_that_is_back_in_its_pool_lends_nothing),
-    };
-    return support_run("bursts", tests);
-}
+int main(void) { return support_run("bursts"); }

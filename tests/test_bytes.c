@@ -62,7 +62,7 @@ static void do_defer(void *user) { (void)arena_bytes_defer(((struct call *)user)
 
 /* --- blocks ------------------------------------------------------------------------------------------------------- */
 
-static void blocks_are_aligned_apart_and_zero(void **state) {
+TEST(blocks_are_aligned_apart_and_zero) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
         for (int round = 0; round < 3; round++) {
@@ -85,7 +85,7 @@ static void blocks_are_aligned_apart_and_zero(void **state) {
     }
 }
 
-static void an_alignment_is_a_power_of_two(void **state) {
+TEST(an_alignment_is_a_power_of_two) {
     struct arena_bytes *arena = make(1000);
     static const size_t bad[] = {3, 6, 4097, SIZE_MAX};
     void *anything = arena;
@@ -114,7 +114,7 @@ static void an_alignment_is_a_power_of_two(void **state) {
     arena_bytes_destroy(arena);
 }
 
-static void size_0_takes_nothing(void **state) {
+TEST(size_0_takes_nothing) {
     struct arena_bytes *arena = make(10);
     for (int full = 0; full < 2; full++) {
         size_t used = arena_bytes_used(arena);
@@ -132,7 +132,7 @@ static void size_0_takes_nothing(void **state) {
     arena_bytes_destroy(arena);
 }
 
-static void nothing_too_large_is_handed_out(void **state) {
+TEST(nothing_too_large_is_handed_out) {
     static const size_t capacities[] = {1000, SIZE_MAX};
     for (size_t c = 0; c < 2; c++) {
         struct arena_bytes *arena = make(capacities[c]);
@@ -156,7 +156,7 @@ static void nothing_too_large_is_handed_out(void **state) {
 }
 
 /* Where addresses have 32 bits, a stack may be the last of them, so that a constant size leads past their end. */
-static void no_block_wraps_around_the_addresses(void **state) {
+TEST(no_block_wraps_around_the_addresses) {
     const size_t bytes = 0x2000;
     if (sizeof(void *) > 4) skip();
     void *last = (void *)(uintptr_t)0xffffb000;
@@ -172,7 +172,7 @@ static void no_block_wraps_around_the_addresses(void **state) {
     if (memory != last) skip(); /* the system keeps it to itself */
 }
 
-static void the_checked_spelling_says_why(void **state) {
+TEST(the_checked_spelling_says_why) {
     struct arena_bytes *arena = make(16);
     void *out = NULL;
     assert_int_equal(arena_bytes_alloc_checked(arena, 16, 1, &out), ARENA_OK);
@@ -196,7 +196,7 @@ static void the_checked_spelling_says_why(void **state) {
 
 /* --- capacity and growth ------------------------------------------------------------------------------------------- */
 
-static void the_last_byte_can_be_had(void **state) {
+TEST(the_last_byte_can_be_had) {
     static const size_t capacities[] = {0, 1, 24, 100, 1000, 3300, 5000, 70000};
     EACH_POLICY(clear) {
         for (size_t i = 0; i < sizeof capacities / sizeof capacities[0]; i++) {
@@ -230,7 +230,7 @@ static void the_last_byte_can_be_had(void **state) {
     }
 }
 
-static void padding_counts_and_opens_no_block(void **state) {
+TEST(padding_counts_and_opens_no_block) {
     struct arena_bytes *arena = make(1000);
     (void)arena_bytes_alloc(arena, 990, 1);
     void *out;
@@ -249,7 +249,7 @@ static void padding_counts_and_opens_no_block(void **state) {
     arena_bytes_destroy(arena);
 }
 
-static void nothing_moves_as_it_grows(void **state) {
+TEST(nothing_moves_as_it_grows) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
         enum { COUNT = 600 };
@@ -306,7 +306,7 @@ static void *take_piece(size_t bytes, size_t align, void *user) {
 
 /* Blocks of memory that are neighbours by chance are not one: a block of one does not grow into the next, and a mark at the
  * end of one is not one at the beginning of the other. */
-static void neighbouring_memory_is_not_one_block(void **state) {
+TEST(neighbouring_memory_is_not_one_block) {
     static char memory[400000];
     EACH_POLICY(clear) {
         for (int down = 0; down < 2; down++) {
@@ -347,7 +347,7 @@ static void fill_blocks(struct arena_bytes *arena) {
 }
 
 /* Whatever a loop does above a mark: once it has the memory, it takes no more. */
-static void a_rewind_keeps_what_is_needed_next(void **state) {
+TEST(a_rewind_keeps_what_is_needed_next) {
     static char memory[1500000];
     for (int scratch = 0; scratch < 2; scratch++) {
         struct pieces pieces = {memory, memory + sizeof memory, false, 0};
@@ -376,7 +376,7 @@ static void a_rewind_keeps_what_is_needed_next(void **state) {
 }
 
 /* After some generations one block serves a whole one. */
-static void one_block_serves_a_generation(void **state) {
+TEST(one_block_serves_a_generation) {
     struct arena_bytes *arena = make(SIZE_MAX);
     size_t blocks = 0;
     for (int round = 0; round < 4; round++) {
@@ -392,7 +392,7 @@ static void one_block_serves_a_generation(void **state) {
     arena_bytes_destroy(arena);
 }
 
-static void a_large_block_does_not_double_what_follows(void **state) {
+TEST(a_large_block_does_not_double_what_follows) {
     struct arena_bytes *arena = make(SIZE_MAX);
     (void)arena_bytes_alloc(arena, 4000, 8);
     (void)arena_bytes_alloc(arena, (size_t)16 << 20, 8);
@@ -404,7 +404,7 @@ static void a_large_block_does_not_double_what_follows(void **state) {
 }
 
 /* A vector that is pushed to one by one moves seldom: its block is address space for more. */
-static void a_large_vector_grows_in_place(void **state) {
+TEST(a_large_vector_grows_in_place) {
     (void)state;
     if (support_checked() || sizeof(void *) < 8) skip();
     struct arena_bytes *arena = make(SIZE_MAX);
@@ -420,7 +420,7 @@ static void a_large_vector_grows_in_place(void **state) {
     arena_bytes_destroy(arena);
 }
 
-static void the_capacity_can_be_changed(void **state) {
+TEST(the_capacity_can_be_changed) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make_clearing(1000, clear);
         (void)arena_bytes_alloc(arena, 100, 1);
@@ -452,7 +452,7 @@ static void the_capacity_can_be_changed(void **state) {
     arena_bytes_destroy(arena);
 }
 
-static void a_trim_keeps_what_is_used(void **state) {
+TEST(a_trim_keeps_what_is_used) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
         for (int round = 0; round < 3; round++) {
@@ -474,7 +474,7 @@ static void a_trim_keeps_what_is_used(void **state) {
 
 /* --- changing sizes ------------------------------------------------------------------------------------------------ */
 
-static void the_newest_block_grows_and_shrinks_in_place(void **state) {
+TEST(the_newest_block_grows_and_shrinks_in_place) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make_clearing(1000, clear);
         char *block = (char *)arena_bytes_alloc(arena, 100, 8);
@@ -500,7 +500,7 @@ static void the_newest_block_grows_and_shrinks_in_place(void **state) {
     }
 }
 
-static void an_inner_block_shrinks_and_gains_nothing(void **state) {
+TEST(an_inner_block_shrinks_and_gains_nothing) {
     struct arena_bytes *arena = make(1000);
     char *inner = (char *)arena_bytes_alloc(arena, 100, 1);
     memset(inner, 1, 100);
@@ -517,7 +517,7 @@ static void an_inner_block_shrinks_and_gains_nothing(void **state) {
     arena_bytes_destroy(arena);
 }
 
-static void realloc_moves_where_it_has_to(void **state) {
+TEST(realloc_moves_where_it_has_to) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make_clearing(1000, clear);
         char *fresh = (char *)arena_bytes_realloc(arena, NULL, 0, 20, 1); /* NULL: alloc */
@@ -550,7 +550,7 @@ static void realloc_moves_where_it_has_to(void **state) {
 }
 
 /* Two arenas in one piece of memory, and the blocks of one arena. */
-static void a_block_does_not_grow_into_what_follows(void **state) {
+TEST(a_block_does_not_grow_into_what_follows) {
     static char memory[8192];
     struct arena_bytes *low = arena_bytes_create_in(memory, 4096, NULL);
     struct arena_bytes *high = arena_bytes_create_in(memory + 4096, 4096, NULL);
@@ -581,7 +581,7 @@ static void a_block_does_not_grow_into_what_follows(void **state) {
     arena_bytes_destroy(arena);
 }
 
-static void memdup_copies_or_zeroes(void **state) {
+TEST(memdup_copies_or_zeroes) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
         for (int round = 0; round < 3; round++) {
@@ -601,7 +601,7 @@ static void memdup_copies_or_zeroes(void **state) {
 
 /* --- text ---------------------------------------------------------------------------------------------------------- */
 
-static void texts_are_copied(void **state) {
+TEST(texts_are_copied) {
     struct arena_bytes *arena = make(20);
     assert_null(arena_bytes_strdup(arena, NULL));
     assert_null(arena_bytes_strndup(arena, NULL, 3));
@@ -627,7 +627,7 @@ static void texts_are_copied(void **state) {
 }
 
 /* A text whose arguments lie in the arena, and which does not fit where the window is. */
-static void printf_reads_from_the_arena(void **state) {
+TEST(printf_reads_from_the_arena) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
         const char *text = "x";
@@ -669,7 +669,7 @@ struct huge {
     char bytes[5000];
 };
 
-static void new_values_are_zero(void **state) {
+TEST(new_values_are_zero) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
         for (int round = 0; round < 3; round++) {
@@ -704,7 +704,7 @@ struct numbers {
     size_t len, cap;
 };
 
-static void vectors_grow(void **state) {
+TEST(vectors_grow) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
         for (int round = 0; round < 3; round++) {
@@ -734,7 +734,7 @@ static void do_push(void *user) {
     (void)ARENA_PUSH(((struct call *)user)->arena, (struct numbers *)((struct call *)user)->block);
 }
 
-static void vectors_take_what_still_fits(void **state) {
+TEST(vectors_take_what_still_fits) {
     static const size_t capacities[] = {400, 1000, 1023, 60000};
     for (size_t i = 0; i < sizeof capacities / sizeof capacities[0]; i++) {
         struct arena_bytes *arena = make(capacities[i]);
@@ -758,7 +758,7 @@ static void vectors_take_what_still_fits(void **state) {
 
 /* --- buffers ------------------------------------------------------------------------------------------------------- */
 
-static void buffers_collect_text(void **state) {
+TEST(buffers_collect_text) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
         struct arena_buffer buffer = {NULL, 0, 0, arena};
@@ -790,7 +790,7 @@ static void buffers_collect_text(void **state) {
     }
 }
 
-static void a_buffer_is_appended_to_itself(void **state) {
+TEST(a_buffer_is_appended_to_itself) {
     struct arena_bytes *arena = make(SIZE_MAX);
     for (int moves = 0; moves < 2; moves++) {
         struct arena_buffer buffer = {NULL, 0, 0, arena};
@@ -828,7 +828,7 @@ static void do_reserve(void *user) {
     arena_buffer_reserve((struct arena_buffer *)((struct call *)user)->block, ((struct call *)user)->size);
 }
 
-static void a_full_buffer_stays_as_it_is(void **state) {
+TEST(a_full_buffer_stays_as_it_is) {
     struct arena_bytes *arena = make(100);
     struct arena_buffer buffer = {NULL, 0, 0, arena};
     while (arena_buffer_try_append_byte(&buffer, 'x')) {}
@@ -871,7 +871,7 @@ static void note(void *user) {
 }
 static char names[] = "abcdefgh";
 
-static void cleanups_run_newest_first(void **state) {
+TEST(cleanups_run_newest_first) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
         for (int round = 0; round < 3; round++) {
@@ -896,7 +896,7 @@ static void cleanups_run_newest_first(void **state) {
     }
 }
 
-static void a_cleanup_ends_growth_of_what_lies_before(void **state) {
+TEST(a_cleanup_ends_growth_of_what_lies_before) {
     struct arena_bytes *arena = make(1000);
     ran[0] = 0;
     char *block = (char *)arena_bytes_alloc(arena, 16, 8);
@@ -923,7 +923,7 @@ static void reset_with_allocating_cleanup(void *user) {
     arena_bytes_reset(cleaned);
 }
 
-static void a_cleanup_must_not_allocate(void **state) {
+TEST(a_cleanup_must_not_allocate) {
     assert_aborts(reset_with_allocating_cleanup, NULL, "arena");
     ran[0] = 0;
     cleaned = make(1000);
@@ -956,7 +956,7 @@ static void leave_thread(struct worker *self) {
     }
 }
 
-static void cleanups_run_whoever_gives_the_arena_back(void **state) {
+TEST(cleanups_run_whoever_gives_the_arena_back) {
     struct arena_bytes_pool *pool = arena_bytes_pool_create(1000);
     assert_non_null(pool);
     ran[0] = 0;
@@ -995,7 +995,7 @@ static void cleanups_run_whoever_gives_the_arena_back(void **state) {
 
 /* Where the C library would abort at the second free, the arena is kept meanwhile, and says so. */
 static void do_destroy(void *user) { arena_bytes_destroy((struct arena_bytes *)user); }
-static void destroying_twice_panics(void **state) {
+TEST(destroying_twice_panics) {
     if (support_checked()) skip(); /* the checker reports it */
     struct arena_bytes *other = make(1000000);
     struct arena_bytes *arena = make(1000000);
@@ -1006,7 +1006,7 @@ static void destroying_twice_panics(void **state) {
     arena_bytes_destroy(arena);
 }
 
-static void an_arena_lies_in_dirty_memory(void **state) {
+TEST(an_arena_lies_in_dirty_memory) {
     enum { ROOM = 3000, AROUND = 64 };
     static unsigned char memory[AROUND + ROOM + AROUND];
     EACH_POLICY(clear) {
@@ -1049,7 +1049,7 @@ static void an_arena_lies_in_dirty_memory(void **state) {
     }
 }
 
-static void an_arena_begins_in_the_callers_memory(void **state) {
+TEST(an_arena_begins_in_the_callers_memory) {
     static unsigned char memory[2000];
     memset(memory, 0xa5, sizeof memory);
     struct arena_bytes *arena = arena_bytes_create_on(memory, sizeof memory, 20000, NULL);
@@ -1071,7 +1071,7 @@ static void an_arena_begins_in_the_callers_memory(void **state) {
     assert_null(typed);
 }
 
-static void a_child_lives_in_its_parent(void **state) {
+TEST(a_child_lives_in_its_parent) {
     struct arena_bytes *parent = make(SIZE_MAX);
     (void)arena_bytes_alloc(parent, 10, 1);
     size_t before = arena_bytes_used(parent);
@@ -1115,7 +1115,7 @@ static void begin_burst(void *user) {
     arena_burst_begin(arena_bytes_raw(((struct call *)user)->arena), &burst);
 }
 
-static void it_is_an_arena_of_single_bytes(void **state) {
+TEST(it_is_an_arena_of_single_bytes) {
     struct arena *arena = NULL;
     assert_int_equal(arena_create(arena_type_bytes(), 100, &arena), ARENA_OK);
     struct arena_bytes *bytes = arena_bytes_from_raw(arena);
@@ -1150,46 +1150,4 @@ static void it_is_an_arena_of_single_bytes(void **state) {
     arena_bytes_destroy(bytes);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_are_aligned_apart_and_zero),
-        cmocka_unit_test(an_alignment_is_a_power_of_two),
-        cmocka_unit_test(size_0_takes_nothing),
-        cmocka_unit_test(nothing_too_large_is_handed_out),
-        cmocka_unit_test(no_block_wraps_around_the_addresses),
-        cmocka_unit_test(the_checked_spelling_says_why),
-        cmocka_unit_test(the_last_byte_can_be_had),
-        cmocka_unit_test(padding_counts_and_opens_no_block),
-        cmocka_unit_test(nothing_moves_as_it_grows),
-        cmocka_unit_test(neighbouring_memory_is_not_one_block),
-        cmocka_unit_test(a_rewind_keeps_what_is_needed_next),
-        cmocka_unit_test(one_block_serves_a_generation),
-        cmocka_unit_test(a_large_block_does_not_double_what_follows),
-        cmocka_unit_test(a_large_vector_grows_in_place),
-        cmocka_unit_test(the_capacity_can_be_changed),
-        cmocka_unit_test(a_trim_keeps_what_is_used),
-        cmocka_unit_test(the_newest_block_grows_and_shrinks_in_place),
-        cmocka_unit_test(an_inner_block_shrinks_and_gains_nothing),
-        cmocka_unit_test(realloc_moves_where_it_has_to),
-        cmocka_unit_test(a_block_does_not_grow_into_what_follows),
-        cmocka_unit_test(memdup_copies_or_zeroes),
-        cmocka_unit_test(texts_are_copied),
-        cmocka_unit_test(printf_reads_from_the_arena),
-        cmocka_unit_test(new_values_are_zero),
-        cmocka_unit_test(vectors_grow),
-        cmocka_unit_test(vectors_take_what_still_fits),
-        cmocka_unit_test(buffers_collect_text),
-        cmocka_unit_test(a_buffer_is_appended_to_itself),
-        cmocka_unit_test(a_full_buffer_stays_as_it_is),
-        cmocka_unit_test(cleanups_run_newest_first),
-        cmocka_unit_test(a_cleanup_ends_growth_of_what_lies_before),
-        cmocka_unit_test(a_cleanup_must_not_allocate),
-        cmocka_unit_test(cleanups_run_whoever_gives_the_arena_back),
-        cmocka_unit_test(destroying_twice_panics),
-        cmocka_unit_test(an_arena_lies_in_dirty_memory),
-        cmocka_unit_test(an_arena_begins_in_the_callers_memory),
-        cmocka_unit_test(a_child_lives_in_its_parent),
-        cmocka_unit_test(it_is_an_arena_of_single_bytes),
-    };
-    return support_run("bytes", tests);
-}
+int main(void) { return support_run("bytes"); }

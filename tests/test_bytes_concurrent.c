@@ -38,7 +38,7 @@ static void take_bytes(struct worker *self) {
     }
 }
 
-static void threads_fill_it_to_the_last_byte(void **state) {
+TEST(threads_fill_it_to_the_last_byte) {
     size_t capacity = support_rounds(10007, 1009);
     struct arena_bytes_concurrent *arena = make(capacity);
     for (int round = 0; round < 2; round++) {
@@ -88,7 +88,7 @@ static void take_blocks(struct worker *self) {
     }
 }
 
-static void blocks_are_aligned_and_apart(void **state) {
+TEST(blocks_are_aligned_and_apart) {
     static const uint32_t policies[] = {ARENA_CLEAR_ON_RESET, ARENA_CLEAR_ON_HANDOUT};
     static struct mixer mixers[THREADS];
     for (size_t p = 0; p < 2; p++) {
@@ -137,7 +137,7 @@ static void take_turns(struct worker *self) {
     }
 }
 
-static void what_chunks_leave_is_found_again(void **state) {
+TEST(what_chunks_leave_is_found_again) {
     size_t capacity = (size_t)1 << 20;
     struct turns turns = {make(capacity), 0};
     for (int generation = 0; generation < 3; generation++) {
@@ -169,7 +169,7 @@ static void what_chunks_leave_is_found_again(void **state) {
     arena_bytes_concurrent_destroy(turns.arena);
 }
 
-static void what_is_left_decides_alignment_included(void **state) {
+TEST(what_is_left_decides_alignment_included) {
     struct arena_bytes_concurrent *arena = make(100);
     assert_non_null(arena_bytes_concurrent_alloc(arena, 1, 1));
     assert_null(arena_bytes_concurrent_try_alloc(arena, 37, 64)); /* 63 bytes are before it */
@@ -201,7 +201,7 @@ static void do_alloc(void *user) { arena_bytes_concurrent_alloc(asked_arena, ask
 static void do_try(void *user) { arena_bytes_concurrent_try_alloc(asked_arena, asked_size, asked_align); }
 static void do_from_raw(void *raw) { (void)arena_bytes_concurrent_from_raw(raw); }
 
-static void what_cannot_be_is_told(void **state) {
+TEST(what_cannot_be_is_told) {
     panics_record();
     struct arena_bytes_concurrent *arena = make(100);
     void *out = arena;
@@ -258,7 +258,7 @@ static void clean(void *user) {
     cleanups += *(int *)user;
 }
 
-static void the_holder_has_a_byte_arena(void **state) {
+TEST(the_holder_has_a_byte_arena) {
     struct arena_bytes_concurrent *arena = cleaned = make(1000);
     cleanups = 0;
     struct arena_bytes *held = hold(arena);
@@ -282,7 +282,7 @@ static void the_holder_has_a_byte_arena(void **state) {
 }
 
 /* What a text that did not fit left behind is not what somebody else is handed as zeros. */
-static void a_text_without_room_leaves_nothing(void **state) {
+TEST(a_text_without_room_leaves_nothing) {
     static const uint32_t policies[] = {ARENA_CLEAR_ON_RESET, ARENA_CLEAR_ON_HANDOUT};
     for (size_t p = 0; p < 2; p++) {
         struct arena_bytes_concurrent *arena = make_with(64, policies[p]);
@@ -295,7 +295,7 @@ static void a_text_without_room_leaves_nothing(void **state) {
     }
 }
 
-static void marks_end_with_the_gate(void **state) {
+TEST(marks_end_with_the_gate) {
     for (int permits = 0; permits < 2; permits++) {
         struct arena_bytes_concurrent *arena = make(1000);
         struct arena_permit permit = {NULL, 0};
@@ -333,7 +333,7 @@ static void marks_end_with_the_gate(void **state) {
     }
 }
 
-static void marks_end_with_the_gate_of_elements(void **state) {
+TEST(marks_end_with_the_gate_of_elements) {
     struct arena_concurrent *arena = NULL;
     assert_int_equal(arena_concurrent_create(ARENA_TYPE(int64_t), 10, &arena), ARENA_OK);
     struct arena *held = NULL;
@@ -351,7 +351,7 @@ static void marks_end_with_the_gate_of_elements(void **state) {
 
 /* --- statistics --------------------------------------------------------------------------------------------------- */
 
-static void statistics_count_what_threads_were_handed_out(void **state) {
+TEST(statistics_count_what_threads_were_handed_out) {
     for (uint32_t flags = 0; flags <= ARENA_GATE_ONLY; flags += ARENA_GATE_ONLY) {
         struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, flags);
         struct arena_concurrent *arena = NULL;
@@ -397,19 +397,7 @@ static void statistics_count_what_threads_were_handed_out(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_fill_it_to_the_last_byte),
-        cmocka_unit_test(blocks_are_aligned_and_apart),
-        cmocka_unit_test(what_chunks_leave_is_found_again),
-        cmocka_unit_test(what_is_left_decides_alignment_included),
-        cmocka_unit_test(what_cannot_be_is_told),
-        cmocka_unit_test(the_holder_has_a_byte_arena),
-        cmocka_unit_test(a_text_without_room_leaves_nothing),
-        cmocka_unit_test(marks_end_with_the_gate),
-        cmocka_unit_test(marks_end_with_the_gate_of_elements),
-        cmocka_unit_test(statistics_count_what_threads_were_handed_out),
-    };
-    int failed = support_run("bytes_concurrent", tests);
+    int failed = support_run("bytes_concurrent");
     gate_only = ARENA_GATE_ONLY;
-    return failed + support_run("bytes_concurrent, gate only", tests);
+    return failed + support_run("bytes_concurrent, gate only");
 }

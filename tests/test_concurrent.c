@@ -8,7 +8,7 @@
 
 /* --- one thread --------------------------------------------------------------------------------------------------- */
 
-static void creation_follows_the_single_owner_arena(void **state) {
+TEST(creation_follows_the_single_owner_arena) {
     int anything = 0;
     struct arena_concurrent *arena = (struct arena_concurrent *)(void *)&anything;
     assert_int_equal(arena_concurrent_create(NULL, 4, &arena), ARENA_EINVAL);
@@ -31,7 +31,7 @@ static void creation_follows_the_single_owner_arena(void **state) {
     arena_concurrent_destroy(NULL);
 }
 
-static void one_thread_uses_it_like_a_single_owner_arena(void **state) {
+TEST(one_thread_uses_it_like_a_single_owner_arena) {
     static const int64_t values[] = {1, 2, 3};
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(10, flags);
@@ -66,7 +66,7 @@ static void one_thread_uses_it_like_a_single_owner_arena(void **state) {
 }
 
 /* Sizes and counts beyond 2^32 are not cut, wherever the slab comes from. */
-static void slabs_beyond_four_gigabytes_count_whole(void **state) {
+TEST(slabs_beyond_four_gigabytes_count_whole) {
     if (sizeof(size_t) < 8 || support_slow()) skip();
     const size_t count = (size_t)(UINT64_C(1) << 32) + 5;
     BOTH_KINDS(flags) {
@@ -91,7 +91,7 @@ static void slabs_beyond_four_gigabytes_count_whole(void **state) {
     }
 }
 
-static void full_and_overflowing_requests_change_nothing(void **state) {
+TEST(full_and_overflowing_requests_change_nothing) {
     BOTH_KINDS(flags) {
         struct request request = {make(3, flags), 0};
         int64_t value = 77;
@@ -123,7 +123,7 @@ static void full_and_overflowing_requests_change_nothing(void **state) {
     }
 }
 
-static void null_is_diagnosed(void **state) {
+TEST(null_is_diagnosed) {
     struct request request = {NULL, 1};
     void *out = &request;
     struct arena *held = (struct arena *)(void *)&request;
@@ -157,7 +157,7 @@ static void null_is_diagnosed(void **state) {
 }
 
 /* The bytes between an element and the next slot are the slot's: not copied into, so zero. */
-static void gap_behind_a_value_is_zero_too(void **state) {
+TEST(gap_behind_a_value_is_zero_too) {
     static const struct arena_type type = {"five of eight", 5, 8, NULL};
     static const char values[] = "12345abcde";
     BOTH_KINDS(flags) {
@@ -185,7 +185,7 @@ static void gap_behind_a_value_is_zero_too(void **state) {
 }
 
 /* A slab of values that are NULL is zero whatever the policy, and however long. */
-static void slabs_of_no_values_are_zero(void **state) {
+TEST(slabs_of_no_values_are_zero) {
     static const size_t counts[] = {1, 2, 100, 5000, 40000};
     enum { CAPACITY = 50000 };
     BOTH_KINDS(flags) {
@@ -211,7 +211,7 @@ static void slabs_of_no_values_are_zero(void **state) {
 }
 
 /* Each way of clearing: nothing is left of an earlier generation, and what was handed out before stays. */
-static void slabs_of_every_length_are_cleared_and_nothing_else(void **state) {
+TEST(slabs_of_every_length_are_cleared_and_nothing_else) {
     static const struct arena_type types[] = {{"char", 1, 1, NULL},
                                               {"int", 4, 4, NULL},
                                               {"long", 8, 8, NULL},
@@ -242,7 +242,7 @@ static void slabs_of_every_length_are_cleared_and_nothing_else(void **state) {
 }
 
 /* All that arena_create_with takes. */
-static void arenas_are_made_with_their_options(void **state) {
+TEST(arenas_are_made_with_their_options) {
     if (support_slow()) skip(); /* memory is counted */
     enum { BYTES = 16 << 20 };
     BOTH_KINDS(flags) {
@@ -324,7 +324,7 @@ static void check_fill(const struct worker *workers, const struct filler *filler
     free(all);
 }
 
-static void ten_threads_fill_exactly_to_capacity(void **state) {
+TEST(ten_threads_fill_exactly_to_capacity) {
     static const size_t capacities[] = {1, 2, 9, 10, 64, 1000, 4097, 20000};
     BOTH_KINDS(flags) {
         for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
@@ -359,7 +359,7 @@ static void take_one(struct worker *self) {
 }
 
 /* What threads that have ended did not use is not lost. */
-static void ended_threads_leave_no_slot_behind(void **state) {
+TEST(ended_threads_leave_no_slot_behind) {
     BOTH_KINDS(flags) {
         enum { CAPACITY = 150 };
         struct arena_concurrent *arena = make(CAPACITY, flags);
@@ -398,7 +398,7 @@ static void take_one_and_stay(struct worker *self) {
 
 /* Threads that sit on partly used chunks, and do nothing any more, cannot keep others from the last slot; neither
  * through the gate nor through an acquired handle. */
-static void idle_threads_keep_no_slot_from_others(void **state) {
+TEST(idle_threads_keep_no_slot_from_others) {
     BOTH_KINDS(flags) {
         for (int acquired = 0; acquired < 2; acquired++) {
             enum { CAPACITY = 5000, THREADS = 6 };
@@ -456,7 +456,7 @@ static void fill_around_live_slots(struct arena *held, size_t runs, bool by_slab
     assert_null(arena_try_alloc(held, NULL));
 }
 
-static void acquired_handles_find_what_is_free_between_live_slots(void **state) {
+TEST(acquired_handles_find_what_is_free_between_live_slots) {
     enum { CAPACITY = 60000, THREADS = 3 };
     BOTH_KINDS(flags) {
         for (int variant = 0; variant < 4; variant++) {
@@ -484,7 +484,7 @@ static void acquired_handles_find_what_is_free_between_live_slots(void **state) 
 }
 
 /* So many at once that their number is none of 8 bits. */
-static void a_crowd_of_idle_threads_keeps_no_slot_from_others(void **state) {
+TEST(a_crowd_of_idle_threads_keeps_no_slot_from_others) {
     enum { CAPACITY = 100000, MOST = 256 };
     static struct worker workers[MOST];
     unsigned threads = sizeof(void *) < 8 ? 20 : (unsigned)support_rounds(MOST, 20); /* stacks take address space */
@@ -507,7 +507,7 @@ static void a_crowd_of_idle_threads_keeps_no_slot_from_others(void **state) {
 }
 
 /* The rest of a chunk lies below memory that nobody has touched, and holds what an earlier generation left. */
-static void rests_of_chunks_are_cleared_on_handout(void **state) {
+TEST(rests_of_chunks_are_cleared_on_handout) {
     enum { CAPACITY = 1 << 17 };
     struct arena_concurrent *arena = make_of(ARENA_TYPE(int64_t), CAPACITY, ARENA_CLEAR_ON_HANDOUT, 0);
     int64_t *slab = arena_concurrent_alloc_slab(arena, CAPACITY / 2);
@@ -542,7 +542,7 @@ static void take_slabs_of_three(struct worker *self) {
 }
 
 /* What a thread clears ends with its slab, also where that is the last one of its chunk. */
-static void clearing_ends_with_the_slab(void **state) {
+TEST(clearing_ends_with_the_slab) {
     enum { CAPACITY = 1 << 17 };
     struct arena_concurrent *arena = make_of(ARENA_TYPE(int64_t), CAPACITY, ARENA_CLEAR_ON_HANDOUT, 0);
     struct worker worker;
@@ -567,7 +567,7 @@ static void take_one_when_told(struct worker *self) {
 }
 
 /* What the chunks of two threads had left, twice over: each time with a live element of the other thread behind. */
-static void remainders_of_several_chunks_are_all_free(void **state) {
+TEST(remainders_of_several_chunks_are_all_free) {
     enum { CAPACITY = 10000 };
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(CAPACITY, flags);
@@ -593,7 +593,7 @@ static void remainders_of_several_chunks_are_all_free(void **state) {
 }
 
 /* Whatever else is asked for. */
-static void gate_only_fits_every_slab_that_remains(void **state) {
+TEST(gate_only_fits_every_slab_that_remains) {
     static const uint32_t others[] = {0, ARENA_PREFAULT, ARENA_HUGE_PAGES};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         struct arena_concurrent *arena = make(1000, ARENA_GATE_ONLY | others[i]);
@@ -610,7 +610,7 @@ static void gate_only_fits_every_slab_that_remains(void **state) {
 }
 
 /* However often one thread has come with nobody between, the others get the rest. */
-static void a_thread_that_is_alone_for_long_leaves_the_rest(void **state) {
+TEST(a_thread_that_is_alone_for_long_leaves_the_rest) {
     enum { CAPACITY = 20000, SLABS = 4000 };
     struct arena_concurrent *arena = make(CAPACITY, ARENA_GATE_ONLY);
     const int64_t *base = arena_concurrent_alloc_slab(arena, 0);
@@ -651,7 +651,7 @@ static void take_slabs(struct worker *self) {
     }
 }
 
-static void slabs_of_many_threads_do_not_overlap(void **state) {
+TEST(slabs_of_many_threads_do_not_overlap) {
     BOTH_KINDS(flags) {
         enum { CAPACITY = 30000 };
         struct arena_concurrent *arena = make(CAPACITY, flags);
@@ -693,7 +693,7 @@ static void take_some_and_stay(struct worker *self) {
     flag_wait(&self->go, 1);
 }
 
-static void drops_go_down_the_addresses_of_live_slots_once(void **state) {
+TEST(drops_go_down_the_addresses_of_live_slots_once) {
     const struct arena_type type = {"noted", sizeof(int64_t), _Alignof(int64_t), note_drop};
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make_of(&type, 100000, 0, flags);
@@ -742,7 +742,7 @@ static void use_each_arena(struct worker *self) {
 }
 
 /* A thread that keeps something of an arena must not use it for the next one at the same address. */
-static void long_lived_threads_see_arenas_come_and_go(void **state) {
+TEST(long_lived_threads_see_arenas_come_and_go) {
     enum { THREADS = 3 };
     struct worker workers[THREADS];
     struct relay relay = {NULL};
@@ -766,30 +766,4 @@ static void long_lived_threads_see_arenas_come_and_go(void **state) {
     for (unsigned t = 0; t < THREADS; t++) assert_int_equal(workers[t].status, 0);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(creation_follows_the_single_owner_arena),
-        cmocka_unit_test(one_thread_uses_it_like_a_single_owner_arena),
-        cmocka_unit_test(full_and_overflowing_requests_change_nothing),
-        cmocka_unit_test(slabs_beyond_four_gigabytes_count_whole),
-        cmocka_unit_test(null_is_diagnosed),
-        cmocka_unit_test(gap_behind_a_value_is_zero_too),
-        cmocka_unit_test(slabs_of_no_values_are_zero),
-        cmocka_unit_test(slabs_of_every_length_are_cleared_and_nothing_else),
-        cmocka_unit_test(arenas_are_made_with_their_options),
-        cmocka_unit_test(ten_threads_fill_exactly_to_capacity),
-        cmocka_unit_test(ended_threads_leave_no_slot_behind),
-        cmocka_unit_test(idle_threads_keep_no_slot_from_others),
-        cmocka_unit_test(acquired_handles_find_what_is_free_between_live_slots),
-        cmocka_unit_test(a_crowd_of_idle_threads_keeps_no_slot_from_others),
-        cmocka_unit_test(clearing_ends_with_the_slab),
-        cmocka_unit_test(rests_of_chunks_are_cleared_on_handout),
-        cmocka_unit_test(remainders_of_several_chunks_are_all_free),
-        cmocka_unit_test(gate_only_fits_every_slab_that_remains),
-        cmocka_unit_test(a_thread_that_is_alone_for_long_leaves_the_rest),
-        cmocka_unit_test(slabs_of_many_threads_do_not_overlap),
-        cmocka_unit_test(drops_go_down_the_addresses_of_live_slots_once),
-        cmocka_unit_test(long_lived_threads_see_arenas_come_and_go),
-    };
-    return support_run("concurrent arena", tests);
-}
+int main(void) { return support_run("concurrent arena"); }

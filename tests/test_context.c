@@ -62,7 +62,7 @@ static const int64_t hour_ns = (int64_t)HOUR_S * 1000000000;
 
 /* --- background --------------------------------------------------------------------------------------------------- */
 
-static void background_never_ends(void **state) {
+TEST(background_never_ends) {
     struct arena_context *background = arena_context_background();
     assert_non_null(background);
     assert_ptr_equal(arena_context_background(), background);
@@ -79,7 +79,7 @@ static void background_never_ends(void **state) {
     arena_context_release(child);
 }
 
-static void null_means_the_background(void **state) {
+TEST(null_means_the_background) {
     arena_context_cancel(NULL);
     assert_int_equal(arena_context_status(NULL), ARENA_OK);
     arena_context_release(NULL);
@@ -96,7 +96,7 @@ static void null_means_the_background(void **state) {
     }
 }
 
-static void missing_out_is_invalid(void **state) {
+TEST(missing_out_is_invalid) {
     assert_int_equal(arena_context_with_cancel(NULL, NULL), ARENA_EINVAL);
     assert_int_equal(arena_context_with_timeout(NULL, 1, NULL), ARENA_EINVAL);
     assert_int_equal(arena_context_with_deadline(NULL, 1, NULL), ARENA_EINVAL);
@@ -108,7 +108,7 @@ static void missing_out_is_invalid(void **state) {
 
 /* --- cancellation ------------------------------------------------------------------------------------------------- */
 
-static void cancel_ends_a_context_for_good(void **state) {
+TEST(cancel_ends_a_context_for_good) {
     struct arena_context *context = child_of(NULL);
     assert_int_equal(arena_context_status(context), ARENA_OK);
     arena_context_cancel(context);
@@ -118,7 +118,7 @@ static void cancel_ends_a_context_for_good(void **state) {
     arena_context_release(context);
 }
 
-static void cancel_reaches_everything_below_and_nothing_above(void **state) {
+TEST(cancel_reaches_everything_below_and_nothing_above) {
     struct arena_context *root = child_of(NULL);
     struct arena_context *left = child_of(root);
     struct arena_context *right = carrying(root, NULL);
@@ -144,7 +144,7 @@ static void cancel_reaches_everything_below_and_nothing_above(void **state) {
     arena_context_release(leaf);
 }
 
-static void every_kind_of_context_can_be_cancelled(void **state) {
+TEST(every_kind_of_context_can_be_cancelled) {
     struct arena_context *contexts[] = {child_of(NULL), deadline_of(NULL, INT64_MAX), timeout_of(NULL, hour_ns),
                                         carrying(NULL, NULL)};
     for (size_t i = 0; i < 4; i++) {
@@ -154,7 +154,7 @@ static void every_kind_of_context_can_be_cancelled(void **state) {
     }
 }
 
-static void child_of_an_ended_context_has_ended(void **state) {
+TEST(child_of_an_ended_context_has_ended) {
     struct arena_context *cancelled = child_of(NULL);
     arena_context_cancel(cancelled);
     struct arena_context *expired = timeout_of(NULL, 0);
@@ -173,7 +173,7 @@ static void child_of_an_ended_context_has_ended(void **state) {
 
 /* --- deadlines ---------------------------------------------------------------------------------------------------- */
 
-static void clock_is_monotonic(void **state) {
+TEST(clock_is_monotonic) {
     int64_t before = arena_clock_now();
     assert_true(before >= 0);
     for (int i = 0; i < 1000; i++) {
@@ -185,7 +185,7 @@ static void clock_is_monotonic(void **state) {
     assert_true(arena_clock_now() - before >= 1000000); /* nanoseconds */
 }
 
-static void timeouts_of_zero_or_less_have_passed(void **state) {
+TEST(timeouts_of_zero_or_less_have_passed) {
     static const int64_t timeouts[] = {0, -1, -1000000000, INT64_MIN + 1, INT64_MIN};
     for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++) {
         struct arena_context *context = timeout_of(NULL, timeouts[i]);
@@ -194,7 +194,7 @@ static void timeouts_of_zero_or_less_have_passed(void **state) {
     }
 }
 
-static void deadlines_in_the_past_have_passed(void **state) {
+TEST(deadlines_in_the_past_have_passed) {
     const int64_t deadlines[] = {arena_clock_now(), arena_clock_now() - 1, 0, -1, INT64_MIN};
     for (size_t i = 0; i < sizeof deadlines / sizeof deadlines[0]; i++) {
         struct arena_context *context = deadline_of(NULL, deadlines[i]);
@@ -203,7 +203,7 @@ static void deadlines_in_the_past_have_passed(void **state) {
     }
 }
 
-static void sums_saturate(void **state) {
+TEST(sums_saturate) {
     static const int64_t timeouts[] = {INT64_MAX, INT64_MAX - 1, INT64_MAX / 2, INT64_MAX - 1000000000};
     for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++) {
         struct arena_context *context = timeout_of(NULL, timeouts[i]);
@@ -218,7 +218,7 @@ static void sums_saturate(void **state) {
     }
 }
 
-static void deadline_ends_a_context_and_not_before(void **state) {
+TEST(deadline_ends_a_context_and_not_before) {
     int64_t deadline = arena_clock_now() + 5000000;
     struct arena_context *context = deadline_of(NULL, deadline);
     struct arena_context *between = child_of(context);
@@ -236,7 +236,7 @@ static void deadline_ends_a_context_and_not_before(void **state) {
     arena_context_release(context);
 }
 
-static void timeout_ends_a_context_and_not_before(void **state) {
+TEST(timeout_ends_a_context_and_not_before) {
     for (int64_t timeout_ns = 100000; timeout_ns <= 3200000; timeout_ns *= 2) {
         int64_t earliest = arena_clock_now() + timeout_ns;
         struct arena_context *context = timeout_of(NULL, timeout_ns);
@@ -247,7 +247,7 @@ static void timeout_ends_a_context_and_not_before(void **state) {
     }
 }
 
-static void earlier_of_own_and_parents_deadline_counts(void **state) {
+TEST(earlier_of_own_and_parents_deadline_counts) {
     struct arena_context *parent = timeout_of(NULL, 3000000);
     struct arena_context *child = timeout_of(parent, hour_ns);
     struct arena_context *early = timeout_of(parent, 0);
@@ -259,7 +259,7 @@ static void earlier_of_own_and_parents_deadline_counts(void **state) {
     arena_context_release(parent);
 }
 
-static void parent_does_not_see_a_childs_end(void **state) {
+TEST(parent_does_not_see_a_childs_end) {
     struct arena_context *parent = timeout_of(NULL, hour_ns);
     struct arena_context *child = timeout_of(parent, 0);
     struct arena_context *sibling = child_of(parent);
@@ -272,7 +272,7 @@ static void parent_does_not_see_a_childs_end(void **state) {
     arena_context_release(parent);
 }
 
-static void first_cause_stays(void **state) {
+TEST(first_cause_stays) {
     /* Cancelled first: the deadline that passes later changes nothing. */
     int64_t deadline = arena_clock_now() + 20000000;
     struct arena_context *context = deadline_of(NULL, deadline);
@@ -296,7 +296,7 @@ static void first_cause_stays(void **state) {
 
 /* --- what contexts carry ------------------------------------------------------------------------------------------ */
 
-static void extract_of_none_or_another_type_fails(void **state) {
+TEST(extract_of_none_or_another_type_fails) {
     struct arena *arena = make(ARENA_TYPE(int));
     struct arena_context *plain = child_of(NULL);
     struct arena_context *context = carrying(plain, arena);
@@ -318,7 +318,7 @@ static void extract_of_none_or_another_type_fails(void **state) {
 static void drop_nothing(void *element, void *user) { (void)element, (void)user; }
 
 /* A destructor is no part of what makes two types the same. */
-static void extract_does_not_look_at_the_drop(void **state) {
+TEST(extract_does_not_look_at_the_drop) {
     const struct arena_type dropped = {"int", sizeof(int), _Alignof(int), drop_nothing};
     struct arena *plain = make(ARENA_TYPE(int));
     struct arena *dropping = make(&dropped);
@@ -335,7 +335,7 @@ static void extract_does_not_look_at_the_drop(void **state) {
     arena_destroy(plain);
 }
 
-static void null_arena_hides_every_type_above(void **state) {
+TEST(null_arena_hides_every_type_above) {
     struct arena *ints = make(ARENA_TYPE(int));
     struct arena *doubles = make(ARENA_TYPE(double));
     struct arena *chars = make(ARENA_TYPE(char));
@@ -363,7 +363,7 @@ static void null_arena_hides_every_type_above(void **state) {
 }
 
 /* The same type again and again, between others of its name: always the nearest of exactly that type, however far. */
-static void nearest_of_many_of_one_type_is_found(void **state) {
+TEST(nearest_of_many_of_one_type_is_found) {
     enum { DEPTH = 40 };
     const struct arena_type wanted = {"number", 4, 4, NULL};
     const struct arena_type namesakes[] = {{"number", 8, 4, NULL}, {"number", 4, 2, NULL}};
@@ -387,7 +387,7 @@ static void nearest_of_many_of_one_type_is_found(void **state) {
     }
 }
 
-static void extract_reaches_through_many_injections(void **state) {
+TEST(extract_reaches_through_many_injections) {
     enum { DEPTH = 64 };
     char names[DEPTH][16];
     struct arena *arenas[DEPTH];
@@ -427,7 +427,7 @@ static void extract_reaches_through_many_injections(void **state) {
     }
 }
 
-static void ended_contexts_still_carry(void **state) {
+TEST(ended_contexts_still_carry) {
     struct arena *arena = make(ARENA_TYPE(int));
     struct arena_context *root = child_of(NULL);
     struct arena_context *context = carrying(root, arena);
@@ -445,7 +445,7 @@ static void ended_contexts_still_carry(void **state) {
     arena_destroy(arena);
 }
 
-static void contexts_do_not_own_arenas(void **state) {
+TEST(contexts_do_not_own_arenas) {
     struct arena *arena = make(ARENA_TYPE(int));
     struct arena_context *context = carrying(NULL, arena);
     arena_context_release(context);
@@ -455,7 +455,7 @@ static void contexts_do_not_own_arenas(void **state) {
 
 /* --- lifetime ----------------------------------------------------------------------------------------------------- */
 
-static void child_outlives_its_parents_handles(void **state) {
+TEST(child_outlives_its_parents_handles) {
     struct arena *arena = make(ARENA_TYPE(int));
     struct arena_context *root = child_of(NULL);
     struct arena_context *middle = carrying(root, arena);
@@ -524,7 +524,7 @@ static void *live_deep(void *user) {
     return NULL;
 }
 
-static void a_million_levels_live_on_a_small_stack(void **state) {
+TEST(a_million_levels_live_on_a_small_stack) {
     struct deep deep = {support_rounds(1000000, 50000), make(ARENA_TYPE(int)), false};
     pthread_attr_t attributes;
     pthread_t thread;
@@ -539,7 +539,7 @@ static void a_million_levels_live_on_a_small_stack(void **state) {
     arena_destroy(deep.arena);
 }
 
-static void a_parent_may_have_a_hundred_thousand_children(void **state) {
+TEST(a_parent_may_have_a_hundred_thousand_children) {
     size_t count = support_rounds(100000, 10000);
     struct arena_context *parent = child_of(NULL);
     struct arena_context **children = calloc(count, sizeof(struct arena_context *));
@@ -587,7 +587,7 @@ static void add_children_until_cancelled(struct worker *self) {
     }
 }
 
-static void cancel_beside_adding_children_misses_none(void **state) {
+TEST(cancel_beside_adding_children_misses_none) {
     enum { THREADS = 4 };
     static struct adder adders[THREADS];
     struct worker workers[THREADS];
@@ -628,7 +628,7 @@ static void make_and_drop_children(struct worker *self) {
     arena_context_release(parent);
 }
 
-static void children_come_and_go_on_many_threads(void **state) {
+TEST(children_come_and_go_on_many_threads) {
     enum { THREADS = 8 };
     struct worker workers[THREADS];
     struct arena_context *parent = child_of(NULL);
@@ -640,36 +640,4 @@ static void children_come_and_go_on_many_threads(void **state) {
     for (unsigned i = 0; i < THREADS; i++) assert_int_equal(workers[i].status, 0);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(background_never_ends),
-        cmocka_unit_test(null_means_the_background),
-        cmocka_unit_test(missing_out_is_invalid),
-        cmocka_unit_test(cancel_ends_a_context_for_good),
-        cmocka_unit_test(cancel_reaches_everything_below_and_nothing_above),
-        cmocka_unit_test(every_kind_of_context_can_be_cancelled),
-        cmocka_unit_test(child_of_an_ended_context_has_ended),
-        cmocka_unit_test(clock_is_monotonic),
-        cmocka_unit_test(timeouts_of_zero_or_less_have_passed),
-        cmocka_unit_test(deadlines_in_the_past_have_passed),
-        cmocka_unit_test(sums_saturate),
-        cmocka_unit_test(deadline_ends_a_context_and_not_before),
-        cmocka_unit_test(timeout_ends_a_context_and_not_before),
-        cmocka_unit_test(earlier_of_own_and_parents_deadline_counts),
-        cmocka_unit_test(parent_does_not_see_a_childs_end),
-        cmocka_unit_test(first_cause_stays),
-        cmocka_unit_test(extract_of_none_or_another_type_fails),
-        cmocka_unit_test(extract_does_not_look_at_the_drop),
-        cmocka_unit_test(null_arena_hides_every_type_above),
-        cmocka_unit_test(nearest_of_many_of_one_type_is_found),
-        cmocka_unit_test(extract_reaches_through_many_injections),
-        cmocka_unit_test(ended_contexts_still_carry),
-        cmocka_unit_test(contexts_do_not_own_arenas),
-        cmocka_unit_test(child_outlives_its_parents_handles),
-        cmocka_unit_test(a_million_levels_live_on_a_small_stack),
-        cmocka_unit_test(a_parent_may_have_a_hundred_thousand_children),
-        cmocka_unit_test(cancel_beside_adding_children_misses_none),
-        cmocka_unit_test(children_come_and_go_on_many_threads),
-    };
-    return support_run("contexts", tests);
-}
+int main(void) { return support_run("contexts"); }

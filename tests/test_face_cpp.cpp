@@ -92,7 +92,7 @@ void start() {
 
 /* --- single-owner ------------------------------------------------------------------------------------------------- */
 
-void elements_lie_one_behind_the_other(void **) {
+TEST(elements_lie_one_behind_the_other) {
     auto arena = libarena::arena<int>::create(4);
     int *first = arena.emplace(10);
     assert_int_equal(*first, 10);
@@ -115,7 +115,7 @@ void elements_lie_one_behind_the_other(void **) {
     assert_int_equal(*first, 0);
 }
 
-void full_is_bad_alloc(void **) {
+TEST(full_is_bad_alloc) {
     auto arena = libarena::arena<int>::create(2);
     arena.alloc_slab(2);
     bool full = false;
@@ -137,7 +137,7 @@ void full_is_bad_alloc(void **) {
     assert_false(full);
 }
 
-void destructors_run_last_to_first(void **) {
+TEST(destructors_run_last_to_first) {
     start();
     {
         auto arena = libarena::arena<counted<NOTHROW>>::create(4);
@@ -152,7 +152,7 @@ void destructors_run_last_to_first(void **) {
     assert_int_equal(order.back(), 4);
 }
 
-void owners_move(void **) {
+TEST(owners_move) {
     start();
     auto arena = libarena::arena<counted<NOTHROW>>::create(2);
     arena.emplace(1);
@@ -170,7 +170,7 @@ void owners_move(void **) {
     assert_int_equal(thrown([&] { libarena::arena<int>::adopt(raw); }), ARENA_EINVAL);
 }
 
-void types_are_named_by_their_whole_spelling(void **) {
+TEST(types_are_named_by_their_whole_spelling) {
     assert_string_equal(libarena::type<int>.name, "int");
     assert_string_equal(libarena::type<app::point>.name, "app::point");
     assert_string_equal(libarena::type<plain_point>.name, "struct plain_point");
@@ -205,7 +205,7 @@ template <kind KIND> void constructor_throws() {
     assert_int_equal(living, 0);
 }
 
-void throwing_constructor_leaves_nothing_live(void **) {
+TEST(throwing_constructor_leaves_nothing_live) {
     constructor_throws<MOVABLE>();
     constructor_throws<FIXED>();
 }
@@ -240,13 +240,13 @@ template <kind KIND> void slab_throws() {
     assert_int_equal(living, 0);
 }
 
-void slabs_are_made_whole_or_not_at_all(void **) {
+TEST(slabs_are_made_whole_or_not_at_all) {
     slab_throws<MOVABLE>();
     slab_throws<FIXED>();
 }
 
 /* A constructor may use the arena that its object is made in; where it throws, that is taken back with it. */
-void constructors_may_allocate(void **) {
+TEST(constructors_may_allocate) {
     start();
     auto arena = libarena::arena<node>::create(100);
     node *root = arena.emplace(arena, 3, -1);
@@ -264,7 +264,7 @@ void constructors_may_allocate(void **) {
     assert_int_equal(living, 0);
 }
 
-void strings_live_in_arenas(void **) {
+TEST(strings_live_in_arenas) {
     auto arena = libarena::arena<std::string>::create(100);
     std::string *first = arena.emplace("a text that is too long for the small string within the object itself");
     auto copies = arena.alloc_slab_with(first, 1);
@@ -274,7 +274,7 @@ void strings_live_in_arenas(void **) {
     arena.emplace(200u, 'y');
 }
 
-void marks_and_scratch_take_back(void **) {
+TEST(marks_and_scratch_take_back) {
     start();
     auto arena = libarena::arena<counted<NOTHROW>>::create(10);
     arena.emplace(1);
@@ -298,7 +298,7 @@ void marks_and_scratch_take_back(void **) {
 }
 
 #if defined(__cpp_lib_span)
-void slabs_are_spans(void **) {
+TEST(slabs_are_spans) {
     auto arena = libarena::arena<int>::create(4);
     std::span<int> slab = arena.alloc_slab(3);
     for (int &element : slab) element = 7;
@@ -309,7 +309,7 @@ void slabs_are_spans(void **) {
 
 /* --- pools ---------------------------------------------------------------------------------------------------------- */
 
-void scopes_and_leases_give_back(void **) {
+TEST(scopes_and_leases_give_back) {
     start();
     auto options = libarena::pool_options();
     options.max_arenas = 2;
@@ -347,7 +347,7 @@ void scopes_and_leases_give_back(void **) {
 
 /* --- concurrent --------------------------------------------------------------------------------------------------- */
 
-void concurrent_arenas_hold_their_gate(void **) {
+TEST(concurrent_arenas_hold_their_gate) {
     start();
     auto numbers = libarena::concurrent<int>::create(3);
     assert_int_equal(*numbers.emplace(5), 5);
@@ -393,7 +393,7 @@ struct careful {
     careful() noexcept {}
     explicit careful(int given) : number(given) {} /* as far as the compiler knows it throws */
 };
-void a_hold_has_what_threads_left(void **) {
+TEST(a_hold_has_what_threads_left) {
     enum { CAP = 1000 };
     for (int way = 0; way < 3; way++) {
         auto shared = libarena::concurrent<careful>::create(CAP);
@@ -410,7 +410,7 @@ void a_hold_has_what_threads_left(void **) {
     }
 }
 
-void permits_move_between_threads(void **) {
+TEST(permits_move_between_threads) {
     start();
     auto objects = libarena::concurrent<counted<FIXED>>::create(4);
     auto permit = objects.acquire_permit();
@@ -438,7 +438,7 @@ void permits_move_between_threads(void **) {
     assert_int_equal(living, 0);
 }
 
-void threads_share_bytes(void **) {
+TEST(threads_share_bytes) {
     auto shared = libarena::bytes_concurrent::create(1000);
     char *block = static_cast<char *>(shared.alloc(100));
     assert_true(block[0] == 0 && block[99] == 0);
@@ -467,7 +467,7 @@ void threads_share_bytes(void **) {
 
 /* --- bytes ---------------------------------------------------------------------------------------------------------- */
 
-void bytes_come_out_of_pools(void **) {
+TEST(bytes_come_out_of_pools) {
     start();
     auto pool = libarena::bytes_pool::create(4096);
     {
@@ -490,7 +490,7 @@ void bytes_come_out_of_pools(void **) {
     assert_int_equal(other.arena_cap(), 4096);
 }
 
-void objects_live_among_bytes(void **) {
+TEST(objects_live_among_bytes) {
     start();
     auto arena = libarena::bytes::create();
     counted<MOVABLE> *first = arena.emplace<counted<MOVABLE>>(1);
@@ -535,7 +535,7 @@ void objects_live_among_bytes(void **) {
     assert_int_equal(other.remaining(), 0);
 }
 
-void containers_live_among_bytes(void **) {
+TEST(containers_live_among_bytes) {
     auto arena = libarena::bytes::create(1 << 20);
     libarena::resource resource(arena);
     {
@@ -562,7 +562,7 @@ void containers_live_among_bytes(void **) {
 
 /* --- contexts ------------------------------------------------------------------------------------------------------- */
 
-void contexts_carry_arenas(void **) {
+TEST(contexts_carry_arenas) {
     auto arena = libarena::arena<app::point>::create(1);
     libarena::context background;
     assert_int_equal(background.status(), ARENA_OK);
@@ -584,30 +584,4 @@ void contexts_carry_arenas(void **) {
 
 } // namespace
 
-int main() {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(elements_lie_one_behind_the_other),
-        cmocka_unit_test(full_is_bad_alloc),
-        cmocka_unit_test(destructors_run_last_to_first),
-        cmocka_unit_test(owners_move),
-        cmocka_unit_test(types_are_named_by_their_whole_spelling),
-        cmocka_unit_test(throwing_constructor_leaves_nothing_live),
-        cmocka_unit_test(slabs_are_made_whole_or_not_at_all),
-        cmocka_unit_test(constructors_may_allocate),
-        cmocka_unit_test(strings_live_in_arenas),
-        cmocka_unit_test(marks_and_scratch_take_back),
-#if defined(__cpp_lib_span)
-        cmocka_unit_test(slabs_are_spans),
-#endif
-        cmocka_unit_test(scopes_and_leases_give_back),
-        cmocka_unit_test(concurrent_arenas_hold_their_gate),
-        cmocka_unit_test(a_hold_has_what_threads_left),
-        cmocka_unit_test(permits_move_between_threads),
-        cmocka_unit_test(threads_share_bytes),
-        cmocka_unit_test(bytes_come_out_of_pools),
-        cmocka_unit_test(objects_live_among_bytes),
-        cmocka_unit_test(containers_live_among_bytes),
-        cmocka_unit_test(contexts_carry_arenas),
-    };
-    return support_run("the C++ face", tests);
-}
+int main() { return support_run("the C++ face"); }

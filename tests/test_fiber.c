@@ -110,7 +110,7 @@ static void suspend_and_panic(void *user) {
 static void protect(struct coroutine *self) { self->status = arena_protect_with(suspend_and_panic, self, &self->info); }
 
 /* Whatever was begun in between by others: each coroutine's panic ends its own action. */
-static void a_panic_ends_the_action_of_its_coroutine(void **state) {
+TEST(a_panic_ends_the_action_of_its_coroutine) {
     static char names[3][8] = {"first", "second", "third"};
     static const int orders[][3] = {{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {0, 2, 1}};
     for (size_t order = 0; order < sizeof orders / sizeof orders[0]; order++) {
@@ -143,7 +143,7 @@ static void resume_and_panic(void *user) {
     arena_panic("of the thread");
 }
 
-static void a_panic_of_the_thread_is_its_own(void **state) {
+TEST(a_panic_of_the_thread_is_its_own) {
     static char name[] = "of the coroutine";
     struct mixed mixed;
     struct arena_panic_info info;
@@ -171,7 +171,7 @@ static void protect_the_resuming(void *user) { (void)!arena_protect(resume_in_ch
 
 /* Where the thread protects an action, and a coroutine that it resumes does not: the stack of the one is none of the
  * other's. */
-static void a_coroutine_without_an_action_is_not_protected(void **state) {
+TEST(a_coroutine_without_an_action_is_not_protected) {
     static char name[] = "nobody's";
     struct coroutine coroutine;
     coroutine_make(&coroutine, panic_at_once, name);
@@ -201,7 +201,7 @@ static void protect_a_jump(struct coroutine *self) {
 }
 
 /* What test_protect.c shows of a thread's stack. */
-static void jumps_past_actions_of_a_coroutine(void **state) {
+TEST(jumps_past_actions_of_a_coroutine) {
     static char name[] = "after a jump";
     struct coroutine coroutine;
     coroutine_make(&coroutine, protect_a_jump, name);
@@ -224,7 +224,7 @@ static void jump_past_all(struct coroutine *self) {
     arena_panic(self->user);
 }
 
-static void a_panic_after_a_jump_in_a_coroutine_aborts(void **state) {
+TEST(a_panic_after_a_jump_in_a_coroutine_aborts) {
     static char name[] = "after the jump";
     struct coroutine coroutine;
     coroutine_make(&coroutine, jump_past_all, name);
@@ -292,7 +292,7 @@ static void expect_drops(int first, int second) {
 }
 
 /* Scopes are left in the order of their coroutine, however the coroutines take turns; a panic leaves those of its own. */
-static void scopes_belong_to_their_coroutine(void **state) {
+TEST(scopes_belong_to_their_coroutine) {
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create(&noted, 2, &pool), ARENA_OK);
     for (int panics = 0; panics < 4; panics++) {
@@ -323,7 +323,7 @@ static void resume_the_other(struct coroutine *self) {
     for (int i = 0; i < 3; i++) resume(&other->coroutine, self);
 }
 
-static void coroutines_switch_among_themselves(void **state) {
+TEST(coroutines_switch_among_themselves) {
     struct arena_pool *pool = NULL;
     struct coroutine outer;
     struct scoped scoped;
@@ -339,7 +339,7 @@ static void coroutines_switch_among_themselves(void **state) {
     coroutine_free(&scoped.coroutine);
 }
 
-static void a_coroutine_can_be_thrown_away(void **state) {
+TEST(a_coroutine_can_be_thrown_away) {
     struct arena_pool *pool = NULL;
     struct arena *out = NULL;
     struct scoped scoped;
@@ -370,7 +370,7 @@ static void go_on(struct worker *self) {
 
 static void do_nothing(void *user) {}
 
-static void a_coroutine_may_go_on_on_another_thread(void **state) {
+TEST(a_coroutine_may_go_on_on_another_thread) {
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create(&noted, 2, &pool), ARENA_OK);
     for (int i = 0; i < 100; i++) assert_int_equal(arena_protect(do_nothing, NULL), ARENA_OK);
@@ -405,7 +405,7 @@ static void end_inside(struct worker *self) {
     arena_fiber_switch(NULL, &ending->scoped.coroutine.fiber); /* as if it ran */
 }
 
-static void a_thread_that_ends_leaves_what_runs_and_its_own(void **state) {
+TEST(a_thread_that_ends_leaves_what_runs_and_its_own) {
     struct ending ending;
     struct worker worker;
     assert_int_equal(arena_pool_create(&noted, 2, &ending.pool), ARENA_OK);
@@ -428,7 +428,7 @@ static void suspend_inside(struct worker *self) {
     resume(&scoped->coroutine, NULL);
 }
 
-static void a_suspended_coroutine_outlives_its_thread(void **state) {
+TEST(a_suspended_coroutine_outlives_its_thread) {
     struct arena_pool *pool = NULL;
     struct worker worker;
     struct scoped scoped;
@@ -448,7 +448,7 @@ static void a_suspended_coroutine_outlives_its_thread(void **state) {
 /* --- names and mistakes --------------------------------------------------------------------------------------------- */
 
 /* A thread that calls itself by an arena_fiber of its own. */
-static void a_thread_may_have_a_name(void **state) {
+TEST(a_thread_may_have_a_name) {
     struct arena_pool *pool = NULL;
     struct arena_pool_scope scope;
     struct arena_fiber self = {{NULL, NULL}};
@@ -483,7 +483,7 @@ static void panic_and_switch(void *fiber) {
     arena_panic("first");
 }
 
-static void switches_that_are_wrong(void **state) {
+TEST(switches_that_are_wrong) {
     struct arena_fiber running = {{NULL, NULL}};
     struct arena_fiber idle = {{NULL, NULL}};
     struct mistake not_there = {&idle, NULL};
@@ -522,7 +522,7 @@ static void go_on_with_what_runs(struct worker *self) {
     snprintf(other->message, sizeof other->message, "%s", info.message);
 }
 
-static void a_fiber_runs_on_one_thread(void **state) {
+TEST(a_fiber_runs_on_one_thread) {
     struct arena_fiber running = {{NULL, NULL}};
     struct other_thread other = {&running, ""};
     struct worker worker;
@@ -534,22 +534,4 @@ static void a_fiber_runs_on_one_thread(void **state) {
     assert_string_equal(other.message, "arena_fiber_switch: the fiber to go on with runs already");
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_panic_ends_the_action_of_its_coroutine),
-        cmocka_unit_test(a_panic_of_the_thread_is_its_own),
-        cmocka_unit_test(a_coroutine_without_an_action_is_not_protected),
-        cmocka_unit_test(jumps_past_actions_of_a_coroutine),
-        cmocka_unit_test(a_panic_after_a_jump_in_a_coroutine_aborts),
-        cmocka_unit_test(scopes_belong_to_their_coroutine),
-        cmocka_unit_test(coroutines_switch_among_themselves),
-        cmocka_unit_test(a_coroutine_can_be_thrown_away),
-        cmocka_unit_test(a_coroutine_may_go_on_on_another_thread),
-        cmocka_unit_test(a_thread_that_ends_leaves_what_runs_and_its_own),
-        cmocka_unit_test(a_suspended_coroutine_outlives_its_thread),
-        cmocka_unit_test(a_thread_may_have_a_name),
-        cmocka_unit_test(switches_that_are_wrong),
-        cmocka_unit_test(a_fiber_runs_on_one_thread),
-    };
-    return support_run("coroutines", tests);
-}
+int main(void) { return support_run("coroutines"); }

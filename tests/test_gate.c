@@ -8,7 +8,7 @@
 
 /* --- acquire and release ------------------------------------------------------------------------------------------ */
 
-static void acquire_hands_out_the_arena_behind(void **state) {
+TEST(acquire_hands_out_the_arena_behind) {
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(5, flags);
         int64_t value = 3;
@@ -37,7 +37,7 @@ static void acquire_hands_out_the_arena_behind(void **state) {
     }
 }
 
-static void holder_gets_ebusy_or_a_panic(void **state) {
+TEST(holder_gets_ebusy_or_a_panic) {
     BOTH_KINDS(flags) {
         struct request request = {make(4, flags), 1};
         struct arena_concurrent *arena = request.arena;
@@ -79,7 +79,7 @@ static void holder_gets_ebusy_or_a_panic(void **state) {
 }
 
 /* A slab of nothing as any other, also of a thread that allocated by itself before it took the gate. */
-static void slab_of_zero_needs_the_gate_too(void **state) {
+TEST(slab_of_zero_needs_the_gate_too) {
     BOTH_KINDS(flags) {
         struct request request = {make(4, flags), 0};
         assert_non_null(arena_concurrent_try_alloc(request.arena, NULL));
@@ -94,7 +94,7 @@ static void slab_of_zero_needs_the_gate_too(void **state) {
     }
 }
 
-static void burst_left_under_the_gate_is_cleared(void **state) {
+TEST(burst_left_under_the_gate_is_cleared) {
     enum { CAPACITY = 10000, PUT = 5000 };
     BOTH_KINDS(flags) {
         for (int variant = 0; variant < 6; variant++) {
@@ -126,7 +126,7 @@ static void panic_on_thread(struct worker *self) {
     self->status = panics_with(do_release, self->user, "arena_concurrent_release") ? 0 : 1;
 }
 
-static void only_the_holder_releases(void **state) {
+TEST(only_the_holder_releases) {
     BOTH_KINDS(flags) {
         struct request request = {make(4, flags), 1};
         assert_panics(do_release, &request, "arena_concurrent_release"); /* nobody holds it */
@@ -156,7 +156,7 @@ static void destroy_on_thread(struct worker *self) {
     self->status = panics_with(do_destroy, self->user, "arena_concurrent_destroy") ? 0 : 1;
 }
 
-static void destroy_while_held_or_waited_for_panics(void **state) {
+TEST(destroy_while_held_or_waited_for_panics) {
     BOTH_KINDS(flags) {
         struct request request = {make(4, flags), 1};
         struct worker other;
@@ -177,7 +177,7 @@ static void destroy_while_held_or_waited_for_panics(void **state) {
     }
 }
 
-static void holds_of_different_gates_are_independent(void **state) {
+TEST(holds_of_different_gates_are_independent) {
     struct arena_concurrent *first = make(2, 0);
     struct arena_concurrent *second = make(2, ARENA_GATE_ONLY);
     hold(first);
@@ -284,7 +284,7 @@ static void operate_on_thread(struct worker *self) {
     self->status = operate(call, &self->pointer);
 }
 
-static void ended_context_fails_even_on_a_free_gate(void **state) {
+TEST(ended_context_fails_even_on_a_free_gate) {
     struct arena_context *cancelled = cancellable(NULL);
     arena_context_cancel(cancelled);
     struct arena_context *expired = NULL;
@@ -322,7 +322,7 @@ static void ended_context_fails_even_on_a_free_gate(void **state) {
     arena_context_release(cancelled);
 }
 
-static void who_holds_the_gate_is_told_that_first(void **state) {
+TEST(who_holds_the_gate_is_told_that_first) {
     struct arena_context *cancelled = cancellable(NULL);
     arena_context_cancel(cancelled);
     BOTH_KINDS(flags) {
@@ -346,7 +346,7 @@ static void who_holds_the_gate_is_told_that_first(void **state) {
 }
 
 /* However far above the one that ends lies. */
-static void cancel_from_far_above_ends_the_wait(void **state) {
+TEST(cancel_from_far_above_ends_the_wait) {
     enum { DEEP = 6 };
     struct arena_concurrent *arena = make(8, 0);
     (void)hold(arena);
@@ -369,7 +369,7 @@ static void cancel_from_far_above_ends_the_wait(void **state) {
 }
 
 /* The holder never releases: only the context can end the wait. */
-static void cancel_ends_the_wait_for_a_held_gate(void **state) {
+TEST(cancel_ends_the_wait_for_a_held_gate) {
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(8, flags);
         int64_t value = 42;
@@ -405,7 +405,7 @@ static void cancel_ends_the_wait_for_a_held_gate(void **state) {
     }
 }
 
-static void deadline_ends_the_wait_for_a_held_gate(void **state) {
+TEST(deadline_ends_the_wait_for_a_held_gate) {
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(8, flags);
         struct arena *held = hold(arena);
@@ -432,7 +432,7 @@ static void deadline_ends_the_wait_for_a_held_gate(void **state) {
 }
 
 /* The clock that a wait goes by is that of the deadline: else it would be over at once, again and again. */
-static void waiter_with_a_deadline_sleeps(void **state) {
+TEST(waiter_with_a_deadline_sleeps) {
     struct arena_concurrent *arena = make(8, 0);
     (void)hold(arena);
     struct arena_context *context = NULL;
@@ -466,7 +466,7 @@ static void wait_and_go_on(struct arena_concurrent *arena, struct arena_context 
     }
 }
 
-static void waiters_go_on_when_the_holder_releases(void **state) {
+TEST(waiters_go_on_when_the_holder_releases) {
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(64, flags);
         struct arena_context *context = cancellable(NULL);
@@ -481,7 +481,7 @@ static void waiters_go_on_when_the_holder_releases(void **state) {
 }
 
 /* The context ended before the grant: the call fails, and the gate goes to the next. */
-static void context_that_ended_before_the_grant_passes_the_gate_on(void **state) {
+TEST(context_that_ended_before_the_grant_passes_the_gate_on) {
     BOTH_KINDS(flags) {
         size_t rounds = support_rounds(300, 30);
         for (size_t round = 0; round < rounds; round++) {
@@ -516,7 +516,7 @@ static void context_that_ended_before_the_grant_passes_the_gate_on(void **state)
 }
 
 /* Without chunks the slots that the waiters get lie in the order of their arrival. */
-static void after_a_millisecond_allocations_are_served_in_order(void **state) {
+TEST(after_a_millisecond_allocations_are_served_in_order) {
     enum { WAITERS = 7 };
     struct arena_concurrent *arena = make(64, ARENA_GATE_ONLY);
     struct worker workers[WAITERS];
@@ -535,7 +535,7 @@ static void after_a_millisecond_allocations_are_served_in_order(void **state) {
     arena_concurrent_destroy(arena);
 }
 
-static void killed_waiters_leave_the_gate_usable(void **state) {
+TEST(killed_waiters_leave_the_gate_usable) {
     if (!support_cancellable()) skip();
     BOTH_KINDS(flags) {
         struct worker killed[ALL_OPERATIONS];
@@ -585,7 +585,7 @@ static void count_used(struct worker *self) {
 }
 
 /* Chunks end when the whole arena is taken: what they had left is not in use, for those who count from outside either. */
-static void counts_of_a_held_arena_are_those_of_before(void **state) {
+TEST(counts_of_a_held_arena_are_those_of_before) {
     enum { TURNS = 1500, CAPACITY = 4 * TURNS }; /* with ARENA_GATE_ONLY too a thread has all that is free by then */
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(CAPACITY, flags);
@@ -627,7 +627,7 @@ static void drop_counted(void *element, void *user) {
     if (counter.count > counted_drops.most) counted_drops.most = counter.count;
 }
 
-static void counts_during_a_reset_are_those_of_before(void **state) {
+TEST(counts_during_a_reset_are_those_of_before) {
     const struct arena_type type = {"counted", sizeof(int64_t), _Alignof(int64_t), drop_counted};
     struct arena_concurrent *arena = counted_drops.arena = make_of(&type, 4000, 0, 0);
     for (int i = 0; i < 3; i++) arena_concurrent_alloc(arena, NULL);
@@ -637,7 +637,7 @@ static void counts_during_a_reset_are_those_of_before(void **state) {
     arena_concurrent_destroy(arena);
 }
 
-static void counts_never_wait(void **state) {
+TEST(counts_never_wait) {
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(8, flags);
         arena_concurrent_alloc(arena, NULL);
@@ -695,7 +695,7 @@ static bool torn(const struct wide *value) {
 }
 
 /* Under an acquired gate every slot is either free, and zero, or holds one whole value. */
-static void acquire_sees_no_slot_half_written(void **state) {
+TEST(acquire_sees_no_slot_half_written) {
     if (support_checked()) skip(); /* it looks at slots that nobody has */
     BOTH_KINDS(flags) {
         enum { THREADS = 4, CAPACITY = 300 };
@@ -744,7 +744,7 @@ static void add_under_the_gate(struct worker *self) {
     }
 }
 
-static void the_gate_excludes_and_orders(void **state) {
+TEST(the_gate_excludes_and_orders) {
     BOTH_KINDS(flags) {
         enum { THREADS = 6 };
         struct ledger ledger = {make(4, flags), 0, support_rounds(20000, 500)};
@@ -796,7 +796,7 @@ static void end_with_a_late_wait(struct worker *self) {
     self->status = pthread_setspecific(late_key, late);
 }
 
-static void destructors_wait_at_the_gate(void **state) {
+TEST(destructors_wait_at_the_gate) {
     assert_int_equal(pthread_key_create(&late_key, wait_late), 0);
     BOTH_KINDS(flags) {
         struct late late = {make(2, flags), make(2, flags), 0, 0, ARENA_OK, NULL};
@@ -836,7 +836,7 @@ static void end_as_holder(struct worker *self) {
         arena_concurrent_acquire(late->arena, NULL, &held) != ARENA_OK || pthread_setspecific(late_key, late);
 }
 
-static void destructors_release_the_gate(void **state) {
+TEST(destructors_release_the_gate) {
     assert_int_equal(pthread_key_create(&late_key, release_late), 0);
     BOTH_KINDS(flags) {
         struct late late = {make(2, flags), make(2, flags), 0, 0, ARENA_OK, NULL};
@@ -853,32 +853,4 @@ static void destructors_release_the_gate(void **state) {
     assert_int_equal(pthread_key_delete(late_key), 0);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(acquire_hands_out_the_arena_behind),
-        cmocka_unit_test(holder_gets_ebusy_or_a_panic),
-        cmocka_unit_test(slab_of_zero_needs_the_gate_too),
-        cmocka_unit_test(burst_left_under_the_gate_is_cleared),
-        cmocka_unit_test(only_the_holder_releases),
-        cmocka_unit_test(destroy_while_held_or_waited_for_panics),
-        cmocka_unit_test(holds_of_different_gates_are_independent),
-        cmocka_unit_test(ended_context_fails_even_on_a_free_gate),
-        cmocka_unit_test(who_holds_the_gate_is_told_that_first),
-        cmocka_unit_test(cancel_ends_the_wait_for_a_held_gate),
-        cmocka_unit_test(cancel_from_far_above_ends_the_wait),
-        cmocka_unit_test(deadline_ends_the_wait_for_a_held_gate),
-        cmocka_unit_test(waiter_with_a_deadline_sleeps),
-        cmocka_unit_test(waiters_go_on_when_the_holder_releases),
-        cmocka_unit_test(context_that_ended_before_the_grant_passes_the_gate_on),
-        cmocka_unit_test(after_a_millisecond_allocations_are_served_in_order),
-        cmocka_unit_test(killed_waiters_leave_the_gate_usable),
-        cmocka_unit_test(counts_of_a_held_arena_are_those_of_before),
-        cmocka_unit_test(counts_during_a_reset_are_those_of_before),
-        cmocka_unit_test(counts_never_wait),
-        cmocka_unit_test(acquire_sees_no_slot_half_written),
-        cmocka_unit_test(the_gate_excludes_and_orders),
-        cmocka_unit_test(destructors_wait_at_the_gate),
-        cmocka_unit_test(destructors_release_the_gate),
-    };
-    return support_run("gate", tests);
-}
+int main(void) { return support_run("gate"); }

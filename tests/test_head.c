@@ -5,7 +5,7 @@
 
 #include <arena/arena.h>
 
-static void the_head_is_four_words(void **state) {
+TEST(the_head_is_four_words) {
     assert_int_equal(sizeof(struct arena_head), 4 * sizeof(char *));
     assert_int_equal(offsetof(struct arena_head, cursor), 0);
     assert_int_equal(offsetof(struct arena_head, limit), sizeof(char *));
@@ -15,7 +15,7 @@ static void the_head_is_four_words(void **state) {
 
 /* What the library writes into the first two words of an arena is a window of whole free slots, and what inline code
  * takes out of it counts. */
-static void an_arena_begins_with_its_head(void **state) {
+TEST(an_arena_begins_with_its_head) {
     struct arena *arena = NULL;
     assert_int_equal(arena_create(ARENA_TYPE(int64_t), 8, &arena), ARENA_OK);
     int64_t first_value = 1;
@@ -43,7 +43,7 @@ static void an_arena_begins_with_its_head(void **state) {
     arena_destroy(arena);
 }
 
-static void descriptors_keep_their_layout(void **state) {
+TEST(descriptors_keep_their_layout) {
     assert_int_equal(offsetof(struct arena_type, name), 0);
     assert_int_equal(offsetof(struct arena_type, size), sizeof(void *));
     assert_int_equal(offsetof(struct arena_type, align), sizeof(void *) + sizeof(size_t));
@@ -54,7 +54,7 @@ static void descriptors_keep_their_layout(void **state) {
     assert_int_equal(arena_type_align(), _Alignof(struct arena_type));
 }
 
-static void options_begin_with_their_size(void **state) {
+TEST(options_begin_with_their_size) {
     assert_int_equal(offsetof(struct arena_options, struct_size), 0);
     assert_int_equal(offsetof(struct arena_options, clear), sizeof(size_t));
     assert_int_equal(offsetof(struct arena_options, flags), sizeof(size_t) + 4);
@@ -69,7 +69,7 @@ static void options_begin_with_their_size(void **state) {
     assert_int_equal(offsetof(struct arena_pool_options, arena_options), 3 * sizeof(size_t));
 }
 
-static void constants_keep_their_values(void **state) {
+TEST(constants_keep_their_values) {
     assert_int_equal(ARENA_CLEAR_ON_RESET, 0);
     assert_int_equal(ARENA_CLEAR_ON_HANDOUT, 1);
     assert_int_equal(ARENA_CLEAR_NEVER, 2);
@@ -79,7 +79,7 @@ static void constants_keep_their_values(void **state) {
     assert_int_equal(ARENA_ANY_MAX, 32);
 }
 
-static void bursts_and_scopes_keep_their_layout(void **state) {
+TEST(bursts_and_scopes_keep_their_layout) {
     assert_int_equal(offsetof(struct arena_burst, cursor), 0);
     assert_int_equal(offsetof(struct arena_burst, limit), sizeof(char *));
     assert_int_equal(offsetof(struct arena_burst, arena), 2 * sizeof(char *));
@@ -88,11 +88,4 @@ static void bursts_and_scopes_keep_their_layout(void **state) {
     assert_int_equal(sizeof(struct arena_pool_scope), sizeof(void *));
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_head_is_four_words),        cmocka_unit_test(an_arena_begins_with_its_head),
-        cmocka_unit_test(descriptors_keep_their_layout), cmocka_unit_test(options_begin_with_their_size),
-        cmocka_unit_test(constants_keep_their_values),   cmocka_unit_test(bursts_and_scopes_keep_their_layout),
-    };
-    return support_run("head", tests);
-}
+int main(void) { return support_run("head"); }

@@ -28,7 +28,7 @@ static void assert_kept(const char *block, size_t size) {
 
 /* --- what a rewind does -------------------------------------------------------------------------------------------- */
 
-static void a_rewind_takes_back_what_came_since(void **state) {
+TEST(a_rewind_takes_back_what_came_since) {
     static const size_t capacities[] = {1000, 100000, SIZE_MAX};
     EACH_POLICY(clear) {
         for (size_t c = 0; c < 3; c++) {
@@ -58,7 +58,7 @@ static void a_rewind_takes_back_what_came_since(void **state) {
 }
 
 /* A mark in an arena that has nothing in it, the first block of memory of which is too small for what comes. */
-static void a_mark_at_the_start_outlives_growth(void **state) {
+TEST(a_mark_at_the_start_outlives_growth) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make(SIZE_MAX, clear);
         for (int generation = 0; generation < 4; generation++) {
@@ -88,7 +88,7 @@ static void a_mark_at_the_start_outlives_growth(void **state) {
     }
 }
 
-static void marks_nest(void **state) {
+TEST(marks_nest) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make(SIZE_MAX, clear);
         enum { DEEP = 20 };
@@ -144,7 +144,7 @@ static void assert_refused(struct arena_bytes *arena, struct arena_mark mark) {
     assert_int_equal(arena_bytes_used(arena), used);
 }
 
-static void marks_that_are_none_are_refused(void **state) {
+TEST(marks_that_are_none_are_refused) {
     panics_record();
     struct arena_bytes *arena = make(SIZE_MAX, 0);
     struct arena_bytes *other = make(SIZE_MAX, 0);
@@ -190,7 +190,7 @@ static void marks_that_are_none_are_refused(void **state) {
 
 /* --- what grows while a mark lives ---------------------------------------------------------------------------------- */
 
-static void nothing_below_a_mark_grows_in_place(void **state) {
+TEST(nothing_below_a_mark_grows_in_place) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make(SIZE_MAX, clear);
         for (int scratch = 0; scratch < 2; scratch++) {
@@ -238,7 +238,7 @@ struct vector {
     size_t len, cap;
 };
 
-static void vectors_and_buffers_move_from_below_a_mark(void **state) {
+TEST(vectors_and_buffers_move_from_below_a_mark) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make(SIZE_MAX, clear);
         struct vector vector = {NULL, 0, 0};
@@ -275,7 +275,7 @@ static void note(void *user) {
 }
 static char names[] = "abcdefgh";
 
-static void cleanups_of_an_inner_scope_alone(void **state) {
+TEST(cleanups_of_an_inner_scope_alone) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make(SIZE_MAX, clear);
         ran[0] = 0;
@@ -317,7 +317,7 @@ static void note_drop(int *element, void *user) {
 }
 ARENA_DEFINE_DROP_WITH(counted, int, note_drop)
 
-static void drops_run_last_to_first(void **state) {
+TEST(drops_run_last_to_first) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear < ARENA_CLEAR_NEVER; clear++) {
         struct arena_options options = OPTIONS(clear, 0);
         options.drop_user = dropped;
@@ -343,7 +343,7 @@ static void drops_run_last_to_first(void **state) {
 
 /* --- typed arenas, bursts ------------------------------------------------------------------------------------------- */
 
-static void typed_arenas_rewind(void **state) {
+TEST(typed_arenas_rewind) {
     EACH_POLICY(clear) {
         struct arena_options options = OPTIONS(clear, 0);
         struct ints *arena = ints_create_with(50000, &options);
@@ -369,7 +369,7 @@ static void typed_arenas_rewind(void **state) {
     }
 }
 
-static void a_mark_ends_an_open_burst(void **state) {
+TEST(a_mark_ends_an_open_burst) {
     EACH_POLICY(clear) {
         struct arena_options options = OPTIONS(clear, 0);
         struct ints *arena = ints_create_with(100, &options);
@@ -401,7 +401,7 @@ static int leave_by_return(struct arena_bytes *arena, int value) {
     return -1;
 }
 
-static void a_scratch_scope_ends_however_it_is_left(void **state) {
+TEST(a_scratch_scope_ends_however_it_is_left) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make(SIZE_MAX, clear);
         for (int kept = 0; kept < 2; kept++) {
@@ -454,7 +454,7 @@ static void panic_inside(void *user) {
     }
 }
 
-static void a_panic_leaves_a_scope_to_the_outer_rewind(void **state) {
+TEST(a_panic_leaves_a_scope_to_the_outer_rewind) {
     panics_record();
     struct arena_bytes *arena = make(SIZE_MAX, 0);
     (void)take(arena, 10, 0);
@@ -471,7 +471,7 @@ static void a_panic_leaves_a_scope_to_the_outer_rewind(void **state) {
 }
 
 /* On a handle from acquire: capacity is exact, but for free slots below the mark. */
-static void marks_work_behind_a_gate(void **state) {
+TEST(marks_work_behind_a_gate) {
     EACH_POLICY(clear) {
         struct arena_options options = OPTIONS(clear, 0);
         struct arena_concurrent *concurrent = NULL;
@@ -502,21 +502,4 @@ static void marks_work_behind_a_gate(void **state) {
     }
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_rewind_takes_back_what_came_since),
-        cmocka_unit_test(a_mark_at_the_start_outlives_growth),
-        cmocka_unit_test(marks_nest),
-        cmocka_unit_test(marks_that_are_none_are_refused),
-        cmocka_unit_test(nothing_below_a_mark_grows_in_place),
-        cmocka_unit_test(vectors_and_buffers_move_from_below_a_mark),
-        cmocka_unit_test(cleanups_of_an_inner_scope_alone),
-        cmocka_unit_test(drops_run_last_to_first),
-        cmocka_unit_test(typed_arenas_rewind),
-        cmocka_unit_test(a_mark_ends_an_open_burst),
-        cmocka_unit_test(a_scratch_scope_ends_however_it_is_left),
-        cmocka_unit_test(a_panic_leaves_a_scope_to_the_outer_rewind),
-        cmocka_unit_test(marks_work_behind_a_gate),
-    };
-    return support_run("mark", tests);
-}
+int main(void) { return support_run("mark"); }

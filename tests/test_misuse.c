@@ -33,7 +33,7 @@ static void assert_hands_out_nothing(struct arena *arena, const char *why) {
     assert_panics(begin_burst, arena, why);
 }
 
-static void returned_arenas_hand_out_nothing(void **state) {
+TEST(returned_arenas_hand_out_nothing) {
     struct arena_pool *pool = NULL;
     struct arena *arena = NULL;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
@@ -58,7 +58,7 @@ static void enter_and_end(struct worker *self) {
     arena_alloc(scope.arena, NULL);
 }
 
-static void arenas_of_left_scopes_hand_out_nothing(void **state) {
+TEST(arenas_of_left_scopes_hand_out_nothing) {
     static const size_t used[] = {1, 1, 2000, 1, 2000};
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4000, &pool), ARENA_OK);
@@ -78,7 +78,7 @@ static void arenas_of_left_scopes_hand_out_nothing(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-static void released_arenas_hand_out_nothing(void **state) {
+TEST(released_arenas_hand_out_nothing) {
     struct arena_concurrent *concurrent = NULL;
     struct arena *inside = NULL;
     assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent), ARENA_OK);
@@ -94,7 +94,7 @@ static void released_arenas_hand_out_nothing(void **state) {
 static void drop_nothing(void *element, void *user) { (void)element, (void)user; }
 
 /* Drops seal an arena while they run, and leave it as they found it. */
-static void arenas_reset_behind_their_gate_hand_out_nothing(void **state) {
+TEST(arenas_reset_behind_their_gate_hand_out_nothing) {
     void (*const drops[])(void *, void *) = {NULL, drop_nothing};
     for (int i = 0; i < 2; i++) {
         const struct arena_type type = {"int", sizeof(int), _Alignof(int), drops[i]};
@@ -115,7 +115,7 @@ static void arenas_reset_behind_their_gate_hand_out_nothing(void **state) {
 
 static void leave_it(void *user) { arena_pool_scope_leave(user); }
 
-static void copy_of_a_scope_is_no_scope(void **state) {
+TEST(copy_of_a_scope_is_no_scope) {
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
     struct arena_pool_scope scope;
@@ -157,7 +157,7 @@ static void leave_elsewhere(struct worker *self) {
     self->status = panics_with(leave_it, self->user, "arena_pool_scope_leave");
 }
 
-static void scope_is_left_by_the_thread_that_entered(void **state) {
+TEST(scope_is_left_by_the_thread_that_entered) {
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
     struct arena_pool_scope scope;
@@ -197,7 +197,7 @@ static void make_dropping(void (*drop)(void *, void *)) {
     for (int i = 1; i <= 3; i++) arena_alloc(dropping, &i);
 }
 
-static void arena_hands_out_nothing_while_it_drops(void **state) {
+TEST(arena_hands_out_nothing_while_it_drops) {
     make_dropping(drop_allocates);
     drops = 0;
     handed_out = 0;
@@ -228,7 +228,7 @@ static void destroy_in_drop(void *user) {
     arena_reset(dropping);
 }
 
-static void ending_the_arena_while_it_drops_aborts(void **state) {
+TEST(ending_the_arena_while_it_drops_aborts) {
     assert_aborts(insist_in_drop, NULL, "arena_alloc: the arena is dropping its elements");
     assert_aborts(reset_in_drop, NULL, "arena_reset");
     assert_aborts(destroy_in_drop, NULL, "arena_destroy");
@@ -250,7 +250,7 @@ static void panic_behind_inner_drops(void *user) {
 
 static void protect_inner_drops(void *user) { (void)!arena_protect(panic_behind_inner_drops, user); }
 
-static void drops_inside_drops_leave_the_outer_ones_unleavable(void **state) {
+TEST(drops_inside_drops_leave_the_outer_ones_unleavable) {
     assert_aborts(protect_inner_drops, NULL, "after the inner drops");
 }
 
@@ -278,9 +278,7 @@ static void reset_what_returns_itself(void *user) {
     arena_reset(dropping);
 }
 
-static void drop_does_not_return_its_arena(void **state) {
-    assert_aborts(reset_what_returns_itself, NULL, "arena_pool_return");
-}
+TEST(drop_does_not_return_its_arena) { assert_aborts(reset_what_returns_itself, NULL, "arena_pool_return"); }
 
 static void drop_touches(void *element, void *user) {
     struct arena *inside = NULL;
@@ -339,7 +337,7 @@ static void drop_concurrent(void *user) {
 }
 
 /* Told, where it would wait for itself for ever. */
-static void gate_is_taken_while_its_arena_drops(void **state) {
+TEST(gate_is_taken_while_its_arena_drops) {
     static const struct {
         enum touch touch;
         const char *message;
@@ -371,7 +369,7 @@ static void gate_is_taken_while_its_arena_drops(void **state) {
 static void put_typed(void *user) { int_arena_burst_put(user, 1); }
 static void put_exported(void *user) { arena_burst_put(user, NULL); }
 
-static void burst_takes_nothing_after_its_end(void **state) {
+TEST(burst_takes_nothing_after_its_end) {
     struct int_arena *arena = int_arena_create(8);
     struct int_arena_burst typed = int_arena_burst_begin(arena);
     int_arena_burst_put(&typed, 1);
@@ -434,23 +432,6 @@ static void lose_a_gate(void *user) {
     arena_concurrent_destroy(another);
 }
 
-static void gate_of_an_ended_thread_stays_taken(void **state) { assert_child_succeeds(lose_a_gate, NULL); }
+TEST(gate_of_an_ended_thread_stays_taken) { assert_child_succeeds(lose_a_gate, NULL); }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(returned_arenas_hand_out_nothing),
-        cmocka_unit_test(arenas_of_left_scopes_hand_out_nothing),
-        cmocka_unit_test(released_arenas_hand_out_nothing),
-        cmocka_unit_test(arenas_reset_behind_their_gate_hand_out_nothing),
-        cmocka_unit_test(copy_of_a_scope_is_no_scope),
-        cmocka_unit_test(scope_is_left_by_the_thread_that_entered),
-        cmocka_unit_test(arena_hands_out_nothing_while_it_drops),
-        cmocka_unit_test(drop_does_not_return_its_arena),
-        cmocka_unit_test(ending_the_arena_while_it_drops_aborts),
-        cmocka_unit_test(drops_inside_drops_leave_the_outer_ones_unleavable),
-        cmocka_unit_test(gate_is_taken_while_its_arena_drops),
-        cmocka_unit_test(burst_takes_nothing_after_its_end),
-        cmocka_unit_test(gate_of_an_ended_thread_stays_taken),
-    };
-    return support_run("misuse", tests);
-}
+int main(void) { return support_run("misuse"); }

@@ -53,7 +53,7 @@ static struct asked ask(struct arena_concurrent *arena) {
     return asked;
 }
 
-static void who_tries_does_not_wait(void **state) {
+TEST(who_tries_does_not_wait) {
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(100, flags);
         struct arena *held = NULL;
@@ -90,7 +90,7 @@ static void take_one_and_stay(struct worker *self) {
     (void)flag_wait(&self->go, 1);
 }
 
-static void tries_take_chunks_back(void **state) {
+TEST(tries_take_chunks_back) {
     enum { CAPACITY = 5000, THREADS = 3 };
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(CAPACITY, flags);
@@ -129,7 +129,7 @@ static void use_and_release(struct worker *self) {
     self->status = arena_concurrent_release_permit(handed->arena, &handed->permit);
 }
 
-static void a_permit_belongs_to_no_thread(void **state) {
+TEST(a_permit_belongs_to_no_thread) {
     BOTH_KINDS(flags) {
         struct handed handed = {make(100, flags), {NULL, 0}};
         struct arena_concurrent *arena = handed.arena;
@@ -169,7 +169,7 @@ static void a_permit_belongs_to_no_thread(void **state) {
     }
 }
 
-static void permits_that_are_none_release_nothing(void **state) {
+TEST(permits_that_are_none_release_nothing) {
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(10, flags);
         struct arena_concurrent *other = make(10, flags);
@@ -243,7 +243,7 @@ static void ask_while_dropped(void *element, void *user) {
         dropping_permit.arena != NULL ? ARENA_EBUSY : arena_concurrent_trim_checked(dropping); /* which would wait */
 }
 
-static void all_is_busy_from_inside_a_drop(void **state) {
+TEST(all_is_busy_from_inside_a_drop) {
     const struct arena_type type = {"asking", 8, 8, ask_while_dropped, 0, 0};
     BOTH_KINDS(flags) {
         dropping = make_of(&type, 10, flags);
@@ -272,7 +272,7 @@ static void all_is_busy_from_inside_a_drop(void **state) {
 
 /* --- mixed values under a context -------------------------------------------------------------------------------------- */
 
-static void mixed_values_under_a_context(void **state) {
+TEST(mixed_values_under_a_context) {
     static const char large[ARENA_ANY_MAX + 1] = {0};
     const struct arena_type too_large = {"large", sizeof large, 1, NULL, 0, 0};
     struct arena_context *ended = NULL;
@@ -313,11 +313,4 @@ static void mixed_values_under_a_context(void **state) {
     arena_context_release(ended);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_tries_does_not_wait),        cmocka_unit_test(tries_take_chunks_back),
-        cmocka_unit_test(a_permit_belongs_to_no_thread),  cmocka_unit_test(permits_that_are_none_release_nothing),
-        cmocka_unit_test(all_is_busy_from_inside_a_drop), cmocka_unit_test(mixed_values_under_a_context),
-    };
-    return support_run("permit", tests);
-}
+int main(void) { return support_run("permit"); }

@@ -140,6 +140,61 @@ static void use_all_and_panic(void) {
     CHECK(panics_with(execute_and_panic, NULL, "asked for"));
 }
 
+/* --- fork in the middle, before there are other threads -------------------------------------------------------------- */
+
+struct forked {
+    pid_t pid;
+    bool panics;
+    struct arena *inside;
+};
+
+static void fork_in_action(struct arena *arena, void *user) {
+    struct forked *forked = user;
+    put(arena, NULL);
+    forked->pid = fork();
+    CHECK(arena_used(arena) == 1);
+    CHECK(arena_try_alloc(arena, NULL) != NULL);
+    if (forked->pid == 0) use_all();
+    if (forked->panics) arena_panic("after fork");
+}
+
+static void execute_and_fork(void *user) { (void)!arena_pool_execute(shared_pool, fork_in_action, user); }
+
+/* Parent and child go on alike: each leaves the scope and the protection, and releases the gate it has taken. */
+static void fork_in_the_middle(bool panics) {
+    share_begin();
+    struct arena_concurrent *held = NULL;
+    struct forked forked = {-1, panics, NULL};
+    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &held), ARENA_OK);
+    assert_int_equal(arena_concurrent_acquire(held, NULL, &forked.inside), ARENA_OK);
+    arena_alloc(forked.inside, NULL);
+    panics_record();
+    fflush(NULL);
+    int status = arena_protect(execute_and_fork, &forked);
+    arena_set_panic_handler(NULL, NULL);
+    CHECK(status == (panics ? ARENA_EPANIC : ARENA_OK));
+    CHECK(arena_try_alloc(forked.inside, NULL) != NULL);
+    arena_concurrent_release(held);
+    CHECK(arena_concurrent_used(held) == 2);
+    arena_concurrent_destroy(held);
+    if (forked.pid == 0) { /* the child has no CMocka to fail */
+        arena_concurrent_destroy(shared_concurrent);
+        CHECK(arena_pool_destroy(shared_pool) == ARENA_OK);
+        _exit(flag_get(&checks_failed) == 0 ? 0 : 1);
+    }
+    assert_true(forked.pid > 0);
+    int ended;
+    assert_int_equal(waitpid(forked.pid, &ended, 0), forked.pid);
+    assert_true(WIFEXITED(ended));
+    assert_int_equal(WEXITSTATUS(ended), 0);
+    share_end();
+}
+
+TEST(scopes_and_gates_go_on_in_the_child) {
+    fork_in_the_middle(false);
+    fork_in_the_middle(true);
+}
+
 /* --- callbacks ------------------------------------------------------------------------------------------------------ */
 
 static void use_all_in_action(struct arena *arena, void *user) {
@@ -154,7 +209,7 @@ static void use_all_in_protected(void *user) {
     arena_panic("the outer one");
 }
 
-static void actions_may_use_every_handle(void **state) {
+TEST(actions_may_use_every_handle) {
     share_begin();
     assert_int_equal(arena_pool_execute(shared_pool, use_all_in_action, NULL), ARENA_OK);
     ARENA_POOL_SCOPE(shared_pool, scratch) use_all_in_action(scratch, NULL);
@@ -163,7 +218,7 @@ static void actions_may_use_every_handle(void **state) {
     share_end();
 }
 
-static void holders_may_use_every_other_handle(void **state) {
+TEST(holders_may_use_every_other_handle) {
     share_begin();
     struct arena_concurrent *held = NULL;
     struct arena *inside = NULL;
@@ -186,7 +241,7 @@ static void drop_uses_all(void *element, void *user) {
 static const struct arena_type dropping = {"dropping", sizeof(int), sizeof(int), drop_uses_all};
 
 /* The pool that the arena goes back to, too. */
-static void drops_may_use_every_other_handle(void **state) {
+TEST(drops_may_use_every_other_handle) {
     share_begin();
     drops = 0;
     struct arena *arena = NULL;
@@ -229,7 +284,7 @@ static void reset_when_cancelled(struct worker *self) {
     self->status = -1;
 }
 
-static void cancellation_waits_for_the_drops(void **state) {
+TEST(cancellation_waits_for_the_drops) {
     if (!support_cancellable()) skip();
     const struct arena_type type = {"point", sizeof(int), sizeof(int), drop_at_a_cancellation_point};
     struct arena *arena = NULL;
@@ -258,7 +313,7 @@ static void drop_uses_its_pool(void *element, void *user) {
     depth--;
 }
 
-static void drops_may_use_the_pool_of_their_arena(void **state) {
+TEST(drops_may_use_the_pool_of_their_arena) {
     const struct arena_type type = {"pointer", sizeof(void *), sizeof(void *), drop_uses_its_pool};
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create(&type, 4, &pool), ARENA_OK);
@@ -288,7 +343,7 @@ static void handler_uses_all(const char *message, void *user) {
 
 static void panic_once(void *user) { arena_panic("once"); }
 
-static void handlers_may_use_every_handle(void **state) {
+TEST(handlers_may_use_every_handle) {
     share_begin();
     handled = 0;
     arena_set_panic_handler(handler_uses_all, NULL);
@@ -347,7 +402,7 @@ static void leave_late_work(struct worker *self) {
     if (self->index == 1) pthread_exit(NULL);
 }
 
-static void destructors_may_use_every_handle(void **state) {
+TEST(destructors_may_use_every_handle) {
     for (unsigned variant = 0; variant < 2; variant++) {
         share_begin();
         struct late late = {{0, 0}, false, NULL};
@@ -359,7 +414,7 @@ static void destructors_may_use_every_handle(void **state) {
     }
 }
 
-static void destructors_may_wait_for_a_gate(void **state) {
+TEST(destructors_may_wait_for_a_gate) {
     for (unsigned variant = 0; variant < 2; variant++) {
         share_begin();
         struct late late = {{0, 0}, true, NULL};
@@ -387,9 +442,7 @@ static void end_a_thread_with_panic(void *user) {
     worker_join(&worker);
 }
 
-static void panic_in_a_destructor_aborts(void **state) {
-    assert_aborts(end_a_thread_with_panic, NULL, "in a destructor");
-}
+TEST(panic_in_a_destructor_aborts) { assert_aborts(end_a_thread_with_panic, NULL, "in a destructor"); }
 
 /* --- scopes and gates in between ------------------------------------------------------------------------------------ */
 
@@ -401,7 +454,7 @@ static void alloc_for_another(struct worker *self) {
 }
 
 /* It is a single-owner arena meanwhile: threads that synchronise may hand it on. */
-static void acquired_arenas_are_single_owner_arenas(void **state) {
+TEST(acquired_arenas_are_single_owner_arenas) {
     share_begin();
     struct arena *inside = NULL;
     assert_int_equal(arena_concurrent_acquire(shared_concurrent, NULL, &inside), ARENA_OK);
@@ -417,61 +470,6 @@ static void acquired_arenas_are_single_owner_arenas(void **state) {
     share_end();
 }
 
-/* --- fork in the middle --------------------------------------------------------------------------------------------- */
-
-struct forked {
-    pid_t pid;
-    bool panics;
-    struct arena *inside;
-};
-
-static void fork_in_action(struct arena *arena, void *user) {
-    struct forked *forked = user;
-    put(arena, NULL);
-    forked->pid = fork();
-    CHECK(arena_used(arena) == 1);
-    CHECK(arena_try_alloc(arena, NULL) != NULL);
-    if (forked->pid == 0) use_all();
-    if (forked->panics) arena_panic("after fork");
-}
-
-static void execute_and_fork(void *user) { (void)!arena_pool_execute(shared_pool, fork_in_action, user); }
-
-/* Parent and child go on alike: each leaves the scope and the protection, and releases the gate it has taken. */
-static void fork_in_the_middle(bool panics) {
-    share_begin();
-    struct arena_concurrent *held = NULL;
-    struct forked forked = {-1, panics, NULL};
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &held), ARENA_OK);
-    assert_int_equal(arena_concurrent_acquire(held, NULL, &forked.inside), ARENA_OK);
-    arena_alloc(forked.inside, NULL);
-    panics_record();
-    fflush(NULL);
-    int status = arena_protect(execute_and_fork, &forked);
-    arena_set_panic_handler(NULL, NULL);
-    CHECK(status == (panics ? ARENA_EPANIC : ARENA_OK));
-    CHECK(arena_try_alloc(forked.inside, NULL) != NULL);
-    arena_concurrent_release(held);
-    CHECK(arena_concurrent_used(held) == 2);
-    arena_concurrent_destroy(held);
-    if (forked.pid == 0) { /* the child has no CMocka to fail */
-        arena_concurrent_destroy(shared_concurrent);
-        CHECK(arena_pool_destroy(shared_pool) == ARENA_OK);
-        _exit(flag_get(&checks_failed) == 0 ? 0 : 1);
-    }
-    assert_true(forked.pid > 0);
-    int ended;
-    assert_int_equal(waitpid(forked.pid, &ended, 0), forked.pid);
-    assert_true(WIFEXITED(ended));
-    assert_int_equal(WEXITSTATUS(ended), 0);
-    share_end();
-}
-
-static void scopes_and_gates_go_on_in_the_child(void **state) {
-    fork_in_the_middle(false);
-    fork_in_the_middle(true);
-}
-
 int main(void) {
     if (pthread_key_create(&key_before, use_before) != 0) return 1;
     struct arena_pool *pool;
@@ -479,18 +477,5 @@ int main(void) {
     ARENA_POOL_SCOPE(pool, scratch) (void)scratch; /* makes the library's key */
     if (arena_pool_destroy(pool) != ARENA_OK) return 1;
     if (pthread_key_create(&key_after, use_after) != 0) return 1;
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scopes_and_gates_go_on_in_the_child), /* before there are other threads */
-        cmocka_unit_test(actions_may_use_every_handle),
-        cmocka_unit_test(holders_may_use_every_other_handle),
-        cmocka_unit_test(drops_may_use_every_other_handle),
-        cmocka_unit_test(drops_may_use_the_pool_of_their_arena),
-        cmocka_unit_test(cancellation_waits_for_the_drops),
-        cmocka_unit_test(handlers_may_use_every_handle),
-        cmocka_unit_test(destructors_may_use_every_handle),
-        cmocka_unit_test(destructors_may_wait_for_a_gate),
-        cmocka_unit_test(panic_in_a_destructor_aborts),
-        cmocka_unit_test(acquired_arenas_are_single_owner_arenas),
-    };
-    return support_run("places", tests);
+    return support_run("places");
 }

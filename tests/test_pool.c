@@ -7,7 +7,7 @@
 
 /* --- creation ----------------------------------------------------------------------------------------------------- */
 
-static void creation_follows_the_single_owner_arena(void **state) {
+TEST(creation_follows_the_single_owner_arena) {
     int anything = 0;
     const struct arena_type bad = {"t", 4, 3, NULL};
     struct arena_pool *pool = (struct arena_pool *)(void *)&anything;
@@ -27,7 +27,7 @@ static void creation_follows_the_single_owner_arena(void **state) {
     assert_int_equal(arena_pool_destroy(NULL), ARENA_OK);
 }
 
-static void options_that_are_not_understood_are_invalid(void **state) {
+TEST(options_that_are_not_understood_are_invalid) {
     struct {
         struct arena_pool_options known;
         size_t unknown;
@@ -56,7 +56,7 @@ static void options_that_are_not_understood_are_invalid(void **state) {
 }
 
 /* What an older program's struct does not have yet is a default. */
-static void shorter_options_are_understood(void **state) {
+TEST(shorter_options_are_understood) {
     struct arena_options arena_options = {sizeof arena_options, 3, 0}; /* which would be refused */
     struct arena_pool_options options = {
         .struct_size = sizeof options.struct_size, .max_arenas = 1, .arena_options = &arena_options};
@@ -75,7 +75,7 @@ static void shorter_options_are_understood(void **state) {
 }
 
 /* Memory is what shows when an arena is made: with the first one that is wanted, with all that was asked for. */
-static void arenas_are_made_when_they_are_wanted(void **state) {
+TEST(arenas_are_made_when_they_are_wanted) {
     if (support_slow()) skip();
     enum { BYTES = 16 << 20 };
     struct arena_options arena_options = {sizeof arena_options, 0, ARENA_PREFAULT};
@@ -92,7 +92,7 @@ static void arenas_are_made_when_they_are_wanted(void **state) {
     }
 }
 
-static void null_is_invalid(void **state) {
+TEST(null_is_invalid) {
     struct arena_pool *pool = make(ARENA_TYPE(int), 4);
     struct arena *arena = (struct arena *)(void *)pool;
     int calls = 0;
@@ -119,7 +119,7 @@ static void null_is_invalid(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK); /* nothing was taken */
 }
 
-static void capacity_zero_is_legal(void **state) {
+TEST(capacity_zero_is_legal) {
     struct arena_pool *pool = make(ARENA_TYPE(int), 0);
     struct arena *arena = check_out(pool);
     assert_null(arena_try_alloc(arena, NULL));
@@ -129,7 +129,7 @@ static void capacity_zero_is_legal(void **state) {
 
 /* --- execute and checkout ----------------------------------------------------------------------------------------- */
 
-static void execute_runs_the_action_on_an_empty_arena(void **state) {
+TEST(execute_runs_the_action_on_an_empty_arena) {
     struct visit seen = {.pool = make(ARENA_TYPE(int64_t), 500)};
     for (int i = 1; i <= 5; i++) {
         assert_int_equal(arena_pool_execute(seen.pool, visit, &seen), ARENA_OK);
@@ -141,7 +141,7 @@ static void execute_runs_the_action_on_an_empty_arena(void **state) {
     assert_int_equal(arena_pool_destroy(seen.pool), ARENA_OK);
 }
 
-static void arenas_are_made_with_the_pools_options(void **state) {
+TEST(arenas_are_made_with_the_pools_options) {
     struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
     struct arena_pool_options options = {.struct_size = sizeof options, .arena_options = &arena_options};
     struct visit seen = {.pool = NULL};
@@ -158,7 +158,7 @@ static void arenas_are_made_with_the_pools_options(void **state) {
     assert_int_equal(arena_pool_destroy(seen.pool), ARENA_OK);
 }
 
-static void values_are_dropped_when_the_action_returns(void **state) {
+TEST(values_are_dropped_when_the_action_returns) {
     struct arena_pool *pool = make(&noted, 4);
     log_clear();
     struct arena *arena = check_out(pool);
@@ -173,7 +173,7 @@ static void values_are_dropped_when_the_action_returns(void **state) {
 }
 
 /* What an open burst wrote counts as nothing, and is cleared all the same: also where nothing else was taken. */
-static void arenas_come_out_clean_after_a_burst_that_was_left(void **state) {
+TEST(arenas_come_out_clean_after_a_burst_that_was_left) {
     enum { CAPACITY = 100 };
     const int64_t value = -1;
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
@@ -202,7 +202,7 @@ static void arenas_come_out_clean_after_a_burst_that_was_left(void **state) {
     }
 }
 
-static void arenas_that_are_out_are_distinct(void **state) {
+TEST(arenas_that_are_out_are_distinct) {
     enum { COUNT = 300 };
     static struct arena *arenas[COUNT];
     struct arena_pool *pool = make(ARENA_TYPE(int), 2);
@@ -233,7 +233,7 @@ static void nest(struct arena *arena, void *user) {
     if (*slot != depth || arena_used(arena) != 1) nesting->wrong++; /* inner scopes did not touch it */
 }
 
-static void nesting_gets_another_arena(void **state) {
+TEST(nesting_gets_another_arena) {
     struct nesting nesting = {.pool = make(ARENA_TYPE(int), 4)};
     assert_int_equal(arena_pool_execute(nesting.pool, nest, &nesting), ARENA_OK);
     assert_int_equal(nesting.depth, 50);
@@ -250,7 +250,7 @@ static void destroy_inside(struct arena *arena, void *user) {
     nesting->depth++;
 }
 
-static void destroy_is_refused_while_arenas_are_out(void **state) {
+TEST(destroy_is_refused_while_arenas_are_out) {
     struct arena_pool *pool = make(ARENA_TYPE(int), 4);
     int value = 5;
     struct arena *arena = check_out(pool);
@@ -269,7 +269,7 @@ static void destroy_is_refused_while_arenas_are_out(void **state) {
 }
 
 /* A thread's own arena that a scope has is out, whichever of many it is. */
-static void destroy_is_refused_in_a_scope_beside_many_idle_arenas(void **state) {
+TEST(destroy_is_refused_in_a_scope_beside_many_idle_arenas) {
     enum { MANY = 12 };
     struct arena *arenas[MANY];
     struct arena_pool *pool = make(ARENA_TYPE(int), 4);
@@ -303,7 +303,7 @@ static void assert_scope_keeps(struct arena *arena, void *pool) {
     assert_non_null(arena_try_alloc(arena, NULL));
 }
 
-static void what_is_not_out_of_this_pool_is_not_returned(void **state) {
+TEST(what_is_not_out_of_this_pool_is_not_returned) {
     struct arena_pool *pool = make(ARENA_TYPE(int), 4);
     struct arena_pool *other = make(ARENA_TYPE(int), 4);
     struct arena_concurrent *concurrent = NULL;
@@ -356,7 +356,7 @@ static void return_from_drop(void *element, void *user) {
     flag_set(&log_count, arena_pool_return_checked(handoff->pool, handoff->arena));
 }
 
-static void an_arena_that_drops_is_not_returned(void **state) {
+TEST(an_arena_that_drops_is_not_returned) {
     struct handoff handoff;
     const struct arena_type type = {.name = "back", .size = 1, .align = 1, .drop = return_from_drop};
     struct arena_options arena_options = {.struct_size = sizeof arena_options, .drop_user = &handoff};
@@ -384,10 +384,10 @@ static void reset_and_return(void *user) {
 }
 
 /* Half reset it would be in its pool, and open. */
-static void a_claimed_arena_does_not_return_itself(void **state) { assert_aborts(reset_and_return, NULL, "dropping"); }
+TEST(a_claimed_arena_does_not_return_itself) { assert_aborts(reset_and_return, NULL, "dropping"); }
 
 /* Whoever claimed it returns it, and nobody else. */
-static void a_claimed_arena_is_returned_by_who_claimed_it(void **state) {
+TEST(a_claimed_arena_is_returned_by_who_claimed_it) {
     struct arena_pool *pool;
     struct arena *arena;
     struct arena *alone;
@@ -417,7 +417,7 @@ static void a_claimed_arena_is_returned_by_who_claimed_it(void **state) {
 
 /* --- statistics --------------------------------------------------------------------------------------------------- */
 
-static void statistics_count_arenas(void **state) {
+TEST(statistics_count_arenas) {
     enum { COUNT = 5 };
     struct arena_pool *pool = make(ARENA_TYPE(int64_t), 100);
     struct arena *arenas[COUNT];
@@ -453,7 +453,7 @@ static void statistics_count_arenas(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-static void statistics_fill_as_much_as_they_are_given(void **state) {
+TEST(statistics_fill_as_much_as_they_are_given) {
     struct {
         struct arena_pool_stats known;
         size_t unknown;
@@ -478,28 +478,4 @@ static void statistics_fill_as_much_as_they_are_given(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_claimed_arena_is_returned_by_who_claimed_it),
-        cmocka_unit_test(a_claimed_arena_does_not_return_itself),
-        cmocka_unit_test(creation_follows_the_single_owner_arena),
-        cmocka_unit_test(options_that_are_not_understood_are_invalid),
-        cmocka_unit_test(shorter_options_are_understood),
-        cmocka_unit_test(arenas_are_made_when_they_are_wanted),
-        cmocka_unit_test(null_is_invalid),
-        cmocka_unit_test(capacity_zero_is_legal),
-        cmocka_unit_test(execute_runs_the_action_on_an_empty_arena),
-        cmocka_unit_test(arenas_are_made_with_the_pools_options),
-        cmocka_unit_test(values_are_dropped_when_the_action_returns),
-        cmocka_unit_test(arenas_come_out_clean_after_a_burst_that_was_left),
-        cmocka_unit_test(arenas_that_are_out_are_distinct),
-        cmocka_unit_test(nesting_gets_another_arena),
-        cmocka_unit_test(destroy_is_refused_while_arenas_are_out),
-        cmocka_unit_test(destroy_is_refused_in_a_scope_beside_many_idle_arenas),
-        cmocka_unit_test(what_is_not_out_of_this_pool_is_not_returned),
-        cmocka_unit_test(an_arena_that_drops_is_not_returned),
-        cmocka_unit_test(statistics_count_arenas),
-        cmocka_unit_test(statistics_fill_as_much_as_they_are_given),
-    };
-    return support_run("pool", tests);
-}
+int main(void) { return support_run("pool"); }

@@ -43,7 +43,7 @@ void catch_inside(struct noted *arena, void *user) {
     }
 }
 
-void exception_caught_between_leaves_the_outer_scope_alone(void **) {
+TEST(exception_caught_between_leaves_the_outer_scope_alone) {
     noted_pool *pool = make();
     assert_int_equal(noted_pool_execute(pool, catch_inside, pool), ARENA_OK);
     assert_int_equal(log_count, 3);
@@ -66,7 +66,7 @@ void throw_through_protect_and_panic(void *) {
 }
 
 // An exception that goes through arena_protect ends the protection.
-void exception_goes_through_protect(void **) {
+TEST(exception_goes_through_protect) {
     int caught = 0;
     try {
         (void)!arena_protect(throw_now, nullptr);
@@ -89,7 +89,7 @@ void panic_after_exception(void *user) {
 }
 
 // A scope left by an exception is not unwound a second time by a panic behind it.
-void panic_behind_an_exception(void **) {
+TEST(panic_behind_an_exception) {
     noted_pool *pool = make();
     assert_panics(panic_after_exception, pool, "later");
     assert_int_equal(log_count, 11);
@@ -98,11 +98,4 @@ void panic_behind_an_exception(void **) {
 
 } // namespace
 
-int main() {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exception_caught_between_leaves_the_outer_scope_alone),
-        cmocka_unit_test(exception_goes_through_protect),
-        cmocka_unit_test(panic_behind_an_exception),
-    };
-    return support_run("pool in C++", tests);
-}
+int main() { return support_run("pool in C++"); }

@@ -16,7 +16,7 @@ static void execute_at_the_limit(struct arena *arena, void *user) {
     if (arena_pool_checkout(nesting->pool, &other) != ARENA_EFULL || other != NULL) nesting->wrong++;
 }
 
-static void limit_counts_what_is_checked_out(void **state) {
+TEST(limit_counts_what_is_checked_out) {
     struct arena_pool *pool = make_limited(3);
     struct arena *arenas[3];
     for (int round = 0; round < 3; round++) {
@@ -49,7 +49,7 @@ static void limit_counts_what_is_checked_out(void **state) {
 }
 
 /* Beyond 2^16, too: to the last arena, all of them out at once. */
-static void large_limits_are_exact(void **state) {
+TEST(large_limits_are_exact) {
     size_t limit = support_rounds(((size_t)1 << 16) + 1, 1000);
     struct arena_pool *pool = make_limited(limit);
     struct arena **arenas = calloc(limit, sizeof *arenas);
@@ -69,7 +69,7 @@ static void large_limits_are_exact(void **state) {
 }
 
 /* More than any pool can have: no number of it is lost on the way to a smaller one. */
-static void limits_that_no_pool_meets_are_none(void **state) {
+TEST(limits_that_no_pool_meets_are_none) {
     const size_t word = (size_t)UINT32_MAX;
     const size_t limits[] = {SIZE_MAX,     SIZE_MAX / 2 + 2, SIZE_MAX / 4 + 2, word,
                              word / 2 + 2, word / 4 + 2,     word / 8 + 1};
@@ -93,7 +93,7 @@ static void check_out_and_wait(struct worker *self) {
     if (self->status == ARENA_OK && self->index == 1) arena_pool_return(limited->pool, arena);
 }
 
-static void at_the_limit_checkout_context_waits_for_a_return(void **state) {
+TEST(at_the_limit_checkout_context_waits_for_a_return) {
     enum { WAITERS = 4 };
     struct limited limited = {make_limited(2), NULL};
     assert_int_equal(arena_context_with_cancel(NULL, &limited.context), ARENA_OK);
@@ -156,7 +156,7 @@ static void occupy_the_last_place(struct worker *self) {
 }
 
 /* Whatever the arena was out for, and however it comes back: who waits for its place is woken. */
-static void at_the_limit_checkout_context_waits_for_the_end_of_a_scope(void **state) {
+TEST(at_the_limit_checkout_context_waits_for_the_end_of_a_scope) {
     panics_record();
     for (int end = 0; end < ENDS; end++) {
         struct occupant occupant = {make_limited(1), NULL, (enum end)end};
@@ -177,7 +177,7 @@ static void at_the_limit_checkout_context_waits_for_the_end_of_a_scope(void **st
     arena_set_panic_handler(NULL, NULL);
 }
 
-static void killed_waiter_loses_no_place(void **state) {
+TEST(killed_waiter_loses_no_place) {
     if (!support_cancellable()) skip();
     struct limited limited = {make_limited(1), NULL};
     struct arena *only = check_out(limited.pool);
@@ -214,7 +214,7 @@ static void check_out_under_limit(struct worker *self) {
     }
 }
 
-static void never_more_than_the_limit_are_out(void **state) {
+TEST(never_more_than_the_limit_are_out) {
     enum { THREADS = 8 };
     struct limited limited = {make_limited(3), NULL};
     struct worker workers[THREADS];
@@ -252,7 +252,7 @@ static void check_out_wait_and_return(struct worker *self) {
 }
 
 /* Whatever is asked for; and each wait and each refusal is counted. */
-static void waits_at_the_limit_end_by_a_return_or_the_context(void **state) {
+TEST(waits_at_the_limit_end_by_a_return_or_the_context) {
     void (*const bodies[])(struct worker * self) = {execute_and_wait, enter_and_wait, check_out_wait_and_return};
     struct limited limited = {make_limited(1), NULL};
     struct arena *arena = check_out(limited.pool);
@@ -288,7 +288,7 @@ static void waits_at_the_limit_end_by_a_return_or_the_context(void **state) {
     assert_int_equal(arena_pool_destroy(limited.pool), ARENA_OK);
 }
 
-static void an_ended_context_fails_in_any_case(void **state) {
+TEST(an_ended_context_fails_in_any_case) {
     struct arena_context *ended = NULL;
     struct arena_pool_scope scope = {(struct arena *)(void *)&scope};
     int count = 0;
@@ -314,17 +314,4 @@ static void an_ended_context_fails_in_any_case(void **state) {
     arena_context_release(ended);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(limit_counts_what_is_checked_out),
-        cmocka_unit_test(large_limits_are_exact),
-        cmocka_unit_test(limits_that_no_pool_meets_are_none),
-        cmocka_unit_test(at_the_limit_checkout_context_waits_for_a_return),
-        cmocka_unit_test(at_the_limit_checkout_context_waits_for_the_end_of_a_scope),
-        cmocka_unit_test(killed_waiter_loses_no_place),
-        cmocka_unit_test(never_more_than_the_limit_are_out),
-        cmocka_unit_test(waits_at_the_limit_end_by_a_return_or_the_context),
-        cmocka_unit_test(an_ended_context_fails_in_any_case),
-    };
-    return support_run("pool limits", tests);
-}
+int main(void) { return support_run("pool limits"); }

@@ -38,7 +38,7 @@ static void execute_often(struct worker *self) {
     }
 }
 
-static void fifty_threads_are_isolated(void **state) {
+TEST(fifty_threads_are_isolated) {
     for (size_t limit = 0; limit <= FIFTY; limit += FIFTY) {
         struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = limit};
         struct arena_pool *pool = NULL;
@@ -70,7 +70,7 @@ static void check_it_out(struct worker *self) {
     arena_try_alloc(handoff->arena, &value);
 }
 
-static void arenas_may_be_returned_by_another_thread(void **state) {
+TEST(arenas_may_be_returned_by_another_thread) {
     struct handoff handoff = {make(&noted, 4), NULL};
     struct worker worker;
     log_clear();
@@ -142,7 +142,7 @@ static void jump_and_end(struct worker *self) {
 }
 
 /* What the thread's end drops may use pools that the thread never saw: they get back what it keeps of them. */
-static void drops_at_a_threads_end_leave_nothing_in_other_pools(void **state) {
+TEST(drops_at_a_threads_end_leave_nothing_in_other_pools) {
     const struct arena_type type = {"late", sizeof(int), _Alignof(int), drop_into_many_pools};
     struct jumper jumper = {.pool = make(&type, 4)};
     for (int i = 0; i < LATE_POOLS; i++) late_pools.pools[i] = make(ARENA_TYPE(int), 4);
@@ -163,7 +163,7 @@ static void jump_on_the_main_thread(void *user) {
     child_check(arena_pool_destroy(jumper->pool) == ARENA_EBUSY);
 }
 
-static void arena_jumped_past_on_the_main_thread_stays_out(void **state) {
+TEST(arena_jumped_past_on_the_main_thread_stays_out) {
     struct jumper jumper = {.pool = make(&noted, 4)};
     assert_child_succeeds(jump_on_the_main_thread, &jumper);
     assert_int_equal(arena_pool_destroy(jumper.pool), ARENA_OK);
@@ -171,7 +171,7 @@ static void arena_jumped_past_on_the_main_thread_stays_out(void **state) {
 
 /* --- trims ------------------------------------------------------------------------------------------------------ */
 
-static void trim_frees_what_is_idle(void **state) {
+TEST(trim_frees_what_is_idle) {
     enum { COUNT = 16, MIB = 1 << 20 };
     struct arena *arenas[COUNT];
     struct arena_pool *pool = make(ARENA_TYPE(char), 4 * MIB);
@@ -210,7 +210,7 @@ static void leave_large_arenas(struct worker *self) {
 }
 
 /* Nothing has changed: what is idle stays, too. */
-static void a_refused_destroy_frees_nothing(void **state) {
+TEST(a_refused_destroy_frees_nothing) {
     struct worker self = {.user = make(ARENA_TYPE(char), LEFT_BYTES)};
     struct arena *out = check_out(self.user);
     leave_large_arenas(&self);
@@ -234,7 +234,7 @@ static struct arena_pool *make_keeping(size_t max_arenas) {
 static void touch_all(struct arena *arena, void *user) { memset(arena_alloc_slab(arena, LEFT_BYTES), 1, LEFT_BYTES); }
 
 /* The one that a thread keeps for its scopes, too; and with a limit, where all that is idle is in the store. */
-static void trim_frees_what_scopes_left(void **state) {
+TEST(trim_frees_what_scopes_left) {
     if (support_slow()) skip(); /* memory is counted */
     for (size_t limit = 0; limit < 2; limit++) {
         struct arena_pool *pool = make_keeping(limit);
@@ -251,7 +251,7 @@ static void trim_frees_what_scopes_left(void **state) {
 static void trim_it(struct worker *self) { arena_pool_trim(self->user); }
 
 /* The store is every thread's, also of one that has nothing of the pool. */
-static void trim_frees_what_ended_threads_left(void **state) {
+TEST(trim_frees_what_ended_threads_left) {
     struct arena_pool *pool = make(ARENA_TYPE(char), LEFT_BYTES);
     struct worker worker;
     worker_start(&worker, leave_large_arenas, pool, 0);
@@ -264,7 +264,7 @@ static void trim_frees_what_ended_threads_left(void **state) {
 }
 
 /* An open scope keeps its own arena, and nothing else. */
-static void trim_inside_a_scope_frees_the_store(void **state) {
+TEST(trim_inside_a_scope_frees_the_store) {
     struct arena_pool *pool = make(ARENA_TYPE(char), LEFT_BYTES);
     struct arena_pool_scope scope;
     struct worker worker;
@@ -282,7 +282,7 @@ static void trim_inside_a_scope_frees_the_store(void **state) {
 }
 
 /* What the pool remembers of an arena that was freed serves the next one. */
-static void trimming_again_and_again_costs_nothing(void **state) {
+TEST(trimming_again_and_again_costs_nothing) {
     if (support_slow()) skip();
     struct arena_pool *pool = make(ARENA_TYPE(int), 4);
     int calls = 0;
@@ -306,7 +306,7 @@ static void execute_once(struct worker *self) {
     self->pointer = seen.seen;
 }
 
-static void arenas_of_ended_threads_go_back(void **state) {
+TEST(arenas_of_ended_threads_go_back) {
     enum { THREADS = 200 };
     struct arena_pool *pool = make(ARENA_TYPE(int), 100);
     void *distinct[THREADS];
@@ -342,7 +342,7 @@ static void take_and_return_many(struct worker *self) {
     if (!flag_wait(&self->go, 1)) self->status = 2;
 }
 
-static void the_excess_of_a_cache_is_shared(void **state) {
+TEST(the_excess_of_a_cache_is_shared) {
     enum { COUNT = 500 };
     struct arena_pool *pool = make(ARENA_TYPE(int), 4);
     struct worker worker;
@@ -386,7 +386,7 @@ static void nest_and_stay(struct worker *self) {
 }
 
 /* What scopes leave behind, too. */
-static void the_excess_of_nested_scopes_is_shared(void **state) {
+TEST(the_excess_of_nested_scopes_is_shared) {
     static struct nested_scopes nested;
     memset(&nested, 0, sizeof nested);
     nested.pool = make(ARENA_TYPE(int), 4);
@@ -418,7 +418,7 @@ static void use_first_pools(struct worker *self) {
 
 /* However many pools a thread used: among these numbers are those that fill its table to the last place (for which the
  * pools before must have been few). */
-static void ended_threads_leave_nothing_in_any_pool(void **state) {
+TEST(ended_threads_leave_nothing_in_any_pool) {
     enum { MOST = 70 };
     struct arena_pool *pools[MOST];
     for (int i = 0; i < MOST; i++) pools[i] = make(ARENA_TYPE(int), 4);
@@ -445,7 +445,7 @@ static void use_all_pools(struct worker *self) {
     }
 }
 
-static void two_thousand_pools_live_at_once(void **state) {
+TEST(two_thousand_pools_live_at_once) {
     pools_made =
         support_rounds(2100, 1200); /* more than there are keys of pthreads; a thread's table gets longer than 64 KiB */
     struct arena_pool **pools = calloc(pools_made, sizeof(struct arena_pool *));
@@ -479,7 +479,7 @@ static void use_each_pool(struct worker *self) {
 }
 
 /* A thread must not use what it keeps of a pool for the next one at the same address. */
-static void long_lived_threads_see_pools_come_and_go(void **state) {
+TEST(long_lived_threads_see_pools_come_and_go) {
     enum { THREADS = 3 };
     struct worker workers[THREADS];
     struct relay relay = {NULL};
@@ -503,7 +503,7 @@ static void execute_and_end(struct worker *self) {
     flag_set(&self->reached, 1);
 }
 
-static void threads_may_end_beside_destroy(void **state) {
+TEST(threads_may_end_beside_destroy) {
     enum { THREADS = 4 };
     size_t rounds = support_rounds(500, 50);
     for (size_t round = 0; round < rounds; round++) {
@@ -535,7 +535,7 @@ static void take_fill_and_return(struct arena_pool *pool, int count) {
 }
 
 /* Half of eight are in rotation, wherever in a round the pool comes to give memory back. */
-static void idle_arenas_in_rotation_stay(void **state) {
+TEST(idle_arenas_in_rotation_stay) {
     const size_t BYTES = (size_t)1 << 20;
     for (int before = 0; before < 4; before++) {
         struct arena_pool_options options = {.struct_size = sizeof options, .idle_bytes = 2 * BYTES};
@@ -552,7 +552,7 @@ static void idle_arenas_in_rotation_stay(void **state) {
 }
 
 /* What a burst needed goes back once many returns did not; what is in rotation stays. */
-static void idle_arenas_hold_no_more_than_they_may(void **state) {
+TEST(idle_arenas_hold_no_more_than_they_may) {
     enum { COUNT = 8, CALM = 200 };
     const size_t BYTES = (size_t)1 << 20;
     struct arena_pool_options options = {.struct_size = sizeof options, .idle_bytes = 2 * BYTES};
@@ -571,7 +571,7 @@ static void idle_arenas_hold_no_more_than_they_may(void **state) {
 }
 
 /* Whatever little idle arenas may hold, everything works, by the store. */
-static void idle_arenas_may_hold_nothing(void **state) {
+TEST(idle_arenas_may_hold_nothing) {
     enum { COUNT = 200 };
     struct arena_pool_options options = {.struct_size = sizeof options, .idle_bytes = 1};
     struct arena_pool *pool = NULL;
@@ -625,7 +625,7 @@ static void *take_slowly(size_t bytes, size_t align, void *user) {
 static void give_to_the_heap(void *memory, size_t bytes, size_t align, void *user) { free(memory); }
 
 /* Threads that make arenas at once wait for each other in the system. */
-static void what_comes_back_while_one_is_made_is_used_again(void **state) {
+TEST(what_comes_back_while_one_is_made_is_used_again) {
     struct slow_source slow = {NULL, NULL, false};
     struct arena_source source = {take_slowly, give_to_the_heap, &slow};
     struct arena_options arena_options = {.struct_size = sizeof arena_options, .source = &source};
@@ -651,7 +651,7 @@ static void what_comes_back_while_one_is_made_is_used_again(void **state) {
     assert_int_equal(arena_pool_destroy(slow.pool), ARENA_OK);
 }
 
-static void trim_reaches_the_caches_of_all_threads(void **state) {
+TEST(trim_reaches_the_caches_of_all_threads) {
     enum { THREADS = 5 };
     struct cached cached = {make(ARENA_TYPE(int), 100), 0, 0};
     struct worker workers[THREADS];
@@ -680,7 +680,7 @@ static void execute_and_stay(struct worker *self) {
     (void)flag_wait(&self->go, 1);
 }
 
-static void trim_reaches_what_is_in_use_when_that_ends(void **state) {
+TEST(trim_reaches_what_is_in_use_when_that_ends) {
     enum { THREADS = 3, BYTES = 100 << 10 };
     struct cached cached = {make(ARENA_TYPE(char), BYTES), 0, 0};
     struct worker workers[THREADS];
@@ -699,7 +699,7 @@ static void trim_reaches_what_is_in_use_when_that_ends(void **state) {
 
 /* A trim while arenas were checked out says nothing of the scopes that have them next.  They are so many that the later
  * ones come back to a cache that has room, which does not look closely. */
-static void trim_of_an_earlier_checkout_spares_a_scope(void **state) {
+TEST(trim_of_an_earlier_checkout_spares_a_scope) {
     enum { COUNT = 8 };
     struct arena_pool *pool = make(ARENA_TYPE(char), 100 << 10);
     struct arena *arenas[COUNT];
@@ -713,7 +713,7 @@ static void trim_of_an_earlier_checkout_spares_a_scope(void **state) {
 }
 
 /* Whatever a thread is in the middle of. */
-static void trims_may_run_beside_everything(void **state) {
+TEST(trims_may_run_beside_everything) {
     enum { THREADS = 4 };
     struct arena_pool *pool = make(ARENA_TYPE(int64_t), 100);
     struct worker workers[THREADS];
@@ -727,33 +727,4 @@ static void trims_may_run_beside_everything(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fifty_threads_are_isolated),
-        cmocka_unit_test(arenas_may_be_returned_by_another_thread),
-        cmocka_unit_test(drops_at_a_threads_end_leave_nothing_in_other_pools),
-        cmocka_unit_test(arena_jumped_past_on_the_main_thread_stays_out),
-        cmocka_unit_test(trim_frees_what_is_idle),
-        cmocka_unit_test(a_refused_destroy_frees_nothing),
-        cmocka_unit_test(trim_frees_what_scopes_left),
-        cmocka_unit_test(trim_frees_what_ended_threads_left),
-        cmocka_unit_test(trim_inside_a_scope_frees_the_store),
-        cmocka_unit_test(trimming_again_and_again_costs_nothing),
-        cmocka_unit_test(arenas_of_ended_threads_go_back),
-        cmocka_unit_test(the_excess_of_a_cache_is_shared),
-        cmocka_unit_test(the_excess_of_nested_scopes_is_shared),
-        cmocka_unit_test(ended_threads_leave_nothing_in_any_pool),
-        cmocka_unit_test(two_thousand_pools_live_at_once),
-        cmocka_unit_test(long_lived_threads_see_pools_come_and_go),
-        cmocka_unit_test(threads_may_end_beside_destroy),
-        cmocka_unit_test(idle_arenas_in_rotation_stay),
-        cmocka_unit_test(idle_arenas_hold_no_more_than_they_may),
-        cmocka_unit_test(idle_arenas_may_hold_nothing),
-        cmocka_unit_test(what_comes_back_while_one_is_made_is_used_again),
-        cmocka_unit_test(trim_reaches_the_caches_of_all_threads),
-        cmocka_unit_test(trim_reaches_what_is_in_use_when_that_ends),
-        cmocka_unit_test(trim_of_an_earlier_checkout_spares_a_scope),
-        cmocka_unit_test(trims_may_run_beside_everything),
-    };
-    return support_run("pool and threads", tests);
-}
+int main(void) { return support_run("pool and threads"); }

@@ -27,7 +27,7 @@ static void expect(void (*action)(void *user), void *user, int status, const cha
     assert_non_null(strstr(info.message, text));
 }
 
-static void a_protected_panic_says_why(void **state) {
+TEST(a_protected_panic_says_why) {
     static char text[] = "out of luck";
     expect(panic_with_text, text, ARENA_EPANIC, text);
     expect(panic_with_text, NULL, ARENA_EPANIC, "panic");
@@ -49,7 +49,7 @@ static void a_protected_panic_says_why(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-static void without_a_panic_there_is_no_reason(void **state) {
+TEST(without_a_panic_there_is_no_reason) {
     struct arena_panic_info info = {ARENA_EFULL, "from before"};
     assert_int_equal(arena_protect_with(do_nothing, NULL, &info), ARENA_OK);
     assert_int_equal(info.status, ARENA_OK);
@@ -62,7 +62,7 @@ static void without_a_panic_there_is_no_reason(void **state) {
     assert_int_equal(arena_protect_with(panic_with_text, NULL, NULL), ARENA_EPANIC);
 }
 
-static void a_long_reason_is_cut(void **state) {
+TEST(a_long_reason_is_cut) {
     static char text[1000];
     memset(text, 'm', sizeof text - 1);
     struct arena_panic_info info;
@@ -78,7 +78,7 @@ static void panic_inside_and_outside(void *user) {
     arena_panic("outside");
 }
 
-static void each_action_has_its_own_reason(void **state) {
+TEST(each_action_has_its_own_reason) {
     struct arena_panic_info inner;
     struct arena_panic_info outer;
     assert_int_equal(arena_protect_with(panic_inside_and_outside, &inner, &outer), ARENA_EPANIC);
@@ -94,7 +94,7 @@ static void panic_with_an_arena_s_text(struct arena *arena, void *user) {
 
 static void execute(void *pool) { (void)!arena_pool_execute(pool, panic_with_an_arena_s_text, NULL); }
 
-static void the_reason_outlives_the_scope_that_held_it(void **state) {
+TEST(the_reason_outlives_the_scope_that_held_it) {
     struct arena_pool *pool = NULL;
     struct arena_panic_info info;
     assert_int_equal(arena_pool_create(ARENA_TYPE(char), 32, &pool), ARENA_OK);
@@ -107,7 +107,7 @@ static void the_reason_outlives_the_scope_that_held_it(void **state) {
 
 static void count(const char *message, void *user) { ++*(int *)user; }
 
-static void a_handler_can_be_put_back(void **state) {
+TEST(a_handler_can_be_put_back) {
     int theirs = 0;
     int ours = 0;
     arena_set_panic_handler(count, &theirs);
@@ -130,7 +130,7 @@ static void a_handler_can_be_put_back(void **state) {
     arena_set_panic_handler(NULL, NULL);
 }
 
-static void sizes_are_those_of_the_structs(void **state) {
+TEST(sizes_are_those_of_the_structs) {
     assert_int_equal(arena_panic_info_size(), sizeof(struct arena_panic_info));
     assert_int_equal(arena_panic_info_size(), 256);
     assert_int_equal(arena_panic_handler_size(), sizeof(struct arena_panic_handler));
@@ -207,7 +207,7 @@ static void jump_past_and_overfill(void *jump) {
 }
 
 /* There is nothing left to end: the process does, by a diagnosis. */
-static void a_panic_after_a_jump_aborts(void **state) {
+TEST(a_panic_after_a_jump_aborts) {
     for (size_t i = 0; i < JUMPS; i++) {
         static struct child child;
         struct jump jump = jumps[i];
@@ -221,7 +221,7 @@ static void a_panic_after_a_jump_aborts(void **state) {
 }
 
 /* At the place of the jump, where nothing can be mistaken for the frame, the diagnosis says what became of it. */
-static void the_diagnosis_names_the_jump(void **state) {
+TEST(the_diagnosis_names_the_jump) {
     static struct child child;
     struct jump jump = {3000, AS_IT_WAS, false};
     child_run(&child, jump_past_and_panic, &jump);
@@ -229,7 +229,7 @@ static void the_diagnosis_names_the_jump(void **state) {
     assert_non_null(strstr(child.output, "a longjmp left it"));
 }
 
-static void an_outer_action_ends_after_a_jump(void **state) {
+TEST(an_outer_action_ends_after_a_jump) {
     for (size_t i = 0; i < JUMPS; i++) {
         struct jump jump = jumps[i];
         struct arena_panic_info info;
@@ -254,7 +254,7 @@ static void jump_past_and_protect(void *user) {
     arena_panic(text);
 }
 
-static void actions_begun_after_a_jump_are_protected(void **state) {
+TEST(actions_begun_after_a_jump_are_protected) {
     int caught = 0;
     struct arena_panic_info info;
     assert_int_equal(arena_protect_with(jump_past_and_protect, &caught, &info), ARENA_EPANIC);
@@ -274,7 +274,7 @@ static APART void protect_below(int frames, int *caught) {
 }
 
 /* At every distance from a frame that was left: also over parts of it. */
-static void actions_begun_over_what_a_jump_left(void **state) {
+TEST(actions_begun_over_what_a_jump_left) {
     for (int frames = 0; frames < 100; frames++) {
         int caught = 0;
         leave_behind(0);
@@ -301,7 +301,7 @@ static void protect_jump_inside(void *user) {
     if (arena_protect_with(jump_inside, user, &inner) == ARENA_EPANIC) arena_panic(inner.message);
 }
 
-static void jumps_past_some_of_several_actions(void **state) {
+TEST(jumps_past_some_of_several_actions) {
     static char text[] = "behind";
     struct arena_panic_info info;
     assert_int_equal(arena_protect_with(jump_past_two, text, &info), ARENA_EPANIC);
@@ -323,7 +323,7 @@ static APART void jump_out_of_a_scope_and_panic(void *pool) {
     if (arena_pool_destroy(pool) == ARENA_EBUSY) arena_panic("it is still out");
 }
 
-static void a_panic_leaves_the_scopes_that_a_jump_left(void **state) {
+TEST(a_panic_leaves_the_scopes_that_a_jump_left) {
     struct arena_pool *pool = NULL;
     struct arena_panic_info info;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 1, &pool), ARENA_OK);
@@ -345,7 +345,7 @@ static void jump_often(void *user) {
     arena_panic("enough");
 }
 
-static void jumps_can_be_many(void **state) {
+TEST(jumps_can_be_many) {
     int caught = 0;
     struct arena_panic_info info;
     assert_int_equal(arena_protect_with(jump_often, &caught, &info), ARENA_EPANIC);
@@ -367,7 +367,7 @@ static APART void go_down(int levels, struct arena *arena) {
 
 static void go_deep(void *arena) { go_down(1000, arena); }
 
-static void panics_from_deep_inside(void **state) {
+TEST(panics_from_deep_inside) {
     struct arena *arena = NULL;
     struct arena_panic_info info;
     assert_int_equal(arena_create(ARENA_TYPE(int), 0, &arena), ARENA_OK);
@@ -376,24 +376,4 @@ static void panics_from_deep_inside(void **state) {
     arena_destroy(arena);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_protected_panic_says_why),
-        cmocka_unit_test(without_a_panic_there_is_no_reason),
-        cmocka_unit_test(a_long_reason_is_cut),
-        cmocka_unit_test(each_action_has_its_own_reason),
-        cmocka_unit_test(the_reason_outlives_the_scope_that_held_it),
-        cmocka_unit_test(a_handler_can_be_put_back),
-        cmocka_unit_test(sizes_are_those_of_the_structs),
-        cmocka_unit_test(a_panic_after_a_jump_aborts),
-        cmocka_unit_test(the_diagnosis_names_the_jump),
-        cmocka_unit_test(an_outer_action_ends_after_a_jump),
-        cmocka_unit_test(actions_begun_after_a_jump_are_protected),
-        cmocka_unit_test(actions_begun_over_what_a_jump_left),
-        cmocka_unit_test(jumps_past_some_of_several_actions),
-        cmocka_unit_test(a_panic_leaves_the_scopes_that_a_jump_left),
-        cmocka_unit_test(jumps_can_be_many),
-        cmocka_unit_test(panics_from_deep_inside),
-    };
-    return support_run("protected actions", tests);
-}
+int main(void) { return support_run("protected actions"); }

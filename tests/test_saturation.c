@@ -5,7 +5,7 @@
 
 #include <arena/arena.h>
 
-static void context_retained_too_often_lives_for_ever(void **state) {
+TEST(context_retained_too_often_lives_for_ever) {
     if (support_slow()) skip();
     struct arena *arena = NULL;
     struct arena_context *root = NULL;
@@ -31,9 +31,4 @@ static void context_retained_too_often_lives_for_ever(void **state) {
     arena_destroy(arena);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(context_retained_too_often_lives_for_ever),
-    };
-    return support_run("saturation", tests);
-}
+int main(void) { return support_run("saturation"); }

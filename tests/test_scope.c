@@ -28,7 +28,7 @@ static void put(struct arena *arena, int value) { arena_alloc(arena, &value); }
 
 /* --- the block ---------------------------------------------------------------------------------------------------- */
 
-static void block_runs_once_on_an_empty_arena(void **state) {
+TEST(block_runs_once_on_an_empty_arena) {
     struct arena_pool *pool = make(0);
     for (int i = 1; i <= 5; i++) {
         int runs = 0;
@@ -45,7 +45,7 @@ static void block_runs_once_on_an_empty_arena(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-static void block_may_be_a_single_statement(void **state) {
+TEST(block_may_be_a_single_statement) {
     struct arena_pool *pool = make(0);
     size_t capacity = 0;
     if (pool != NULL)
@@ -61,7 +61,7 @@ static struct arena_pool *evaluated(struct arena_pool *pool) {
     return pool;
 }
 
-static void pool_expression_is_evaluated_once(void **state) {
+TEST(pool_expression_is_evaluated_once) {
     struct arena_pool *pool = make(0);
     calls = 0;
     ARENA_POOL_SCOPE(evaluated(pool), scratch) {
@@ -71,7 +71,7 @@ static void pool_expression_is_evaluated_once(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-static void break_leaves_the_block(void **state) {
+TEST(break_leaves_the_block) {
     struct arena_pool *pool = make(0);
     int outer = 0;
     for (int i = 0; i < 3; i++) {
@@ -87,7 +87,7 @@ static void break_leaves_the_block(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-static void continue_leaves_the_block(void **state) {
+TEST(continue_leaves_the_block) {
     struct arena_pool *pool = make(0);
     int outer = 0;
     for (int i = 0; i < 3; i++) {
@@ -112,7 +112,7 @@ static int return_from_inside(struct arena_pool *pool, int depth) {
     return -1;
 }
 
-static void return_leaves_every_block_innermost_first(void **state) {
+TEST(return_leaves_every_block_innermost_first) {
     struct arena_pool *pool = make(0);
     assert_int_equal(return_from_inside(pool, 1), 0);
     assert_int_equal(log_count, 3);
@@ -120,7 +120,7 @@ static void return_leaves_every_block_innermost_first(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-static void goto_leaves_the_block(void **state) {
+TEST(goto_leaves_the_block) {
     struct arena_pool *pool = make(0);
     ARENA_POOL_SCOPE(pool, scratch) {
         put(scratch, 1);
@@ -132,7 +132,7 @@ out:
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-static void nested_blocks_have_arenas_of_their_own(void **state) {
+TEST(nested_blocks_have_arenas_of_their_own) {
     struct arena_pool *pool = make(0);
     struct arena_pool *other = make(0);
     ARENA_POOL_SCOPE(pool, first) {
@@ -173,7 +173,7 @@ static void enter_and_keep(void *user) {
 static void panic_at_once(void *user) { arena_panic("in the next action"); }
 
 /* Such a scope was begun inside a protected action, but not inside the one that panics. */
-static void panic_leaves_what_an_earlier_action_kept(void **state) {
+TEST(panic_leaves_what_an_earlier_action_kept) {
     struct arena_pool *pool = make(0);
     assert_int_equal(arena_protect(enter_and_keep, pool), ARENA_OK);
     assert_panics(panic_at_once, NULL, "in the next action");
@@ -215,7 +215,7 @@ static void keep_from_an_inner_action_and_panic(void *user) {
 }
 
 /* What an inner action kept was begun inside the outer one, too. */
-static void panic_leaves_what_an_inner_action_kept(void **state) {
+TEST(panic_leaves_what_an_inner_action_kept) {
     struct arena_pool *pool = make(0);
     assert_panics(keep_from_an_inner_action_and_panic, pool, "in the outer action");
     assert_int_equal(log_count, 1);
@@ -223,7 +223,7 @@ static void panic_leaves_what_an_inner_action_kept(void **state) {
 }
 
 /* How many actions another thread has protected says nothing about the scopes of this one. */
-static void panic_leaves_the_scope_of_an_arena_from_elsewhere(void **state) {
+TEST(panic_leaves_the_scope_of_an_arena_from_elsewhere) {
     struct arena_pool *pool = make(0);
     panics_record();
     struct worker worker;
@@ -238,7 +238,7 @@ static void panic_leaves_the_scope_of_an_arena_from_elsewhere(void **state) {
 }
 
 /* Nor inside the inner one of two. */
-static void panic_leaves_what_the_outer_action_has(void **state) {
+TEST(panic_leaves_what_the_outer_action_has) {
     struct arena_pool *pool = make(0);
     panics_record();
     assert_int_equal(arena_protect(keep_beside_a_panic, pool), ARENA_OK);
@@ -256,7 +256,7 @@ static void enter_at_the_limit(void *user) {
     }
 }
 
-static void no_arena_to_be_had_panics(void **state) {
+TEST(no_arena_to_be_had_panics) {
     struct {
         int runs[2];
         struct arena_pool *pool;
@@ -275,7 +275,7 @@ static void no_arena_to_be_had_panics(void **state) {
 
 /* --- the functions behind it, for bindings ------------------------------------------------------------------------ */
 
-static void enter_and_leave(void **state) {
+TEST(enter_and_leave) {
     struct arena_pool *pool = make(2);
     struct arena_pool_scope outer = {NULL};
     struct arena_pool_scope inner = {NULL};
@@ -314,7 +314,7 @@ static void panic_in_scopes(void *user) {
 }
 
 /* Nothing is to be dropped: that is where leaving is quick. */
-static void scopes_may_be_left_in_any_order(void **state) {
+TEST(scopes_may_be_left_in_any_order) {
     struct arena_pool *pool = NULL;
     struct arena_pool_scope scopes[3];
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
@@ -359,7 +359,7 @@ static void end_in_scope_slowly(struct worker *self) {
 }
 
 /* An arena whose elements are being dropped is sealed, and out all the same. */
-static void a_pool_whose_arena_is_dropping_is_busy(void **state) {
+TEST(a_pool_whose_arena_is_dropping_is_busy) {
     void (*const ways[])(struct worker *) = {reset_in_scope, leave_scope_slowly, end_in_scope_slowly};
     for (size_t way = 0; way < sizeof ways / sizeof ways[0]; way++) {
         struct arena_pool *pool;
@@ -392,7 +392,7 @@ static void drop_in_scope(void *element, void *user) {
     }
 }
 
-static void a_drop_that_enters_a_scope_gets_another_arena(void **state) {
+TEST(a_drop_that_enters_a_scope_gets_another_arena) {
     static const struct arena_type type = {"nested", sizeof(int), _Alignof(int), drop_in_scope};
     assert_int_equal(arena_pool_create(&type, 4, &reentered), ARENA_OK);
     for (int round = 0; round < 2; round++) {
@@ -410,7 +410,7 @@ static void a_drop_that_enters_a_scope_gets_another_arena(void **state) {
 
 static void leave_checked_elsewhere(struct worker *self) { self->status = arena_pool_scope_leave_checked(self->user); }
 
-static void checked_leave_says_what_the_plain_one_panics_with(void **state) {
+TEST(checked_leave_says_what_the_plain_one_panics_with) {
     struct arena_pool *pool = make(0);
     struct arena_pool_scope scope;
     struct worker worker;
@@ -431,26 +431,4 @@ static void checked_leave_says_what_the_plain_one_panics_with(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(block_runs_once_on_an_empty_arena),
-        cmocka_unit_test(block_may_be_a_single_statement),
-        cmocka_unit_test(pool_expression_is_evaluated_once),
-        cmocka_unit_test(break_leaves_the_block),
-        cmocka_unit_test(continue_leaves_the_block),
-        cmocka_unit_test(return_leaves_every_block_innermost_first),
-        cmocka_unit_test(goto_leaves_the_block),
-        cmocka_unit_test(nested_blocks_have_arenas_of_their_own),
-        cmocka_unit_test(panic_leaves_what_an_earlier_action_kept),
-        cmocka_unit_test(panic_leaves_what_an_inner_action_kept),
-        cmocka_unit_test(panic_leaves_the_scope_of_an_arena_from_elsewhere),
-        cmocka_unit_test(panic_leaves_what_the_outer_action_has),
-        cmocka_unit_test(no_arena_to_be_had_panics),
-        cmocka_unit_test(enter_and_leave),
-        cmocka_unit_test(scopes_may_be_left_in_any_order),
-        cmocka_unit_test(a_pool_whose_arena_is_dropping_is_busy),
-        cmocka_unit_test(a_drop_that_enters_a_scope_gets_another_arena),
-        cmocka_unit_test(checked_leave_says_what_the_plain_one_panics_with),
-    };
-    return support_run("pool scopes", tests);
-}
+int main(void) { return support_run("pool scopes"); }

@@ -6,7 +6,7 @@
 
 /* --- status and version ------------------------------------------------------------------------------------------- */
 
-static void statuses_have_their_published_values(void **state) {
+TEST(statuses_have_their_published_values) {
     assert_int_equal(ARENA_OK, 0);
     assert_int_equal(ARENA_EINVAL, -1);
     assert_int_equal(ARENA_ENOMEM, -2);
@@ -18,7 +18,7 @@ static void statuses_have_their_published_values(void **state) {
     assert_int_equal(ARENA_EPANIC, -8);
 }
 
-static void strerror_tells_every_status_apart(void **state) {
+TEST(strerror_tells_every_status_apart) {
     for (int status = ARENA_EPANIC; status <= ARENA_OK; status++) {
         assert_non_null(arena_strerror(status));
         assert_true(strlen(arena_strerror(status)) > 1);
@@ -29,7 +29,7 @@ static void strerror_tells_every_status_apart(void **state) {
 }
 
 /* Each text is that of its status: README.md shows two, and programs print them. */
-static void strerror_says_what_the_status_means(void **state) {
+TEST(strerror_says_what_the_status_means) {
     static const struct {
         int status;
         const char *text;
@@ -49,7 +49,7 @@ static void strerror_says_what_the_status_means(void **state) {
     }
 }
 
-static void strerror_answers_for_numbers_that_are_no_status(void **state) {
+TEST(strerror_answers_for_numbers_that_are_no_status) {
     static const int numbers[] = {1, 2, 8, -9, -10, -1000, INT_MIN, INT_MIN + 1, INT_MAX};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         const char *text = arena_strerror(numbers[i]);
@@ -61,7 +61,7 @@ static void strerror_answers_for_numbers_that_are_no_status(void **state) {
     }
 }
 
-static void version_is_packed_and_is_the_header_s(void **state) {
+TEST(version_is_packed_and_is_the_header_s) {
     assert_int_equal(arena_version(), ARENA_VERSION);
     assert_int_equal(arena_version() >> 16, ARENA_VERSION_MAJOR);
     assert_int_equal((arena_version() >> 8) & 0xff, ARENA_VERSION_MINOR);
@@ -75,7 +75,7 @@ static void version_is_packed_and_is_the_header_s(void **state) {
 
 static void panic_plain(void *user) { arena_panic(user); }
 
-static void unprotected_panic_writes_one_line_and_aborts(void **state) {
+TEST(unprotected_panic_writes_one_line_and_aborts) {
     static struct child child;
     static char message[] = "the sky fell";
     child_run(&child, panic_plain, message);
@@ -96,7 +96,7 @@ static void survive_three_and_panic(void *message) {
 }
 
 /* Who is reached by what others send must not write a line for each. */
-static void default_handler_leaves_alone_what_is_caught(void **state) {
+TEST(default_handler_leaves_alone_what_is_caught) {
     static struct child child;
     static char message[] = "it rains";
     child_run(&child, survive_three, message);
@@ -107,12 +107,12 @@ static void default_handler_leaves_alone_what_is_caught(void **state) {
     assert_string_equal(child.output, "libarena: panic: it pours\n");
 }
 
-static void default_handler_prints_the_message_as_it_is(void **state) {
+TEST(default_handler_prints_the_message_as_it_is) {
     static char message[] = "100%s of %n and %%";
     assert_aborts(panic_plain, message, message);
 }
 
-static void default_handler_cuts_a_long_message(void **state) {
+TEST(default_handler_cuts_a_long_message) {
     static char message[5000];
     memset(message, 'm', sizeof message - 1);
     static struct child child;
@@ -126,7 +126,7 @@ static void default_handler_cuts_a_long_message(void **state) {
     assert_true(child.length < 1000);
 }
 
-static void null_message_reads_panic(void **state) {
+TEST(null_message_reads_panic) {
     panics_record();
     assert_int_equal(arena_protect(panic_plain, NULL), ARENA_EPANIC);
     assert_string_equal(panic_message(), "panic");
@@ -158,7 +158,7 @@ static void note_user(const char *message, void *user) {
     noted_user = user;
 }
 
-static void handler_gets_the_message_and_its_user(void **state) {
+TEST(handler_gets_the_message_and_its_user) {
     struct seen seen = {.calls = 0};
     static char message[] = "exactly this";
     arena_set_panic_handler(see, &seen);
@@ -175,7 +175,7 @@ static void handler_gets_the_message_and_its_user(void **state) {
 static void note_message(const char *message, void *user) { *(char **)user = strdup(message); }
 
 /* Also one of nothing, and one that is longer than what the library itself has to say. */
-static void handler_gets_every_message_whole(void **state) {
+TEST(handler_gets_every_message_whole) {
     static char message[100001];
     memset(message, 'm', sizeof message - 1);
     static const size_t lengths[] = {0, 1, 254, 255, 256, 319, 320, 5000, 100000};
@@ -198,7 +198,7 @@ static void set_handler_and_panic(void *user) {
 }
 
 /* It is the process's, wherever it was set. */
-static void handler_set_by_a_protected_action_stays(void **state) {
+TEST(handler_set_by_a_protected_action_stays) {
     static char message[] = "again";
     struct seen seen = {.calls = 0};
     assert_int_equal(arena_protect(set_handler_and_panic, &seen), ARENA_EPANIC);
@@ -218,7 +218,7 @@ static void protect_in_handler(const char *message, void *user) {
     if (arena_protect(add_one, user) != ARENA_OK) *(int *)user = -100;
 }
 
-static void handler_may_protect_an_action(void **state) {
+TEST(handler_may_protect_an_action) {
     int calls = 0;
     arena_set_panic_handler(protect_in_handler, &calls);
     for (int i = 0; i < 2; i++) assert_int_equal(arena_protect(panic_plain, NULL), ARENA_EPANIC);
@@ -247,7 +247,7 @@ static void execute(void *user) {
     execution->status = arena_pool_execute(execution->pool, execution->action, execution->user);
 }
 
-static void handler_runs_before_anything_is_unwound(void **state) {
+TEST(handler_runs_before_anything_is_unwound) {
     const struct arena_type type = {"noted", 8, 8, note_drop};
     struct execution execution = {.action = alloc_and_panic};
     assert_int_equal(arena_pool_create(&type, 4, &execution.pool), ARENA_OK);
@@ -272,7 +272,7 @@ static void panic_under_own_handler(void *user) {
     arena_panic("over");
 }
 
-static void unprotected_panic_aborts_after_the_handler_returned(void **state) {
+TEST(unprotected_panic_aborts_after_the_handler_returned) {
     static struct child child;
     child_run(&child, panic_under_own_handler, NULL);
     assert_true(child_aborted(&child));
@@ -286,7 +286,7 @@ static void panic_after_restoring(void *user) {
     arena_panic("default again");
 }
 
-static void null_restores_the_default_handler(void **state) {
+TEST(null_restores_the_default_handler) {
     static struct child child;
     child_run(&child, panic_after_restoring, NULL);
     assert_true(child_aborted(&child));
@@ -304,7 +304,7 @@ static void panic_protected_with_panicking_handler(void *user) {
     (void)!arena_protect(panic_plain, user);
 }
 
-static void panic_from_the_handler_aborts_even_when_protected(void **state) {
+TEST(panic_from_the_handler_aborts_even_when_protected) {
     static struct child child;
     static char message[] = "first";
     child_run(&child, panic_protected_with_panicking_handler, message);
@@ -339,7 +339,7 @@ static void keep_panicking(struct worker *self) {
     }
 }
 
-static void handler_and_user_change_together(void **state) {
+TEST(handler_and_user_change_together) {
     struct worker workers[2];
     memset(&pair, 0, sizeof pair);
     arena_set_panic_handler(first_handler, &pair.first);
@@ -374,7 +374,7 @@ static void take_from_full(void *user) { (void)arena_alloc(user, NULL); }
 static void overfill_first(struct worker *self) { self->status = arena_protect(take_from_full, self->user); }
 
 /* A message is valid until its handler returns, also where another thread panics meanwhile. */
-static void each_panic_has_a_message_of_its_own(void **state) {
+TEST(each_panic_has_a_message_of_its_own) {
     struct arena *first = NULL;
     struct arena *second = NULL;
     assert_int_equal(arena_create(&(const struct arena_type){"first", 1, 1, NULL}, 0, &first), ARENA_OK);
@@ -402,7 +402,7 @@ static void replace_itself(const char *message, void *user) {
 }
 
 /* The library holds no lock while a handler runs; and the next panic is told to the one that was set. */
-static void handler_may_replace_itself(void **state) {
+TEST(handler_may_replace_itself) {
     int calls = 0;
     arena_set_panic_handler(replace_itself, &calls);
     assert_int_equal(arena_protect(panic_plain, NULL), ARENA_EPANIC);
@@ -420,7 +420,7 @@ static int cancel_state(int wanted) {
 static void drop_nothing(void *element, void *user) { (void)element, (void)user; }
 
 /* Handlers and drops run with cancellation held back, and only they do. */
-static void panics_and_drops_leave_the_cancel_state_as_it_was(void **state) {
+TEST(panics_and_drops_leave_the_cancel_state_as_it_was) {
     static const int states[] = {PTHREAD_CANCEL_DISABLE, PTHREAD_CANCEL_ENABLE};
     const struct arena_type type = {"dropped", sizeof(int), _Alignof(int), drop_nothing};
     struct arena *arena = NULL;
@@ -458,7 +458,7 @@ static void panic_while_cancelled(struct worker *self) {
 }
 
 /* The handler prints, as a rule, which would end the thread in the middle of the panic. */
-static void cancellation_waits_for_the_handler(void **state) {
+TEST(cancellation_waits_for_the_handler) {
     if (!support_cancellable()) skip();
     int calls = 0;
     arena_set_panic_handler(stop_here, &calls);
@@ -475,15 +475,13 @@ static void cancellation_waits_for_the_handler(void **state) {
 
 static void count_call(void *user) { ++*(int *)user; }
 
-static void protect_runs_the_action_once_and_says_ok(void **state) {
+TEST(protect_runs_the_action_once_and_says_ok) {
     int calls = 0;
     assert_int_equal(arena_protect(count_call, &calls), ARENA_OK);
     assert_int_equal(calls, 1);
 }
 
-static void protect_without_action_is_invalid(void **state) {
-    assert_int_equal(arena_protect(NULL, NULL), ARENA_EINVAL);
-}
+TEST(protect_without_action_is_invalid) { assert_int_equal(arena_protect(NULL, NULL), ARENA_EINVAL); }
 
 struct nest {
     int inner_status;
@@ -498,7 +496,7 @@ static void nest_protect(void *user) {
     if (nest->panic_again) arena_panic("outer");
 }
 
-static void protect_nests_and_the_innermost_ends(void **state) {
+TEST(protect_nests_and_the_innermost_ends) {
     panics_record();
     struct nest nest = {.panic_again = false};
     assert_int_equal(arena_protect(nest_protect, &nest), ARENA_OK);
@@ -517,18 +515,14 @@ static void panic_after_protect(void *user) {
     arena_panic("no longer protected");
 }
 
-static void protection_ends_with_the_action(void **state) {
-    assert_aborts(panic_after_protect, NULL, "no longer protected");
-}
+TEST(protection_ends_with_the_action) { assert_aborts(panic_after_protect, NULL, "no longer protected"); }
 
 static void panic_after_caught_panic(void *user) {
     (void)!arena_protect(panic_plain, NULL);
     arena_panic("the second one");
 }
 
-static void protection_ends_with_a_caught_panic_too(void **state) {
-    assert_aborts(panic_after_caught_panic, NULL, "the second one");
-}
+TEST(protection_ends_with_a_caught_panic_too) { assert_aborts(panic_after_caught_panic, NULL, "the second one"); }
 
 static void descend(void *user) {
     unsigned *depth = user;
@@ -537,7 +531,7 @@ static void descend(void *user) {
     if (arena_protect(descend, depth) == ARENA_EPANIC) ++*depth;
 }
 
-static void protect_nests_deeply(void **state) {
+TEST(protect_nests_deeply) {
     panics_record();
     unsigned depth = 500;
     assert_int_equal(arena_protect(descend, &depth), ARENA_OK);
@@ -554,7 +548,7 @@ static void panic_own_message(struct worker *self) {
     }
 }
 
-static void each_thread_has_its_own_protection(void **state) {
+TEST(each_thread_has_its_own_protection) {
     panics_record();
     struct worker workers[8];
     for (unsigned i = 0; i < 8; i++) worker_start(&workers[i], panic_own_message, NULL, i);
@@ -574,7 +568,7 @@ static void start_panicking_thread(void *user) {
 
 static void protect_here_and_panic_elsewhere(void *user) { (void)!arena_protect(start_panicking_thread, NULL); }
 
-static void protection_of_one_thread_does_not_cover_another(void **state) {
+TEST(protection_of_one_thread_does_not_cover_another) {
     assert_aborts(protect_here_and_panic_elsewhere, NULL, "on a thread of its own");
 }
 
@@ -612,7 +606,7 @@ static void execute_two_pools(void *user) {
     (void)!arena_pool_execute(pools[0], panic_between_pools, pools);
 }
 
-static void plain_checkouts_stay_the_callers_after_a_panic(void **state) {
+TEST(plain_checkouts_stay_the_callers_after_a_panic) {
     struct arena_pool *pools[3] = {level_pool(), level_pool(), NULL};
     assert_panics(execute_two_pools, pools, "with a plain checkout open");
     assert_int_equal(arena_pool_destroy(pools[0]), ARENA_OK);
@@ -647,7 +641,7 @@ static void reset_explosive_under_own_handler(void *user) {
     reset_explosive_protected(user);
 }
 
-static void panic_from_drop_aborts_even_when_protected(void **state) {
+TEST(panic_from_drop_aborts_even_when_protected) {
     assert_aborts(reset_explosive_protected, NULL, "drop");
     assert_aborts(destroy_explosive_protected, NULL, "drop");
     assert_aborts(reset_explosive_under_own_handler, NULL, "handler mine: from drop"); /* which sees every panic */
@@ -721,7 +715,7 @@ static void drop_somewhere(void *user) {
 
 static void drop_somewhere_protected(void *user) { (void)!arena_protect(drop_somewhere, user); }
 
-static void panic_from_any_drop_aborts_even_when_protected(void **state) {
+TEST(panic_from_any_drop_aborts_even_when_protected) {
     for (int place = 0; place < DROPPINGS; place++) {
         enum dropping dropping = (enum dropping)place;
         assert_aborts(drop_somewhere_protected, &dropping, "from drop");
@@ -741,7 +735,7 @@ static void unwind_into_panicking_drop_under_own_handler(void *user) {
     unwind_into_panicking_drop(user);
 }
 
-static void panic_while_another_unwinds_aborts(void **state) {
+TEST(panic_while_another_unwinds_aborts) {
     assert_aborts(unwind_into_panicking_drop, NULL, "drop");
     assert_aborts(unwind_into_panicking_drop_under_own_handler, NULL,
                   "handler mine: from drop"); /* which sees every panic */
@@ -765,7 +759,7 @@ static void protect_inside_drop(void *user) {
 
 static void protect_inside_and_around_drop(void *user) { (void)!arena_protect(protect_inside_drop, user); }
 
-static void panic_inside_drop_aborts_even_when_protected_there(void **state) {
+TEST(panic_inside_drop_aborts_even_when_protected_there) {
     assert_aborts(protect_inside_drop, NULL, "panic");
     assert_aborts(protect_inside_and_around_drop, NULL, "panic");
 }
@@ -790,7 +784,7 @@ static void try_on_thread(struct worker *self) {
     if (self->status == ARENA_OK) arena_concurrent_release(gate->arena);
 }
 
-static void panicking_concurrent_call_has_released_the_gate(void **state) {
+TEST(panicking_concurrent_call_has_released_the_gate) {
     for (uint32_t flags = 0; flags <= ARENA_GATE_ONLY; flags += ARENA_GATE_ONLY) {
         struct arena_options options = {sizeof options, 0, flags};
         struct gate gate = {.held = NULL};
@@ -811,7 +805,7 @@ static void acquire_and_panic(void *user) {
     if (arena_concurrent_acquire(gate->arena, NULL, &gate->held) == ARENA_OK) arena_panic("holding the gate");
 }
 
-static void gate_taken_by_acquire_stays_the_callers(void **state) {
+TEST(gate_taken_by_acquire_stays_the_callers) {
     struct gate gate = {.held = NULL};
     assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 2, &gate.arena), ARENA_OK);
     assert_panics(acquire_and_panic, &gate, "holding the gate");
@@ -827,7 +821,7 @@ static void gate_taken_by_acquire_stays_the_callers(void **state) {
 
 /* --- failures leave errno and other channels alone ---------------------------------------------------------------- */
 
-static void statuses_do_not_travel_in_errno(void **state) {
+TEST(statuses_do_not_travel_in_errno) {
     struct arena *arena = NULL;
     assert_int_equal(arena_create(ARENA_TYPE(int), 1, &arena), ARENA_OK);
     arena_alloc(arena, NULL);
@@ -838,47 +832,4 @@ static void statuses_do_not_travel_in_errno(void **state) {
     arena_destroy(arena);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(statuses_have_their_published_values),
-        cmocka_unit_test(strerror_tells_every_status_apart),
-        cmocka_unit_test(strerror_says_what_the_status_means),
-        cmocka_unit_test(strerror_answers_for_numbers_that_are_no_status),
-        cmocka_unit_test(version_is_packed_and_is_the_header_s),
-        cmocka_unit_test(unprotected_panic_writes_one_line_and_aborts),
-        cmocka_unit_test(default_handler_leaves_alone_what_is_caught),
-        cmocka_unit_test(default_handler_prints_the_message_as_it_is),
-        cmocka_unit_test(default_handler_cuts_a_long_message),
-        cmocka_unit_test(null_message_reads_panic),
-        cmocka_unit_test(handler_gets_the_message_and_its_user),
-        cmocka_unit_test(handler_gets_every_message_whole),
-        cmocka_unit_test(handler_set_by_a_protected_action_stays),
-        cmocka_unit_test(handler_may_protect_an_action),
-        cmocka_unit_test(handler_runs_before_anything_is_unwound),
-        cmocka_unit_test(unprotected_panic_aborts_after_the_handler_returned),
-        cmocka_unit_test(null_restores_the_default_handler),
-        cmocka_unit_test(panic_from_the_handler_aborts_even_when_protected),
-        cmocka_unit_test(handler_and_user_change_together),
-        cmocka_unit_test(each_panic_has_a_message_of_its_own),
-        cmocka_unit_test(handler_may_replace_itself),
-        cmocka_unit_test(panics_and_drops_leave_the_cancel_state_as_it_was),
-        cmocka_unit_test(cancellation_waits_for_the_handler),
-        cmocka_unit_test(protect_runs_the_action_once_and_says_ok),
-        cmocka_unit_test(protect_without_action_is_invalid),
-        cmocka_unit_test(protect_nests_and_the_innermost_ends),
-        cmocka_unit_test(protection_ends_with_the_action),
-        cmocka_unit_test(protection_ends_with_a_caught_panic_too),
-        cmocka_unit_test(protect_nests_deeply),
-        cmocka_unit_test(each_thread_has_its_own_protection),
-        cmocka_unit_test(protection_of_one_thread_does_not_cover_another),
-        cmocka_unit_test(plain_checkouts_stay_the_callers_after_a_panic),
-        cmocka_unit_test(panic_from_drop_aborts_even_when_protected),
-        cmocka_unit_test(panic_from_any_drop_aborts_even_when_protected),
-        cmocka_unit_test(panic_while_another_unwinds_aborts),
-        cmocka_unit_test(panic_inside_drop_aborts_even_when_protected_there),
-        cmocka_unit_test(panicking_concurrent_call_has_released_the_gate),
-        cmocka_unit_test(gate_taken_by_acquire_stays_the_callers),
-        cmocka_unit_test(statuses_do_not_travel_in_errno),
-    };
-    return support_run("status and panics", tests);
-}
+int main(void) { return support_run("status and panics"); }

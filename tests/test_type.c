@@ -13,7 +13,7 @@ struct page {
     _Alignas(4096) char bytes[5000];
 };
 
-static void type_macro_describes_the_type(void **state) {
+TEST(type_macro_describes_the_type) {
     const struct arena_type *type = ARENA_TYPE(struct sample);
     assert_string_equal(type->name, "struct sample");
     assert_int_equal(type->size, sizeof(struct sample));
@@ -29,7 +29,7 @@ static void type_macro_describes_the_type(void **state) {
 
 #define ALIAS int
 
-static void name_is_the_text_as_written(void **state) {
+TEST(name_is_the_text_as_written) {
     assert_string_equal(ARENA_TYPE(bool)->name, "bool");  /* a macro for _Bool in C11 */
     assert_string_equal(ARENA_TYPE(_Bool)->name, "bool"); /* what a program's own macro makes of it */
     assert_string_equal(ARENA_TYPE_NAMED(_Bool, "flag")->name, "flag");
@@ -38,7 +38,7 @@ static void name_is_the_text_as_written(void **state) {
     assert_string_equal(ARENA_TYPE(int32_t)->name, "int32_t");
 }
 
-static void descriptor_lives_to_the_end_of_its_block(void **state) {
+TEST(descriptor_lives_to_the_end_of_its_block) {
     const struct arena_type *types[3];
     types[0] = ARENA_TYPE(int);
     types[1] = ARENA_TYPE(long);
@@ -48,14 +48,14 @@ static void descriptor_lives_to_the_end_of_its_block(void **state) {
 
 static const struct arena_type *const at_file_scope = ARENA_TYPE(struct sample);
 
-static void descriptor_at_file_scope_lives_for_ever(void **state) {
+TEST(descriptor_at_file_scope_lives_for_ever) {
     assert_string_equal(at_file_scope->name, "struct sample");
     assert_true(arena_type_equal(at_file_scope, ARENA_TYPE(struct sample)));
 }
 
 static void drop_nothing(void *element, void *user) { (void)element, (void)user; }
 
-static void same_means_name_size_and_align(void **state) {
+TEST(same_means_name_size_and_align) {
     const struct arena_type type = {"thing", 8, 4, NULL};
     char spelled[] = "thing";
     const struct arena_type same = {spelled, 8, 4, drop_nothing};
@@ -101,7 +101,7 @@ static void same_means_name_size_and_align(void **state) {
     }
 }
 
-static void float_is_not_int32(void **state) {
+TEST(float_is_not_int32) {
     assert_false(arena_type_equal(ARENA_TYPE(float), ARENA_TYPE(int32_t)));
     struct arena *arena = NULL;
     struct arena_context *context = NULL;
@@ -115,7 +115,7 @@ static void float_is_not_int32(void **state) {
     arena_destroy(arena);
 }
 
-static void bindings_can_check_the_layout(void **state) {
+TEST(bindings_can_check_the_layout) {
     assert_int_equal(arena_type_size(), sizeof(struct arena_type));
     assert_int_equal(arena_type_offset("name"), offsetof(struct arena_type, name));
     assert_int_equal(arena_type_offset("drop"), offsetof(struct arena_type, drop));
@@ -148,7 +148,7 @@ static void check_copy(const struct arena_type *copy, const struct borrowed *bor
     assert_true(copy->drop == drop_nothing);
 }
 
-static void arena_keeps_its_own_copy(void **state) {
+TEST(arena_keeps_its_own_copy) {
     struct borrowed borrowed;
     struct arena *arena = NULL;
     borrow(&borrowed);
@@ -161,7 +161,7 @@ static void arena_keeps_its_own_copy(void **state) {
     arena_destroy(arena);
 }
 
-static void concurrent_arena_keeps_its_own_copy(void **state) {
+TEST(concurrent_arena_keeps_its_own_copy) {
     struct borrowed borrowed;
     struct arena_concurrent *arena = NULL;
     borrow(&borrowed);
@@ -175,7 +175,7 @@ static void concurrent_arena_keeps_its_own_copy(void **state) {
     arena_concurrent_destroy(arena);
 }
 
-static void pool_keeps_its_own_copy(void **state) {
+TEST(pool_keeps_its_own_copy) {
     struct borrowed borrowed;
     struct arena_pool *pool = NULL;
     borrow(&borrowed);
@@ -189,7 +189,7 @@ static void pool_keeps_its_own_copy(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-static void pool_keeps_its_own_copy_of_options(void **state) {
+TEST(pool_keeps_its_own_copy_of_options) {
     struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
     struct arena_pool_options options = {
         .struct_size = sizeof options, .max_arenas = 1, .arena_options = &arena_options};
@@ -205,7 +205,7 @@ static void pool_keeps_its_own_copy_of_options(void **state) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
-static void long_names_are_kept_whole(void **state) {
+TEST(long_names_are_kept_whole) {
     static char name[5000];
     memset(name, 'n', sizeof name - 1);
     const struct arena_type type = {name, 1, 1, NULL};
@@ -216,7 +216,7 @@ static void long_names_are_kept_whole(void **state) {
     arena_destroy(arena);
 }
 
-static void empty_name_is_a_name(void **state) {
+TEST(empty_name_is_a_name) {
     const struct arena_type type = {"", 1, 1, NULL};
     struct arena *arena = NULL;
     assert_int_equal(arena_create(&type, 1, &arena), ARENA_OK);
@@ -230,28 +230,10 @@ static void empty_name_is_a_name(void **state) {
     arena_destroy(arena);
 }
 
-static void type_of_nothing_is_nothing(void **state) {
+TEST(type_of_nothing_is_nothing) {
     assert_null(arena_type_of(NULL));
     assert_null(arena_concurrent_type_of(NULL));
     assert_null(arena_pool_type_of(NULL));
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(type_macro_describes_the_type),
-        cmocka_unit_test(name_is_the_text_as_written),
-        cmocka_unit_test(descriptor_lives_to_the_end_of_its_block),
-        cmocka_unit_test(descriptor_at_file_scope_lives_for_ever),
-        cmocka_unit_test(same_means_name_size_and_align),
-        cmocka_unit_test(float_is_not_int32),
-        cmocka_unit_test(bindings_can_check_the_layout),
-        cmocka_unit_test(arena_keeps_its_own_copy),
-        cmocka_unit_test(concurrent_arena_keeps_its_own_copy),
-        cmocka_unit_test(pool_keeps_its_own_copy),
-        cmocka_unit_test(pool_keeps_its_own_copy_of_options),
-        cmocka_unit_test(long_names_are_kept_whole),
-        cmocka_unit_test(empty_name_is_a_name),
-        cmocka_unit_test(type_of_nothing_is_nothing),
-    };
-    return support_run("type descriptors", tests);
-}
+int main(void) { return support_run("type descriptors"); }

@@ -68,7 +68,7 @@ ARENA_DEFINE_POOL(summed_part_arena)
 /* --- single-owner ------------------------------------------------------------------------------------------------- */
 
 /* Slabs whose number of elements the compiler knows, from the window and past its end. */
-static void slabs_of_a_few_fit_exactly(void **state) {
+TEST(slabs_of_a_few_fit_exactly) {
     struct int_arena *arena = int_arena_create(7);
     struct int_arena_slab slab;
     struct int_arena_slab none;
@@ -100,7 +100,7 @@ static int next_value(void) { return ++evaluations; }
 /* `value`, and that it was asked for. */
 #define COUNTED(value) ((void)next_value(), (value))
 
-static void arguments_are_evaluated_once(void **state) {
+TEST(arguments_are_evaluated_once) {
     struct int_arena *arena = int_arena_create(8);
     struct int_arena_concurrent *concurrent = int_arena_concurrent_create(8);
     struct arena_context *context = NULL;
@@ -128,7 +128,7 @@ static void arguments_are_evaluated_once(void **state) {
 }
 
 /* Counts that the compiler knows, and whose bytes are a few modulo what a size_t holds. */
-static void constant_counts_that_wrap_do_not_fit(void **state) {
+TEST(constant_counts_that_wrap_do_not_fit) {
     struct int_arena *arena = int_arena_create(20);
     struct int_arena_slab slab;
     assert_false(int_arena_try_alloc_slab(arena, SIZE_MAX / sizeof(int) + 1, &slab));
@@ -145,7 +145,7 @@ static void constant_counts_that_wrap_do_not_fit(void **state) {
 
 /* --- types -------------------------------------------------------------------------------------------------------- */
 
-static void type_is_named_as_written(void **state) {
+TEST(type_is_named_as_written) {
     assert_string_equal(int_arena_type()->name, "int");
     assert_string_equal(flag_arena_type()->name, "bool");
     assert_string_equal(dropped_flag_arena_type()->name, "bool");
@@ -169,7 +169,7 @@ static void type_is_named_as_written(void **state) {
     assert_int_equal(sizeof element, sizeof(int));
 }
 
-static void drop_is_typed(void **state) {
+TEST(drop_is_typed) {
     struct point_arena *arena = point_arena_create(4);
     dropped_count = 0;
     for (int i = 1; i <= 3; i++) point_arena_alloc(arena, (struct point){'x', 0.0, i});
@@ -184,7 +184,7 @@ static void drop_is_typed(void **state) {
     assert_int_equal(dropped[4], 9);
 }
 
-static void drop_is_given_the_arenas_user(void **state) {
+TEST(drop_is_given_the_arenas_user) {
     (void)state;
     int sum = 0;
     struct arena_options options = {.struct_size = sizeof options, .drop_user = &sum};
@@ -203,7 +203,7 @@ static void drop_is_given_the_arenas_user(void **state) {
 }
 
 /* Parts of one prefix, made one after the other, are one face. */
-static void parts_make_a_whole(void **state) {
+TEST(parts_make_a_whole) {
     (void)state;
     struct part_arena_concurrent *shared = part_arena_concurrent_create(2);
     struct part_arena *held = NULL;
@@ -224,7 +224,7 @@ static void parts_make_a_whole(void **state) {
 }
 
 /* Each type has its own place in a context. */
-static void arenas_of_two_types_are_found_apart(void **state) {
+TEST(arenas_of_two_types_are_found_apart) {
     struct int_arena *arena = int_arena_create(1);
     struct double_arena *other = double_arena_create(1);
     struct arena_context *context = NULL;
@@ -244,16 +244,4 @@ static void arenas_of_two_types_are_found_apart(void **state) {
     int_arena_destroy(arena);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(slabs_of_a_few_fit_exactly),
-        cmocka_unit_test(arguments_are_evaluated_once),
-        cmocka_unit_test(constant_counts_that_wrap_do_not_fit),
-        cmocka_unit_test(type_is_named_as_written),
-        cmocka_unit_test(drop_is_typed),
-        cmocka_unit_test(drop_is_given_the_arenas_user),
-        cmocka_unit_test(parts_make_a_whole),
-        cmocka_unit_test(arenas_of_two_types_are_found_apart),
-    };
-    return support_run("typed face", tests);
-}
+int main(void) { return support_run("typed face"); }

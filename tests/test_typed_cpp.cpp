@@ -47,7 +47,7 @@ int next_value() { return ++evaluations; }
 // `value`, and that it was asked for.
 #define COUNTED(value) (static_cast<void>(next_value()), (value))
 
-void arguments_are_evaluated_once(void **) {
+TEST(arguments_are_evaluated_once) {
     int_arena *arena = int_arena_create(8);
     int_arena_concurrent *concurrent = int_arena_concurrent_create(8);
     struct arena_context *context = nullptr;
@@ -78,7 +78,7 @@ void arguments_are_evaluated_once(void **) {
     arena_destroy(mixed);
 }
 
-void slab_with_takes_structures(void **) {
+TEST(slab_with_takes_structures) {
     point_arena *arena = point_arena_create(2);
     point_arena_slab slab = ARENA_SLAB_WITH(point_arena, arena, Point{'a', 1.0, 1}, {'b', 2.0, 2});
     assert_int_equal(slab.len, 2);
@@ -91,14 +91,14 @@ const struct arena_type *describe() { return ARENA_TYPE(Point); }
 void describe_there(struct worker *worker) { worker->pointer = const_cast<struct arena_type *>(describe()); }
 
 // One for all threads: it outlives the one that asked first.
-void descriptors_are_no_thread_s(void **) {
+TEST(descriptors_are_no_thread_s) {
     worker worker;
     worker_start(&worker, describe_there, nullptr, 0);
     worker_join(&worker);
     assert_ptr_equal(worker.pointer, describe());
 }
 
-void type_is_named_as_written(void **) {
+TEST(type_is_named_as_written) {
     assert_string_equal(int_arena_type()->name, "int");
     assert_string_equal(flag_arena_type()->name, "bool");
     assert_string_equal(point_arena_type()->name, "Point");
@@ -116,7 +116,7 @@ void type_is_named_as_written(void **) {
     assert_string_equal(kept->name, "Point");
 }
 
-void a_list_goes_with_its_context(void **) {
+TEST(a_list_goes_with_its_context) {
     int_arena_concurrent *arena = int_arena_concurrent_create(8);
     struct arena_context *context = nullptr;
     int_arena_slab slab;
@@ -131,7 +131,7 @@ void a_list_goes_with_its_context(void **) {
 }
 
 // A lambda without captures is an action.
-void pool_face(void **) {
+TEST(pool_face) {
     int_arena_pool *pool = int_arena_pool_create(4);
     int sum = 0;
     assert_int_equal(
@@ -144,7 +144,7 @@ void pool_face(void **) {
     assert_int_equal(int_arena_pool_destroy(pool), ARENA_OK);
 }
 
-void mixed_values(void **) {
+TEST(mixed_values) {
     struct arena *arena = nullptr;
     assert_int_equal(arena_create(arena_type_any(), 4, &arena), ARENA_OK);
     struct arena_any *number = ARENA_ANY_ALLOC(arena, int, 123);
@@ -163,15 +163,4 @@ void mixed_values(void **) {
 
 } // namespace
 
-int main() {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(arguments_are_evaluated_once),
-        cmocka_unit_test(slab_with_takes_structures),
-        cmocka_unit_test(descriptors_are_no_thread_s),
-        cmocka_unit_test(type_is_named_as_written),
-        cmocka_unit_test(a_list_goes_with_its_context),
-        cmocka_unit_test(pool_face),
-        cmocka_unit_test(mixed_values),
-    };
-    return support_run("typed face in C++", tests);
-}
+int main() { return support_run("typed face in C++"); }

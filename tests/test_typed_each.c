@@ -45,6 +45,7 @@ struct other {
 ARENA_DEFINE(others, struct other)
 
 /* The macros paste their first argument: here it is looked up before. */
+#define EACH_TEST(name) TEST(name)
 #define EACH_DEFINE(...) ARENA_DEFINE(__VA_ARGS__)
 #define EACH_DEFINE_DROP(...) ARENA_DEFINE_DROP(__VA_ARGS__)
 #define EACH_SCRATCH_IN(arena) EACH_SCRATCH(PREFIX, arena)
@@ -118,7 +119,7 @@ ARENA_DEFINE(others, struct other)
 
 /* --- what one type is enough for ---------------------------------------------------------------------------------- */
 
-static void slabs_are_longer_than_32_bits_count(void **state) {
+TEST(slabs_are_longer_than_32_bits_count) {
     if (sizeof(size_t) < 8 || support_slow()) skip();
     const size_t count = (size_t)(UINT64_C(1) << 32) + 10;
     struct bytes *arena = bytes_create(2 * count);
@@ -138,7 +139,7 @@ enum { MIB = 1 << 20, TOUCHED = 64 * MIB };
 static void touch_all(struct bytes *arena, void *user) { memset(bytes_alloc_slab(arena, TOUCHED).data, 1, TOUCHED); }
 
 /* Of each kind of handle; and a destroy that is refused gives nothing back. */
-static void trims_give_memory_back(void **state) {
+TEST(trims_give_memory_back) {
     if (support_slow()) skip(); /* memory is counted */
     struct bytes *arena = bytes_create(TOUCHED);
     struct bytes_concurrent *concurrent = bytes_concurrent_create(TOUCHED);
@@ -192,7 +193,7 @@ static bool nothing_is_left(const void *memory, size_t size_bytes) {
 }
 
 /* Where memory is cleared as it is handed out, what inline code copies in covers all of an earlier life. */
-static void padding_is_not_of_an_earlier_life(void **state) {
+TEST(padding_is_not_of_an_earlier_life) {
     if (!PADDING_IS_CLEARED) skip();
     struct arena_options options = OPTIONS(ARENA_CLEAR_ON_HANDOUT, 0);
     struct gaps *arena = gaps_create_with(5, &options);
@@ -227,27 +228,4 @@ static void padding_is_not_of_an_earlier_life(void **state) {
     gaps_destroy(arena);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bytes_each),
-        cmocka_unit_test(pairs_each),
-        cmocka_unit_test(lines_each),
-        cmocka_unit_test(dropped_fives_each),
-#ifndef EACH_FEW
-        cmocka_unit_test(threes_each),
-        cmocka_unit_test(ints_each),
-        cmocka_unit_test(twelves_each),
-        cmocka_unit_test(triples_each),
-        cmocka_unit_test(larges_each),
-        cmocka_unit_test(pages_each),
-        cmocka_unit_test(dropped_bytes_each),
-        cmocka_unit_test(dropped_pairs_each),
-        cmocka_unit_test(dropped_lines_each),
-        cmocka_unit_test(dropped_larges_each),
-#endif
-        cmocka_unit_test(slabs_are_longer_than_32_bits_count),
-        cmocka_unit_test(trims_give_memory_back),
-        cmocka_unit_test(padding_is_not_of_an_earlier_life),
-    };
-    return support_run("typed face, each type", tests);
-}
+int main(void) { return support_run("typed face, each type"); }

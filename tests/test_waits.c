@@ -104,7 +104,7 @@ static void operate_there(struct worker *self) {
     flag_set(&self->reached, 1);
 }
 
-static void half_done_allocations_keep_no_context_waiting(void **state) {
+TEST(half_done_allocations_keep_no_context_waiting) {
     BOTH_KINDS(flags) {
         for (int way = 0; way < WAYS; way++) {
             if (way == SLAB && page_bytes > 16384) continue; /* then it fits above the chunk */
@@ -151,7 +151,7 @@ static void half_done_allocations_keep_no_context_waiting(void **state) {
 }
 
 /* A thread that is cancelled while it waits for an allocation under way leaves the gate, and what it has taken back. */
-static void killed_while_they_wait_for_an_allocation(void **state) {
+TEST(killed_while_they_wait_for_an_allocation) {
     if (!support_cancellable()) skip();
     for (int way = 0; way < WAYS; way++) {
         if (way == SLAB && page_bytes > 16384) continue;
@@ -236,7 +236,7 @@ static char *map_value(void) {
     return pages;
 }
 
-static void values_that_come_late_keep_nobody_waiting(void **state) {
+TEST(values_that_come_late_keep_nobody_waiting) {
     char *pages = map_value();
     BOTH_KINDS(flags) {
         for (size_t i = 0; i < SIZES * SPELLINGS; i++) {
@@ -265,7 +265,7 @@ static void values_that_come_late_keep_nobody_waiting(void **state) {
     assert_int_equal(munmap(pages, 3 * page_bytes), 0);
 }
 
-static void values_that_fault_may_be_left_by_siglongjmp(void **state) {
+TEST(values_that_fault_may_be_left_by_siglongjmp) {
     char *pages = map_value();
     BOTH_KINDS(flags) {
         for (size_t i = 0; i < SIZES * SPELLINGS; i++) {
@@ -322,7 +322,7 @@ static void leave_half(struct worker *self) {
     } /* or ends */
 }
 
-static void allocations_left_in_the_middle_are_finished_by_their_thread(void **state) {
+TEST(allocations_left_in_the_middle_are_finished_by_their_thread) {
     if (support_checked()) skip(); /* no chunks; and the gate would stay held */
     for (unsigned how = 0; how < 3; how++) {
         struct arena_concurrent *arena = make(ARENA_TYPE(int64_t), CAPACITY, 0);
@@ -355,7 +355,7 @@ static void allocations_left_in_the_middle_are_finished_by_their_thread(void **s
 }
 
 /* destroy waits for nobody: it is the last call. */
-static void arenas_with_allocations_left_in_the_middle_can_be_destroyed(void **state) {
+TEST(arenas_with_allocations_left_in_the_middle_can_be_destroyed) {
     if (support_checked()) skip();
     struct arena_concurrent *arena = make(ARENA_TYPE(int64_t), CAPACITY, 0);
     struct worker worker;
@@ -371,14 +371,6 @@ static void arenas_with_allocations_left_in_the_middle_can_be_destroyed(void **s
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(half_done_allocations_keep_no_context_waiting),
-        cmocka_unit_test(killed_while_they_wait_for_an_allocation),
-        cmocka_unit_test(values_that_come_late_keep_nobody_waiting),
-        cmocka_unit_test(values_that_fault_may_be_left_by_siglongjmp),
-        cmocka_unit_test(allocations_left_in_the_middle_are_finished_by_their_thread),
-        cmocka_unit_test(arenas_with_allocations_left_in_the_middle_can_be_destroyed),
-    };
     page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-    return support_run("waits", tests);
+    return support_run("waits");
 }

@@ -390,10 +390,7 @@ static void check_way(int way) {
 }
 
 #define WAY_TEST(name, way)                                                                                            \
-    static void name(void **state) {                                                                                   \
-        (void)state;                                                                                                   \
-        check_way(way);                                                                                                \
-    }
+    TEST(name) { check_way(way); }
 WAY_TEST(left_by_return, RETURN)
 WAY_TEST(left_by_panic, PANIC)
 WAY_TEST(left_by_pthread_exit, THREAD_EXIT)
@@ -469,7 +466,7 @@ static void run_late_jumps(struct late_jumps *jumps, unsigned variant, int last)
 }
 
 /* The library has its own destructor run once more where a later one leaves something behind. */
-static void jumped_past_in_a_destructor_and_left_at_thread_exit(void **state) {
+TEST(jumped_past_in_a_destructor_and_left_at_thread_exit) {
     if (UNDER_TSAN) skip(); /* in the last round there is code that it instruments */
     for (unsigned variant = 0; variant < 2; variant++) {
         static struct late_jumps jumps;
@@ -497,7 +494,7 @@ static void lose_in_the_last_round(void *user) {
 }
 
 /* After the library's last turn there is nothing at which a scope could still be left. */
-static void jumped_past_in_the_last_round_stays_out(void **state) {
+TEST(jumped_past_in_the_last_round_stays_out) {
     if (UNDER_TSAN) skip(); /* in the last round there is code that it instruments */
     assert_child_succeeds(lose_in_the_last_round, NULL);
 }
@@ -511,21 +508,5 @@ int main(void) {
     if (arena_pool_destroy(pool) != ARENA_OK) return 1;
     if (pthread_key_create(&key_after, use_again_after) != 0) return 1;
     if (pthread_key_create(&key_jump_after, jump_after) != 0) return 1;
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(left_by_return),
-        cmocka_unit_test(left_by_panic),
-        cmocka_unit_test(left_by_pthread_exit),
-        cmocka_unit_test(left_by_deferred_cancellation),
-        cmocka_unit_test(left_by_deferred_cancellation_from_outside),
-        cmocka_unit_test(left_by_asynchronous_cancellation),
-        cmocka_unit_test(left_by_asynchronous_cancellation_from_outside),
-        cmocka_unit_test(left_by_cancellation_after_an_asynchronous_stretch),
-        cmocka_unit_test(jumped_past_and_left_at_thread_exit),
-        cmocka_unit_test(jumped_past_in_a_destructor_and_left_at_thread_exit),
-        cmocka_unit_test(jumped_past_in_the_last_round_stays_out),
-#ifdef __cplusplus
-        cmocka_unit_test(left_by_exception),
-#endif
-    };
-    return support_run("ways out", tests);
+    return support_run("ways out");
 }

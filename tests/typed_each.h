@@ -677,8 +677,7 @@ static void P(each_context)(void) {
     P(destroy)(arena);
 }
 
-static void P(each)(void **state) {
-    (void)state;
+EACH_TEST(P(each)) {
     P(each_single)();
     P(each_other_spelling)();
     P(each_many)();

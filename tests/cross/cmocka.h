@@ -15,6 +15,8 @@
 struct CMUnitTest {
     const char *name;
     void (*function)(void **state);
+    int (*setup)(void **state), (*teardown)(void **state); /* NULL */
+    void *given;
 };
 
 enum cmocka_result { CMOCKA_PASSED, CMOCKA_FAILED, CMOCKA_SKIPPED }; /* PASSED: what setjmp returns first */
@@ -23,7 +25,7 @@ enum cmocka_result { CMOCKA_PASSED, CMOCKA_FAILED, CMOCKA_SKIPPED }; /* PASSED: 
 __attribute__((weak)) jmp_buf cmocka_left;
 
 #define cmocka_unit_test(function)                                                                                     \
-    { #function, function }
+    { #function, function, NULL, NULL, NULL }
 #define print_error(...) ((void)fprintf(stderr, __VA_ARGS__))
 #define print_message(...) ((void)printf(__VA_ARGS__))
 
@@ -76,11 +78,12 @@ __attribute__((unused)) static void cmocka_in_range(uintmax_t value, uintmax_t l
     cmocka_check(memcmp((left), (right), (size)) == 0, "%s and %s differ", #left, #right)
 
 #define cmocka_run_group_tests_name(name, tests, setup, teardown)                                                      \
-    cmocka_run((name), (tests), sizeof(tests) / sizeof((tests)[0]), (setup), (teardown))
+    _cmocka_run_group_tests((name), (tests), sizeof(tests) / sizeof((tests)[0]), (setup), (teardown))
 
 /* The number of tests that failed; one more when what goes before or after all of them did. */
-__attribute__((unused)) static int cmocka_run(const char *group, const struct CMUnitTest *tests, size_t count,
-                                              int (*setup)(void **state), int (*teardown)(void **state)) {
+__attribute__((unused)) static int _cmocka_run_group_tests(const char *group, const struct CMUnitTest *tests,
+                                                           size_t count, int (*setup)(void **state),
+                                                           int (*teardown)(void **state)) {
     volatile int failed = 0;
     volatile int skipped = 0;
     void *group_state = NULL;
@@ -91,7 +94,7 @@ __attribute__((unused)) static int cmocka_run(const char *group, const struct CM
     for (volatile size_t i = 0; i < count; i++) {
         printf("[ RUN      ] %s\n", tests[i].name);
         fflush(stdout);
-        void *state = group_state;
+        void *state = tests[i].given != NULL ? tests[i].given : group_state;
         int result = setjmp(cmocka_left);
         if (result == CMOCKA_PASSED) tests[i].function(&state);
         printf("[ %s ] %s\n",

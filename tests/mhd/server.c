@@ -6,8 +6,19 @@
 #include <netinet/in.h>
 #include <sys/wait.h>
 
-enum mode server_modes[MODE_COUNT] = {MODE_INTERNAL_THREAD, MODE_THREAD_POOL, MODE_THREAD_PER_CONNECTION,
-                                      MODE_EXTERNAL};
+void server_add(int line, const char *name, void (*function)(void **state), enum mode only, bool blocks) {
+    static enum mode modes[MODE_COUNT] = {MODE_INTERNAL_THREAD, MODE_THREAD_POOL, MODE_THREAD_PER_CONNECTION,
+                                          MODE_EXTERNAL};
+    static const char *const labels[MODE_COUNT] = {"internal thread", "thread pool", "thread per connection",
+                                                   "external polling"};
+    for (size_t i = 0; i < MODE_COUNT; i++) {
+        if (only != MODE_COUNT && only != modes[i]) continue;
+        if (!blocks && modes[i] == MODE_THREAD_PER_CONNECTION) continue;
+        char *label = NULL;
+        if (asprintf(&label, "%s, %s", name, labels[i]) < 0) abort();
+        support_add(line, label, function, &modes[i]);
+    }
+}
 
 enum { POLL_MS = 10, POOL_THREADS = 4 };
 

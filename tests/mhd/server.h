@@ -98,18 +98,20 @@ char *server_text(struct arena_request *request, const char *text);
 /* A handler that answers 200 with "METHOD URL BODY" from the arena. */
 enum MHD_Result server_echo(struct arena_request *request, void *server);
 
-/* An entry of a CMocka table that runs test(&mode) in each mode, or in those that can suspend. */
-extern enum mode server_modes[MODE_COUNT];
-#define SERVER_TEST_IN_(test, number, label)                                                                           \
-    { #test ", " label, test, NULL, NULL, &server_modes[number] }
-#define SERVER_TEST_SUSPENDING(test)                                                                                   \
-    SERVER_TEST_IN_(test, MODE_INTERNAL_THREAD, "internal thread"),                                                    \
-        SERVER_TEST_IN_(test, MODE_THREAD_POOL, "thread pool"),                                                        \
-        SERVER_TEST_IN_(test, MODE_EXTERNAL, "external polling")
-#define SERVER_TEST(test)                                                                                              \
-    SERVER_TEST_SUSPENDING(test), SERVER_TEST_IN_(test, MODE_THREAD_PER_CONNECTION, "thread per connection")
+/* Cases, as TEST of support.h, that run once in each mode, in those that can suspend, or in one: `SERVER_MODE(state)`. */
+#define SERVER_TEST(name) SERVER_TEST_IN(name, MODE_COUNT, true)
+#define SERVER_TEST_SUSPENDING(name) SERVER_TEST_IN(name, MODE_COUNT, false)
+#define SERVER_TEST_PER_CONNECTION(name) SERVER_TEST_IN(name, MODE_THREAD_PER_CONNECTION, true)
+#define SERVER_TEST_IN(name, mode, blocks)                                                                             \
+    static void name(void **state);                                                                                    \
+    __attribute__((constructor)) static void name##_is_added(void) {                                                   \
+        server_add(__LINE__, #name, name, mode, blocks);                                                               \
+    }                                                                                                                  \
+    static void name(void **state)
+/* Adds a case in one mode, or with MODE_COUNT in all that there are; with `blocks` in the one that cannot suspend too. */
+void server_add(int line, const char *name, void (*function)(void **state), enum mode mode, bool blocks);
 /* For main, where tests mostly wait: the four modes at a time, each in a process of its own. */
-#define SERVER_RUN(name, tests) (server_fork() ? support_run(name, tests) : server_wait())
+#define SERVER_RUN(name) (server_fork() ? support_run(name) : server_wait())
 bool server_fork(void); /* true: in each of the processes; false: in the one that waits for them */
 int server_wait(void);
 #define SERVER_MODE(state) (*(enum mode *)*(state))

@@ -71,7 +71,7 @@ static enum MHD_Result answer_with_headers(struct arena_request *request, void *
     return result;
 }
 
-static void headers_are_sent_in_order(void **state) {
+SERVER_TEST(headers_are_sent_in_order) {
     serve_once(state, answer_with_headers, REQUEST("GET", "/x"), 302);
     const char *first = strstr(reply.head, "\r\nSet-Cookie: a=1; Path=/\r\n");
     const char *second = strstr(reply.head, "\r\nSet-Cookie: b=2\r\n");
@@ -90,7 +90,7 @@ static enum MHD_Result add_and_forget(struct arena_request *request, void *user)
     return MHD_YES;
 }
 
-static void answers_of_the_bindings_own_have_none_of_them(void **state) {
+SERVER_TEST(answers_of_the_bindings_own_have_none_of_them) {
     serve_once(state, add_and_forget, REQUEST("GET", "/x"), 500);
     assert_int_equal(flag_get(&statuses[0]), ARENA_OK);
     assert_null(strstr(reply.head, "X-Own"));
@@ -103,7 +103,7 @@ static enum MHD_Result keep(struct arena_request *request, void *user) {
     return server_echo(request, user);
 }
 
-static void a_request_that_is_over_takes_none(void **state) {
+SERVER_TEST(a_request_that_is_over_takes_none) {
     server_start(&server, SERVER_MODE(state), keep, NULL);
     client_connect(&client, server.port);
     client_exchange(&client, REQUEST("GET", "/x"), 200, &reply);
@@ -165,7 +165,7 @@ static void end_once(void) {
     assert_int_equal(flag_get(&stream.ends), 1);
 }
 
-static void a_stream_of_known_size_is_sent_whole(void **state) {
+SERVER_TEST(a_stream_of_known_size_is_sent_whole) {
     start_stream(state, (struct stream){.size_bytes = LONG_BYTES, .length = LONG_BYTES});
     client_exchange(&client, REQUEST("GET", "/x"), 200, &reply);
     assert_non_null(strstr(reply.head, "Content-Length: 300000\r\n"));
@@ -175,7 +175,7 @@ static void a_stream_of_known_size_is_sent_whole(void **state) {
     end_once();
 }
 
-static void an_empty_stream_is_an_answer(void **state) {
+SERVER_TEST(an_empty_stream_is_an_answer) {
     start_stream(state, (struct stream){.size_bytes = 0});
     client_exchange(&client, REQUEST("GET", "/x"), 200, &reply);
     assert_int_equal(reply.body_bytes, 0);
@@ -199,7 +199,7 @@ static size_t receive_until(const char *text) {
     return length;
 }
 
-static void a_stream_of_unknown_size_is_chunked(void **state) {
+SERVER_TEST(a_stream_of_unknown_size_is_chunked) {
     start_stream(state, (struct stream){.size_bytes = -1, .length = LONG_BYTES});
     client_send(&client, REQUEST("GET", "/x"));
     size_t length = receive_until("\r\n0\r\n\r\n");
@@ -223,7 +223,7 @@ static void a_stream_of_unknown_size_is_chunked(void **state) {
     server_stop(&server);
 }
 
-static void to_http_1_0_it_ends_with_the_connection(void **state) {
+SERVER_TEST(to_http_1_0_it_ends_with_the_connection) {
     start_stream(state, (struct stream){.size_bytes = -1, .length = 10000});
     client_send(&client, "GET /x HTTP/1.0\r\n\r\n");
     size_t length = receive_until("");
@@ -233,7 +233,7 @@ static void to_http_1_0_it_ends_with_the_connection(void **state) {
 }
 
 /* Nothing follows the head, not even the end of no chunks: the client would take it for the next answer. */
-static void to_head_and_where_nothing_is_sent_it_is_not_read(void **state) {
+SERVER_TEST(to_head_and_where_nothing_is_sent_it_is_not_read) {
     static const struct {
         const char *request;
         unsigned status;
@@ -256,7 +256,7 @@ static void to_head_and_where_nothing_is_sent_it_is_not_read(void **state) {
     }
 }
 
-static void a_stream_that_goes_wrong_closes_the_connection(void **state) {
+SERVER_TEST(a_stream_that_goes_wrong_closes_the_connection) {
     const struct stream wrong[] = {
         {.size_bytes = LONG_BYTES, .length = LONG_BYTES, .fails_at = 1, .result = -1},
         {.size_bytes = LONG_BYTES, .length = LONG_BYTES, .fails_at = 100000, .result = 1}, /* more than was asked for */
@@ -279,7 +279,7 @@ static void a_stream_that_goes_wrong_closes_the_connection(void **state) {
     arena_set_panic_handler(NULL, NULL);
 }
 
-static void a_client_that_leaves_ends_it(void **state) {
+SERVER_TEST(a_client_that_leaves_ends_it) {
     start_stream(state, (struct stream){.size_bytes = INT64_C(1) << 40, .length = INT64_C(1) << 40});
     client_send(&client, REQUEST("GET", "/x"));
     assert_true(client_try_skip(&client));
@@ -287,7 +287,7 @@ static void a_client_that_leaves_ends_it(void **state) {
     end_once();
 }
 
-static void the_end_of_the_daemon_ends_it(void **state) {
+SERVER_TEST(the_end_of_the_daemon_ends_it) {
     start_stream(state, (struct stream){.size_bytes = INT64_C(1) << 40, .length = INT64_C(1) << 40});
     client_send(&client, REQUEST("GET", "/x"));
     assert_true(client_try_skip(&client));
@@ -309,7 +309,7 @@ static enum MHD_Result stream_wrongly(struct arena_request *request, void *user)
     return result;
 }
 
-static void a_stream_that_was_not_queued_is_not_ended(void **state) {
+SERVER_TEST(a_stream_that_was_not_queued_is_not_ended) {
     stream = (struct stream){.length = 1};
     serve_once(state, stream_wrongly, REQUEST("GET", "/x"), 200);
     for (size_t i = 0; i < 5; i++) assert_int_equal(flag_get(&statuses[i]), ARENA_EINVAL);
@@ -321,7 +321,7 @@ static enum MHD_Result stream_without_end(struct arena_request *request, void *u
     return yes_if(arena_request_respond_stream(request, 200, NULL, 100, read_stream, NULL, &stream));
 }
 
-static void a_stream_need_not_be_told_of_its_end(void **state) {
+SERVER_TEST(a_stream_need_not_be_told_of_its_end) {
     stream = (struct stream){.length = 100};
     serve_once(state, stream_without_end, REQUEST("GET", "/x"), 200);
     assert_int_equal(reply.body_sum, sum_of(0, 100));
@@ -353,7 +353,7 @@ static enum MHD_Result answer_by_file(struct arena_request *request, void *user)
     return status == ARENA_OK ? MHD_YES : server_echo(request, user);
 }
 
-static void a_part_of_a_file_is_sent(void **state) {
+SERVER_TEST(a_part_of_a_file_is_sent) {
     static const struct {
         uint64_t offset;
         size_t size_bytes;
@@ -371,7 +371,7 @@ static void a_part_of_a_file_is_sent(void **state) {
     }
 }
 
-static void what_is_no_part_of_a_file_stays_the_callers(void **state) {
+SERVER_TEST(what_is_no_part_of_a_file_stays_the_callers) {
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     make_file();
@@ -414,7 +414,7 @@ static enum MHD_Result answer_by_shrinking_file(struct arena_request *request, v
     return truncate(file_name, 20000) == 0 ? result : MHD_NO;
 }
 
-static void a_file_that_shrinks_closes_the_connection(void **state) {
+SERVER_TEST(a_file_that_shrinks_closes_the_connection) {
     make_file();
     part.offset = 0;
     part.size_bytes = LONG_BYTES;
@@ -441,7 +441,7 @@ static enum MHD_Result answer_at_length(struct arena_request *request, void *use
     return yes_if(arena_request_respond(request, 200, NULL, body, long_bytes));
 }
 
-static void a_body_of_any_length_is_sent_whole(void **state) {
+SERVER_TEST(a_body_of_any_length_is_sent_whole) {
     static const size_t lengths[] = {0, 1, 16383, 16384, 16385, 32768, 32769, 1 << 20, 3000001};
     server_start(&server, SERVER_MODE(state), answer_at_length, NULL);
     client_connect(&client, server.port);
@@ -473,7 +473,7 @@ static enum MHD_Result begin_with_nothing(struct arena_request *request, void *u
     return arena_request_answer(request, 200, NULL, NULL);
 }
 
-static void a_text_is_answered_in_a_line(void **state) {
+SERVER_TEST(a_text_is_answered_in_a_line) {
     serve_once(state, answer_in_a_line, REQUEST("GET", "/text"), 202);
     assert_string_equal(reply.body, "said");
     assert_non_null(strstr(reply.head, "Content-Type: text/x-said\r\n"));
@@ -488,26 +488,4 @@ static void a_text_is_answered_in_a_line(void **state) {
     server_stop(&server);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        SERVER_TEST(a_text_is_answered_in_a_line),
-        SERVER_TEST(headers_are_sent_in_order),
-        SERVER_TEST(answers_of_the_bindings_own_have_none_of_them),
-        SERVER_TEST(a_request_that_is_over_takes_none),
-        SERVER_TEST(a_stream_of_known_size_is_sent_whole),
-        SERVER_TEST(an_empty_stream_is_an_answer),
-        SERVER_TEST(a_stream_of_unknown_size_is_chunked),
-        SERVER_TEST(to_http_1_0_it_ends_with_the_connection),
-        SERVER_TEST(to_head_and_where_nothing_is_sent_it_is_not_read),
-        SERVER_TEST(a_stream_that_goes_wrong_closes_the_connection),
-        SERVER_TEST(a_client_that_leaves_ends_it),
-        SERVER_TEST(the_end_of_the_daemon_ends_it),
-        SERVER_TEST(a_stream_that_was_not_queued_is_not_ended),
-        SERVER_TEST(a_stream_need_not_be_told_of_its_end),
-        SERVER_TEST(a_part_of_a_file_is_sent),
-        SERVER_TEST(what_is_no_part_of_a_file_stays_the_callers),
-        SERVER_TEST(a_file_that_shrinks_closes_the_connection),
-        SERVER_TEST(a_body_of_any_length_is_sent_whole),
-    };
-    return support_run("mhd answers", tests);
-}
+int main(void) { return support_run("mhd answers"); }

@@ -10,7 +10,7 @@ static void fill_source(void) {
     for (size_t i = 0; i < sizeof source; i++) source[i] = (char)(i * 7 + i / 251);
 }
 
-static void an_empty_body_reads_as_an_empty_string(void **state) {
+TEST(an_empty_body_reads_as_an_empty_string) {
     struct body body;
     body_begin(&body, 10, NULL);
     assert_int_equal(body.state, BODY_KEPT);
@@ -21,7 +21,7 @@ static void an_empty_body_reads_as_an_empty_string(void **state) {
     body_end(&body);
 }
 
-static void pieces_of_any_size_are_put_together(void **state) {
+TEST(pieces_of_any_size_are_put_together) {
     fill_source();
     static const size_t pieces[] = {1, 2, 3, 7, 4093, 4096, 4097, 65536};
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
@@ -41,7 +41,7 @@ static void pieces_of_any_size_are_put_together(void **state) {
 }
 
 /* Beyond the default limit, too. */
-static void a_long_body_is_put_together(void **state) {
+TEST(a_long_body_is_put_together) {
     fill_source();
     enum { PIECES = 50 };
     const size_t piece = sizeof source - 1; /* 3 MiB in all, which repeat with no power of two */
@@ -56,7 +56,7 @@ static void a_long_body_is_put_together(void **state) {
     body_end(&body);
 }
 
-static void the_limit_is_exact(void **state) {
+TEST(the_limit_is_exact) {
     fill_source();
     static const size_t limits[] = {1, 2, 4095, 4096, 4097, 10000};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
@@ -78,7 +78,7 @@ static void the_limit_is_exact(void **state) {
 }
 
 /* Or each of the first small pieces would cost an allocation. */
-static void the_first_block_has_room_for_more(void **state) {
+TEST(the_first_block_has_room_for_more) {
     static const size_t limits[] = {4096, 4097, 1000000};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         struct body body;
@@ -89,7 +89,7 @@ static void the_first_block_has_room_for_more(void **state) {
     }
 }
 
-static void a_refused_body_is_drained_so_far_and_no_further(void **state) {
+TEST(a_refused_body_is_drained_so_far_and_no_further) {
     struct body body;
     body_begin(&body, 1, NULL);
     for (size_t drained = 0; drained < BODY_DRAIN_BYTES; drained += sizeof source) {
@@ -102,7 +102,7 @@ static void a_refused_body_is_drained_so_far_and_no_further(void **state) {
     body_end(&body);
 }
 
-static void what_was_kept_does_not_count_as_drained(void **state) {
+TEST(what_was_kept_does_not_count_as_drained) {
     struct body body;
     body_begin(&body, 1000, NULL);
     assert_true(body_take(&body, source, 1000));
@@ -114,7 +114,7 @@ static void what_was_kept_does_not_count_as_drained(void **state) {
 }
 
 /* Or a body that comes byte by byte would be copied with each.  What is beyond half the limit gets all of it at once. */
-static void the_block_doubles(void **state) {
+TEST(the_block_doubles) {
     static const size_t limits[] = {sizeof source, 40 << 10};
     for (size_t limit = 0; limit < sizeof limits / sizeof *limits; limit++) {
         struct body body;
@@ -129,7 +129,7 @@ static void the_block_doubles(void **state) {
     }
 }
 
-static void sizes_at_the_ends_of_the_range_do_not_overflow(void **state) {
+TEST(sizes_at_the_ends_of_the_range_do_not_overflow) {
     struct body body;
     body_begin(&body, SIZE_MAX, NULL);
     assert_true(body_take(&body, source, 10));
@@ -149,7 +149,7 @@ static void sizes_at_the_ends_of_the_range_do_not_overflow(void **state) {
     body_end(&body);
 }
 
-static void a_body_is_hopeless_when_it_is_not_worth_draining(void **state) {
+TEST(a_body_is_hopeless_when_it_is_not_worth_draining) {
     assert_false(body_hopeless(0, 1));
     assert_false(body_hopeless(1, 1));
     assert_false(body_hopeless(1 + BODY_DRAIN_BYTES, 1));
@@ -159,18 +159,4 @@ static void a_body_is_hopeless_when_it_is_not_worth_draining(void **state) {
     assert_false(body_hopeless(UINT64_MAX, SIZE_MAX));
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_empty_body_reads_as_an_empty_string),
-        cmocka_unit_test(pieces_of_any_size_are_put_together),
-        cmocka_unit_test(a_long_body_is_put_together),
-        cmocka_unit_test(the_limit_is_exact),
-        cmocka_unit_test(the_first_block_has_room_for_more),
-        cmocka_unit_test(a_refused_body_is_drained_so_far_and_no_further),
-        cmocka_unit_test(what_was_kept_does_not_count_as_drained),
-        cmocka_unit_test(the_block_doubles),
-        cmocka_unit_test(sizes_at_the_ends_of_the_range_do_not_overflow),
-        cmocka_unit_test(a_body_is_hopeless_when_it_is_not_worth_draining),
-    };
-    return support_run("mhd body", tests);
-}
+int main(void) { return support_run("mhd body"); }

@@ -81,7 +81,7 @@ static void post_chunked(size_t size, unsigned status) {
     if (status == 200) assert_int_equal(reply.body_sum, (uint32_t)size * 'f');
 }
 
-static void a_body_lies_in_the_requests_arena(void **state) {
+SERVER_TEST(a_body_lies_in_the_requests_arena) {
     start(state, NULL);
     static const size_t sizes[] = {1, 5000, 90000};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -99,7 +99,7 @@ static void a_body_lies_in_the_requests_arena(void **state) {
     stop();
 }
 
-static void what_does_not_fit_its_arena_is_413(void **state) {
+SERVER_TEST(what_does_not_fit_its_arena_is_413) {
     start(state, NULL);
     post(ARENA_BYTES + 1, 413);
     assert_false(reply.close);
@@ -112,7 +112,7 @@ static void what_does_not_fit_its_arena_is_413(void **state) {
 }
 
 /* As it would bound the bodies of others, too. */
-static void the_pool_bounds_the_bodies_that_arrive(void **state) {
+SERVER_TEST(the_pool_bounds_the_bodies_that_arrive) {
     start(state, NULL);
     struct client slow;
     client_connect(&slow, server.port);
@@ -133,7 +133,7 @@ static void the_pool_bounds_the_bodies_that_arrive(void **state) {
     stop();
 }
 
-static void a_client_that_leaves_gives_it_back(void **state) {
+SERVER_TEST(a_client_that_leaves_gives_it_back) {
     const struct arena_mhd_options short_read = {.read_timeout_ns = 1000 * NS_PER_MS};
     start(state, &short_read);
     struct client slow;
@@ -191,7 +191,7 @@ static size_t crowd_in(enum mode mode, const struct server_options *options) {
 }
 
 /* A pool of eight, or a budget of eight mebibytes, and 120 bodies of one: memory follows the bound, not the clients. */
-static void memory_follows_the_bound(void **state) {
+SERVER_TEST(memory_follows_the_bound) {
     if (support_slow()) skip(); /* memory is counted */
     const struct arena_mhd_options in_all = {
         .completed = count_refused, .total_body_bytes = 8 * MIB, .body_limit_bytes = 2 * MIB};
@@ -202,13 +202,4 @@ static void memory_follows_the_bound(void **state) {
     assert_in_range(crowd_in(SERVER_MODE(state), &others), 0, bound);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        SERVER_TEST(a_body_lies_in_the_requests_arena),
-        SERVER_TEST(what_does_not_fit_its_arena_is_413),
-        SERVER_TEST(the_pool_bounds_the_bodies_that_arrive),
-        SERVER_TEST(a_client_that_leaves_gives_it_back),
-        SERVER_TEST(memory_follows_the_bound),
-    };
-    return support_run("mhd bytes", tests);
-}
+int main(void) { return support_run("mhd bytes"); }

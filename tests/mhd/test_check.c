@@ -126,15 +126,15 @@ static void refuse_all(const struct bytes *requests, size_t count) {
 static void refuse_mistakable(void) { refuse_all(mistakable, COUNT(mistakable)); }
 static void refuse_zeros(void) { refuse_all(with_zeros, COUNT(with_zeros)); }
 
-static void a_request_that_can_be_mistaken_is_400_and_closed(void **state) { serve(state, 0, refuse_mistakable); }
+SERVER_TEST(a_request_that_can_be_mistaken_is_400_and_closed) { serve(state, 0, refuse_mistakable); }
 
-static void a_nul_byte_is_400_for_the_lenient_too(void **state) {
+SERVER_TEST(a_nul_byte_is_400_for_the_lenient_too) {
     serve(state, 0, refuse_zeros);
     serve(state, ARENA_MHD_LENIENT, refuse_zeros);
 }
 
 /* What hides behind the request is not read as one. */
-static void nothing_is_smuggled(void **state) {
+SERVER_TEST(nothing_is_smuggled) {
     static const struct bytes two[] = {
         BYTES("POST /x HTTP/1.1\r\n" HOST "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" GET HOST
               "\r\n"),
@@ -168,7 +168,7 @@ static void take_leniently(void) {
     }
 }
 
-static void a_lenient_program_gets_what_libmicrohttpd_takes(void **state) {
+SERVER_TEST(a_lenient_program_gets_what_libmicrohttpd_takes) {
     if (MHD_get_version()[0] != '0') skip(); /* 1.0 takes less of it */
     serve(state, ARENA_MHD_LENIENT, take_leniently);
 }
@@ -211,7 +211,7 @@ static void take_sound(void) {
     }
 }
 
-static void a_sound_request_is_taken_and_its_url_is_the_path(void **state) {
+SERVER_TEST(a_sound_request_is_taken_and_its_url_is_the_path) {
     serve(state, 0, take_sound);
     serve(state, ARENA_MHD_LENIENT, take_sound);
 }
@@ -226,7 +226,7 @@ static enum MHD_Result echo_target(struct arena_request *request, void *user) {
     return arena_request_respond(request, 200, NULL, text, strlen(text)) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
-static void the_target_reads_as_it_was_sent(void **state) {
+SERVER_TEST(the_target_reads_as_it_was_sent) {
     static const char *const targets[] = {"/a%20b/../c?x=%41&y", "http://test/x?y", "/"};
     for (int knows_targets = 0; knows_targets < 2; knows_targets++) {
         const struct server_options options = {.knows_targets = knows_targets != 0};
@@ -246,7 +246,7 @@ static void the_target_reads_as_it_was_sent(void **state) {
 }
 
 /* An escape in the authority, a blank, a raw NUL byte. */
-static void what_only_the_target_as_sent_tells_is_refused_where_it_is_known(void **state) {
+SERVER_TEST(what_only_the_target_as_sent_tells_is_refused_where_it_is_known) {
     static const struct bytes requests[] = {
         BYTES("GET http://te%2Fst/x HTTP/1.1\r\n" HOST "\r\n"),
         BYTES("GET /a b HTTP/1.1\r\n" HOST "\r\n"),
@@ -260,15 +260,4 @@ static void what_only_the_target_as_sent_tells_is_refused_where_it_is_known(void
     server_stop(&server);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        SERVER_TEST(a_request_that_can_be_mistaken_is_400_and_closed),
-        SERVER_TEST(a_nul_byte_is_400_for_the_lenient_too),
-        SERVER_TEST(nothing_is_smuggled),
-        SERVER_TEST(a_lenient_program_gets_what_libmicrohttpd_takes),
-        SERVER_TEST(a_sound_request_is_taken_and_its_url_is_the_path),
-        SERVER_TEST(the_target_reads_as_it_was_sent),
-        SERVER_TEST(what_only_the_target_as_sent_tells_is_refused_where_it_is_known),
-    };
-    return support_run("mhd checks", tests);
-}
+int main(void) { return support_run("mhd checks"); }

@@ -27,7 +27,7 @@ static struct MHD_Daemon *start_daemon(struct arena_mhd *mhd, uint16_t *port) {
 
 /* --- one binding -------------------------------------------------------------------------------------------------- */
 
-static void one_binding_serves_daemons_that_come_and_go(void **state) {
+SERVER_TEST(one_binding_serves_daemons_that_come_and_go) {
     uint16_t port;
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
     client_connect(&client, server.port);
@@ -80,7 +80,7 @@ static void have_two_meet(uint16_t port) {
     client_close(&other);
 }
 
-static void two_daemons_handle_requests_at_the_same_time(void **state) {
+SERVER_TEST(two_daemons_handle_requests_at_the_same_time) {
     uint16_t port;
     flag_set(&inside, 0);
     server_start(&server, SERVER_MODE(state), meet, NULL);
@@ -90,7 +90,7 @@ static void two_daemons_handle_requests_at_the_same_time(void **state) {
     server_stop(&server);
 }
 
-static void two_connections_are_handled_at_the_same_time(void **state) {
+SERVER_TEST_PER_CONNECTION(two_connections_are_handled_at_the_same_time) {
     flag_set(&inside, 0);
     server_start(&server, SERVER_MODE(state), meet, NULL);
     have_two_meet(server.port);
@@ -117,7 +117,7 @@ static void post(struct client *to, size_t size, unsigned status) {
 }
 
 /* Each has its own pool, handler, limit and answers, whichever was made first and whichever ends first. */
-static void bindings_share_nothing(void **state) {
+SERVER_TEST(bindings_share_nothing) {
     uint16_t port;
     char user[] = "the user of the second";
     struct arena_pool *pool = NULL;
@@ -150,13 +150,4 @@ static void bindings_share_nothing(void **state) {
     assert_int_equal(server.handled, 5);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        SERVER_TEST(one_binding_serves_daemons_that_come_and_go),
-        SERVER_TEST(two_daemons_handle_requests_at_the_same_time),
-        SERVER_TEST_IN_(two_connections_are_handled_at_the_same_time, MODE_THREAD_PER_CONNECTION,
-                        "thread per connection"),
-        SERVER_TEST(bindings_share_nothing),
-    };
-    return support_run("mhd daemons", tests);
-}
+int main(void) { return support_run("mhd daemons"); }

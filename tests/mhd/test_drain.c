@@ -25,7 +25,7 @@ static int drain_for_ms(int64_t time_ms) {
     return status;
 }
 
-static void an_idle_server_drains_at_once_and_takes_no_more(void **state) {
+SERVER_TEST(an_idle_server_drains_at_once_and_takes_no_more) {
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
     client_connect(&client, server.port);
     client_exchange(&client, GET("/x"), 200, &reply); /* it stays open, and counts as nothing */
@@ -58,7 +58,7 @@ static enum MHD_Result wait_and_echo(struct arena_request *request, void *user) 
 static void drain_on_a_thread(struct worker *self) { self->status = arena_mhd_drain(server.mhd, self->user); }
 
 /* Those whose headers are there: it gets its answer, which closes its connection. */
-static void it_waits_for_a_request_that_is_open(void **state) {
+SERVER_TEST(it_waits_for_a_request_that_is_open) {
     struct worker drainer;
     flag_set(&reached, 0);
     flag_set(&go, 0);
@@ -81,7 +81,7 @@ static void it_waits_for_a_request_that_is_open(void **state) {
     server_stop(&server);
 }
 
-static void a_context_that_ends_ends_the_wait_alone(void **state) {
+SERVER_TEST(a_context_that_ends_ends_the_wait_alone) {
     flag_set(&reached, 0);
     flag_set(&go, 0);
     server_start(&server, SERVER_MODE(state), wait_and_echo, NULL);
@@ -119,7 +119,7 @@ static enum MHD_Result answer_at_length(struct arena_request *request, void *use
                                                                                                             : MHD_NO;
 }
 
-static void an_answer_under_way_closes_its_connection(void **state) {
+SERVER_TEST(an_answer_under_way_closes_its_connection) {
     struct worker drainer;
     server_start(&server, SERVER_MODE(state), answer_at_length, NULL);
     client_connect(&client, server.port);
@@ -148,7 +148,7 @@ static enum MHD_Result drain_in_handler(struct arena_request *request, void *use
     return server_echo(request, user);
 }
 
-static void from_a_handler_or_hook_nothing_begins(void **state) {
+SERVER_TEST(from_a_handler_or_hook_nothing_begins) {
     const struct arena_mhd_options hooks = {.completed = drain_in_hook};
     const struct server_options options = {.hooks = &hooks};
     server_start(&server, SERVER_MODE(state), drain_in_handler, &options);
@@ -211,7 +211,7 @@ static void ask_again_and_again(struct worker *self) {
     }
 }
 
-static void a_daemon_with_suspended_requests_stops_by_the_recipe(void **state) {
+SERVER_TEST_SUSPENDING(a_daemon_with_suspended_requests_stops_by_the_recipe) {
     for (int round = 0; round < 3; round++) {
         struct worker askers[2];
         park.stopping = false;
@@ -228,14 +228,4 @@ static void a_daemon_with_suspended_requests_stops_by_the_recipe(void **state) {
     }
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        SERVER_TEST(an_idle_server_drains_at_once_and_takes_no_more),
-        SERVER_TEST(it_waits_for_a_request_that_is_open),
-        SERVER_TEST(an_answer_under_way_closes_its_connection),
-        SERVER_TEST(a_context_that_ends_ends_the_wait_alone),
-        SERVER_TEST(from_a_handler_or_hook_nothing_begins),
-        SERVER_TEST_SUSPENDING(a_daemon_with_suspended_requests_stops_by_the_recipe),
-    };
-    return support_run("mhd draining", tests);
-}
+int main(void) { return support_run("mhd draining"); }

@@ -47,7 +47,7 @@ static void answer(struct worker *self) {
     arena_request_release(request);
 }
 
-static void a_suspended_request_is_answered_by_a_worker(void **state) {
+SERVER_TEST_SUSPENDING(a_suspended_request_is_answered_by_a_worker) {
     start_suspending(SERVER_MODE(state));
     for (int i = 0; i < 3; i++) {
         client_send(&client, GET("/later"));
@@ -78,7 +78,7 @@ static enum MHD_Result suspend_and_start_worker(struct arena_request *request, v
     return MHD_YES;
 }
 
-static void a_worker_may_answer_before_the_handler_returns(void **state) {
+SERVER_TEST_SUSPENDING(a_worker_may_answer_before_the_handler_returns) {
     server_start(&server, SERVER_MODE(state), suspend_and_start_worker, NULL);
     client_connect(&client, server.port);
     for (int i = 0; i < 3; i++) {
@@ -97,7 +97,7 @@ static void resume_only(struct worker *self) {
     arena_request_release(request);
 }
 
-static void a_request_resumed_without_an_answer_is_answered_500(void **state) {
+SERVER_TEST_SUSPENDING(a_request_resumed_without_an_answer_is_answered_500) {
     start_suspending(SERVER_MODE(state));
     client_send(&client, GET("/never"));
     AWAIT(flag_get(&is_suspended) == 1);
@@ -112,7 +112,7 @@ static void a_request_resumed_without_an_answer_is_answered_500(void **state) {
 }
 
 /* Whoever holds it, and whatever was made of it: the answer does not wait, and the handler is not asked again. */
-static void a_request_resumed_without_an_answer_is_answered_while_it_is_held(void **state) {
+SERVER_TEST_SUSPENDING(a_request_resumed_without_an_answer_is_answered_while_it_is_held) {
     start_suspending(SERVER_MODE(state));
     client_send(&client, GET("/never"));
     AWAIT(flag_get(&is_suspended) == 1);
@@ -130,7 +130,7 @@ static void a_request_resumed_without_an_answer_is_answered_while_it_is_held(voi
     assert_int_equal(server.accesses, 3);
 }
 
-static void a_client_that_leaves_while_suspended_is_noticed_on_resume(void **state) {
+SERVER_TEST_SUSPENDING(a_client_that_leaves_while_suspended_is_noticed_on_resume) {
     start_suspending(SERVER_MODE(state));
     client_send(&client, GET("/gone"));
     AWAIT(flag_get(&is_suspended) == 1);
@@ -142,7 +142,7 @@ static void a_client_that_leaves_while_suspended_is_noticed_on_resume(void **sta
     server_stop(&server);
 }
 
-static void a_suspended_request_does_not_block_the_others(void **state) {
+SERVER_TEST_SUSPENDING(a_suspended_request_does_not_block_the_others) {
     start_suspending(SERVER_MODE(state));
     client_send(&client, GET("/first"));
     AWAIT(flag_get(&is_suspended) == 1);
@@ -188,7 +188,7 @@ static void answer_by_hand(struct worker *self) {
 }
 
 /* With libmicrohttpd's own calls a worker needs the connection alone, which lives while it is suspended. */
-static void a_suspended_connection_is_answered_by_hand(void **state) {
+SERVER_TEST_SUSPENDING(a_suspended_connection_is_answered_by_hand) {
     flag_set(&is_suspended, 0);
     server_start(&server, SERVER_MODE(state), suspend_unheld, NULL);
     client_connect(&client, server.port);
@@ -220,7 +220,7 @@ static void answer_and_keep(struct worker *self) {
     arena_request_release(request);
 }
 
-static void the_last_release_resets_the_arena_on_its_own_thread(void **state) {
+SERVER_TEST_SUSPENDING(the_last_release_resets_the_arena_on_its_own_thread) {
     start_suspending(SERVER_MODE(state));
     client_send(&client, GET("/kept"));
     AWAIT(flag_get(&is_suspended) == 1);
@@ -251,7 +251,7 @@ static enum MHD_Result answer_suspend_and_say_no(struct arena_request *request, 
     return MHD_NO;
 }
 
-static void a_handler_that_suspends_and_says_no_closes_the_connection(void **state) {
+SERVER_TEST_SUSPENDING(a_handler_that_suspends_and_says_no_closes_the_connection) {
     static const struct {
         arena_mhd_handler *handler;
         const char *journal;
@@ -286,7 +286,7 @@ static void hand_on_and_say_no(enum mode mode, void (*then)(struct worker *self)
     assert_int_equal(reply.status, status);
 }
 
-static void a_handler_that_hands_on_and_says_no_leaves_it_to_them(void **state) {
+SERVER_TEST_SUSPENDING(a_handler_that_hands_on_and_says_no_leaves_it_to_them) {
     hand_on_and_say_no(SERVER_MODE(state), answer, 200);
     server_expect_journal(&server, "HhCcR");
     client_close(&client);
@@ -294,7 +294,7 @@ static void a_handler_that_hands_on_and_says_no_leaves_it_to_them(void **state) 
 }
 
 /* They have it, and have not answered: no other end is right, whatever the handler said. */
-static void a_handler_that_hands_on_and_says_no_is_answered_500_without_them(void **state) {
+SERVER_TEST_SUSPENDING(a_handler_that_hands_on_and_says_no_is_answered_500_without_them) {
     hand_on_and_say_no(SERVER_MODE(state), resume_only, 500);
     client_close(&client);
     server_stop(&server);
@@ -326,7 +326,7 @@ static enum MHD_Result respond_shared(struct arena_request *request, void *user)
     return result;
 }
 
-static void a_response_on_two_connections_outlives_each_request(void **state) {
+SERVER_TEST(a_response_on_two_connections_outlives_each_request) {
     server_start(&server, SERVER_MODE(state), respond_shared, NULL);
     client_connect(&client, server.port);
     client_exchange(&client, GET("/make"), 200, &reply);
@@ -399,7 +399,7 @@ static void talk(struct worker *self) {
     MHD_upgrade_action(session.handle, MHD_UPGRADE_ACTION_CLOSE);
 }
 
-static void an_upgraded_session_keeps_its_arena_until_released(void **state) {
+SERVER_TEST(an_upgraded_session_keeps_its_arena_until_released) {
     begin_upgrade(SERVER_MODE(state));
     if (server.mode == MODE_THREAD_PER_CONNECTION) {
         server_expect_journal(&server, "HhCc"); /* completed long before the session ends */
@@ -426,7 +426,7 @@ static void an_upgraded_session_keeps_its_arena_until_released(void **state) {
     server_stop(&server);
 }
 
-static void a_session_that_is_closed_keeps_its_arena_until_released(void **state) {
+SERVER_TEST(a_session_that_is_closed_keeps_its_arena_until_released) {
     begin_upgrade(SERVER_MODE(state));
     if (server.mode != MODE_THREAD_PER_CONNECTION) {
         assert_int_equal(arena_context_status(arena_request_context(session.request)), ARENA_OK);
@@ -445,7 +445,7 @@ static void a_session_that_is_closed_keeps_its_arena_until_released(void **state
     server_stop(&server);
 }
 
-static void a_session_that_the_client_leaves_is_closed_by_the_application(void **state) {
+SERVER_TEST(a_session_that_the_client_leaves_is_closed_by_the_application) {
     begin_upgrade(SERVER_MODE(state));
     client_abort(&client);
     assert_int_equal(flag_get(&server.resets), 0);
@@ -466,7 +466,7 @@ static enum MHD_Result upgrade_for_nobody(struct arena_request *request, void *u
 }
 
 /* libmicrohttpd calls no upgrade handler then: a request retained before would stay for ever. */
-static void a_client_that_leaves_before_its_session_begins_leaves_nothing(void **state) {
+SERVER_TEST(a_client_that_leaves_before_its_session_begins_leaves_nothing) {
     memset(&session, 0, sizeof session);
     flag_set(&client_is_gone, 0);
     flag_set(&handler_waits, 0);
@@ -481,24 +481,4 @@ static void a_client_that_leaves_before_its_session_begins_leaves_nothing(void *
     server_stop(&server);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        SERVER_TEST_SUSPENDING(a_suspended_request_is_answered_by_a_worker),
-        SERVER_TEST_SUSPENDING(a_worker_may_answer_before_the_handler_returns),
-        SERVER_TEST_SUSPENDING(a_request_resumed_without_an_answer_is_answered_500),
-        SERVER_TEST_SUSPENDING(a_request_resumed_without_an_answer_is_answered_while_it_is_held),
-        SERVER_TEST_SUSPENDING(a_client_that_leaves_while_suspended_is_noticed_on_resume),
-        SERVER_TEST_SUSPENDING(a_suspended_request_does_not_block_the_others),
-        SERVER_TEST_SUSPENDING(a_suspended_connection_is_answered_by_hand),
-        SERVER_TEST_SUSPENDING(the_last_release_resets_the_arena_on_its_own_thread),
-        SERVER_TEST_SUSPENDING(a_handler_that_suspends_and_says_no_closes_the_connection),
-        SERVER_TEST_SUSPENDING(a_handler_that_hands_on_and_says_no_leaves_it_to_them),
-        SERVER_TEST_SUSPENDING(a_handler_that_hands_on_and_says_no_is_answered_500_without_them),
-        SERVER_TEST(a_response_on_two_connections_outlives_each_request),
-        SERVER_TEST(an_upgraded_session_keeps_its_arena_until_released),
-        SERVER_TEST(a_session_that_is_closed_keeps_its_arena_until_released),
-        SERVER_TEST(a_session_that_the_client_leaves_is_closed_by_the_application),
-        SERVER_TEST(a_client_that_leaves_before_its_session_begins_leaves_nothing),
-    };
-    return support_run("mhd exchanges", tests);
-}
+int main(void) { return support_run("mhd exchanges"); }

@@ -47,7 +47,7 @@ static struct fields *copy_of(const struct listed *items, size_t length) {
     return fields_copy(NULL, "GET", "/url", "HTTP/1.1");
 }
 
-static void texts_that_are_missing_are_empty(void **state) {
+TEST(texts_that_are_missing_are_empty) {
     list_length = 0;
     list_later = NULL;
     struct fields *fields = fields_copy(NULL, NULL, NULL, NULL);
@@ -74,7 +74,7 @@ static void texts_that_are_missing_are_empty(void **state) {
     fields_free(fields);
 }
 
-static void sizes_that_overflow_are_refused(void **state) {
+TEST(sizes_that_overflow_are_refused) {
     static const struct listed long_name[] = {{MHD_HEADER_KIND, "n", SIZE_MAX, "v", 1}};
     static const struct listed long_value[] = {{MHD_HEADER_KIND, "n", 1, "v", SIZE_MAX}};
     static const struct listed halves[] = {{MHD_HEADER_KIND, "n", SIZE_MAX / 2, "v", SIZE_MAX / 2},
@@ -87,7 +87,7 @@ static void sizes_that_overflow_are_refused(void **state) {
 }
 
 /* The block has room for what was measured. */
-static void a_list_that_grows_between_the_passes_is_cut(void **state) {
+TEST(a_list_that_grows_between_the_passes_is_cut) {
     static const struct listed measured[] = {
         {MHD_HEADER_KIND, "header", 6, "first", 5},
         {MHD_GET_ARGUMENT_KIND, "argument", 8, "first", 5},
@@ -117,7 +117,7 @@ static void a_list_that_grows_between_the_passes_is_cut(void **state) {
 }
 
 /* They lie side by side. */
-static void headers_are_no_arguments(void **state) {
+TEST(headers_are_no_arguments) {
     static const struct listed items[] = {
         {MHD_GET_ARGUMENT_KIND, "name", 4, "of the argument", 15},
         {MHD_HEADER_KIND, "Host", 4, "of the header", 13},
@@ -138,7 +138,7 @@ static void headers_are_no_arguments(void **state) {
 }
 
 /* Empty or not. */
-static void the_first_of_several_is_found(void **state) {
+TEST(the_first_of_several_is_found) {
     const struct arena_field several[] = {
         {"name", 4, "", 0}, {"name", 4, "1", 1}, {"other", 5, "2", 1}, {"other", 5, "", 0}};
     const struct fields fields = {.of = {several, several}, .count = {4, 4}};
@@ -149,7 +149,7 @@ static void the_first_of_several_is_found(void **state) {
 }
 
 /* By all of its length, a NUL inside included. */
-static void a_longer_name_is_another_one(void **state) {
+TEST(a_longer_name_is_another_one) {
     static char name[65536 + 4 + 1];
     memset(name, 'x', sizeof name - 1);
     memcpy(name, "name", 4);
@@ -172,7 +172,7 @@ static void a_longer_name_is_another_one(void **state) {
 }
 
 /* Each byte of them, whatever its value. */
-static void texts_of_any_length_are_copied_whole(void **state) {
+TEST(texts_of_any_length_are_copied_whole) {
     static char texts[5][70001];
     for (size_t i = 0; i < COUNT(texts); i++) {
         for (size_t at = 0; at < sizeof texts[i] - 1; at++) texts[i][at] = (char)(1 + (at + i) % 255);
@@ -195,7 +195,7 @@ static void texts_of_any_length_are_copied_whole(void **state) {
     fields_free(fields);
 }
 
-static void however_many_there_are_the_last_is_found(void **state) {
+TEST(however_many_there_are_the_last_is_found) {
     enum { MANY = 70000 };
     static struct listed items[2 * MANY];
     for (size_t i = 0; i < COUNT(items); i++) {
@@ -212,7 +212,7 @@ static void however_many_there_are_the_last_is_found(void **state) {
     fields_free(fields);
 }
 
-static void names_of_headers_are_the_same_in_either_case(void **state) {
+TEST(names_of_headers_are_the_same_in_either_case) {
     for (int code = 1; code < 256; code++) { /* ASCII letters alone */
         char name[] = {'x', (char)code, '\0'};
         const struct arena_field field = {name, 2, "found", 5};
@@ -227,17 +227,4 @@ static void names_of_headers_are_the_same_in_either_case(void **state) {
     }
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts_that_are_missing_are_empty),
-        cmocka_unit_test(sizes_that_overflow_are_refused),
-        cmocka_unit_test(a_list_that_grows_between_the_passes_is_cut),
-        cmocka_unit_test(headers_are_no_arguments),
-        cmocka_unit_test(the_first_of_several_is_found),
-        cmocka_unit_test(a_longer_name_is_another_one),
-        cmocka_unit_test(texts_of_any_length_are_copied_whole),
-        cmocka_unit_test(however_many_there_are_the_last_is_found),
-        cmocka_unit_test(names_of_headers_are_the_same_in_either_case),
-    };
-    return support_run("mhd fields", tests);
-}
+int main(void) { return support_run("mhd fields"); }

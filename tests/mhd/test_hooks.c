@@ -122,7 +122,7 @@ static void stop(void) {
 
 /* --- begin -------------------------------------------------------------------------------------------------------- */
 
-static void an_answer_of_begin_goes_out_before_the_body(void **state) {
+SERVER_TEST(an_answer_of_begin_goes_out_before_the_body) {
     static const char *const requests[] = {
         "POST /denied HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n",
         "POST /denied HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\n",
@@ -142,7 +142,7 @@ static void an_answer_of_begin_goes_out_before_the_body(void **state) {
     assert_int_equal(events.completed, 3);
 }
 
-static void without_a_body_it_does_not_cost_the_connection(void **state) {
+SERVER_TEST(without_a_body_it_does_not_cost_the_connection) {
     start(state, &hooks);
     for (int i = 0; i < 3; i++) {
         client_exchange(&client, GET("/denied"), 401, &reply);
@@ -155,7 +155,7 @@ static void without_a_body_it_does_not_cost_the_connection(void **state) {
     assert_int_equal(server.handled, 6);
 }
 
-static void begin_may_close_the_connection(void **state) {
+SERVER_TEST(begin_may_close_the_connection) {
     static const char *const requests[] = {GET("/no"), GET("/suspend"),
                                            "POST /no HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody",
                                            "POST /suspend HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody"};
@@ -170,7 +170,7 @@ static void begin_may_close_the_connection(void **state) {
     assert_int_equal(server.handled, 0);
 }
 
-static void a_panic_in_begin_is_500(void **state) {
+SERVER_TEST(a_panic_in_begin_is_500) {
     panics_record();
     start(state, &hooks);
     client_exchange(&client, GET("/panic"), 500, &reply);
@@ -193,7 +193,7 @@ static void send_body(const char *path, size_t size, unsigned status) {
     assert_int_equal(reply.status, status);
 }
 
-static void begin_sets_the_limit_of_a_body(void **state) {
+SERVER_TEST(begin_sets_the_limit_of_a_body) {
     start(state, &hooks);
     send_body("/none", 0, 200);
     send_body("/none", 1, 413);
@@ -210,7 +210,7 @@ static void begin_sets_the_limit_of_a_body(void **state) {
 
 /* --- pieces ------------------------------------------------------------------------------------------------------- */
 
-static void a_streamed_body_is_handed_out_as_it_comes(void **state) {
+SERVER_TEST(a_streamed_body_is_handed_out_as_it_comes) {
     start(state, &hooks);
     send_body("/pieces", 3000000, 200);
     assert_string_equal(reply.body, "POST /pieces "); /* nothing was collected */
@@ -225,7 +225,7 @@ static void a_streamed_body_is_handed_out_as_it_comes(void **state) {
     stop();
 }
 
-static void the_limit_holds_for_streamed_bodies(void **state) {
+SERVER_TEST(the_limit_holds_for_streamed_bodies) {
     start(state, &hooks);
     client_send(&client, "POST /pieces HTTP/1.1\r\nHost: test\r\nContent-Length: 5000001\r\n\r\n");
     for (size_t left = 5000001; left > 0;) {
@@ -240,7 +240,7 @@ static void the_limit_holds_for_streamed_bodies(void **state) {
     assert_int_equal(server.handled, 0);
 }
 
-static void a_piece_that_is_not_taken_is_500_and_closed(void **state) {
+SERVER_TEST(a_piece_that_is_not_taken_is_500_and_closed) {
     static const char *const paths[] = {"/piece-fails", "/piece-panic"};
     panics_record();
     for (size_t i = 0; i < COUNT(paths); i++) {
@@ -257,7 +257,7 @@ static void a_piece_that_is_not_taken_is_500_and_closed(void **state) {
 
 /* --- completed ---------------------------------------------------------------------------------------------------- */
 
-static void every_request_is_told_to_be_over_once(void **state) {
+SERVER_TEST(every_request_is_told_to_be_over_once) {
     static const struct {
         const char *text;
         unsigned status; /* 0: the connection closes */
@@ -301,7 +301,7 @@ static void every_request_is_told_to_be_over_once(void **state) {
 
 /* --- refuse ------------------------------------------------------------------------------------------------------- */
 
-static void the_program_may_have_other_words(void **state) {
+SERVER_TEST(the_program_may_have_other_words) {
     start(state, &all_hooks);
     client_exchange(&client, GET("/forgets"), 500, &reply);
     assert_non_null(strstr(reply.head, "Content-Type: application/json\r\n"));
@@ -320,7 +320,7 @@ static void the_program_may_have_other_words(void **state) {
     assert_int_equal(events.refused, 4);
 }
 
-static void unavailable_says_when_to_come_again(void **state) {
+SERVER_TEST(unavailable_says_when_to_come_again) {
     static const struct arena_mhd_options *const options[] = {&hooks, &all_hooks};
     for (size_t i = 0; i < COUNT(options); i++) {
         start(state, options[i]);
@@ -336,7 +336,7 @@ static void unavailable_says_when_to_come_again(void **state) {
 
 /* --- all bodies together ------------------------------------------------------------------------------------------ */
 
-static void bodies_hold_no_more_than_they_may_all_together(void **state) {
+SERVER_TEST(bodies_hold_no_more_than_they_may_all_together) {
     const struct arena_mhd_options options = {.total_body_bytes = 100000, .completed = completed};
     start(state, &options);
     struct client slow;
@@ -401,7 +401,7 @@ static void expect_fields(const char *request, const char *expected) {
     assert_int_equal(flag_get(&again), 12);
 }
 
-static void every_field_is_handed_out_in_order(void **state) {
+SERVER_TEST(every_field_is_handed_out_in_order) {
     server_start(&server, SERVER_MODE(state), list_fields, NULL);
     client_connect(&client, server.port);
     expect_fields("GET /x?a=1&b&a=&%41=%42+c HTTP/1.1\r\nHost: t\r\nX: 1 \t\r\nx: 2\r\nCookie: k=v; n=w\r\n\r\n",
@@ -433,7 +433,7 @@ static enum MHD_Result share_the_pointer(struct arena_request *request, void *us
     return arena_request_user(request) == &server ? server_echo(request, user) : MHD_NO;
 }
 
-static void the_clones_of_a_request_share_its_pointer(void **state) {
+SERVER_TEST(the_clones_of_a_request_share_its_pointer) {
     server_start(&server, SERVER_MODE(state), share_the_pointer, NULL);
     client_connect(&client, server.port);
     for (int i = 0; i < 2; i++) client_exchange(&client, GET("/x"), 200, &reply); /* NULL again for each request */
@@ -474,7 +474,7 @@ static enum MHD_Result give_arenas(struct arena_request *request, void *user) {
     return yes_if(arena_request_respond(request, 200, NULL, text, 1));
 }
 
-static void an_arena_that_a_request_owns_goes_back_with_it(void **state) {
+SERVER_TEST(an_arena_that_a_request_owns_goes_back_with_it) {
     static const int expected[] = {ARENA_OK,     ARENA_OK,     ARENA_EINVAL, ARENA_EINVAL,
                                    ARENA_EINVAL, ARENA_EINVAL, ARENA_EINVAL, ARENA_EINVAL};
     assert_int_equal(arena_pool_create(ARENA_TYPE(char), 10, &scratch), ARENA_OK);
@@ -491,23 +491,4 @@ static void an_arena_that_a_request_owns_goes_back_with_it(void **state) {
     assert_int_equal(arena_request_own(NULL, NULL), ARENA_EINVAL);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        SERVER_TEST(an_answer_of_begin_goes_out_before_the_body),
-        SERVER_TEST(without_a_body_it_does_not_cost_the_connection),
-        SERVER_TEST(begin_may_close_the_connection),
-        SERVER_TEST(a_panic_in_begin_is_500),
-        SERVER_TEST(begin_sets_the_limit_of_a_body),
-        SERVER_TEST(a_streamed_body_is_handed_out_as_it_comes),
-        SERVER_TEST(the_limit_holds_for_streamed_bodies),
-        SERVER_TEST(a_piece_that_is_not_taken_is_500_and_closed),
-        SERVER_TEST(every_request_is_told_to_be_over_once),
-        SERVER_TEST(the_program_may_have_other_words),
-        SERVER_TEST(unavailable_says_when_to_come_again),
-        SERVER_TEST(bodies_hold_no_more_than_they_may_all_together),
-        SERVER_TEST(every_field_is_handed_out_in_order),
-        SERVER_TEST(the_clones_of_a_request_share_its_pointer),
-        SERVER_TEST(an_arena_that_a_request_owns_goes_back_with_it),
-    };
-    return support_run("mhd hooks", tests);
-}
+int main(void) { return support_run("mhd hooks"); }

@@ -13,7 +13,7 @@ static struct reply reply;
 
 /* --- ordinary ends ------------------------------------------------------------------------------------------------ */
 
-static void completion_comes_before_the_last_byte_is_let_go(void **state) {
+SERVER_TEST(completion_comes_before_the_last_byte_is_let_go) {
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
     client_connect(&client, server.port);
     client_exchange(&client, GET("/one"), 200, &reply);
@@ -24,7 +24,7 @@ static void completion_comes_before_the_last_byte_is_let_go(void **state) {
     server_stop(&server);
 }
 
-static void keep_alive_survives_answers(void **state) {
+SERVER_TEST(keep_alive_survives_answers) {
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
     client_connect(&client, server.port);
     for (int i = 0; i < 5; i++) {
@@ -41,7 +41,7 @@ static void keep_alive_survives_answers(void **state) {
     assert_int_equal(server.completed, 10);
 }
 
-static void pipelined_requests_come_one_after_the_other(void **state) {
+SERVER_TEST(pipelined_requests_come_one_after_the_other) {
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
     client_connect(&client, server.port);
     client_send(&client, GET("/1") "POST /2 HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\nabc" GET("/3"));
@@ -56,7 +56,7 @@ static void pipelined_requests_come_one_after_the_other(void **state) {
     server_stop(&server);
 }
 
-static void a_body_sent_in_pieces_arrives_whole(void **state) {
+SERVER_TEST(a_body_sent_in_pieces_arrives_whole) {
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
     client_connect(&client, server.port);
     client_send(&client, "POST /p HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\nab");
@@ -77,7 +77,7 @@ static void a_body_sent_in_pieces_arrives_whole(void **state) {
     server_stop(&server);
 }
 
-static void a_client_that_expects_100_gets_it(void **state) {
+SERVER_TEST(a_client_that_expects_100_gets_it) {
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
     client_connect(&client, server.port);
     client_exchange(&client, "POST /e HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", 100,
@@ -88,7 +88,7 @@ static void a_client_that_expects_100_gets_it(void **state) {
     server_stop(&server);
 }
 
-static void head_sends_no_body(void **state) {
+SERVER_TEST(head_sends_no_body) {
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
     client_connect(&client, server.port);
     client_send(&client, "HEAD /h HTTP/1.1\r\nHost: test\r\n\r\n" GET("/after"));
@@ -103,7 +103,7 @@ static void head_sends_no_body(void **state) {
 }
 
 /* Whoever looks finds it there, as good as new: no request keeps it, and nor does the binding. */
-static void the_arena_is_back_in_the_pool_once_its_request_is_over(void **state) {
+SERVER_TEST(the_arena_is_back_in_the_pool_once_its_request_is_over) {
     const struct server_options options = {.max_arenas = 1};
     server_start(&server, SERVER_MODE(state), server_echo, &options);
     client_connect(&client, server.port);
@@ -119,7 +119,7 @@ static void the_arena_is_back_in_the_pool_once_its_request_is_over(void **state)
 }
 
 /* libmicrohttpd 1.0 answers by itself, 0.9 calls the handler. */
-static void a_request_without_host_leaves_nothing_behind(void **state) {
+SERVER_TEST(a_request_without_host_leaves_nothing_behind) {
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
     client_connect(&client, server.port);
     client_send(&client, "GET /hostless HTTP/1.1\r\n\r\n");
@@ -138,7 +138,7 @@ static enum MHD_Result refuse(struct arena_request *request, void *user) {
     return MHD_NO;
 }
 
-static void a_handler_that_says_no_closes_the_connection(void **state) {
+SERVER_TEST(a_handler_that_says_no_closes_the_connection) {
     server_start(&server, SERVER_MODE(state), refuse, NULL);
     client_connect(&client, server.port);
     client_send(&client, GET("/no"));
@@ -154,7 +154,7 @@ static enum MHD_Result respond_and_refuse(struct arena_request *request, void *u
     return MHD_NO;
 }
 
-static void a_handler_that_says_no_after_answering_closes_the_connection(void **state) {
+SERVER_TEST(a_handler_that_says_no_after_answering_closes_the_connection) {
     server_start(&server, SERVER_MODE(state), respond_and_refuse, NULL);
     client_connect(&client, server.port);
     client_send(&client, GET("/no"));
@@ -166,7 +166,7 @@ static void a_handler_that_says_no_after_answering_closes_the_connection(void **
 
 /* --- the client leaves -------------------------------------------------------------------------------------------- */
 
-static void half_a_request_runs_nothing(void **state) {
+SERVER_TEST(half_a_request_runs_nothing) {
     static const char *const halves[] = {"GET /half", "GET /half HTTP/1.1\r\nHost: te", "POST", "\r\n"};
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
     for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
@@ -182,7 +182,7 @@ static void half_a_request_runs_nothing(void **state) {
     assert_int_equal(server.resets, 1);
 }
 
-static void a_client_that_leaves_mid_upload_is_forgotten(void **state) {
+SERVER_TEST(a_client_that_leaves_mid_upload_is_forgotten) {
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
     for (int i = 0; i < 4; i++) {
         client_connect(&client, server.port);
@@ -215,7 +215,7 @@ static enum MHD_Result download(struct arena_request *request, void *user) {
     return arena_request_respond(request, 200, NULL, all, size) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
-static void a_large_body_is_sent_from_the_arena(void **state) {
+SERVER_TEST(a_large_body_is_sent_from_the_arena) {
     server_start(&server, SERVER_MODE(state), download, NULL);
     client_connect(&client, server.port);
     for (int i = 0; i < 2; i++) {
@@ -228,7 +228,7 @@ static void a_large_body_is_sent_from_the_arena(void **state) {
     assert_int_equal(server.resets, 2 * SERVER_ARENA_CELLS);
 }
 
-static void a_client_that_leaves_mid_download_gets_its_arena_reset(void **state) {
+SERVER_TEST(a_client_that_leaves_mid_download_gets_its_arena_reset) {
     server_start(&server, SERVER_MODE(state), download, NULL);
     client_connect(&client, server.port);
     client_send(&client, GET("/down"));
@@ -254,7 +254,7 @@ static enum MHD_Result respond_with_huge_header(struct arena_request *request, v
     return arena_request_respond(request, 200, type, text, 4) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
-static void response_headers_that_do_not_fit_end_the_request(void **state) {
+SERVER_TEST(response_headers_that_do_not_fit_end_the_request) {
     const struct server_options options = {.connection_memory_bytes = 4096};
     server_start(&server, SERVER_MODE(state), respond_with_huge_header, &options);
     client_connect(&client, server.port);
@@ -266,7 +266,7 @@ static void response_headers_that_do_not_fit_end_the_request(void **state) {
     server_stop(&server);
 }
 
-static void request_headers_that_do_not_fit_run_nothing(void **state) {
+SERVER_TEST(request_headers_that_do_not_fit_run_nothing) {
     const struct server_options options = {.connection_memory_bytes = 2048};
     server_start(&server, SERVER_MODE(state), server_echo, &options);
     client_connect(&client, server.port);
@@ -281,7 +281,7 @@ static void request_headers_that_do_not_fit_run_nothing(void **state) {
     assert_int_equal(server.handled, 0);
 }
 
-static void a_malformed_chunk_ends_the_request(void **state) {
+SERVER_TEST(a_malformed_chunk_ends_the_request) {
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
     client_connect(&client, server.port);
     client_send(&client, "POST /c HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -293,7 +293,7 @@ static void a_malformed_chunk_ends_the_request(void **state) {
     assert_int_equal(server.handled, 0);
 }
 
-static void the_daemon_stops_mid_upload(void **state) {
+SERVER_TEST(the_daemon_stops_mid_upload) {
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
     client_connect(&client, server.port);
     client_send(&client, "POST /up HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\nonly this");
@@ -311,7 +311,7 @@ static void the_daemon_stops_mid_upload(void **state) {
     assert_int_equal(server.handled, 0);
 }
 
-static void the_daemon_stops_mid_download(void **state) {
+SERVER_TEST(the_daemon_stops_mid_download) {
     server_start(&server, SERVER_MODE(state), download, NULL);
     client_connect(&client, server.port);
     client_send(&client, GET("/down"));
@@ -323,7 +323,7 @@ static void the_daemon_stops_mid_download(void **state) {
     client_close(&client);
 }
 
-static void requests_that_never_complete_are_found_at_the_end(void **state) {
+SERVER_TEST(requests_that_never_complete_are_found_at_the_end) {
     const struct server_options options = {.loses_completion = true};
     server_start(&server, SERVER_MODE(state), server_echo, &options);
     struct client others[3];
@@ -352,7 +352,7 @@ static void *log_uri(void *user, const char *uri, struct MHD_Connection *connect
     return record;
 }
 
-static void a_uri_log_callback_does_no_harm(void **state) {
+SERVER_TEST(a_uri_log_callback_does_no_harm) {
     const struct server_options options = {.uri_log = log_uri};
     server_start(&server, SERVER_MODE(state), server_echo, &options);
     client_connect(&client, server.port);
@@ -390,7 +390,7 @@ static enum MHD_Result look_at_the_lost_one(struct arena_request *request, void 
     return server_echo(request, user);
 }
 
-static void a_lost_request_is_over_once_the_next_begins(void **state) {
+SERVER_TEST(a_lost_request_is_over_once_the_next_begins) {
     const struct server_options options = {.loses_completion = true};
     for (int held = 0; held < 2; held++) { /* by somebody else, or not */
         lost = NULL;
@@ -411,7 +411,7 @@ static void a_lost_request_is_over_once_the_next_begins(void **state) {
 }
 
 /* The next request on the same connection shows that the one before it is over, whatever *req_cls has. */
-static void a_lost_request_is_found_by_the_next_on_its_connection(void **state) {
+SERVER_TEST(a_lost_request_is_found_by_the_next_on_its_connection) {
     for (int logged = 0; logged < 2; logged++) {
         const struct server_options options = {
             .max_arenas = 1, .loses_completion = true, .uri_log = logged ? log_uri : NULL};
@@ -424,7 +424,7 @@ static void a_lost_request_is_found_by_the_next_on_its_connection(void **state) 
     }
 }
 
-static void a_lost_request_is_over_once_the_next_is_refused(void **state) {
+SERVER_TEST(a_lost_request_is_over_once_the_next_is_refused) {
     const struct server_options options = {.loses_completion = true};
     server_start(&server, SERVER_MODE(state), server_echo, &options);
     client_connect(&client, server.port);
@@ -447,7 +447,7 @@ static enum MHD_Result wait_then_download(struct arena_request *request, void *u
     return download(request, user);
 }
 
-static void a_client_that_leaves_while_the_handler_runs_costs_nothing(void **state) {
+SERVER_TEST(a_client_that_leaves_while_the_handler_runs_costs_nothing) {
     flag_set(&in_handler, 0);
     flag_set(&go_on, 0);
     server_start(&server, SERVER_MODE(state), wait_then_download, NULL);
@@ -461,33 +461,4 @@ static void a_client_that_leaves_while_the_handler_runs_costs_nothing(void **sta
     assert_int_equal(server.resets, SERVER_ARENA_CELLS);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        SERVER_TEST(completion_comes_before_the_last_byte_is_let_go),
-        SERVER_TEST(keep_alive_survives_answers),
-        SERVER_TEST(pipelined_requests_come_one_after_the_other),
-        SERVER_TEST(a_body_sent_in_pieces_arrives_whole),
-        SERVER_TEST(a_client_that_expects_100_gets_it),
-        SERVER_TEST(head_sends_no_body),
-        SERVER_TEST(the_arena_is_back_in_the_pool_once_its_request_is_over),
-        SERVER_TEST(a_request_without_host_leaves_nothing_behind),
-        SERVER_TEST(a_handler_that_says_no_closes_the_connection),
-        SERVER_TEST(a_handler_that_says_no_after_answering_closes_the_connection),
-        SERVER_TEST(half_a_request_runs_nothing),
-        SERVER_TEST(a_client_that_leaves_mid_upload_is_forgotten),
-        SERVER_TEST(a_large_body_is_sent_from_the_arena),
-        SERVER_TEST(a_client_that_leaves_mid_download_gets_its_arena_reset),
-        SERVER_TEST(a_client_that_leaves_while_the_handler_runs_costs_nothing),
-        SERVER_TEST(response_headers_that_do_not_fit_end_the_request),
-        SERVER_TEST(request_headers_that_do_not_fit_run_nothing),
-        SERVER_TEST(a_malformed_chunk_ends_the_request),
-        SERVER_TEST(the_daemon_stops_mid_upload),
-        SERVER_TEST(the_daemon_stops_mid_download),
-        SERVER_TEST(requests_that_never_complete_are_found_at_the_end),
-        SERVER_TEST(a_lost_request_is_found_by_the_next_on_its_connection),
-        SERVER_TEST(a_lost_request_is_over_once_the_next_begins),
-        SERVER_TEST(a_lost_request_is_over_once_the_next_is_refused),
-        SERVER_TEST(a_uri_log_callback_does_no_harm),
-    };
-    return support_run("mhd lifecycle", tests);
-}
+int main(void) { return support_run("mhd lifecycle"); }

@@ -17,7 +17,7 @@ static enum MHD_Result unused_handler(struct arena_request *request, void *user)
     return MHD_NO;
 }
 
-static void creation_fails_cleanly_wherever_memory_runs_out(void **state) {
+TEST(creation_fails_cleanly_wherever_memory_runs_out) {
     struct arena_pool *pool = NULL;
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);
     for (int persistent = 0; persistent <= 1; persistent++) {
@@ -125,7 +125,7 @@ static void serve_with_failures(enum mode mode, bool persistent) {
     assert_true(nth > 9);
 }
 
-static void requests_fail_cleanly_wherever_memory_runs_out(void **state) {
+SERVER_TEST(requests_fail_cleanly_wherever_memory_runs_out) {
     make_request();
     serve_with_failures(SERVER_MODE(state), false); /* what libarena keeps for good is there after the first time */
     long before = heap_live_blocks();
@@ -135,7 +135,7 @@ static void requests_fail_cleanly_wherever_memory_runs_out(void **state) {
 }
 
 /* The piece for which there was no memory is thrown away like those that follow it. */
-static void a_piece_without_memory_counts_as_drained(void **state) {
+TEST(a_piece_without_memory_counts_as_drained) {
     static const char piece[1];
     for (size_t more = 0; more < 2; more++) {
         struct body body;
@@ -150,7 +150,7 @@ static void a_piece_without_memory_counts_as_drained(void **state) {
 }
 
 /* Or the handler would get one with a hole. */
-static void a_body_that_found_no_memory_once_stays_refused(void **state) {
+TEST(a_body_that_found_no_memory_once_stays_refused) {
     static const char piece[64];
     struct body body;
     body_begin(&body, sizeof piece, NULL);
@@ -166,7 +166,7 @@ static void a_body_that_found_no_memory_once_stays_refused(void **state) {
 }
 
 /* What was kept before is freed with it. */
-static void a_body_that_cannot_grow_leaves_nothing(void **state) {
+TEST(a_body_that_cannot_grow_leaves_nothing) {
     static const char piece[8192];
     struct body body;
     long before = heap_live_blocks();
@@ -203,7 +203,7 @@ static enum MHD_Result look_for_the_late_one(struct arena_request *request, void
     return right ? server_echo(request, user) : MHD_NO;
 }
 
-static void a_field_too_many_is_left_out(void **state) {
+SERVER_TEST(a_field_too_many_is_left_out) {
     server_start(&server, SERVER_MODE(state), look_for_the_late_one, NULL);
     client_connect(&client, server.port);
     flag_set(&passes, 0);
@@ -246,7 +246,7 @@ static enum MHD_Result be_watched(struct arena_request *request, void *user) {
 }
 
 /* Who sees the connection gone may rely on the context having ended; who sees no request live, on all arenas being back. */
-static void a_request_ends_in_order(void **state) {
+SERVER_TEST(a_request_ends_in_order) {
     flag_set(&connected_at_cancel, -1);
     flag_set(&live_at_return, -1);
     server_start(&server, SERVER_MODE(state), be_watched, NULL);
@@ -266,7 +266,7 @@ static enum MHD_Result be_watched_and_forget(struct arena_request *request, void
 }
 
 /* Whoever has answered, the handler or the binding: libmicrohttpd is not asked to take another one. */
-static void one_answer_is_queued_for_each_request(void **state) {
+SERVER_TEST(one_answer_is_queued_for_each_request) {
     static const struct {
         arena_mhd_handler *handler;
         unsigned status;
@@ -286,16 +286,4 @@ static void one_answer_is_queued_for_each_request(void **state) {
     }
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(creation_fails_cleanly_wherever_memory_runs_out),
-        SERVER_TEST(requests_fail_cleanly_wherever_memory_runs_out),
-        cmocka_unit_test(a_piece_without_memory_counts_as_drained),
-        cmocka_unit_test(a_body_that_found_no_memory_once_stays_refused),
-        cmocka_unit_test(a_body_that_cannot_grow_leaves_nothing),
-        SERVER_TEST(a_field_too_many_is_left_out),
-        SERVER_TEST(a_request_ends_in_order),
-        SERVER_TEST(one_answer_is_queued_for_each_request),
-    };
-    return support_run("mhd memory", tests);
-}
+int main(void) { return support_run("mhd memory"); }

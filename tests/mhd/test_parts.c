@@ -39,7 +39,7 @@ static const char whole[] =
                             "X-Other: ignored\r\nContent-Type:  text/plain \r\n\r\n\r\n--bo-\r\n\r\n--bo-7\r\n" FIELD(
                                 "") "\r\n\r\n--bo-7--\r\n";
 
-static void a_body_has_its_parts_where_they_lie(void **state) {
+TEST(a_body_has_its_parts_where_they_lie) {
     char *body;
     struct parts *parts =
         read_parts("Multipart/Form-Data ; x=\"a;\\\"\"; BOUNDARY=\"bo-7\"", whole, sizeof whole - 1, &body);
@@ -58,7 +58,7 @@ static void a_body_has_its_parts_where_they_lie(void **state) {
     free(body);
 }
 
-static void what_is_not_well_formed_has_none(void **state) {
+TEST(what_is_not_well_formed_has_none) {
     static const char good[] = "--bo-7\r\n" FIELD("a") "\r\none\r\n--bo-7--";
     static const char *const types[] = {
         "multipart/form-data",
@@ -124,7 +124,7 @@ static void what_is_not_well_formed_has_none(void **state) {
     free(body);
 }
 
-static void there_is_a_most_of_them(void **state) {
+TEST(there_is_a_most_of_them) {
     static const char one[] = "--bo-7\r\n" FIELD("a") "\r\n\r\n";
     static char text[(PARTS_MOST + 1) * (sizeof one - 1) + 16];
     for (size_t count = PARTS_MOST; count <= PARTS_MOST + 1; count++) {
@@ -140,7 +140,7 @@ static void there_is_a_most_of_them(void **state) {
 
 /* Pieces of bodies in any order, whole ones with bytes changed, and any beginning of one: a memory checker looks on, and
  * what is found lies in the body, in order, and ends in NULs. */
-static void no_body_leads_outside_it(void **state) {
+TEST(no_body_leads_outside_it) {
     static const char *const pieces[] = {"--bo-7",
                                          "--",
                                          "\r\n",
@@ -212,7 +212,7 @@ static enum MHD_Result list_parts(struct arena_request *request, void *user) {
     return arena_request_respond(request, 200, NULL, text, strlen(text)) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
-static void a_request_hands_them_out(void **state) {
+TEST(a_request_hands_them_out) {
     server_start(&server, MODE_INTERNAL_THREAD, list_parts, NULL);
     client_connect(&client, server.port);
     char text[2048];
@@ -237,13 +237,4 @@ static void a_request_hands_them_out(void **state) {
     server_stop(&server);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_body_has_its_parts_where_they_lie),
-        cmocka_unit_test(what_is_not_well_formed_has_none),
-        cmocka_unit_test(there_is_a_most_of_them),
-        cmocka_unit_test(no_body_leads_outside_it),
-        cmocka_unit_test(a_request_hands_them_out),
-    };
-    return support_run("mhd parts", tests);
-}
+int main(void) { return support_run("mhd parts"); }

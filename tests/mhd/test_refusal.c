@@ -20,7 +20,7 @@ static void check_text(const char *text) {
 
 /* --- 503 ---------------------------------------------------------------------------------------------------------- */
 
-static void an_exhausted_pool_answers_503_at_once(void **state) {
+SERVER_TEST(an_exhausted_pool_answers_503_at_once) {
     const struct server_options options = {.max_arenas = 1, .body_limit_bytes = 3};
     server_start(&server, SERVER_MODE(state), server_echo, &options);
     struct arena *last = NULL;
@@ -40,7 +40,7 @@ static void an_exhausted_pool_answers_503_at_once(void **state) {
 }
 
 /* Slow clients cannot exhaust the pool. */
-static void a_request_that_is_still_arriving_holds_no_arena(void **state) {
+SERVER_TEST(a_request_that_is_still_arriving_holds_no_arena) {
     static const struct {
         const char *begin;
         const char *end;
@@ -78,7 +78,7 @@ static enum MHD_Result forget(struct arena_request *request, void *user) {
     return MHD_YES;
 }
 
-static void a_handler_that_does_not_answer_is_answered_500(void **state) {
+SERVER_TEST(a_handler_that_does_not_answer_is_answered_500) {
     server_start(&server, SERVER_MODE(state), forget, NULL);
     client_connect(&client, server.port);
     for (int i = 0; i < 2; i++) {
@@ -101,7 +101,7 @@ static enum MHD_Result retain_and_forget(struct arena_request *request, void *us
 }
 
 /* Nobody else can answer what is not suspended, whoever holds it. */
-static void a_request_that_is_held_and_not_answered_is_answered_500_at_once(void **state) {
+SERVER_TEST(a_request_that_is_held_and_not_answered_is_answered_500_at_once) {
     server_start(&server, SERVER_MODE(state), retain_and_forget, NULL);
     client_connect(&client, server.port);
     for (int i = 1; i <= 2; i++) {
@@ -127,7 +127,7 @@ static enum MHD_Result panic_in_scope(struct arena_request *request, void *user)
     return MHD_YES;
 }
 
-static void a_handler_that_panics_is_answered_500(void **state) {
+SERVER_TEST(a_handler_that_panics_is_answered_500) {
     panics_record();
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &scratch), ARENA_OK);
     server_start(&server, SERVER_MODE(state), panic_in_scope, NULL);
@@ -149,7 +149,7 @@ static enum MHD_Result answer_and_panic(struct arena_request *request, void *use
     arena_panic("after the answer");
 }
 
-static void a_panic_after_the_answer_closes_the_connection(void **state) {
+SERVER_TEST(a_panic_after_the_answer_closes_the_connection) {
     panics_record();
     server_start(&server, SERVER_MODE(state), answer_and_panic, NULL);
     client_connect(&client, server.port);
@@ -171,7 +171,7 @@ static enum MHD_Result queue_and_panic(struct arena_request *request, void *user
     arena_panic("after an answer of its own");
 }
 
-static void a_panic_after_an_answer_of_its_own_closes_the_connection(void **state) {
+SERVER_TEST(a_panic_after_an_answer_of_its_own_closes_the_connection) {
     panics_record();
     server_start(&server, SERVER_MODE(state), queue_and_panic, NULL);
     client_connect(&client, server.port);
@@ -192,7 +192,7 @@ static enum MHD_Result suspend_and_panic(struct arena_request *request, void *us
     arena_panic("suspended");
 }
 
-static void a_panic_of_a_suspended_request_that_nobody_holds_is_answered_500(void **state) {
+SERVER_TEST_SUSPENDING(a_panic_of_a_suspended_request_that_nobody_holds_is_answered_500) {
     panics_record();
     server_start(&server, SERVER_MODE(state), suspend_and_panic, NULL);
     client_connect(&client, server.port);
@@ -210,7 +210,7 @@ static enum MHD_Result suspend_answer_and_panic(struct arena_request *request, v
     return answer_and_panic(request, user);
 }
 
-static void a_panic_after_the_answer_of_a_suspended_request_resumes_it(void **state) {
+SERVER_TEST_SUSPENDING(a_panic_after_the_answer_of_a_suspended_request_resumes_it) {
     panics_record();
     server_start(&server, SERVER_MODE(state), suspend_answer_and_panic, NULL);
     client_connect(&client, server.port);
@@ -231,7 +231,7 @@ static enum MHD_Result retain_suspend_and_panic(struct arena_request *request, v
     arena_panic("somebody else has it");
 }
 
-static void a_panic_of_a_suspended_request_that_somebody_holds_leaves_it_to_them(void **state) {
+SERVER_TEST_SUSPENDING(a_panic_of_a_suspended_request_that_somebody_holds_leaves_it_to_them) {
     panics_record();
     flag_set(&panicked, 0);
     server_start(&server, SERVER_MODE(state), retain_suspend_and_panic, NULL);
@@ -264,7 +264,7 @@ static enum MHD_Result retain_and_panic(struct arena_request *request, void *use
 }
 
 /* Who holds a request that is not suspended cannot be waited for. */
-static void a_panic_of_a_request_that_somebody_holds_is_answered_500(void **state) {
+SERVER_TEST(a_panic_of_a_request_that_somebody_holds_is_answered_500) {
     panics_record();
     flag_set(&panicked, 0);
     server_start(&server, SERVER_MODE(state), retain_and_panic, NULL);
@@ -312,7 +312,7 @@ static void post_filler(size_t size, unsigned status) {
     if (status == 413) check_text("The request body is too large.\n");
 }
 
-static void a_body_up_to_the_limit_is_taken_and_no_longer_one(void **state) {
+SERVER_TEST(a_body_up_to_the_limit_is_taken_and_no_longer_one) {
     start_limited(SERVER_MODE(state));
     post_filler(LIMIT_BYTES, 200);
     post_filler(LIMIT_BYTES + 1, 413);
@@ -326,7 +326,7 @@ static void a_body_up_to_the_limit_is_taken_and_no_longer_one(void **state) {
     assert_int_equal(server.resets, 3);
 }
 
-static void the_limit_is_one_mebibyte_unless_set(void **state) {
+SERVER_TEST(the_limit_is_one_mebibyte_unless_set) {
     memset(filler, 'f', sizeof filler);
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
     client_connect(&client, server.port);
@@ -336,7 +336,7 @@ static void the_limit_is_one_mebibyte_unless_set(void **state) {
     server_stop(&server);
 }
 
-static void a_limit_above_that_is_taken(void **state) {
+SERVER_TEST(a_limit_above_that_is_taken) {
     const struct server_options options = {.body_limit_bytes = 3 * sizeof filler};
     memset(filler, 'f', sizeof filler);
     server_start(&server, SERVER_MODE(state), server_echo, &options);
@@ -355,7 +355,7 @@ static void send_chunk(size_t size) {
     client_send(&client, "\r\n");
 }
 
-static void a_chunked_body_over_the_limit_is_413(void **state) {
+SERVER_TEST(a_chunked_body_over_the_limit_is_413) {
     start_limited(SERVER_MODE(state));
     client_send(&client, POST("Transfer-Encoding: chunked\r\n"));
     for (int i = 0; i < 20; i++) send_chunk(LIMIT_BYTES / 10);
@@ -367,7 +367,7 @@ static void a_chunked_body_over_the_limit_is_413(void **state) {
     assert_int_equal(server.handled, 1);
 }
 
-static void a_body_without_end_is_cut_off(void **state) {
+SERVER_TEST(a_body_without_end_is_cut_off) {
     start_limited(SERVER_MODE(state));
     client_send(&client, POST("Transfer-Encoding: chunked\r\n"));
     char head[32];
@@ -384,7 +384,7 @@ static void a_body_without_end_is_cut_off(void **state) {
     assert_int_equal(server.handled, 0);
 }
 
-static void a_body_announced_far_too_long_is_refused_unread(void **state) {
+SERVER_TEST(a_body_announced_far_too_long_is_refused_unread) {
     static const char *const announcements[] = {
         POST("Content-Length: 1000000000000\r\n"),
         POST("Content-Length: 999999999999\r\n"),
@@ -411,7 +411,7 @@ static void a_body_announced_far_too_long_is_refused_unread(void **state) {
 }
 
 /* One byte more, and it would not be read at all. */
-static void a_body_longer_by_16_mebibytes_is_read_to_its_end(void **state) {
+SERVER_TEST(a_body_longer_by_16_mebibytes_is_read_to_its_end) {
     start_limited(SERVER_MODE(state));
     post_filler(LIMIT_BYTES + 16 * sizeof filler, 413);
     assert_false(reply.close);
@@ -420,7 +420,7 @@ static void a_body_longer_by_16_mebibytes_is_read_to_its_end(void **state) {
     server_stop(&server);
 }
 
-static void a_body_that_just_fits_is_asked_for(void **state) {
+SERVER_TEST(a_body_that_just_fits_is_asked_for) {
     start_limited(SERVER_MODE(state));
     client_exchange(&client, POST("Content-Length: 10000\r\nExpect: 100-continue\r\n"), 100, &reply);
     send_filler(LIMIT_BYTES);
@@ -431,7 +431,7 @@ static void a_body_that_just_fits_is_asked_for(void **state) {
 }
 
 /* Of the largest numbers there are, too, each is what it says. */
-static void a_limit_near_the_largest_number_is_exact(void **state) {
+SERVER_TEST(a_limit_near_the_largest_number_is_exact) {
     const struct server_options options = {.body_limit_bytes = SIZE_MAX - 4};
     if (sizeof(size_t) < sizeof(uint64_t)) skip();
     server_start(&server, SERVER_MODE(state), server_echo, &options);
@@ -444,7 +444,7 @@ static void a_limit_near_the_largest_number_is_exact(void **state) {
     server_stop(&server);
 }
 
-static void a_limit_of_any_magnitude_is_exact(void **state) {
+SERVER_TEST(a_limit_of_any_magnitude_is_exact) {
     static const unsigned bits[] = {16, 26, 31, 32, 33, 48, 62};
     for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
         if (bits[i] >= sizeof(size_t) * CHAR_BIT) break;
@@ -462,29 +462,4 @@ static void a_limit_of_any_magnitude_is_exact(void **state) {
     }
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        SERVER_TEST(an_exhausted_pool_answers_503_at_once),
-        SERVER_TEST(a_request_that_is_still_arriving_holds_no_arena),
-        SERVER_TEST(a_handler_that_does_not_answer_is_answered_500),
-        SERVER_TEST(a_request_that_is_held_and_not_answered_is_answered_500_at_once),
-        SERVER_TEST(a_handler_that_panics_is_answered_500),
-        SERVER_TEST(a_panic_after_the_answer_closes_the_connection),
-        SERVER_TEST(a_panic_after_an_answer_of_its_own_closes_the_connection),
-        SERVER_TEST_SUSPENDING(a_panic_of_a_suspended_request_that_nobody_holds_is_answered_500),
-        SERVER_TEST_SUSPENDING(a_panic_after_the_answer_of_a_suspended_request_resumes_it),
-        SERVER_TEST_SUSPENDING(a_panic_of_a_suspended_request_that_somebody_holds_leaves_it_to_them),
-        SERVER_TEST(a_panic_of_a_request_that_somebody_holds_is_answered_500),
-        SERVER_TEST(a_body_up_to_the_limit_is_taken_and_no_longer_one),
-        SERVER_TEST(the_limit_is_one_mebibyte_unless_set),
-        SERVER_TEST(a_limit_above_that_is_taken),
-        SERVER_TEST(a_chunked_body_over_the_limit_is_413),
-        SERVER_TEST(a_body_without_end_is_cut_off),
-        SERVER_TEST(a_body_announced_far_too_long_is_refused_unread),
-        SERVER_TEST(a_body_longer_by_16_mebibytes_is_read_to_its_end),
-        SERVER_TEST(a_body_that_just_fits_is_asked_for),
-        SERVER_TEST(a_limit_near_the_largest_number_is_exact),
-        SERVER_TEST(a_limit_of_any_magnitude_is_exact),
-    };
-    return support_run("mhd refusals", tests);
-}
+int main(void) { return support_run("mhd refusals"); }

@@ -91,7 +91,7 @@ static void complete(void **req_cls) { arena_mhd_completed(mhd, NULL, req_cls, M
 
 /* --- completion --------------------------------------------------------------------------------------------------- */
 
-static void a_request_calls_the_handler_once_it_is_whole(void **state) {
+TEST(a_request_calls_the_handler_once_it_is_whole) {
     begin(count);
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
@@ -116,7 +116,7 @@ static enum MHD_Result look_at_the_thread(struct arena_request *request, void *u
 }
 
 /* On the thread that calls, which is one of the daemon's; or, with external polling, the caller's. */
-static void a_handler_runs_on_the_thread_of_its_daemon(void **state) {
+TEST(a_handler_runs_on_the_thread_of_its_daemon) {
     begin(look_at_the_thread);
     void *req_cls = NULL;
     memset(&handled_on, 0, sizeof handled_on);
@@ -126,7 +126,7 @@ static void a_handler_runs_on_the_thread_of_its_daemon(void **state) {
     end();
 }
 
-static void completion_without_a_request_does_nothing(void **state) {
+TEST(completion_without_a_request_does_nothing) {
     begin(count);
     void *none = NULL;
     complete(&none);
@@ -136,7 +136,7 @@ static void completion_without_a_request_does_nothing(void **state) {
     end();
 }
 
-static void completion_of_something_foreign_does_nothing(void **state) {
+TEST(completion_of_something_foreign_does_nothing) {
     begin(count);
     char record[] = "of a URI-log callback";
     void *foreign = record;
@@ -148,7 +148,7 @@ static void completion_of_something_foreign_does_nothing(void **state) {
     end();
 }
 
-static void a_first_call_with_something_foreign_begins_a_request(void **state) {
+TEST(a_first_call_with_something_foreign_begins_a_request) {
     begin(count);
     char record[] = "of a URI-log callback";
     void *req_cls = record;
@@ -161,7 +161,7 @@ static void a_first_call_with_something_foreign_begins_a_request(void **state) {
     end();
 }
 
-static void completion_twice_counts_once(void **state) {
+TEST(completion_twice_counts_once) {
     begin(retain);
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
@@ -175,7 +175,7 @@ static void completion_twice_counts_once(void **state) {
     end();
 }
 
-static void completion_after_the_end_does_nothing(void **state) {
+TEST(completion_after_the_end_does_nothing) {
     begin(count);
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
@@ -185,7 +185,7 @@ static void completion_after_the_end_does_nothing(void **state) {
     end();
 }
 
-static void a_request_of_another_binding_is_foreign(void **state) {
+TEST(a_request_of_another_binding_is_foreign) {
     begin(count);
     struct arena_mhd *second = NULL;
     assert_int_equal(arena_mhd_create(pool, count, NULL, &second), ARENA_OK);
@@ -216,7 +216,7 @@ void __wrap___tsan_acquire(void *object) {
     if (object == told_of) told_acquires++;
 }
 
-static void every_release_is_told_and_the_last_sees_them(void **state) {
+TEST(every_release_is_told_and_the_last_sees_them) {
     begin(retain);
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
@@ -234,7 +234,7 @@ static void every_release_is_told_and_the_last_sees_them(void **state) {
 
 /* --- ends of every kind ------------------------------------------------------------------------------------------- */
 
-static void the_handler_runs_once_whatever_is_called(void **state) {
+TEST(the_handler_runs_once_whatever_is_called) {
     begin(count);
     void *req_cls = NULL;
     for (int i = 0; i < 5; i++) (void)call(&req_cls);
@@ -243,7 +243,7 @@ static void the_handler_runs_once_whatever_is_called(void **state) {
     end();
 }
 
-static void all_but_yes_of_the_handler_is_no(void **state) {
+TEST(all_but_yes_of_the_handler_is_no) {
     arena_mhd_handler *const handlers[] = {say_no, say_neither, clone_and_say_no, retain_and_say_no};
     retained = NULL;
     for (int i = 0; i < 4; i++) {
@@ -257,7 +257,7 @@ static void all_but_yes_of_the_handler_is_no(void **state) {
     }
 }
 
-static void a_panic_with_nothing_to_answer_on_says_no(void **state) {
+TEST(a_panic_with_nothing_to_answer_on_says_no) {
     panics_record();
     begin(panic);
     void *req_cls = NULL;
@@ -270,7 +270,7 @@ static void a_panic_with_nothing_to_answer_on_says_no(void **state) {
     arena_set_panic_handler(NULL, NULL);
 }
 
-static void completion_with_any_code_gives_the_arena_back(void **state) {
+TEST(completion_with_any_code_gives_the_arena_back) {
     static const enum MHD_RequestTerminationCode codes[] = {
         MHD_REQUEST_TERMINATED_COMPLETED_OK,    MHD_REQUEST_TERMINATED_WITH_ERROR,
         MHD_REQUEST_TERMINATED_TIMEOUT_REACHED, MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN,
@@ -311,7 +311,7 @@ static void completion_with_any_code_gives_the_arena_back(void **state) {
 }
 
 /* Also where both fall into one bucket. */
-static void completion_of_another_connection_does_nothing(void **state) {
+TEST(completion_of_another_connection_does_nothing) {
     static struct registry any; /* the numbers of buckets are the same in each */
     uintptr_t address = 4096;
     while (registry_bucket(&any, (struct MHD_Connection *)address) != registry_bucket(&any, NULL)) address += 64;
@@ -365,7 +365,7 @@ static enum MHD_Result hold_a_clone(struct arena_request *request, void *user) {
 }
 
 /* To hold a clone is to hold its request: the last release ends neither before its time. */
-static void clones_end_with_their_request(void **state) {
+TEST(clones_end_with_their_request) {
     begin(hold_a_clone);
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
@@ -378,7 +378,7 @@ static void clones_end_with_their_request(void **state) {
     end();
 }
 
-static void clones_of_clones_carry_what_those_do(void **state) {
+TEST(clones_of_clones_carry_what_those_do) {
     begin(clone_twice);
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
@@ -410,7 +410,7 @@ static enum MHD_Result retain_often(struct arena_request *request, void *user) {
 }
 
 /* As often as anybody likes. */
-static void a_request_is_cloned_and_retained_without_limit(void **state) {
+TEST(a_request_is_cloned_and_retained_without_limit) {
     begin(clone_often);
     void *req_cls = NULL;
     for (int i = 0; i < 2; i++) assert_int_equal(call(&req_cls), MHD_YES);
@@ -428,7 +428,7 @@ static void a_request_is_cloned_and_retained_without_limit(void **state) {
 }
 
 /* A connection that dies while memory is short ends with no completed call. */
-static void requests_that_never_complete_are_found_at_the_end(void **state) {
+TEST(requests_that_never_complete_are_found_at_the_end) {
     begin(count);
     for (int i = 0; i < 500; i++) {
         void *req_cls = NULL;
@@ -441,7 +441,7 @@ static void requests_that_never_complete_are_found_at_the_end(void **state) {
 }
 
 /* With all that was made of them. */
-static void cloned_requests_that_never_complete_are_found_at_the_end(void **state) {
+TEST(cloned_requests_that_never_complete_are_found_at_the_end) {
     begin(clone_twice);
     for (int i = 0; i < 3; i++) {
         void *req_cls = NULL;
@@ -452,7 +452,7 @@ static void cloned_requests_that_never_complete_are_found_at_the_end(void **stat
 }
 
 /* And are over then. */
-static void requests_that_never_complete_end_with_the_binding(void **state) {
+TEST(requests_that_never_complete_end_with_the_binding) {
     begin(keep_context);
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
@@ -463,7 +463,7 @@ static void requests_that_never_complete_end_with_the_binding(void **state) {
     arena_context_release(kept);
 }
 
-static void many_open_requests_are_told_apart(void **state) {
+TEST(many_open_requests_are_told_apart) {
     begin(count);
     void *open[300] = {NULL};
     for (int i = 0; i < 300; i++) assert_int_equal(call(&open[i]), MHD_YES);
@@ -483,7 +483,7 @@ static void many_open_requests_are_told_apart(void **state) {
 }
 
 /* Whatever was in its memory. */
-static void a_registry_begins_empty(void **state) {
+TEST(a_registry_begins_empty) {
     static struct registry registry;
     memset(&registry, 0xff, sizeof registry);
     assert_true(registry_init(&registry));
@@ -493,7 +493,7 @@ static void a_registry_begins_empty(void **state) {
 }
 
 /* Or all requests would wait for one lock. */
-static void connections_spread_over_the_buckets(void **state) {
+TEST(connections_spread_over_the_buckets) {
     static struct registry registry;
     for (uintptr_t stride = 16; stride <= 65536; stride *= 2) {
         bool used[REGISTRY_BUCKETS] = {false};
@@ -508,7 +508,7 @@ static void connections_spread_over_the_buckets(void **state) {
     }
 }
 
-static void every_open_exchange_is_gone_through_once(void **state) {
+TEST(every_open_exchange_is_gone_through_once) {
     static struct registry registry;
     static struct exchange *exchanges[2 * REGISTRY_BUCKETS];
     assert_true(registry_init(&registry));
@@ -532,7 +532,7 @@ static void every_open_exchange_is_gone_through_once(void **state) {
     registry_destroy(&registry);
 }
 
-static void what_was_taken_out_can_be_put_in_again(void **state) {
+TEST(what_was_taken_out_can_be_put_in_again) {
     static struct registry registry;
     assert_true(registry_init(&registry));
     static struct exchange first;
@@ -556,7 +556,7 @@ static void what_was_taken_out_can_be_put_in_again(void **state) {
 
 static void destroy(void *user) { arena_mhd_destroy(mhd); }
 
-static void destroying_while_a_request_that_never_completed_is_retained_panics(void **state) {
+TEST(destroying_while_a_request_that_never_completed_is_retained_panics) {
     panics_record();
     begin(retain);
     void *req_cls = NULL;
@@ -571,7 +571,7 @@ static void destroying_while_a_request_that_never_completed_is_retained_panics(v
 }
 
 /* It is found among others, before it and behind it. */
-static void destroying_while_one_of_several_is_retained_panics(void **state) {
+TEST(destroying_while_one_of_several_is_retained_panics) {
     panics_record();
     begin(retain);
     void *open[3] = {NULL};
@@ -599,7 +599,7 @@ static void destroying_while_one_of_several_is_retained_panics(void **state) {
 
 /* --- arguments ---------------------------------------------------------------------------------------------------- */
 
-static void access_without_its_arguments_says_no(void **state) {
+TEST(access_without_its_arguments_says_no) {
     begin(count);
     size_t size = 0;
     void *req_cls = NULL;
@@ -609,7 +609,7 @@ static void access_without_its_arguments_says_no(void **state) {
     end();
 }
 
-static void create_refuses_what_it_does_not_understand(void **state) {
+TEST(create_refuses_what_it_does_not_understand) {
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);
     mhd = (struct arena_mhd *)&pool;
     assert_int_equal(arena_mhd_create(NULL, count, NULL, &mhd), ARENA_EINVAL);
@@ -696,7 +696,7 @@ static void upload_whole(size_t size) {
 }
 
 /* A caller of a version to come, who asks for nothing that this one does not know. */
-static void a_longer_struct_of_options_is_read_as_far_as_it_is_known(void **state) {
+TEST(a_longer_struct_of_options_is_read_as_far_as_it_is_known) {
     const struct {
         struct arena_mhd_options known;
         size_t later[2];
@@ -711,7 +711,7 @@ static void a_longer_struct_of_options_is_read_as_far_as_it_is_known(void **stat
     end();
 }
 
-static void the_limit_is_one_mebibyte_where_no_option_says_so(void **state) {
+TEST(the_limit_is_one_mebibyte_where_no_option_says_so) {
     const size_t limit = 1024 * 1024;
     const struct arena_mhd_options earlier = {.struct_size = sizeof earlier.struct_size,
                                               .body_limit_bytes = 10}; /* the limit is not part of it */
@@ -733,39 +733,4 @@ static void the_limit_is_one_mebibyte_where_no_option_says_so(void **state) {
     }
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_request_calls_the_handler_once_it_is_whole),
-        cmocka_unit_test(a_handler_runs_on_the_thread_of_its_daemon),
-        cmocka_unit_test(completion_without_a_request_does_nothing),
-        cmocka_unit_test(completion_of_something_foreign_does_nothing),
-        cmocka_unit_test(a_first_call_with_something_foreign_begins_a_request),
-        cmocka_unit_test(completion_twice_counts_once),
-        cmocka_unit_test(completion_after_the_end_does_nothing),
-        cmocka_unit_test(a_request_of_another_binding_is_foreign),
-        cmocka_unit_test(every_release_is_told_and_the_last_sees_them),
-        cmocka_unit_test(the_handler_runs_once_whatever_is_called),
-        cmocka_unit_test(a_panic_with_nothing_to_answer_on_says_no),
-        cmocka_unit_test(all_but_yes_of_the_handler_is_no),
-        cmocka_unit_test(completion_with_any_code_gives_the_arena_back),
-        cmocka_unit_test(completion_of_another_connection_does_nothing),
-        cmocka_unit_test(clones_end_with_their_request),
-        cmocka_unit_test(clones_of_clones_carry_what_those_do),
-        cmocka_unit_test(a_request_is_cloned_and_retained_without_limit),
-        cmocka_unit_test(requests_that_never_complete_are_found_at_the_end),
-        cmocka_unit_test(cloned_requests_that_never_complete_are_found_at_the_end),
-        cmocka_unit_test(requests_that_never_complete_end_with_the_binding),
-        cmocka_unit_test(many_open_requests_are_told_apart),
-        cmocka_unit_test(a_registry_begins_empty),
-        cmocka_unit_test(connections_spread_over_the_buckets),
-        cmocka_unit_test(every_open_exchange_is_gone_through_once),
-        cmocka_unit_test(what_was_taken_out_can_be_put_in_again),
-        cmocka_unit_test(destroying_while_a_request_that_never_completed_is_retained_panics),
-        cmocka_unit_test(destroying_while_one_of_several_is_retained_panics),
-        cmocka_unit_test(access_without_its_arguments_says_no),
-        cmocka_unit_test(create_refuses_what_it_does_not_understand),
-        cmocka_unit_test(a_longer_struct_of_options_is_read_as_far_as_it_is_known),
-        cmocka_unit_test(the_limit_is_one_mebibyte_where_no_option_says_so),
-    };
-    return support_run("mhd registry", tests);
-}
+int main(void) { return support_run("mhd registry"); }

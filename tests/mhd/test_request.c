@@ -61,7 +61,7 @@ static enum MHD_Result read_all(struct arena_request *request, void *user) {
     return server_echo(request, user);
 }
 
-static void method_url_headers_and_arguments_read_as_sent(void **state) {
+SERVER_TEST(method_url_headers_and_arguments_read_as_sent) {
     serve_once(SERVER_MODE(state), read_all,
                "gEt /a%20b%3Fc?n=10&n=20&empty=&flag&sp%20ace=x%26y&cut=a&blank=%20a%20 HTTP/1.1\r\n"
                "Host: test\r\n"
@@ -89,7 +89,7 @@ static enum MHD_Result read_lines(struct arena_request *request, void *user) {
 }
 
 /* Whatever others would take out of them. */
-static void what_has_a_meaning_to_others_reads_as_sent(void **state) {
+SERVER_TEST(what_has_a_meaning_to_others_reads_as_sent) {
     static const struct {
         const char *text;
         const char *seen[5];
@@ -108,7 +108,7 @@ static void what_has_a_meaning_to_others_reads_as_sent(void **state) {
 }
 
 /* A length that was announced, whatever the method. */
-static void any_method_may_bring_a_body(void **state) {
+SERVER_TEST(any_method_may_bring_a_body) {
     static const char *const methods[] = {"GET", "DELETE", "OPTIONS", "PATCH", "X-OWN"};
     server_start(&server, SERVER_MODE(state), server_echo, NULL);
     client_connect(&client, server.port);
@@ -133,7 +133,7 @@ static enum MHD_Result read_binary(struct arena_request *request, void *user) {
     return arena_request_respond(request, 200, NULL, copy, size) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
-static void bytes_of_any_value_make_a_body(void **state) {
+SERVER_TEST(bytes_of_any_value_make_a_body) {
     static const char head[] = "POST /x HTTP/1.1\r\nHost: test\r\nContent-Length: 256\r\n\r\n";
     char text[sizeof head - 1 + 256];
     memcpy(text, head, sizeof head - 1);
@@ -183,7 +183,7 @@ static enum MHD_Result use_clones(struct arena_request *request, void *user) {
     return server_echo(child, user); /* a clone answers for its request */
 }
 
-static void a_clone_carries_its_arena_and_reads_the_same(void **state) {
+SERVER_TEST(a_clone_carries_its_arena_and_reads_the_same) {
     serve_once(SERVER_MODE(state), use_clones, "POST /clone?n=5 HTTP/1.1\r\nHost: me\r\nContent-Length: 4\r\n\r\nbody",
                200);
     assert_int_equal(seen.status[0], ARENA_OK);
@@ -225,7 +225,7 @@ static enum MHD_Result cancel_and_go_on(struct arena_request *request, void *use
     return arena_request_respond(clone, 200, NULL, "clone", 5) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
-static void a_request_whose_context_was_cancelled_goes_on(void **state) {
+SERVER_TEST(a_request_whose_context_was_cancelled_goes_on) {
     static const char *const requests[] = {GET("/original"), GET("/clone")};
     static const char *const answers[] = {"GET /original ", "clone"};
     for (size_t i = 0; i < 2; i++) {
@@ -261,7 +261,7 @@ static enum MHD_Result respond_badly(struct arena_request *request, void *user) 
     return result;
 }
 
-static void bad_answers_are_refused_and_a_good_one_still_goes(void **state) {
+SERVER_TEST(bad_answers_are_refused_and_a_good_one_still_goes) {
     serve_once(SERVER_MODE(state), respond_badly, GET("/x"), 200);
     assert_int_equal(seen.status[0], 10);
     for (size_t i = 7; i <= 12; i++) assert_int_equal(seen.status[i], ARENA_EINVAL);
@@ -273,7 +273,7 @@ static enum MHD_Result respond_empty(struct arena_request *request, void *user) 
     return arena_request_respond(request, 204, NULL, NULL, 0) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
-static void an_answer_needs_no_body_and_no_type(void **state) {
+SERVER_TEST(an_answer_needs_no_body_and_no_type) {
     serve_once(SERVER_MODE(state), respond_empty, GET("/x"), 204);
     assert_int_equal(reply.body_bytes, 0);
     assert_null(strstr(reply.head, "Content-Type"));
@@ -286,7 +286,7 @@ static enum MHD_Result respond_as_asked(struct arena_request *request, void *use
 }
 
 /* Those that nobody has defined, too. */
-static void any_status_is_sent(void **state) {
+SERVER_TEST(any_status_is_sent) {
     server_start(&server, SERVER_MODE(state), respond_as_asked, NULL);
     client_connect(&client, server.port);
     for (unsigned status = 200; status <= 999; status++) {
@@ -307,7 +307,7 @@ static enum MHD_Result respond_too_much(struct arena_request *request, void *use
     return arena_request_respond(request, status, NULL, text, strlen(text)) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
-static void a_body_is_left_out_where_the_status_has_none(void **state) {
+SERVER_TEST(a_body_is_left_out_where_the_status_has_none) {
     static const char *const requests[] = {GET("/204"), GET("/304")};
     server_start(&server, SERVER_MODE(state), respond_too_much, NULL);
     client_connect(&client, server.port);
@@ -326,14 +326,14 @@ static enum MHD_Result respond_nothing(struct arena_request *request, void *user
 }
 
 /* Nor does it matter what its type says. */
-static void a_body_of_nothing_may_have_an_address(void **state) {
+SERVER_TEST(a_body_of_nothing_may_have_an_address) {
     serve_once(SERVER_MODE(state), respond_nothing, GET("/x"), 200);
     assert_int_equal(reply.body_bytes, 0);
     assert_non_null(strstr(reply.head, "Content-Type: ;x=\"\t, y\"\r\n"));
 }
 
 /* What a handler answers is its own affair: no status costs the connection. */
-static void answers_keep_the_connection(void **state) {
+SERVER_TEST(answers_keep_the_connection) {
     static const char *const requests[] = {GET("/200"), GET("/304"), GET("/404"),
                                            GET("/413"), GET("/500"), GET("/503")};
     server_start(&server, SERVER_MODE(state), respond_as_asked, NULL);
@@ -354,7 +354,7 @@ static enum MHD_Result respond_huge(struct arena_request *request, void *user) {
     return arena_request_respond(request, 200, "text/x-huge", huge, huge_bytes) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
-static void a_body_may_be_longer_than_four_gibibytes(void **state) {
+SERVER_TEST(a_body_may_be_longer_than_four_gibibytes) {
     if (sizeof(size_t) == 4 || support_checked()) skip(); /* a memory checker looks at each byte that is to be sent */
     huge = mmap(NULL, huge_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (huge == MAP_FAILED) skip();
@@ -377,7 +377,7 @@ static enum MHD_Result respond_icy(struct arena_request *request, void *user) {
     return arena_request_respond(request, 200, NULL, NULL, 0) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
-static void an_icy_status_is_none(void **state) {
+SERVER_TEST(an_icy_status_is_none) {
     serve_once(SERVER_MODE(state), respond_icy, GET("/x"), 200);
     for (size_t i = 0; i < 2; i++) assert_int_equal(seen.status[i], ARENA_EINVAL);
 }
@@ -387,7 +387,7 @@ static enum MHD_Result respond_static(struct arena_request *request, void *user)
     return arena_request_respond(request, 404, "text/x-test", text, sizeof text - 1) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
-static void static_memory_is_sent_with_its_type_and_status(void **state) {
+SERVER_TEST(static_memory_is_sent_with_its_type_and_status) {
     serve_once(SERVER_MODE(state), respond_static, GET("/x"), 404);
     assert_string_equal(reply.body, "static text");
     assert_non_null(strstr(reply.head, "Content-Type: text/x-test\r\n"));
@@ -407,7 +407,7 @@ static enum MHD_Result respond_then_write(struct arena_request *request, void *u
     return MHD_YES;
 }
 
-static void an_answer_is_sent_from_where_it_lies(void **state) {
+SERVER_TEST(an_answer_is_sent_from_where_it_lies) {
     static const char *const requests[] = {GET("/a1"), GET("/a300"), GET("/a20000"),
                                            GET("/s1"), GET("/s300"), GET("/s20000")};
     server_start(&server, SERVER_MODE(state), respond_then_write, NULL);
@@ -429,7 +429,7 @@ static enum MHD_Result respond_with_long_type(struct arena_request *request, voi
     return arena_request_respond(request, 200, type, "x", 1) == ARENA_OK ? MHD_YES : MHD_NO;
 }
 
-static void any_type_in_one_line_is_sent(void **state) {
+SERVER_TEST(any_type_in_one_line_is_sent) {
     serve_once(SERVER_MODE(state), respond_with_long_type, GET("/x"), 200);
     const char *type = strstr(reply.head, "Content-Type: text/x-\xc3\xa9; x=y");
     assert_non_null(type);
@@ -447,7 +447,7 @@ static enum MHD_Result respond_by_hand(struct arena_request *request, void *user
     return result;
 }
 
-static void a_handler_may_queue_its_own_response(void **state) {
+SERVER_TEST(a_handler_may_queue_its_own_response) {
     serve_once(SERVER_MODE(state), respond_by_hand, GET("/x"), 202);
     assert_string_equal(reply.body, "by hand");
     assert_int_equal(seen.status[0], ARENA_EBUSY);
@@ -464,7 +464,7 @@ static enum MHD_Result respond_interim(struct arena_request *request, void *user
     return result;
 }
 
-static void an_interim_answer_is_not_an_answer(void **state) {
+SERVER_TEST(an_interim_answer_is_not_an_answer) {
     server_start(&server, SERVER_MODE(state), respond_interim, NULL);
     client_connect(&client, server.port);
     client_exchange(&client, GET("/x"), 102, &reply);
@@ -487,7 +487,7 @@ static enum MHD_Result keep(struct arena_request *request, void *user) {
     return server_echo(request, user);
 }
 
-static void a_retained_request_reads_the_same_after_it_completed(void **state) {
+SERVER_TEST(a_retained_request_reads_the_same_after_it_completed) {
     server_start(&server, SERVER_MODE(state), keep, NULL);
     client_connect(&client, server.port);
     client_exchange(&client, "POST /kept?n=7 HTTP/1.1\r\nHost: me\r\nContent-Length: 4\r\n\r\nbody", 200, &reply);
@@ -527,7 +527,7 @@ static void a_retained_request_reads_the_same_after_it_completed(void **state) {
 
 /* --- misuse ------------------------------------------------------------------------------------------------------- */
 
-static void null_is_answered_not_followed(void **state) {
+TEST(null_is_answered_not_followed) {
     struct arena_request *request = (struct arena_request *)&server;
     struct arena *arena = (struct arena *)&server;
     size_t size = 1;
@@ -562,7 +562,7 @@ static enum MHD_Result read_null_names(struct arena_request *request, void *user
     return server_echo(request, user);
 }
 
-static void null_names_are_not_there(void **state) {
+SERVER_TEST(null_names_are_not_there) {
     serve_once(SERVER_MODE(state), read_null_names, GET("/x?a=b"), 200);
     assert_string_equal(seen.text[0], "(null)");
     assert_string_equal(seen.text[1], "(null)");
@@ -581,7 +581,7 @@ static enum MHD_Result release_too_often(struct arena_request *request, void *us
     return MHD_YES;
 }
 
-static void releasing_more_often_than_retained_panics(void **state) {
+SERVER_TEST(releasing_more_often_than_retained_panics) {
     panics_record();
     serve_once(SERVER_MODE(state), release_too_often, GET("/x"), 500);
     assert_int_equal(panic_count(), 4);
@@ -597,7 +597,7 @@ static enum MHD_Result answer_what_many_hold(struct arena_request *request, void
     return result;
 }
 
-static void a_request_that_many_hold_is_answered(void **state) {
+SERVER_TEST(a_request_that_many_hold_is_answered) {
     serve_once(SERVER_MODE(state), answer_what_many_hold, GET("/x"), 200);
     assert_string_equal(reply.body, "GET /x ");
     assert_int_equal(server.resets, 1);
@@ -610,7 +610,7 @@ static enum MHD_Result release_what_an_answer_holds(struct arena_request *reques
     return result;
 }
 
-static void releasing_what_an_answer_holds_panics(void **state) {
+SERVER_TEST(releasing_what_an_answer_holds_panics) {
     panics_record();
     serve_once(SERVER_MODE(state), release_what_an_answer_holds, GET("/x"), 200);
     assert_int_equal(seen.status[0], ARENA_EPANIC);
@@ -620,7 +620,7 @@ static void releasing_what_an_answer_holds_panics(void **state) {
 
 static void destroy_while_retained(void *user) { arena_mhd_destroy(server.mhd); }
 
-static void destroying_the_binding_while_a_request_is_retained_panics(void **state) {
+SERVER_TEST(destroying_the_binding_while_a_request_is_retained_panics) {
     panics_record();
     server_start(&server, SERVER_MODE(state), keep, NULL);
     client_connect(&client, server.port);
@@ -634,34 +634,4 @@ static void destroying_the_binding_while_a_request_is_retained_panics(void **sta
     arena_set_panic_handler(NULL, NULL);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        SERVER_TEST(method_url_headers_and_arguments_read_as_sent),
-        SERVER_TEST(what_has_a_meaning_to_others_reads_as_sent),
-        SERVER_TEST(any_method_may_bring_a_body),
-        SERVER_TEST(bytes_of_any_value_make_a_body),
-        SERVER_TEST(a_clone_carries_its_arena_and_reads_the_same),
-        SERVER_TEST(a_request_whose_context_was_cancelled_goes_on),
-        SERVER_TEST(bad_answers_are_refused_and_a_good_one_still_goes),
-        SERVER_TEST(an_answer_needs_no_body_and_no_type),
-        SERVER_TEST(any_status_is_sent),
-        SERVER_TEST(a_body_is_left_out_where_the_status_has_none),
-        SERVER_TEST(a_body_of_nothing_may_have_an_address),
-        SERVER_TEST(answers_keep_the_connection),
-        SERVER_TEST(a_body_may_be_longer_than_four_gibibytes),
-        SERVER_TEST(an_icy_status_is_none),
-        SERVER_TEST(static_memory_is_sent_with_its_type_and_status),
-        SERVER_TEST(an_answer_is_sent_from_where_it_lies),
-        SERVER_TEST(any_type_in_one_line_is_sent),
-        SERVER_TEST(a_handler_may_queue_its_own_response),
-        SERVER_TEST(an_interim_answer_is_not_an_answer),
-        SERVER_TEST(a_retained_request_reads_the_same_after_it_completed),
-        cmocka_unit_test(null_is_answered_not_followed),
-        SERVER_TEST(null_names_are_not_there),
-        SERVER_TEST(releasing_more_often_than_retained_panics),
-        SERVER_TEST(a_request_that_many_hold_is_answered),
-        SERVER_TEST(releasing_what_an_answer_holds_panics),
-        SERVER_TEST(destroying_the_binding_while_a_request_is_retained_panics),
-    };
-    return support_run("mhd requests", tests);
-}
+int main(void) { return support_run("mhd requests"); }

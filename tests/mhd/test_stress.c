@@ -186,7 +186,7 @@ static void rush(size_t visits) {
     }
 }
 
-static void nothing_is_lost_under_a_rush_of_clients(void **state) {
+SERVER_TEST(nothing_is_lost_under_a_rush_of_clients) {
     const struct server_options options = {.body_limit_bytes = LIMIT_BYTES};
     arena_set_panic_handler(ignore_panic, NULL);
     flag_set(&elements, 0);
@@ -214,9 +214,4 @@ static void nothing_is_lost_under_a_rush_of_clients(void **state) {
     arena_set_panic_handler(NULL, NULL);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        SERVER_TEST(nothing_is_lost_under_a_rush_of_clients),
-    };
-    return support_run("mhd stress", tests);
-}
+int main(void) { return support_run("mhd stress"); }

@@ -78,7 +78,7 @@ static void expect_timeouts(size_t count) {
 /* Not a whole number of seconds: who is looked for every second is found the second time. */
 static const struct arena_mhd_options short_read = {.read_timeout_ns = 1500 * NS_PER_MS};
 
-static void an_upload_that_stops_is_cut_off(void **state) {
+SERVER_TEST(an_upload_that_stops_is_cut_off) {
     static const char *const begins[] = {
         POST("Content-Length: 1000\r\n") "some",
         POST("Content-Length: 1000\r\n"),
@@ -123,7 +123,7 @@ static void trickle(size_t first, size_t count) {
     expect_timeouts(count);
 }
 
-static void uploads_that_trickle_in_are_cut_off(void **state) {
+SERVER_TEST(uploads_that_trickle_in_are_cut_off) {
     bool is_watched = server_is_watched(SERVER_MODE(state));
     start_unless(state, server_echo, &short_read, false);
     trickle(0, is_watched ? 4 : 2);
@@ -146,7 +146,7 @@ static void *serve_others(void *user) {
     return user;
 }
 
-static void those_that_cannot_be_watched_by_other_requests(void **state) {
+SERVER_TEST(those_that_cannot_be_watched_by_other_requests) {
     pthread_t others;
     start_unless(state, server_echo, &short_read, true);
     assert_int_equal(pthread_create(&others, NULL, serve_others, NULL), 0);
@@ -207,7 +207,7 @@ static void read_slowly(const size_t *bytes) {
     expect_timeouts(client_count);
 }
 
-static void answers_that_are_not_read_or_slowly_are_cut_off(void **state) {
+SERVER_TEST(answers_that_are_not_read_or_slowly_are_cut_off) {
     static const size_t rates[] = {0, 0, 1, 4096, 65536};
     start_unless(state, answer_long, &short_write, false);
     (void)add_client(GET("/all"));
@@ -220,7 +220,7 @@ static void answers_that_are_not_read_or_slowly_are_cut_off(void **state) {
     stop();
 }
 
-static void one_that_is_read_fast_is_sent_whole(void **state) {
+SERVER_TEST(one_that_is_read_fast_is_sent_whole) {
     start(state, answer_long, &short_write);
     for (int i = 0; i < 3; i++) {
         client_exchange(&client, GET("/all"), 200, &reply);
@@ -241,7 +241,7 @@ static enum MHD_Result wait_for_the_deadline(struct arena_request *request, void
     return server_echo(request, user);
 }
 
-static void the_context_has_a_deadline_and_what_comes_later_is_not_sent(void **state) {
+SERVER_TEST(the_context_has_a_deadline_and_what_comes_later_is_not_sent) {
     start(state, wait_for_the_deadline, &short_request);
     client_send(&client, GET("/x"));
     assert_true(client_sees_end(&client));
@@ -250,7 +250,7 @@ static void the_context_has_a_deadline_and_what_comes_later_is_not_sent(void **s
     stop();
 }
 
-static void it_holds_for_answers_too(void **state) {
+SERVER_TEST(it_holds_for_answers_too) {
     static const size_t rates[] = {65536, 0};
     start_unless(state, answer_long, &short_request, false);
     (void)add_client(GET("/for-ever"));
@@ -271,7 +271,7 @@ static enum MHD_Result suspend(struct arena_request *request, void *user) {
     return MHD_YES;
 }
 
-static void a_suspended_request_has_all_the_time(void **state) {
+SERVER_TEST_SUSPENDING(a_suspended_request_has_all_the_time) {
     const struct arena_mhd_options shortest = {.read_timeout_ns = 1, .write_timeout_ns = 1000 * NS_PER_MS};
     struct arena_mhd_options options = shortest;
     options.read_timeout_ns = 1000 * NS_PER_MS;
@@ -292,7 +292,7 @@ static void a_suspended_request_has_all_the_time(void **state) {
 
 /* libmicrohttpd takes a connection with external polling from the thread that polls alone, and loses one that comes
  * while it stops; so the binding does not make its own where a program's thread answers. */
-static void a_thread_of_the_programs_that_answers_makes_no_connection(void **state) {
+SERVER_TEST_SUSPENDING(a_thread_of_the_programs_that_answers_makes_no_connection) {
     static char body[8 << 20]; /* more than sockets take on */
     flag_set(&is_suspended, 0);
     start(state, suspend, &short_write);
@@ -317,7 +317,7 @@ static enum MHD_Result look_at_the_limit(struct arena_request *request, void *us
     return server_echo(request, user);
 }
 
-static void the_connection_has_its_own_limit_again_for_the_next_request(void **state) {
+SERVER_TEST(the_connection_has_its_own_limit_again_for_the_next_request) {
     start(state, look_at_the_limit, &(struct arena_mhd_options){.flags = 0});
     client_exchange(&client, GET("/x"), 200, &reply);
     client_exchange(&client, POST("Content-Length: 4\r\n") "body", 200, &reply);
@@ -327,7 +327,7 @@ static void the_connection_has_its_own_limit_again_for_the_next_request(void **s
     stop();
 }
 
-static void times_without_end_are_none(void **state) {
+SERVER_TEST(times_without_end_are_none) {
     const struct arena_mhd_options endless = {
         .read_timeout_ns = INT64_MAX, .write_timeout_ns = INT64_MAX, .context_timeout_ns = INT64_MAX};
     const struct arena_mhd_options years = {.read_timeout_ns = INT64_C(1) << 60, .write_timeout_ns = INT64_C(1) << 60};
@@ -340,19 +340,4 @@ static void times_without_end_are_none(void **state) {
     }
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        SERVER_TEST(an_upload_that_stops_is_cut_off),
-        SERVER_TEST(uploads_that_trickle_in_are_cut_off),
-        SERVER_TEST(those_that_cannot_be_watched_by_other_requests),
-        SERVER_TEST(answers_that_are_not_read_or_slowly_are_cut_off),
-        SERVER_TEST(one_that_is_read_fast_is_sent_whole),
-        SERVER_TEST(the_context_has_a_deadline_and_what_comes_later_is_not_sent),
-        SERVER_TEST(it_holds_for_answers_too),
-        SERVER_TEST_SUSPENDING(a_suspended_request_has_all_the_time),
-        SERVER_TEST_SUSPENDING(a_thread_of_the_programs_that_answers_makes_no_connection),
-        SERVER_TEST(the_connection_has_its_own_limit_again_for_the_next_request),
-        SERVER_TEST(times_without_end_are_none),
-    };
-    return SERVER_RUN("mhd time", tests);
-}
+int main(void) { return SERVER_RUN("mhd time"); }

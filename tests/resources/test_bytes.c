@@ -46,12 +46,10 @@ static void use_under_a_limit(void *user) {
     }
 }
 
-static void a_limit_of_16_gib_fits_where_nothing_large_does(void **state) {
-    assert_child_succeeds(use_under_a_limit, NULL);
-}
+TEST(a_limit_of_16_gib_fits_where_nothing_large_does) { assert_child_succeeds(use_under_a_limit, NULL); }
 
 /* They cost what malloc of a page does, no mapping each, and all of it goes back. */
-static void a_hundred_thousand_live_together(void **state) {
+TEST(a_hundred_thousand_live_together) {
     enum { COUNT = 100000, USED = 900 };
     static struct arena_bytes *arenas[COUNT];
     struct measure before = measure_now();
@@ -71,7 +69,7 @@ static void a_hundred_thousand_live_together(void **state) {
 /* --- what serves a generation ---------------------------------------------------------------------------------------- */
 
 /* Nothing is mapped anew, and no page comes twice, once it is known what a generation needs. */
-static void one_block_of_memory_serves_a_generation(void **state) {
+TEST(one_block_of_memory_serves_a_generation) {
     static const size_t sizes[] = {20 * KIB, 300 * KIB, 5 * MIB};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct measure before = measure_now();
@@ -94,7 +92,7 @@ static void one_block_of_memory_serves_a_generation(void **state) {
 
 /* --- what is not needed ----------------------------------------------------------------------------------------------- */
 
-static void a_peak_goes_back(void **state) {
+TEST(a_peak_goes_back) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
         for (int rewinds = 0; rewinds < 2; rewinds++) {
             struct measure before = measure_now();
@@ -118,7 +116,7 @@ static void a_peak_goes_back(void **state) {
     }
 }
 
-static void what_is_retained_is_what_was_asked_for(void **state) {
+TEST(what_is_retained_is_what_was_asked_for) {
     struct measure before = measure_now();
     struct arena_bytes *arena = make(SIZE_MAX, ARENA_CLEAR_ON_RESET, ARENA_RETAIN_ALL);
     for (int i = 0; i < 3; i++) use(arena, PEAK); /* so that one block holds it */
@@ -130,7 +128,7 @@ static void what_is_retained_is_what_was_asked_for(void **state) {
 }
 
 /* A peak in every fifth generation keeps its pages. */
-static void a_regular_peak_stays(void **state) {
+TEST(a_regular_peak_stays) {
     enum { EVERY = 5, PEAKS = 12 };
     struct arena_bytes *arena = make(SIZE_MAX, ARENA_CLEAR_ON_RESET, 0);
     for (int i = 0; i < 4 * EVERY; i++) use(arena, i % EVERY == 0 ? PEAK / 4 : USUAL);
@@ -141,7 +139,7 @@ static void a_regular_peak_stays(void **state) {
 }
 
 /* Handed out, one byte at each end written, and taken back: two pages, whichever way. */
-static void what_was_not_touched_stays_untouched(void **state) {
+TEST(what_was_not_touched_stays_untouched) {
     enum { LARGE = 256 << 20 };
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         struct measure before = measure_now();
@@ -164,7 +162,7 @@ static void what_was_not_touched_stays_untouched(void **state) {
 }
 
 /* Of a pool: a large request does not stay in memory for ever, and what is in rotation does. */
-static void a_pool_forgets_a_large_request(void **state) {
+TEST(a_pool_forgets_a_large_request) {
     struct measure before = measure_now();
     struct arena_bytes_pool *pool = arena_bytes_pool_create(SIZE_MAX);
     assert_non_null(pool);
@@ -179,16 +177,6 @@ static void a_pool_forgets_a_large_request(void **state) {
 }
 
 int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_limit_of_16_gib_fits_where_nothing_large_does),
-        cmocka_unit_test(a_hundred_thousand_live_together),
-        cmocka_unit_test(one_block_of_memory_serves_a_generation),
-        cmocka_unit_test(a_peak_goes_back),
-        cmocka_unit_test(what_is_retained_is_what_was_asked_for),
-        cmocka_unit_test(a_regular_peak_stays),
-        cmocka_unit_test(what_was_not_touched_stays_untouched),
-        cmocka_unit_test(a_pool_forgets_a_large_request),
-    };
     if (!measure_start()) return 77;
-    return support_run("bytes", tests);
+    return support_run("bytes");
 }

@@ -54,7 +54,7 @@ static void destroy_every_second(void *user) {
     child_check(measure_now().mapped_bytes - before.mapped_bytes <= (size_t)ARENAS * ARENA_BYTES / 8);
 }
 
-static void memory_goes_back_at_the_limit_of_mappings(void **state) {
+TEST(memory_goes_back_at_the_limit_of_mappings) {
     size_t most = most_mappings();
     if (most == 0 || most > 200000) skip(); /* there are too many to take */
     assert_child_succeeds(destroy_every_second, NULL);
@@ -84,7 +84,7 @@ static void use_locked_memory(void *user) {
     }
 }
 
-static void locked_memory_follows_use(void **state) {
+TEST(locked_memory_follows_use) {
     static struct child child;
     child_run(&child, use_locked_memory, NULL);
     if (child_exited(&child, 77)) skip(); /* this program may lock nothing */
@@ -92,10 +92,6 @@ static void locked_memory_follows_use(void **state) {
 }
 
 int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memory_goes_back_at_the_limit_of_mappings),
-        cmocka_unit_test(locked_memory_follows_use),
-    };
     if (!measure_start()) return 77;
-    return support_run("limits", tests);
+    return support_run("limits");
 }

@@ -38,7 +38,7 @@ static void execute_once(struct worker *self) {
 /* For stacks, the C library's memory of each thread, and what threads out of step have out besides. */
 enum { THREAD_BYTES = 64 << 10 };
 
-static void short_lived_threads_share_what_there_is(void **state) {
+TEST(short_lived_threads_share_what_there_is) {
     enum { THREADS = 64, ROUNDS = 15, BYTES = 256 << 10 };
     static struct worker workers[THREADS];
     struct round round = {make(BYTES), 0, 0};
@@ -73,7 +73,7 @@ static void take_and_return_many(struct worker *self) {
     (void)flag_wait(&turns->over, 1);
 }
 
-static void threads_that_take_turns_need_what_one_needs(void **state) {
+TEST(threads_that_take_turns_need_what_one_needs) {
     enum { THREADS = 64 };
     static struct worker workers[THREADS];
     struct turns turns = {make(MIB), 0};
@@ -108,7 +108,7 @@ static void serve(struct worker *self) {
     arena_pool_return(wave->pool, arena);
 }
 
-static void waves_of_threads_need_what_one_wave_needs(void **state) {
+TEST(waves_of_threads_need_what_one_wave_needs) {
     enum { THREADS = 24, WAVES = 6, BYTES = 8 << 20 };
     static struct worker workers[THREADS];
     struct wave wave = {make(BYTES), 0, 0};
@@ -133,7 +133,7 @@ static void keep_one_cached(struct worker *self) {
 }
 
 /* By a supervisor, who has nothing cached itself; the threads sleep elsewhere. */
-static void a_trim_reaches_what_other_threads_have_cached(void **state) {
+TEST(a_trim_reaches_what_other_threads_have_cached) {
     enum { THREADS = 32 };
     static const size_t sizes[] = {256 << 10, 1 << 20};
     static struct worker workers[THREADS];
@@ -152,7 +152,7 @@ static void a_trim_reaches_what_other_threads_have_cached(void **state) {
     }
 }
 
-static void one_large_request_does_not_stay_for_ever(void **state) {
+TEST(one_large_request_does_not_stay_for_ever) {
     enum { BYTES = 100 << 20, SMALL = 1000 };
     struct arena_pool *pool = make(BYTES);
     struct measure before = measure_now();
@@ -163,13 +163,6 @@ static void one_large_request_does_not_stay_for_ever(void **state) {
 }
 
 int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(short_lived_threads_share_what_there_is),
-        cmocka_unit_test(threads_that_take_turns_need_what_one_needs),
-        cmocka_unit_test(waves_of_threads_need_what_one_wave_needs),
-        cmocka_unit_test(a_trim_reaches_what_other_threads_have_cached),
-        cmocka_unit_test(one_large_request_does_not_stay_for_ever),
-    };
     if (!measure_start()) return 77;
-    return support_run("pools", tests);
+    return support_run("pools");
 }

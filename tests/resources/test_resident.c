@@ -88,7 +88,7 @@ static const struct way {
 enum { WAYS = sizeof ways / sizeof ways[0] };
 
 /* Also handed out again, and again: the second time it is not fresh. */
-static void what_was_not_touched_stays_untouched(void **state) {
+TEST(what_was_not_touched_stays_untouched) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         for (int i = 0; i < WAYS; i++) {
             const struct arena_options options = {.struct_size = sizeof options, .clear = clear};
@@ -108,7 +108,7 @@ static void what_was_not_touched_stays_untouched(void **state) {
 }
 
 /* Elements from end to end of it, of which one in each 64 KiB was written: a page for each. */
-static void what_was_touched_here_and_there_stays_so(void **state) {
+TEST(what_was_touched_here_and_there_stays_so) {
     enum { EVERY = 64 << 10, PAGE = 4096 };
     struct measure before = measure_now();
     struct arena *arena;
@@ -125,7 +125,7 @@ static void what_was_touched_here_and_there_stays_so(void **state) {
     arena_destroy(arena);
 }
 
-static void capacity_is_only_reserved(void **state) {
+TEST(capacity_is_only_reserved) {
     enum { COUNT = 64 };
     struct arena *arenas[COUNT];
     struct measure before = measure_now();
@@ -141,7 +141,7 @@ static void capacity_is_only_reserved(void **state) {
 /* --- small arenas ------------------------------------------------------------------------------------------------- */
 
 /* A hundred elements of it are used: two pages or three for each arena, whatever the capacity. */
-static void small_arenas_cost_what_they_use(void **state) {
+TEST(small_arenas_cost_what_they_use) {
     enum { COUNT = 500, USED = 100 };
     static struct arena *arenas[COUNT];
     static const size_t capacities[] = {10000, 20000, 60000, 100000, 200000};
@@ -173,7 +173,7 @@ static struct arena *make_retaining(size_t retain_bytes, uint32_t clear) {
     return arena;
 }
 
-static void a_single_peak_goes_back(void **state) {
+TEST(a_single_peak_goes_back) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
         struct measure before = measure_now();
         struct arena *arena = make_retaining(0, clear);
@@ -187,7 +187,7 @@ static void a_single_peak_goes_back(void **state) {
     }
 }
 
-static void what_is_retained_is_what_was_asked_for(void **state) {
+TEST(what_is_retained_is_what_was_asked_for) {
     static const struct {
         size_t retain_bytes;
         size_t least;
@@ -210,7 +210,7 @@ static void what_is_retained_is_what_was_asked_for(void **state) {
 }
 
 /* A peak that comes again and again does not cost its page faults each time. */
-static void regular_peaks_stay(void **state) {
+TEST(regular_peaks_stay) {
     enum { EVERY = 3, PEAKS = 20, PAGE = 4096 };
     struct arena *arena = make_retaining(0, ARENA_CLEAR_ON_RESET);
     for (int i = 0; i < PATIENCE; i++) use(arena, i % EVERY == 0 ? PEAK / 4 : USUAL);
@@ -222,7 +222,7 @@ static void regular_peaks_stay(void **state) {
     arena_destroy(arena);
 }
 
-static void a_peak_behind_a_gate_goes_back(void **state) {
+TEST(a_peak_behind_a_gate_goes_back) {
     struct measure before = measure_now();
     struct arena_concurrent *arena;
     assert_int_equal(arena_concurrent_create(ARENA_TYPE(char), CAPACITY, &arena), ARENA_OK);
@@ -258,7 +258,7 @@ static void use_everything(void) {
 
 static void use_everything_there(struct worker *self) { use_everything(); }
 
-static void nothing_is_left_of_handles_and_threads(void **state) {
+TEST(nothing_is_left_of_handles_and_threads) {
     enum { ROUNDS = 20, THREADS = 4 };
     struct worker workers[THREADS];
     struct measure before = {0};
@@ -277,17 +277,6 @@ static void nothing_is_left_of_handles_and_threads(void **state) {
 }
 
 int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_not_touched_stays_untouched),
-        cmocka_unit_test(what_was_touched_here_and_there_stays_so),
-        cmocka_unit_test(capacity_is_only_reserved),
-        cmocka_unit_test(small_arenas_cost_what_they_use),
-        cmocka_unit_test(a_single_peak_goes_back),
-        cmocka_unit_test(what_is_retained_is_what_was_asked_for),
-        cmocka_unit_test(regular_peaks_stay),
-        cmocka_unit_test(a_peak_behind_a_gate_goes_back),
-        cmocka_unit_test(nothing_is_left_of_handles_and_threads),
-    };
     if (!measure_start()) return 77;
-    return support_run("resident", tests);
+    return support_run("resident");
 }

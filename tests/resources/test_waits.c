@@ -69,7 +69,7 @@ static void come_to_a_page(struct worker *self) {
     self->pointer = arena_concurrent_try_alloc(half->arena, &(int64_t){8});
 }
 
-static void beside_an_allocation_under_way(void **state) {
+TEST(beside_an_allocation_under_way) {
     BOTH_KINDS(flags) {
         struct half half = {make(flags), NULL};
         struct worker worker;
@@ -101,7 +101,7 @@ static void take_the_value(struct worker *self) {
 }
 
 /* Who waits for its own value holds nothing. */
-static void beside_a_value_that_comes_late(void **state) {
+TEST(beside_a_value_that_comes_late) {
     void *page = mmap(NULL, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(page != MAP_FAILED);
     BOTH_KINDS(flags) {
@@ -122,11 +122,7 @@ static void beside_a_value_that_comes_late(void **state) {
 }
 
 int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(beside_an_allocation_under_way),
-        cmocka_unit_test(beside_a_value_that_comes_late),
-    };
     if (!measure_start()) return 77;
     page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-    return support_run("waits", tests);
+    return support_run("waits");
 }

@@ -7,7 +7,7 @@
 #include <arena/arena.h>
 
 /* tests/proof proves it for all numbers, where its tools are there; here are the small ones, and the ends. */
-static void arithmetic_is_what_it_says(void **state) {
+TEST(arithmetic_is_what_it_says) {
     static const size_t ends[] = {0, 1, 2, 3, 7, SIZE_MAX / 2, SIZE_MAX / 2 + 1, SIZE_MAX - 1, SIZE_MAX};
     enum { ENDS = sizeof ends / sizeof ends[0] };
     for (size_t i = 0; i < ENDS; i++) {
@@ -70,9 +70,4 @@ static void arithmetic_is_what_it_says(void **state) {
     assert_true(arith_time_add(INT64_MIN, -1) == INT64_MIN && arith_time_add(-1, INT64_MIN) == INT64_MIN);
 }
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(arithmetic_is_what_it_says),
-    };
-    return support_run("arith", tests);
-}
+int main(void) { return support_run("arith"); }

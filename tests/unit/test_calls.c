@@ -26,8 +26,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 /* --- the calls ------------------------------------------------------------------------------------------------------ */
 
 static int barriers;         /* membarriers asked for */
@@ -163,7 +161,32 @@ int __wrap_madvise(void *start, size_t size, int advice) {
 
 /* --- the tests ------------------------------------------------------------------------------------------------------ */
 
-static void the_heavy_barrier_asks_the_kernel(void **state) {
+static void *use_gated(void *user) {
+    struct arena_concurrent *arena = user;
+    for (int i = 0; i < 3000; i++) (void)arena_concurrent_try_alloc(arena, NULL);
+    return NULL;
+}
+
+/* ARENA_GATE_ONLY is for those who want none, and nothing asked of the system. */
+TEST(gate_only_never_asks_for_a_barrier) {
+    const struct arena_options options = {.struct_size = sizeof options, .flags = ARENA_GATE_ONLY};
+    barriers = 0;
+    struct arena_concurrent *arena;
+    assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(int), 5000, &options, &arena), ARENA_OK);
+    (void)use_gated(arena);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, use_gated, arena), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(arena_concurrent_used(arena), 5000);
+    arena_concurrent_reset(arena);
+    struct arena *held;
+    assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+    arena_concurrent_release(arena);
+    arena_concurrent_destroy(arena);
+    assert_int_equal(barriers, 0);
+}
+
+TEST(the_heavy_barrier_asks_the_kernel) {
     long supported = __real_syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
     bool wanted = supported > 0 && (supported & MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0;
     assert_int_equal(barrier_available(), wanted);
@@ -188,7 +211,7 @@ static bool refused_barrier(int error, int refused, int flips_granted) {
 }
 
 /* What a system refuses once it was granted: a change of protection does it too, where that interrupts. */
-static void a_barrier_that_is_refused_is_had_otherwise_or_not_at_all(void **state) {
+TEST(a_barrier_that_is_refused_is_had_otherwise_or_not_at_all) {
     if (!barrier_available()) skip();
     bool other = refused_barrier(EPERM, 1, -1);
     assert_int_equal(barriers, 1);
@@ -204,76 +227,7 @@ static void a_barrier_that_is_refused_is_had_otherwise_or_not_at_all(void **stat
     print_message("[          ] %s\n", other ? "by a change of protection" : "there is no other way");
 }
 
-static struct atomic_u32 stage;
-
-static void *take_a_slot_and_stay(void *shares) {
-    void *slot = shares_refill(shares, NULL, 1, false);
-    atomic_u32_store(&stage, 1, release);
-    while (atomic_u32_load(&stage, acquire) != 2) (void)sched_yield();
-    return slot;
-}
-
-/* A slab that cannot fit ends nobody's chunk, however often it is asked for. */
-static void what_cannot_fit_asks_for_no_barrier(void **state) {
-    struct share_set shares;
-    (void)shares_begin_words(&shares);
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, take_a_slot_and_stay, &shares), 0);
-    while (atomic_u32_load(&stage, acquire) != 1) (void)sched_yield();
-    assert_non_null(shares_refill(&shares, NULL, 1, false));
-    const struct share *mine = shares_mine(&shares);
-    barriers = 0;
-    static const size_t counts[] = {1001, SIZE_MAX, 1000, 999, 1001};
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        assert_null(shares_refill(&shares, NULL, counts[i], false));
-        assert_false(shares_could_fit(&shares, counts[i]));
-        if (i == 0) assert_non_null(shares_refill(&shares, NULL, 1, false)); /* its own chunk was in the way, perhaps */
-    }
-    assert_int_equal(barriers, 0);
-    assert_int_equal(shares.active, 2);
-    assert_true(mine->active);
-    size_t fits = (1000 - 2) - 250; /* above the first thread's chunk, which is a quarter, and what was taken */
-    while (shares_could_fit(&shares, fits + 1)) fits++;
-    while (!shares_could_fit(&shares, fits)) fits--;
-    assert_int_equal(barriers, 0);
-    assert_int_equal(shares_revoke(&shares, NULL), ARENA_OK);
-    assert_int_equal(barriers, 1);
-    shares_note_freed(&shares);
-    assert_null(shares_refill(&shares, NULL, fits + 1, false));
-    assert_non_null(shares_refill(&shares, NULL, fits, false));
-    atomic_u32_store(&stage, 2, release);
-    void *slot = NULL;
-    assert_int_equal(pthread_join(thread, &slot), 0);
-    assert_non_null(slot);
-    shares_end_words(&shares);
-}
-
-static void *use_gated(void *user) {
-    struct arena_concurrent *arena = user;
-    for (int i = 0; i < 3000; i++) (void)arena_concurrent_try_alloc(arena, NULL);
-    return NULL;
-}
-
-/* ARENA_GATE_ONLY is for those who want none, and nothing asked of the system. */
-static void gate_only_never_asks_for_a_barrier(void **state) {
-    const struct arena_options options = {.struct_size = sizeof options, .flags = ARENA_GATE_ONLY};
-    barriers = 0;
-    struct arena_concurrent *arena;
-    assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(int), 5000, &options, &arena), ARENA_OK);
-    (void)use_gated(arena);
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, use_gated, arena), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_int_equal(arena_concurrent_used(arena), 5000);
-    arena_concurrent_reset(arena);
-    struct arena *held;
-    assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
-    arena_concurrent_release(arena);
-    arena_concurrent_destroy(arena);
-    assert_int_equal(barriers, 0);
-}
-
-static void conditions_go_by_the_clock_of_deadlines(void **state) {
+TEST(conditions_go_by_the_clock_of_deadlines) {
     struct condition condition;
     struct mutex mutex;
     assert_true(condition_init(&condition) && mutex_init(&mutex));
@@ -300,7 +254,7 @@ static void conditions_go_by_the_clock_of_deadlines(void **state) {
     assert_true(now <= (int64_t)after.tv_sec * 1000000000 + after.tv_nsec);
 }
 
-static void conditions_that_cannot_be_had(void **state) {
+TEST(conditions_that_cannot_be_had) {
     struct condition condition;
     no_attributes = true;
     assert_false(condition_init(&condition));
@@ -311,7 +265,7 @@ static void conditions_that_cannot_be_had(void **state) {
     assert_int_equal(attributes_made, 0);
 }
 
-static void sleeps_are_as_long_as_asked(void **state) {
+TEST(sleeps_are_as_long_as_asked) {
     sleeps = 0;
     thread_sleep(INT64_C(2000000001));
     assert_true(sleeps == 1 && last_sleep.tv_sec == 2 && last_sleep.tv_nsec == 1);
@@ -319,7 +273,7 @@ static void sleeps_are_as_long_as_asked(void **state) {
     assert_true(sleeps == 2 && last_sleep.tv_sec == 0 && last_sleep.tv_nsec > 0);
 }
 
-static void cancellation_is_as_it_was(void **state) {
+TEST(cancellation_is_as_it_was) {
     int was = -1;
     int outer = thread_hold_cancel();
     assert_int_equal(outer, PTHREAD_CANCEL_ENABLE);
@@ -336,30 +290,7 @@ static void cancellation_is_as_it_was(void **state) {
     assert_int_equal(was, PTHREAD_CANCEL_ENABLE);
 }
 
-static void *be_lent(void *shares) { return shares_refill(shares, NULL, 1, false); }
-
-/* However long a thread is in the middle of an allocation, whoever revokes its chunk waits. */
-static void a_revocation_waits_for_who_is_in_the_middle(void **state) {
-    struct share_set shares;
-    struct arena *arena = shares_begin_words(&shares);
-    pthread_t thread;
-    void *first = NULL;
-    assert_int_equal(pthread_create(&thread, NULL, be_lent, &shares), 0);
-    assert_int_equal(pthread_join(thread, &first), 0);
-    assert_non_null(first);
-    writing = atomic_ptr_load(&shares.first, relaxed);
-    char *commit = atomic_ptr_load(&writing->commit, relaxed);
-    atomic_ptr_store(&writing->claim, commit + 8, relaxed);
-    timed_waits = 0;
-    assert_int_equal(shares_revoke(&shares, NULL), ARENA_OK);
-    assert_true(timed_waits >= MANY);
-    assert_ptr_equal(atomic_ptr_load(&writing->commit, relaxed), commit + 8);
-    assert_int_equal(slots_used(arena), 2);
-    writing = NULL;
-    shares_end_words(&shares);
-}
-
-static void blocks_are_as_large_as_asked(void **state) {
+TEST(blocks_are_as_large_as_asked) {
     void *block = memory_alloc(1000);
     assert_non_null(block);
     assert_int_equal(last_bytes, 1000);
@@ -367,7 +298,7 @@ static void blocks_are_as_large_as_asked(void **state) {
 }
 
 /* Every page of the range, and none behind it. */
-static void old_kernels_are_given_a_touch_for_each_page(void **state) {
+TEST(old_kernels_are_given_a_touch_for_each_page) {
     enum { PAGES = 5 };
     const size_t page = pages_size();
     unsigned char in_memory[PAGES + 1];
@@ -385,7 +316,7 @@ static void old_kernels_are_given_a_touch_for_each_page(void **state) {
 }
 
 /* Any other refusal says that there are no such pages: to touch them would end the process. */
-static void pages_that_cannot_be_had_are_not_touched(void **state) {
+TEST(pages_that_cannot_be_had_are_not_touched) {
     static const int refusals[] = {ENOMEM, EFAULT, EAGAIN};
     const size_t page = pages_size();
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
@@ -420,7 +351,7 @@ __attribute__((destructor(101))) static void look_at_the_end(void) {
 }
 
 /* As in a plugin that is unloaded: its key is gone if it had one, others' are as they were, and nothing is armed. */
-static void the_key_ends_with_the_library(void **state) {
+TEST(the_key_ends_with_the_library) {
     for (int armed = 0; armed < 2; armed++) {
         pid_t child = fork();
         if (child == 0) {
@@ -435,7 +366,7 @@ static void the_key_ends_with_the_library(void **state) {
     }
 }
 
-static void threads_are_armed_once(void **state) {
+TEST(threads_are_armed_once) {
     specifics = 0;
     no_specifics = true; /* then it is not armed, and the next call tries again */
     assert_false(thread_exit_arm(thread_state()));
@@ -451,22 +382,71 @@ static void threads_are_armed_once(void **state) {
     assert_int_equal(specifics, 1);
 }
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gate_only_never_asks_for_a_barrier), /* first: the system is asked once in a process */
-        cmocka_unit_test(the_heavy_barrier_asks_the_kernel),
-        cmocka_unit_test(a_barrier_that_is_refused_is_had_otherwise_or_not_at_all),
-        cmocka_unit_test(conditions_go_by_the_clock_of_deadlines),
-        cmocka_unit_test(conditions_that_cannot_be_had),
-        cmocka_unit_test(sleeps_are_as_long_as_asked),
-        cmocka_unit_test(cancellation_is_as_it_was),
-        cmocka_unit_test(blocks_are_as_large_as_asked),
-        cmocka_unit_test(old_kernels_are_given_a_touch_for_each_page),
-        cmocka_unit_test(pages_that_cannot_be_had_are_not_touched),
-        cmocka_unit_test(the_key_ends_with_the_library), /* before this process has one */
-        cmocka_unit_test(threads_are_armed_once),
-        cmocka_unit_test(a_revocation_waits_for_who_is_in_the_middle),
-        cmocka_unit_test(what_cannot_fit_asks_for_no_barrier),
-    };
-    return cmocka_run_group_tests_name("calls", tests, NULL, NULL);
+static void *be_lent(void *shares) { return shares_refill(shares, NULL, 1, false); }
+
+/* However long a thread is in the middle of an allocation, whoever revokes its chunk waits. */
+TEST(a_revocation_waits_for_who_is_in_the_middle) {
+    struct share_set shares;
+    struct arena *arena = shares_begin_words(&shares);
+    pthread_t thread;
+    void *first = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, be_lent, &shares), 0);
+    assert_int_equal(pthread_join(thread, &first), 0);
+    assert_non_null(first);
+    writing = atomic_ptr_load(&shares.first, relaxed);
+    char *commit = atomic_ptr_load(&writing->commit, relaxed);
+    atomic_ptr_store(&writing->claim, commit + 8, relaxed);
+    timed_waits = 0;
+    assert_int_equal(shares_revoke(&shares, NULL), ARENA_OK);
+    assert_true(timed_waits >= MANY);
+    assert_ptr_equal(atomic_ptr_load(&writing->commit, relaxed), commit + 8);
+    assert_int_equal(slots_used(arena), 2);
+    writing = NULL;
+    shares_end_words(&shares);
 }
+
+static struct atomic_u32 stage;
+
+static void *take_a_slot_and_stay(void *shares) {
+    void *slot = shares_refill(shares, NULL, 1, false);
+    atomic_u32_store(&stage, 1, release);
+    while (atomic_u32_load(&stage, acquire) != 2) (void)sched_yield();
+    return slot;
+}
+
+/* A slab that cannot fit ends nobody's chunk, however often it is asked for. */
+TEST(what_cannot_fit_asks_for_no_barrier) {
+    struct share_set shares;
+    (void)shares_begin_words(&shares);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, take_a_slot_and_stay, &shares), 0);
+    while (atomic_u32_load(&stage, acquire) != 1) (void)sched_yield();
+    assert_non_null(shares_refill(&shares, NULL, 1, false));
+    const struct share *mine = shares_mine(&shares);
+    barriers = 0;
+    static const size_t counts[] = {1001, SIZE_MAX, 1000, 999, 1001};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        assert_null(shares_refill(&shares, NULL, counts[i], false));
+        assert_false(shares_could_fit(&shares, counts[i]));
+        if (i == 0) assert_non_null(shares_refill(&shares, NULL, 1, false)); /* its own chunk was in the way, perhaps */
+    }
+    assert_int_equal(barriers, 0);
+    assert_int_equal(shares.active, 2);
+    assert_true(mine->active);
+    size_t fits = (1000 - 2) - 250; /* above the first thread's chunk, which is a quarter, and what was taken */
+    while (shares_could_fit(&shares, fits + 1)) fits++;
+    while (!shares_could_fit(&shares, fits)) fits--;
+    assert_int_equal(barriers, 0);
+    assert_int_equal(shares_revoke(&shares, NULL), ARENA_OK);
+    assert_int_equal(barriers, 1);
+    shares_note_freed(&shares);
+    assert_null(shares_refill(&shares, NULL, fits + 1, false));
+    assert_non_null(shares_refill(&shares, NULL, fits, false));
+    atomic_u32_store(&stage, 2, release);
+    void *slot = NULL;
+    assert_int_equal(pthread_join(thread, &slot), 0);
+    assert_non_null(slot);
+    shares_end_words(&shares);
+}
+
+int main(void) { return support_run("calls"); }

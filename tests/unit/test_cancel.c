@@ -9,7 +9,7 @@
 #include <arena/arena.h>
 
 /* A cancellation signals everyone under the node and below it, and nobody else. */
-static void cancelling_wakes_everyone_below(void **state) {
+TEST(cancelling_wakes_everyone_below) {
     enum { NODES = 4, EACH = 3 };
     static struct cancel_node nodes[NODES]; /* 0 above 1 above 2; 3 beside 1 */
     static struct waiter waiters[NODES][EACH];
@@ -49,7 +49,7 @@ static void cancelling_wakes_everyone_below(void **state) {
 }
 
 /* Whose lock is the tree's, however deep it is. */
-static void every_node_of_a_tree_has_its_root_s_lock(void **state) {
+TEST(every_node_of_a_tree_has_its_root_s_lock) {
     enum { DEEP = 6 };
     struct cancel_node nodes[DEEP];
     for (int i = 0; i < DEEP; i++) {
@@ -79,7 +79,7 @@ static void make_children(struct worker *self) {
 
 /* Threads that make many children of a root which another one made do not all take one lock; the maker by itself does, and
  * what is below a child lies under the child's.  All ends with the root. */
-static void roots_that_many_use_get_a_fan(void **state) {
+TEST(roots_that_many_use_get_a_fan) {
     struct cancel_node root;
     static struct made made[MAKERS];
     static struct cancel_node mine[CHILDREN];
@@ -120,7 +120,7 @@ static void roots_that_many_use_get_a_fan(void **state) {
 }
 
 /* To cancel what has ended does not look at what is below, however much that is: nobody waits for it to be done. */
-static void cancelling_what_has_ended_looks_at_nothing(void **state) {
+TEST(cancelling_what_has_ended_looks_at_nothing) {
     for (int how = 0; how < 3; how++) { /* the root was cancelled, the node itself, its deadline has passed */
         struct cancel_node root;
         struct cancel_node node;
@@ -144,7 +144,7 @@ static void cancelling_what_has_ended_looks_at_nothing(void **state) {
     }
 }
 
-static void the_first_cause_stays(void **state) {
+TEST(the_first_cause_stays) {
     struct cancel_node node;
     struct cancel_node child;
     int64_t deadline_ns = clock_now() + 50000000;
@@ -171,7 +171,7 @@ static void the_first_cause_stays(void **state) {
 }
 
 /* Several waiters under one context, of which the middle one leaves. */
-static void waiters_leave_in_any_order(void **state) {
+TEST(waiters_leave_in_any_order) {
     struct cancel_node node;
     static struct waiter waiters[4];
     assert_true(cancel_start(&node, NULL, INT64_MAX));
@@ -190,11 +190,4 @@ static void waiters_leave_in_any_order(void **state) {
     cancel_finish(&node);
 }
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cancelling_wakes_everyone_below), cmocka_unit_test(every_node_of_a_tree_has_its_root_s_lock),
-        cmocka_unit_test(roots_that_many_use_get_a_fan),   cmocka_unit_test(cancelling_what_has_ended_looks_at_nothing),
-        cmocka_unit_test(the_first_cause_stays),           cmocka_unit_test(waiters_leave_in_any_order),
-    };
-    return support_run("cancel", tests);
-}
+int main(void) { return support_run("cancel"); }

@@ -7,7 +7,7 @@
 #include <arena/arena.h>
 
 /* All of it and nothing else, whatever the size, which decides the way, and wherever it begins and ends. */
-static void clears_exactly_what_is_asked(void **state) {
+TEST(clears_exactly_what_is_asked) {
     enum { ROOM = 128 };
     static const size_t sizes[] = {0, 1, 63, CLEAR_NEAR_BYTES, CLEAR_NEAR_BYTES + 1, (size_t)1 << 20, (size_t)32 << 20};
     static const size_t odd[] = {0, 1, 8, 24, 56, 63, 64};
@@ -32,9 +32,4 @@ static void clears_exactly_what_is_asked(void **state) {
     free(memory);
 }
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clears_exactly_what_is_asked),
-    };
-    return support_run("clear", tests);
-}
+int main(void) { return support_run("clear"); }

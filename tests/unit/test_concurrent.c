@@ -10,7 +10,7 @@
 static void destroy_concurrent(void *arena) { arena_concurrent_destroy(arena); }
 
 /* Every permit is free, for one that was woken and has yet to come: it is waited for all the same. */
-static void a_gate_that_is_waited_for_is_not_destroyed(void **state) {
+TEST(a_gate_that_is_waited_for_is_not_destroyed) {
     struct arena_concurrent *arena;
     assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &arena), ARENA_OK);
     /* The gate follows the arena inside: see api/concurrent.c. */
@@ -33,7 +33,7 @@ static void a_gate_that_is_waited_for_is_not_destroyed(void **state) {
 }
 
 /* A thread is between what it was lent and the count of that. */
-static void counts_that_lag_behind(void **state) {
+TEST(counts_that_lag_behind) {
     struct arena_concurrent *arena;
     assert_int_equal(arena_concurrent_create(ARENA_TYPE(int64_t), 1000, &arena), ARENA_OK);
     assert_non_null(arena_concurrent_try_alloc(arena, NULL));
@@ -54,10 +54,4 @@ static void counts_that_lag_behind(void **state) {
     arena_concurrent_destroy(arena);
 }
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_gate_that_is_waited_for_is_not_destroyed),
-        cmocka_unit_test(counts_that_lag_behind),
-    };
-    return support_run("concurrent", tests);
-}
+int main(void) { return support_run("concurrent"); }

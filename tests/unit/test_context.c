@@ -11,7 +11,7 @@
 static void release(void *context) { arena_context_release(context); }
 
 /* test_saturation.c counts all the way; here the count, which follows the node, is put just below the end. */
-static void references_saturate(void **state) {
+TEST(references_saturate) {
     struct arena_context *context;
     assert_int_equal(arena_context_with_cancel(NULL, &context), ARENA_OK);
     struct atomic_u32 *references = (struct atomic_u32 *)(void *)(context_node(context) + 1);
@@ -37,9 +37,4 @@ static void references_saturate(void **state) {
     arena_context_release(context);
 }
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(references_saturate),
-    };
-    return support_run("context", tests);
-}
+int main(void) { return support_run("context"); }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 /* Pages of their own: for what is large, for large alignments, and where the flags want it. */
-static void slots_are_mapped_where_it_pays(void **state) {
+TEST(slots_are_mapped_where_it_pays) {
     static const struct {
         size_t capacity;
         size_t align;
@@ -39,7 +39,7 @@ static void slots_are_mapped_where_it_pays(void **state) {
     }
 }
 
-static void arenas_that_no_address_space_holds(void **state) {
+TEST(arenas_that_no_address_space_holds) {
     static const struct arena_type type = {"aligned", 1, SIZE_MAX / 2 + 1, NULL};
     struct arena *arena = (struct arena *)(void *)&arena;
     assert_int_equal(arena_create(&type, 0, &arena), ARENA_ENOMEM);
@@ -57,7 +57,7 @@ static void arenas_that_no_address_space_holds(void **state) {
 }
 
 /* slots_plan lets no such size through: what maps memory does not rely on it. */
-static void sizes_that_no_plan_has(void **state) {
+TEST(sizes_that_no_plan_has) {
     static const struct arena_type byte = {"byte", 1, 1, NULL};
     static const struct arena_type far = {"far", 1, (size_t)1 << 20, NULL};
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -72,7 +72,7 @@ static void sizes_that_no_plan_has(void **state) {
 }
 
 /* A byte arena that ends is the next one on that thread, as good as new; one alone, and it ends with the thread. */
-static void a_thread_keeps_one_arena(void **state) {
+TEST(a_thread_keeps_one_arena) {
     (void)state;
     if (support_checked()) skip(); /* a checker has to see every use after the end */
     struct arena_bytes *first = arena_bytes_create(SIZE_MAX);
@@ -123,12 +123,4 @@ static void a_thread_keeps_one_arena(void **state) {
     thread_state()->exited = false;
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(slots_are_mapped_where_it_pays),
-        cmocka_unit_test(arenas_that_no_address_space_holds),
-        cmocka_unit_test(sizes_that_no_plan_has),
-        cmocka_unit_test(a_thread_keeps_one_arena),
-    };
-    return support_run("create", tests);
-}
+int main(void) { return support_run("create"); }

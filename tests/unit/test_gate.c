@@ -10,7 +10,7 @@
 #include <arena/arena.h>
 
 /* Who gives up leaves the mark of another one that is on its way. */
-static void who_gives_up_leaves_others_marks(void **state) {
+TEST(who_gives_up_leaves_others_marks) {
     struct gate gate;
     assert_true(gate_init(&gate, 1));
     assert_true(gate_try_enter(&gate));
@@ -34,7 +34,7 @@ static void who_gives_up_leaves_others_marks(void **state) {
 
 /* Two that leave at the same time both come to the queue.  The first one wakes its head; the second leaves that alone,
  * however long it has waited: granted a permit on its way, it would never take the mark of who is on the way down. */
-static void who_is_on_the_way_is_granted_nothing(void **state) {
+TEST(who_is_on_the_way_is_granted_nothing) {
     struct gate gate;
     assert_true(gate_init(&gate, 2));
     assert_true(gate_try_enter(&gate) && gate_try_enter(&gate));
@@ -56,7 +56,7 @@ static void who_is_on_the_way_is_granted_nothing(void **state) {
 static void *enter_gate(void *gate) { return gate_enter(gate, NULL) == ARENA_OK ? gate : NULL; }
 
 /* Who was woken while more than one permit came free wakes the next one, who would sleep beside a free permit else. */
-static void who_was_woken_wakes_the_next(void **state) {
+TEST(who_was_woken_wakes_the_next) {
     for (int round = 0; round < 4; round++) {
         int permits = 1 + round % 2;
         static struct waiter last; /* behind the next one, in the later rounds */
@@ -116,7 +116,7 @@ static void *enter_in_time(void *argument) {
 }
 
 /* Who was woken for nothing waits on, and no longer than it was told to. */
-static void who_is_woken_in_vain_keeps_its_deadline(void **state) {
+TEST(who_is_woken_in_vain_keeps_its_deadline) {
     struct timed_entry entry;
     pthread_t thread;
     assert_true(gate_init(&entry.gate, 1));
@@ -140,7 +140,7 @@ static void who_is_woken_in_vain_keeps_its_deadline(void **state) {
     gate_finish(&entry.gate);
 }
 
-static void gates_know_when_they_are_idle(void **state) {
+TEST(gates_know_when_they_are_idle) {
     struct gate gate;
     assert_true(gate_init(&gate, GATE_MAX_PERMITS));
     assert_true(gate_idle(&gate) && gate_try_enter(&gate) && !gate_idle(&gate));
@@ -175,7 +175,7 @@ static void gates_know_when_they_are_idle(void **state) {
 }
 
 /* More threads than 16 bits count: none is taken for one that holds a gate, whatever came of it. */
-static void numbers_of_holders_do_not_come_again(void **state) {
+TEST(numbers_of_holders_do_not_come_again) {
     struct gate held;
     struct gate other;
     uint32_t mine = thread_state()->number;
@@ -198,7 +198,7 @@ static void *enter_and_leave(void *gate) {
 }
 
 /* A waiter's time begins when it comes, whatever its thread has waited for before. */
-static void waiting_begins_with_the_wait(void **state) {
+TEST(waiting_begins_with_the_wait) {
     struct gate gate;
     pthread_t thread;
     assert_true(gate_init(&gate, 1));
@@ -222,7 +222,7 @@ static void waiting_begins_with_the_wait(void **state) {
     gate_finish(&gate);
 }
 
-static void who_comes_first_is_first_in_line(void **state) {
+TEST(who_comes_first_is_first_in_line) {
     enum { WAITERS = 3 };
     struct gate gate;
     pthread_t threads[WAITERS];
@@ -255,7 +255,7 @@ static void who_comes_first_is_first_in_line(void **state) {
 }
 
 /* A thread past its end has no record and so no place in the queue: it looks again and again, and at its context, too. */
-static void who_polls_beside_a_queue_sees_its_end(void **state) {
+TEST(who_polls_beside_a_queue_sees_its_end) {
     struct gate gate;
     pthread_t thread;
     assert_true(gate_init(&gate, 1));
@@ -290,7 +290,7 @@ static void *poll_for_ever(void *gate) {
 }
 
 /* That way, too, the wait is a cancellation point. */
-static void who_polls_can_be_cancelled(void **state) {
+TEST(who_polls_can_be_cancelled) {
     if (!support_cancellable()) skip();
     struct gate gate;
     pthread_t thread;
@@ -314,7 +314,7 @@ static void *wait_once(void *argument) {
 }
 
 /* Who has waited long is given the permit itself; who has not is woken to look for it, and once only. */
-static void permits_go_to_who_has_waited_long(void **state) {
+TEST(permits_go_to_who_has_waited_long) {
     struct gate gate;
     struct waiter *waiters[2] = {waiter_mine(thread_state()), NULL};
     pthread_t thread;
@@ -360,7 +360,7 @@ static void permits_go_to_who_has_waited_long(void **state) {
 }
 
 /* How long the last one has waited says nothing. */
-static void permits_go_to_who_has_waited_long_before_newcomers(void **state) {
+TEST(permits_go_to_who_has_waited_long_before_newcomers) {
     struct gate gate;
     static struct waiter newcomer;
     struct waiter *head = waiter_mine(thread_state());
@@ -384,7 +384,7 @@ static void permits_go_to_who_has_waited_long_before_newcomers(void **state) {
 }
 
 /* A permit that was granted to who is cancelled meanwhile goes to the next one, who sleeps. */
-static void who_is_cancelled_hands_a_grant_on(void **state) {
+TEST(who_is_cancelled_hands_a_grant_on) {
     if (!support_cancellable()) skip();
     struct gate gate;
     assert_true(gate_init(&gate, 1));
@@ -434,7 +434,7 @@ static void *hammer(void *user) {
 }
 
 /* The word changes all the time under those who wait. */
-static void a_gate_under_the_hammer(void **state) {
+TEST(a_gate_under_the_hammer) {
     pthread_t threads[HAMMERS];
     uint64_t entered[HAMMERS] = {0};
     uint64_t sum = WAITS;
@@ -455,22 +455,4 @@ static void a_gate_under_the_hammer(void **state) {
     gate_finish(&hammered);
 }
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_gives_up_leaves_others_marks),
-        cmocka_unit_test(who_is_on_the_way_is_granted_nothing),
-        cmocka_unit_test(who_was_woken_wakes_the_next),
-        cmocka_unit_test(who_is_woken_in_vain_keeps_its_deadline),
-        cmocka_unit_test(gates_know_when_they_are_idle),
-        cmocka_unit_test(numbers_of_holders_do_not_come_again),
-        cmocka_unit_test(waiting_begins_with_the_wait),
-        cmocka_unit_test(who_comes_first_is_first_in_line),
-        cmocka_unit_test(who_polls_beside_a_queue_sees_its_end),
-        cmocka_unit_test(who_polls_can_be_cancelled),
-        cmocka_unit_test(permits_go_to_who_has_waited_long),
-        cmocka_unit_test(permits_go_to_who_has_waited_long_before_newcomers),
-        cmocka_unit_test(who_is_cancelled_hands_a_grant_on),
-        cmocka_unit_test(a_gate_under_the_hammer),
-    };
-    return support_run("gate", tests);
-}
+int main(void) { return support_run("gate"); }

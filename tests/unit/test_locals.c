@@ -13,7 +13,7 @@ static void flush_nothing(struct local_keeper *keeper, struct local *local) {
 }
 
 /* Else the tables of long-lived threads would grow with every pool that comes and goes. */
-static void indices_of_ended_keepers_are_used_again(void **state) {
+TEST(indices_of_ended_keepers_are_used_again) {
     struct local_keeper keepers[40];
     for (int i = 0; i < 40; i++) assert_true(locals_join(&keepers[i], flush_nothing));
     for (int i = 0; i < 40; i++) {
@@ -30,8 +30,11 @@ static void indices_of_ended_keepers_are_used_again(void **state) {
     for (int i = 0; i < 40; i++) assert_true(locals_leave(&keepers[i], NULL));
 }
 
+static bool is_long; /* the program has an argument */
+
 /* Keepers of a table's entries, as many as there can be. */
-static void indices_run_out(void **state) {
+TEST(indices_run_out) {
+    if (!is_long) skip();
     struct local_keeper keeper;
     uint64_t count = 0;
     while (locals_join(&keeper, NULL)) count++;
@@ -52,10 +55,6 @@ static void indices_run_out(void **state) {
 
 int main(int argument_count, char **arguments) {
     (void)arguments;
-    static const struct CMUnitTest long_tests[] = {cmocka_unit_test(indices_run_out)};
-    if (argument_count > 1) return support_run("locals, long", long_tests);
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(indices_of_ended_keepers_are_used_again),
-    };
-    return support_run("locals", tests);
+    is_long = argument_count > 1;
+    return support_run("locals");
 }

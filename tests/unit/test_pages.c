@@ -4,6 +4,8 @@
  */
 #include "platform/sync.h"
 
+#include "../support.h"
+
 #include <arena/arena.h>
 
 #include <errno.h>
@@ -15,8 +17,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -140,7 +140,7 @@ static bool is_zero(const char *bytes, size_t size) {
 /* --- tests -------------------------------------------------------------------------------------------------------- */
 
 /* Rounding the address up to the alignment costs the most here. */
-static void every_slot_lies_in_the_mapping_wherever_it_starts(void **state) {
+TEST(every_slot_lies_in_the_mapping_wherever_it_starts) {
     (void)state;
     begin();
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -162,7 +162,7 @@ static void every_slot_lies_in_the_mapping_wherever_it_starts(void **state) {
 
 /* A child's slots are its own; and what is reserved is neither counted nor touched before it is used, whatever the system
  * says of promising more than it has. */
-static void pages_are_private_and_not_promised(void **state) {
+TEST(pages_are_private_and_not_promised) {
     (void)state;
     begin();
     for (uint32_t flags = 0; flags <= (ARENA_HUGE_PAGES | ARENA_PREFAULT); flags++) {
@@ -178,7 +178,7 @@ static void pages_are_private_and_not_promised(void **state) {
     assert_int_equal(seen.mappings, 0);
 }
 
-static void huge_pages_are_asked_for_where_one_fits(void **state) {
+TEST(huge_pages_are_asked_for_where_one_fits) {
     (void)state;
     begin();
     const size_t huge = 2 * (size_t)MIB;
@@ -211,7 +211,7 @@ static void huge_pages_are_asked_for_where_one_fits(void **state) {
     arena_destroy(make(ARENA_TYPE(char), 2 * huge, ARENA_CLEAR_ON_RESET, ARENA_HUGE_PAGES));
 }
 
-static void no_memory_to_prefault_is_no_arena(void **state) {
+TEST(no_memory_to_prefault_is_no_arena) {
     (void)state;
     begin();
     seen.refused = MADV_POPULATE_WRITE;
@@ -233,7 +233,7 @@ static void no_memory_to_prefault_is_no_arena(void **state) {
 }
 
 /* Such a mapping is longer than its slots: all of it has to be given back. */
-static void no_memory_to_prefault_aligned_slots_keeps_no_page(void **state) {
+TEST(no_memory_to_prefault_aligned_slots_keeps_no_page) {
     (void)state;
     begin();
     const struct arena_type type = {"aligned", 1 << 16, 1 << 16, NULL};
@@ -246,7 +246,7 @@ static void no_memory_to_prefault_aligned_slots_keeps_no_page(void **state) {
 }
 
 /* The slots of such an arena may lie anywhere in its mapping: here they lie at its end. */
-static void prefault_reaches_the_last_slot_wherever_it_lies(void **state) {
+TEST(prefault_reaches_the_last_slot_wherever_it_lies) {
     (void)state;
     begin();
     const struct arena_type type = {"aligned", 1 << 16, 1 << 16, NULL};
@@ -266,7 +266,7 @@ static void prefault_reaches_the_last_slot_wherever_it_lies(void **state) {
     arena_destroy(arena);
 }
 
-static void a_pool_asks_whether_its_arenas_can_be_had(void **state) {
+TEST(a_pool_asks_whether_its_arenas_can_be_had) {
     (void)state;
     (void)barrier_available(); /* which a pool asks for, and which may keep a page of its own */
     begin();
@@ -281,7 +281,7 @@ static void a_pool_asks_whether_its_arenas_can_be_had(void **state) {
 }
 
 /* What was asked for with an arena's options is asked for behind a gate and in a pool too. */
-static void options_hold_for_every_handle(void **state) {
+TEST(options_hold_for_every_handle) {
     (void)state;
     begin();
     struct arena_options options = {sizeof options, ARENA_CLEAR_ON_RESET, ARENA_PREFAULT | ARENA_HUGE_PAGES};
@@ -320,7 +320,7 @@ static void trim_keeps_a_page(struct arena *arena) {
     assert_ptr_equal(seen.calls[0].start + seen.calls[0].size, slots + MIB);
 }
 
-static void arenas_of_others_are_trimmed_alike(void **state) {
+TEST(arenas_of_others_are_trimmed_alike) {
     (void)state;
     begin();
     struct arena_pool *pool;
@@ -347,7 +347,7 @@ static void arenas_of_others_are_trimmed_alike(void **state) {
 }
 
 /* Exactly the pages behind the last element that may have been touched, so that they come back as zeros: other advice would leave them for a while. */
-static void trim_discards_the_whole_pages_behind_what_lives(void **state) {
+TEST(trim_discards_the_whole_pages_behind_what_lives) {
     (void)state;
     begin();
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -370,7 +370,7 @@ static void trim_discards_the_whole_pages_behind_what_lives(void **state) {
 }
 
 /* What a thread was lent and has not used is free memory too. */
-static void trim_discards_what_threads_were_lent(void **state) {
+TEST(trim_discards_what_threads_were_lent) {
     (void)state;
     begin();
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -384,7 +384,7 @@ static void trim_discards_what_threads_were_lent(void **state) {
     arena_concurrent_destroy(arena);
 }
 
-static void what_could_not_be_discarded_is_still_cleared(void **state) {
+TEST(what_could_not_be_discarded_is_still_cleared) {
     (void)state;
     begin();
     struct arena *arena = make(ARENA_TYPE(char), MIB, ARENA_CLEAR_ON_HANDOUT, 0);
@@ -400,7 +400,7 @@ static void what_could_not_be_discarded_is_still_cleared(void **state) {
 
 /* The same where a byte arena would give back by itself what a rewind, a reset or a trim took back, and where no mapping goes
  * either: the next arena gets it as it is. */
-static void bytes_that_could_not_be_discarded_are_still_cleared(void **state) {
+TEST(bytes_that_could_not_be_discarded_are_still_cleared) {
     (void)state;
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         begin();
@@ -434,7 +434,7 @@ static void bytes_that_could_not_be_discarded_are_still_cleared(void **state) {
 
 /* Of an arena that begins in the caller's memory, which may be a file, a peak gives back what came beside that, and no page
  * of its own. */
-static void a_peak_leaves_the_callers_memory_alone(void **state) {
+TEST(a_peak_leaves_the_callers_memory_alone) {
     (void)state;
     static char memory[MIB];
     begin();
@@ -464,7 +464,7 @@ static void a_peak_leaves_the_callers_memory_alone(void **state) {
 }
 
 /* A slab that ends where the mapping does, so short that it is cleared by one wide store: that must not go past it. */
-static void clearing_the_last_slot_stays_in_the_mapping(void **state) {
+TEST(clearing_the_last_slot_stays_in_the_mapping) {
     (void)state;
     begin();
     seen.misalign = 2 * (size_t)MIB; /* something that cannot be touched lies behind */
@@ -481,23 +481,4 @@ static void clearing_the_last_slot_stays_in_the_mapping(void **state) {
     arena_destroy(arena);
 }
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_slot_lies_in_the_mapping_wherever_it_starts),
-        cmocka_unit_test(pages_are_private_and_not_promised),
-        cmocka_unit_test(huge_pages_are_asked_for_where_one_fits),
-        cmocka_unit_test(no_memory_to_prefault_is_no_arena),
-        cmocka_unit_test(no_memory_to_prefault_aligned_slots_keeps_no_page),
-        cmocka_unit_test(prefault_reaches_the_last_slot_wherever_it_lies),
-        cmocka_unit_test(a_pool_asks_whether_its_arenas_can_be_had),
-        cmocka_unit_test(options_hold_for_every_handle),
-        cmocka_unit_test(arenas_of_others_are_trimmed_alike),
-        cmocka_unit_test(trim_discards_the_whole_pages_behind_what_lives),
-        cmocka_unit_test(trim_discards_what_threads_were_lent),
-        cmocka_unit_test(what_could_not_be_discarded_is_still_cleared),
-        cmocka_unit_test(bytes_that_could_not_be_discarded_are_still_cleared),
-        cmocka_unit_test(a_peak_leaves_the_callers_memory_alone),
-        cmocka_unit_test(clearing_the_last_slot_stays_in_the_mapping),
-    };
-    return cmocka_run_group_tests_name("pages", tests, NULL, NULL);
-}
+int main(void) { return support_run("pages"); }

@@ -17,7 +17,7 @@ static void find_damage_when_cancelled(void *user) {
 }
 
 /* The thread does not get away with it by a cancellation while the handler writes. */
-static void what_is_fatal_ends_the_process_when_cancelled(void **state) {
+TEST(what_is_fatal_ends_the_process_when_cancelled) {
     static char message[] = "damaged";
     assert_aborts(find_damage_when_cancelled, message, message);
 }
@@ -25,7 +25,7 @@ static void what_is_fatal_ends_the_process_when_cancelled(void **state) {
 static void find_damage(void *user) { panic_fatal(user); }
 static void protect_what_finds_damage(void *user) { (void)!arena_protect(find_damage, user); }
 
-static void what_is_fatal_ends_the_process_when_protected(void **state) {
+TEST(what_is_fatal_ends_the_process_when_protected) {
     static char message[] = "damaged";
     assert_aborts(protect_what_finds_damage, message, message);
 }
@@ -44,7 +44,7 @@ static void begin_and_panic(void *user) {
 
 static void protect_what_ends_by_a_panic(void *user) { (void)!arena_protect(begin_and_panic, user); }
 
-static void a_panic_from_the_end_of_a_scope_aborts(void **state) {
+TEST(a_panic_from_the_end_of_a_scope_aborts) {
     static char message[] = "first";
     assert_aborts(protect_what_ends_by_a_panic, message, "from the end of a scope");
 }
@@ -59,7 +59,7 @@ static void protect_what_ends_by_finding_damage(void *user) {
     (void)!arena_protect(begin_and_panic, user);
 }
 
-static void what_is_fatal_is_told_while_a_panic_unwinds(void **state) {
+TEST(what_is_fatal_is_told_while_a_panic_unwinds) {
     static char message[] = "first";
     assert_aborts(protect_what_ends_by_finding_damage, message, "found while another one unwinds");
 }
@@ -77,7 +77,7 @@ static void enter_and_panic(void *user) {
 }
 
 /* However many actions a thread has protected: a panic leaves the scopes begun inside, and no others. */
-static void eras_count_with_all_their_bits(void **state) {
+TEST(eras_count_with_all_their_bits) {
     static const unsigned bits[] = {0, 1, 8, 16, 31, 32, 48, 63};
     struct two_scopes scopes;
     uint64_t before = thread_state()->era;
@@ -126,7 +126,7 @@ static void expect(void (*action)(void *arena), void *arena, const char *message
 static void say_what_no_text_holds(void *user) { panic(ARENA_EINVAL, "%ls: not to be had", (const wchar_t *)user); }
 
 /* What cannot be put into the message is left as it stands in the format. */
-static void messages_that_cannot_be_made(void **state) {
+TEST(messages_that_cannot_be_made) {
     static wchar_t none[] = {WCHAR_MAX, 0};
     arena_set_panic_handler(hear, NULL);
     assert_int_equal(arena_protect(say_what_no_text_holds, none), ARENA_EPANIC);
@@ -134,7 +134,7 @@ static void messages_that_cannot_be_made(void **state) {
     assert_string_equal(said, "%ls: not to be had");
 }
 
-static void panics_say_what_was_wanted_and_what_is_free(void **state) {
+TEST(panics_say_what_was_wanted_and_what_is_free) {
     arena_set_panic_handler(hear, NULL);
     struct arena *arena;
     struct arena *mixed;
@@ -175,7 +175,7 @@ static void panics_say_what_was_wanted_and_what_is_free(void **state) {
 }
 
 /* 255 bytes of it. */
-static void panics_tell_a_long_name(void **state) {
+TEST(panics_tell_a_long_name) {
     char name[400];
     char message[256];
     struct arena *arena;
@@ -194,7 +194,7 @@ static void panics_tell_a_long_name(void **state) {
 
 static void say(void *text) { panic(ARENA_EINVAL, "%s", (const char *)text); }
 
-static void panics_may_say_nothing(void **state) {
+TEST(panics_may_say_nothing) {
     char nothing[] = "";
     arena_set_panic_handler(hear, NULL);
     said[0] = '-';
@@ -205,7 +205,7 @@ static void panics_may_say_nothing(void **state) {
 
 static void from_another_type(void *type) { arena_panic_type("int", type); }
 
-static void panics_say_whose_arena_it_is(void **state) {
+TEST(panics_say_whose_arena_it_is) {
     arena_set_panic_handler(hear, NULL);
     struct arena_pool *pool;
     struct arena_concurrent *concurrent;
@@ -231,18 +231,4 @@ static void panics_say_whose_arena_it_is(void **state) {
     expect(from_another_type, NULL, "a handle of no type was given where one of int is wanted");
 }
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_fatal_ends_the_process_when_cancelled),
-        cmocka_unit_test(what_is_fatal_ends_the_process_when_protected),
-        cmocka_unit_test(a_panic_from_the_end_of_a_scope_aborts),
-        cmocka_unit_test(what_is_fatal_is_told_while_a_panic_unwinds),
-        cmocka_unit_test(eras_count_with_all_their_bits),
-        cmocka_unit_test(messages_that_cannot_be_made),
-        cmocka_unit_test(panics_say_what_was_wanted_and_what_is_free),
-        cmocka_unit_test(panics_tell_a_long_name),
-        cmocka_unit_test(panics_may_say_nothing),
-        cmocka_unit_test(panics_say_whose_arena_it_is),
-    };
-    return support_run("panic", tests);
-}
+int main(void) { return support_run("panic"); }

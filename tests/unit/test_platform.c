@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 
 /* Every page of the range, and nothing behind it. */
-static void prefault_stays_in_the_range(void **state) {
+TEST(prefault_stays_in_the_range) {
     const size_t page = pages_size();
     char *start = pages_reserve(4 * page);
     assert_non_null(start);
@@ -24,7 +24,7 @@ static void prefault_stays_in_the_range(void **state) {
     pages_release(start, 4 * page);
 }
 
-static void what_is_discarded_reads_zero(void **state) {
+TEST(what_is_discarded_reads_zero) {
     const size_t page = pages_size();
     char *start = pages_reserve(4 * page);
     assert_non_null(start);
@@ -37,7 +37,7 @@ static void what_is_discarded_reads_zero(void **state) {
 }
 
 /* What a child writes or gives back is its own. */
-static void pages_are_not_shared_with_a_child(void **state) {
+TEST(pages_are_not_shared_with_a_child) {
     const size_t page = pages_size();
     char *start = pages_reserve(2 * page);
     assert_non_null(start);
@@ -60,7 +60,7 @@ static void pages_are_not_shared_with_a_child(void **state) {
 }
 
 /* Without one, barrier_heavy must not be called. */
-static void a_barrier_that_is_there_can_be_had(void **state) {
+TEST(a_barrier_that_is_there_can_be_had) {
     if (barrier_available()) barrier_heavy();
 }
 
@@ -73,7 +73,7 @@ static void *pause_when_cancelled(void *reached) {
 }
 
 /* A thread that pauses holds permits, and waits for others. */
-static void a_pause_is_no_cancellation_point(void **state) {
+TEST(a_pause_is_no_cancellation_point) {
     bool reached = false;
     pthread_t thread;
     void *result = NULL;
@@ -84,7 +84,7 @@ static void a_pause_is_no_cancellation_point(void **state) {
 }
 
 /* An error of the library itself ends the process. */
-static void locks_misused_end_the_process(void **state) {
+TEST(locks_misused_end_the_process) {
     pid_t child = fork();
     if (child == 0) {
         pthread_mutexattr_t checked;
@@ -102,7 +102,7 @@ static void locks_misused_end_the_process(void **state) {
     assert_true(status != 0); /* aborted, or ThreadSanitizer found it first */
 }
 
-static void times_become_timespecs(void **state) {
+TEST(times_become_timespecs) {
     struct timespec time = sync_timespec(-1);
     assert_true(time.tv_sec == 0 && time.tv_nsec == 0);
     time = sync_timespec(0);
@@ -139,7 +139,7 @@ static size_t pages_in_memory(void *start, size_t bytes) {
 }
 
 /* More than the address space, less than what arithmetic refuses. */
-static void sizes_that_only_the_system_refuses(void **state) {
+TEST(sizes_that_only_the_system_refuses) {
     if (sizeof(size_t) == 4) return; /* there the system may have that much */
     size_t bytes = (size_t)PTRDIFF_MAX / 2 + 1;
     struct arena *arena = (struct arena *)(void *)&arena;
@@ -154,7 +154,7 @@ static void sizes_that_only_the_system_refuses(void **state) {
 /* Emulators keep advice about pages from the kernel. */
 static bool advice_arrives(void) { return getenv("ARENA_TESTS_EMULATED") == NULL; }
 
-static void prefault_takes_every_page(void **state) {
+TEST(prefault_takes_every_page) {
     if (!advice_arrives()) skip();
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t sizes[] = {1, page, page + 1, 10 * page};
@@ -166,7 +166,7 @@ static void prefault_takes_every_page(void **state) {
     }
 }
 
-static void what_trim_gave_back_is_not_cleared_again(void **state) {
+TEST(what_trim_gave_back_is_not_cleared_again) {
     for (uint32_t clear = ARENA_CLEAR_ON_HANDOUT; clear <= ARENA_CLEAR_NEVER; clear++) {
         struct arena *arena = make(8 * MIB, clear, 0);
         char *slab = arena_alloc_slab(arena, 8 * MIB);
@@ -183,7 +183,7 @@ static void what_trim_gave_back_is_not_cleared_again(void **state) {
 }
 
 /* Nobody wrote to it, but it was touched, and is not used. */
-static void trim_gives_back_what_was_touched_at_creation(void **state) {
+TEST(trim_gives_back_what_was_touched_at_creation) {
     if (!advice_arrives()) skip();
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
@@ -197,7 +197,7 @@ static void trim_gives_back_what_was_touched_at_creation(void **state) {
 }
 
 /* What a thread was lent and has not used is free memory, too. */
-static void trim_gives_back_chunks(void **state) {
+TEST(trim_gives_back_chunks) {
     if (!advice_arrives()) skip();
     enum { CAPACITY = 1 << 17 };
     struct arena_concurrent *arena;
@@ -236,7 +236,7 @@ static int has_flag(const void *address, const char *flag) {
 }
 
 /* At both ends of more than a 32-bit number of bytes.  Here, as Linux alone reserves what it does not have. */
-static void trim_reaches_to_the_end_of_a_huge_arena(void **state) {
+TEST(trim_reaches_to_the_end_of_a_huge_arena) {
     if (sizeof(size_t) < 8 || support_slow()) skip();
     const size_t bytes = (size_t)(UINT64_C(6) << 30);
     struct arena *arena = make(bytes, ARENA_CLEAR_ON_HANDOUT, 0);
@@ -250,7 +250,7 @@ static void trim_reaches_to_the_end_of_a_huge_arena(void **state) {
     arena_destroy(arena);
 }
 
-static void huge_pages_are_asked_for_and_can_be_had(void **state) {
+TEST(huge_pages_are_asked_for_and_can_be_had) {
     if (!advice_arrives()) skip();
     struct arena *arena = make(16 * MIB, 0, ARENA_HUGE_PAGES);
     struct arena *plain = make(16 * MIB, 0, 0);
@@ -273,24 +273,4 @@ static void huge_pages_are_asked_for_and_can_be_had(void **state) {
 }
 #endif
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(prefault_stays_in_the_range),
-        cmocka_unit_test(what_is_discarded_reads_zero),
-        cmocka_unit_test(pages_are_not_shared_with_a_child),
-        cmocka_unit_test(a_barrier_that_is_there_can_be_had),
-        cmocka_unit_test(a_pause_is_no_cancellation_point),
-        cmocka_unit_test(locks_misused_end_the_process),
-        cmocka_unit_test(times_become_timespecs),
-        cmocka_unit_test(sizes_that_only_the_system_refuses),
-        cmocka_unit_test(prefault_takes_every_page),
-        cmocka_unit_test(what_trim_gave_back_is_not_cleared_again),
-        cmocka_unit_test(trim_gives_back_what_was_touched_at_creation),
-        cmocka_unit_test(trim_gives_back_chunks),
-#if defined(__linux__) && !defined(ELSEWHERE)
-        cmocka_unit_test(trim_reaches_to_the_end_of_a_huge_arena),
-        cmocka_unit_test(huge_pages_are_asked_for_and_can_be_had),
-#endif
-    };
-    return support_run("platform", tests);
-}
+int main(void) { return support_run("platform"); }

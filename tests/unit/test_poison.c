@@ -166,7 +166,7 @@ static size_t step(struct arena *arena, size_t used, const void *values) {
 
 static void note_nothing(void *element, void *user) { (void)element, (void)user; }
 
-static void what_is_marked_is_what_is_not_handed_out(void **state) {
+TEST(what_is_marked_is_what_is_not_handed_out) {
     static const struct {
         struct arena_type type;
         size_t capacity;
@@ -204,7 +204,7 @@ static void what_is_marked_is_what_is_not_handed_out(void **state) {
 }
 
 /* So much is marked ahead of the cursor; what was handed out beyond it is marked when it is taken back, all the same. */
-static void what_is_taken_back_is_marked_however_far(void **state) {
+TEST(what_is_taken_back_is_marked_however_far) {
     enum { CAPACITY = 3000000, MOST = 2500000, PUTS = 10 };
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
         struct arena_options options = {sizeof options, clear, 0};
@@ -227,7 +227,7 @@ static void what_is_taken_back_is_marked_however_far(void **state) {
 }
 
 /* So much before the first slot, too, wherever what lies before it ends: alignment alone does not always leave as much. */
-static void marks_before_the_first_slot_of_any_alignment(void **state) {
+TEST(marks_before_the_first_slot_of_any_alignment) {
     char name[260];
     memset(name, 'n', sizeof name);
     for (size_t align = 1; align <= 1024; align *= 4) {
@@ -244,7 +244,7 @@ static void marks_before_the_first_slot_of_any_alignment(void **state) {
 }
 
 /* Nor does an open burst open more than what it has handed out. */
-static void marks_of_an_open_burst(void **state) {
+TEST(marks_of_an_open_burst) {
     static const size_t capacities[] = {5, 30000};
     for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
         struct arena *arena;
@@ -267,7 +267,7 @@ static void marks_of_an_open_burst(void **state) {
 ARENA_DEFINE(int_arena, int)
 
 /* An arena that was lent is as if nothing had been handed out, and again when it is back. */
-static void marks_of_a_pool(void **state) {
+TEST(marks_of_a_pool) {
     struct int_arena_pool *pool = int_arena_pool_create(100);
     struct arena *last = NULL;
     for (int round = 0; round < 4; round++) {
@@ -296,7 +296,7 @@ static void marks_of_a_pool(void **state) {
 }
 
 /* The window stays closed however often the gate is taken, so that inline code passes by no mark. */
-static void marks_behind_a_gate(void **state) {
+TEST(marks_behind_a_gate) {
     struct int_arena_concurrent *shared = int_arena_concurrent_create(100);
     struct arena *last = NULL;
     for (int round = 0; round < 3; round++) {
@@ -352,7 +352,7 @@ int __wrap_munmap(void *start, size_t size_bytes) {
 }
 
 /* What a checker shall see behind the end is part of the mapping: it is touched and given back with the rest. */
-static void an_arena_that_cannot_be_touched_keeps_no_page(void **state) {
+TEST(an_arena_that_cannot_be_touched_keeps_no_page) {
     struct arena_options options = {sizeof options, ARENA_CLEAR_ON_RESET, ARENA_PREFAULT};
     struct arena *arena;
     memset(&pages, 0, sizeof pages);
@@ -366,7 +366,7 @@ static void an_arena_that_cannot_be_touched_keeps_no_page(void **state) {
 }
 
 /* A library that was compiled without the sanitizer says itself which variables of its caller's it writes. */
-static void variables_that_are_filled_count_as_written(void **state) {
+TEST(variables_that_are_filled_count_as_written) {
     struct arena *arena;
     struct arena_concurrent *shared;
     struct arena_stats stats = {.struct_size = sizeof stats};
@@ -389,16 +389,4 @@ static void variables_that_are_filled_count_as_written(void **state) {
     arena_concurrent_destroy(shared);
 }
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(variables_that_are_filled_count_as_written),
-        cmocka_unit_test(what_is_marked_is_what_is_not_handed_out),
-        cmocka_unit_test(what_is_taken_back_is_marked_however_far),
-        cmocka_unit_test(marks_before_the_first_slot_of_any_alignment),
-        cmocka_unit_test(marks_of_an_open_burst),
-        cmocka_unit_test(marks_of_a_pool),
-        cmocka_unit_test(marks_behind_a_gate),
-        cmocka_unit_test(an_arena_that_cannot_be_touched_keeps_no_page),
-    };
-    return support_run("poison", tests);
-}
+int main(void) { return support_run("poison"); }

@@ -14,8 +14,6 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include <cmocka.h>
-
 void __asan_poison_memory_region(const volatile void *start, size_t size_bytes);
 
 static atomic_int acquires;
@@ -60,7 +58,7 @@ static void look_for_the_end(void *object) {
 }
 
 /* Before anybody can see that a context has ended, it is told what came before the cancellation. */
-static void cancellations_are_told_first(void **state) {
+TEST(cancellations_are_told_first) {
     struct arena_context *parent = NULL;
     struct arena_context *child = NULL;
     assert_int_equal(arena_context_with_cancel(NULL, &parent), ARENA_OK);
@@ -77,7 +75,7 @@ static void cancellations_are_told_first(void **state) {
     arena_context_release(parent);
 }
 
-static void every_allocation_is_told(void **state) {
+TEST(every_allocation_is_told) {
     assert_true(race_watched());
     struct arena_concurrent *arena;
     assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 3 * EACH, &arena), ARENA_OK);
@@ -125,7 +123,7 @@ static void look_for_permit(void *object) {
     giving.early += to_be_had() != NULL;
 }
 
-static void hand_overs_are_told_before_they_are_made(void **state) {
+TEST(hand_overs_are_told_before_they_are_made) {
     for (size_t limit = 1; limit <= 2; limit++) {
         struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = limit};
         assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &giving.pool), ARENA_OK);
@@ -142,7 +140,7 @@ static void hand_overs_are_told_before_they_are_made(void **state) {
 }
 
 /* And what is taken, after: before, somebody else may still hold it. */
-static void hand_overs_are_told_after_they_are_taken(void **state) {
+TEST(hand_overs_are_told_after_they_are_taken) {
     struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = 1};
     assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &giving.pool), ARENA_OK);
     giving.told = giving.early = 0;
@@ -157,7 +155,7 @@ static void hand_overs_are_told_after_they_are_taken(void **state) {
     assert_int_equal(arena_pool_destroy(giving.pool), ARENA_OK);
 }
 
-static void half_a_checker_is_none(void **state) {
+TEST(half_a_checker_is_none) {
     const int before = poisons;
     struct arena *arena;
     assert_int_equal(arena_create(ARENA_TYPE(int), 10, &arena), ARENA_OK);
@@ -170,7 +168,7 @@ static void half_a_checker_is_none(void **state) {
 }
 
 /* Such an arena is cleared as those of one owner are, and stays behind its gate all the same. */
-static void a_reset_behind_the_gate_opens_nothing(void **state) {
+TEST(a_reset_behind_the_gate_opens_nothing) {
     struct arena_concurrent *concurrent;
     struct arena *inside;
     const int value = 5;
@@ -187,14 +185,4 @@ static void a_reset_behind_the_gate_opens_nothing(void **state) {
     arena_concurrent_destroy(concurrent);
 }
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_allocation_is_told),
-        cmocka_unit_test(hand_overs_are_told_before_they_are_made),
-        cmocka_unit_test(hand_overs_are_told_after_they_are_taken),
-        cmocka_unit_test(cancellations_are_told_first),
-        cmocka_unit_test(half_a_checker_is_none),
-        cmocka_unit_test(a_reset_behind_the_gate_opens_nothing),
-    };
-    return cmocka_run_group_tests_name("race", tests, NULL, NULL);
-}
+int main(void) { return support_run("race"); }

@@ -14,7 +14,7 @@
 
 /* Reset clears much under one policy alone: under the others it costs the same however much was used.  A little is cleared
  * whatever the policy: to note what is to be cleared takes longer. */
-static void reset_clears_by_policy(void **state) {
+TEST(reset_clears_by_policy) {
     if (support_checked()) return; /* then nobody may look */
     static const size_t sizes[] = {16, 200, 1000, 100000, (size_t)40 << 20};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -37,7 +37,7 @@ static void reset_clears_by_policy(void **state) {
 }
 
 /* A quick reset clears in steps, and the last one may run past the last slot: into the arena's own block. */
-static void the_last_step_of_clearing_stays_in_the_block(void **state) {
+TEST(the_last_step_of_clearing_stays_in_the_block) {
 #ifdef __GLIBC__
     for (size_t capacity = 0; capacity <= 700; capacity++) {
         struct arena *arena;
@@ -52,7 +52,7 @@ static void the_last_step_of_clearing_stays_in_the_block(void **state) {
 }
 
 /* What is live on both sides of free slots: nothing of it is in what the next generation is given. */
-static void resets_clear_beyond_runs(void **state) {
+TEST(resets_clear_beyond_runs) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         const struct slots_plan plan = {.stride = sizeof(int64_t), .bytes = 30 * sizeof(int64_t), .clear = clear};
         struct arena *arena = slots_create(&plan, ARENA_TYPE(int64_t), SLOTS_OWNER_GATE, sizeof *arena, NULL);
@@ -97,7 +97,7 @@ static struct arena *make_noted(void) {
 }
 
 /* Live elements alone, down the addresses, whatever the order of the runs; after that there are none. */
-static void drops_pass_over_runs(void **state) {
+TEST(drops_pass_over_runs) {
     static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
     static const int64_t expected[] = {9, 8, 7, 5, 4, 1, 0};
     for (int links = 0; links < 6; links++) {
@@ -134,7 +134,7 @@ static void end_inner(void *element, void *user) {
     was_refused = thread_state()->dropping;
 }
 
-static void drops_may_nest(void **state) {
+TEST(drops_may_nest) {
     static const struct arena_type type = {"outer", 1, 1, end_inner};
     struct arena *outer;
     assert_int_equal(arena_create(&type, 2, &outer), ARENA_OK);
@@ -149,11 +149,4 @@ static void drops_may_nest(void **state) {
     arena_destroy(outer);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reset_clears_by_policy),   cmocka_unit_test(the_last_step_of_clearing_stays_in_the_block),
-        cmocka_unit_test(resets_clear_beyond_runs), cmocka_unit_test(drops_pass_over_runs),
-        cmocka_unit_test(drops_may_nest),
-    };
-    return support_run("reset", tests);
-}
+int main(void) { return support_run("reset"); }

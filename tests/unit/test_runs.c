@@ -9,7 +9,7 @@
 
 /* Three ranges that are returned in each order, into runs that are linked in each order: the cursor goes down to the
  * lowest free slot that nothing live lies above. */
-static void returned_ranges_join_in_any_order(void **state) {
+TEST(returned_ranges_join_in_any_order) {
     static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
     for (int order = 0; order < 6; order++) {
         for (int links = 0; links < 6; links++) {
@@ -47,7 +47,7 @@ static void returned_ranges_join_in_any_order(void **state) {
 }
 
 /* A run gives what is asked for from its low end, and the rest later; the next one gives what it is too short for. */
-static void runs_are_used_up(void **state) {
+TEST(runs_are_used_up) {
     struct arena *arena;
     assert_int_equal(arena_create(ARENA_TYPE(int64_t), 30, &arena), ARENA_OK);
     arena->reset_work |= WORK_RUNS;
@@ -74,7 +74,7 @@ static void runs_are_used_up(void **state) {
 }
 
 /* What share.h lends goes back in any order; what is free at the end of the used part is not a run. */
-static void lent_ranges_come_back_in_any_order(void **state) {
+TEST(lent_ranges_come_back_in_any_order) {
     static const struct arena_type type = {"word", 8, 8, NULL};
     const struct slots_plan plan = {.stride = 8, .bytes = 80};
     struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena, NULL);
@@ -109,11 +109,4 @@ static void lent_ranges_come_back_in_any_order(void **state) {
 
 /* --- damage, which debug builds find -------------------------------------------------------------------------------- */
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(returned_ranges_join_in_any_order),
-        cmocka_unit_test(runs_are_used_up),
-        cmocka_unit_test(lent_ranges_come_back_in_any_order),
-    };
-    return support_run("runs", tests);
-}
+int main(void) { return support_run("runs"); }

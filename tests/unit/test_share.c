@@ -61,7 +61,7 @@ static size_t lent_elsewhere(struct share_set *shares, size_t count) {
 }
 
 /* Threads that come one after the other use one share: there are as many as there were threads at one time. */
-static void shares_of_ended_threads_are_used_again(void **state) {
+TEST(shares_of_ended_threads_are_used_again) {
     struct share_set shares;
     if (make_shared(&shares, 100000, false) == NULL) skip();
     for (int i = 0; i < 5; i++) (void)lent_elsewhere(&shares, 1);
@@ -74,7 +74,7 @@ static void shares_of_ended_threads_are_used_again(void **state) {
 
 /* A chunk holds a whole number of what was wanted, as often as it goes into 64 KiB and into the thread's part of a quarter
  * of what is free. */
-static void chunks_hold_what_is_wanted_many_times(void **state) {
+TEST(chunks_hold_what_is_wanted_many_times) {
     struct share_set shares;
     for (size_t count = 1; count <= 9; count++) {
         if (make_shared(&shares, 100000, false) == NULL) skip();
@@ -90,14 +90,14 @@ static void chunks_hold_what_is_wanted_many_times(void **state) {
 }
 
 /* With ARENA_GATE_ONLY nobody is lent anything, and the system is not asked for its barrier. */
-static void behind_the_gate_nobody_is_lent_anything(void **state) {
+TEST(behind_the_gate_nobody_is_lent_anything) {
     struct share_set shares;
     assert_null(make_shared(&shares, 1000, true));
     assert_null(shares_mine(&shares));
 }
 
 /* Also after revocations, which move the epoch on. */
-static void a_chunk_is_handed_out_to_its_end_without_the_gate(void **state) {
+TEST(a_chunk_is_handed_out_to_its_end_without_the_gate) {
     struct share_set shares;
     struct arena *arena = make_shared(&shares, 10000, false);
     if (arena == NULL) skip();
@@ -115,7 +115,7 @@ static void a_chunk_is_handed_out_to_its_end_without_the_gate(void **state) {
 }
 
 /* A burst makes an arena quick again, but none that may have free runs. */
-static void a_burst_behind_the_gate_hides_no_runs(void **state) {
+TEST(a_burst_behind_the_gate_hides_no_runs) {
     enum { CAPACITY = 24 };
     for (int left = 0; left < 2; left++) {
         struct share_set shares;
@@ -138,7 +138,7 @@ static void a_burst_behind_the_gate_hides_no_runs(void **state) {
 }
 
 /* What a thread wrote half of and left by longjmp is neither handed out nor in the way, whatever it asks for next. */
-static void what_was_left_half_done_is_zero_again(void **state) {
+TEST(what_was_left_half_done_is_zero_again) {
     struct share_set shares;
     (void)shares_begin_words(&shares);
     assert_non_null(shares_refill(&shares, NULL, 1, false));
@@ -157,7 +157,7 @@ static void what_was_left_half_done_is_zero_again(void **state) {
 }
 
 /* A revocation begins just when the owner of a chunk has claimed a slot: the owner lets go of it. */
-static void a_claim_beside_a_revocation_is_given_up(void **state) {
+TEST(a_claim_beside_a_revocation_is_given_up) {
     struct share_set shares;
     struct arena *arena = shares_begin_words(&shares);
     static const uint64_t value[4] = {7}; /* the compiler does not know that one is read */
@@ -176,15 +176,4 @@ static void a_claim_beside_a_revocation_is_given_up(void **state) {
     shares_end_words(&shares);
 }
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shares_of_ended_threads_are_used_again),
-        cmocka_unit_test(chunks_hold_what_is_wanted_many_times),
-        cmocka_unit_test(behind_the_gate_nobody_is_lent_anything),
-        cmocka_unit_test(a_chunk_is_handed_out_to_its_end_without_the_gate),
-        cmocka_unit_test(a_burst_behind_the_gate_hides_no_runs),
-        cmocka_unit_test(what_was_left_half_done_is_zero_again),
-        cmocka_unit_test(a_claim_beside_a_revocation_is_given_up),
-    };
-    return support_run("share", tests);
-}
+int main(void) { return support_run("share"); }

@@ -7,7 +7,7 @@
 #include <arena/arena.h>
 
 /* As many nodes as a pool may want, each in a place of its own that never moves. */
-static void tables_of_nodes_grow(void **state) {
+TEST(tables_of_nodes_grow) {
     enum { COUNT = 20000 };
     static struct stack_node *nodes[COUNT + 1];
     struct stack_table *table = calloc(1, sizeof *table);
@@ -39,7 +39,7 @@ static void tables_of_nodes_grow(void **state) {
 }
 
 /* A head that a thread read 2^39 removals ago is no new one: none of the tag's bits is left out, and none spills over. */
-static void tags_of_stacks_count_to_the_end(void **state) {
+TEST(tags_of_stacks_count_to_the_end) {
     struct stack_table *table = calloc(1, sizeof *table);
     assert_non_null(table);
     struct stack_node *node = stack_table_add(table);
@@ -59,7 +59,7 @@ static void tags_of_stacks_count_to_the_end(void **state) {
 }
 
 /* The last segment is used to its end, and freed. */
-static void tables_of_nodes_are_full_when_every_segment_is(void **state) {
+TEST(tables_of_nodes_are_full_when_every_segment_is) {
     struct stack_table *table = calloc(1, sizeof *table);
     assert_non_null(table);
     table->count = STACK_FIRST_SEGMENT * ((1u << (STACK_SEGMENTS - 1)) - 1); /* as if the others were full */
@@ -75,11 +75,4 @@ static void tables_of_nodes_are_full_when_every_segment_is(void **state) {
     free(table);
 }
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tables_of_nodes_grow),
-        cmocka_unit_test(tags_of_stacks_count_to_the_end),
-        cmocka_unit_test(tables_of_nodes_are_full_when_every_segment_is),
-    };
-    return support_run("stack", tests);
-}
+int main(void) { return support_run("stack"); }

@@ -10,6 +10,8 @@
 #include "platform/sync.h"
 #include "sync/gate.h"
 
+#include "../support.h"
+
 #include <arena/arena.h>
 
 #include <errno.h>
@@ -26,8 +28,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 enum { GIVES_UP_S = 60 };
 
@@ -178,7 +178,7 @@ static void wait_in_vain(void) {
     gate_finish(&gate);
 }
 
-static void one_processor(void **state) {
+TEST(one_processor) {
     (void)state;
     processors = 1;
     succeeds(wait_in_vain);
@@ -196,7 +196,7 @@ static void count_processors(void) {
     CHECK(thread_processors() == 3);
 }
 
-static void more_processors(void **state) {
+TEST(more_processors) {
     (void)state;
     succeeds(count_processors);
 }
@@ -223,7 +223,7 @@ static void look_at_the_clock(void) { (void)clock_now(); }
 static void look_for_the_barrier(void) { (void)barrier_available(); }
 
 /* POSIX does not let these fail as they are called here. */
-static void what_never_fails(void **state) {
+TEST(what_never_fails) {
     (void)state;
     no_clock = true;
     aborts(look_at_the_clock);
@@ -287,7 +287,7 @@ static bool lends_chunks(void) { return barrier_available() && !poison_active();
 /* Is there another way? */
 static bool barrier_flips(void) { return barrier_heavy(); }
 
-static void other_membarriers(void **state) {
+TEST(other_membarriers) {
     (void)state;
     membarrier = MEMBARRIER_OTHER_KINDS;
     succeeds(without_a_barrier);
@@ -346,7 +346,7 @@ static void finish(void) {
 }
 
 /* It saw that somebody waits, and then the queue emptied. */
-static void leaving_finds_nobody(void **state) {
+TEST(leaving_finds_nobody) {
     (void)state;
     begin(1);
     gate_leave_waking(&gate);
@@ -359,7 +359,7 @@ static void one_permit_comes(void) {
 }
 
 /* Who was woken takes the one permit there is, and has none to pass on. */
-static void woken_with_one_permit(void **state) {
+TEST(woken_with_one_permit) {
     (void)state;
     begin(1);
     asleep = one_permit_comes;
@@ -376,7 +376,7 @@ static void two_permits_come(void) {
 }
 
 /* Who was woken finds two permits: takes one, and wakes the next for the other. */
-static void woken_with_two_permits(void **state) {
+TEST(woken_with_two_permits) {
     (void)state;
     begin(2);
     asleep = two_permits_come;
@@ -396,7 +396,7 @@ static void permit_comes_too_late(void) {
 }
 
 /* The deadline passes when the waiter has just been woken: it passes the wake-up on. */
-static void woken_at_the_deadline(void **state) {
+TEST(woken_at_the_deadline) {
     (void)state;
     begin(1);
     struct cancel_node node;
@@ -410,7 +410,7 @@ static void woken_at_the_deadline(void **state) {
 }
 
 /* Pages of 16 and 64 KiB are common on other processors: what is given back there are whole ones of those. */
-static void larger_pages(void **state) {
+TEST(larger_pages) {
     (void)state;
     for (page = 1 << 14; page <= 1 << 16; page *= 4) {
         const size_t bytes = (size_t)1 << 20;
@@ -429,20 +429,11 @@ static void larger_pages(void **state) {
 }
 
 /* Not a coarse one, which would hand a gate over late, nor one that steps when somebody sets the time. */
-static void the_clock_is_the_monotonic_one(void **state) {
+TEST(the_clock_is_the_monotonic_one) {
     (void)state;
     asked_clock = CLOCK_REALTIME;
     (void)clock_now();
     assert_int_equal(asked_clock, CLOCK_MONOTONIC);
 }
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(larger_pages),           cmocka_unit_test(the_clock_is_the_monotonic_one),
-        cmocka_unit_test(one_processor),          cmocka_unit_test(more_processors),
-        cmocka_unit_test(what_never_fails),       cmocka_unit_test(other_membarriers),
-        cmocka_unit_test(leaving_finds_nobody),   cmocka_unit_test(woken_with_one_permit),
-        cmocka_unit_test(woken_with_two_permits), cmocka_unit_test(woken_at_the_deadline),
-    };
-    return cmocka_run_group_tests_name("sync", tests, NULL, NULL);
-}
+int main(void) { return support_run("sync"); }

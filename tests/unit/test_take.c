@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 
 /* A value may be the last thing before what must not be touched. */
-static void nothing_behind_a_value_is_read(void **state) {
+TEST(nothing_behind_a_value_is_read) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(pages != MAP_FAILED);
@@ -46,7 +46,7 @@ static void nothing_behind_a_value_is_read(void **state) {
 }
 
 /* Small slabs that are cleared as they are handed out fit up to the last byte, and nothing is written behind it. */
-static void small_slabs_fit_up_to_the_end(void **state) {
+TEST(small_slabs_fit_up_to_the_end) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t pages = ((size_t)128 << 10) / page;
     const struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
@@ -79,7 +79,7 @@ static void small_slabs_fit_up_to_the_end(void **state) {
 }
 
 /* Or an arena that is full would grow with each new type that it is asked for. */
-static void a_full_arena_keeps_no_descriptor_of_what_it_refuses(void **state) {
+TEST(a_full_arena_keeps_no_descriptor_of_what_it_refuses) {
     struct arena *arena;
     assert_int_equal(arena_create(arena_type_any(), 0, &arena), ARENA_OK);
     assert_null(arena_try_alloc_any(arena, ARENA_TYPE(int), NULL));
@@ -87,11 +87,4 @@ static void a_full_arena_keeps_no_descriptor_of_what_it_refuses(void **state) {
     arena_destroy(arena);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_behind_a_value_is_read),
-        cmocka_unit_test(small_slabs_fit_up_to_the_end),
-        cmocka_unit_test(a_full_arena_keeps_no_descriptor_of_what_it_refuses),
-    };
-    return support_run("take", tests);
-}
+int main(void) { return support_run("take"); }

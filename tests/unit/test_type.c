@@ -9,7 +9,7 @@
 
 /* The key of a type is a hash, and a poor one would still be right: but extract would compare names, and the set of
  * mixed types would be a list. */
-static void keys_tell_types_apart(void **state) {
+TEST(keys_tell_types_apart) {
     for (size_t length = 1; length <= 20; length++) {
         char name[21] = {0};
         memset(name, 'a', length);
@@ -42,7 +42,7 @@ static void keys_tell_types_apart(void **state) {
 
 static void drop_nothing(void *element, void *user) { (void)element, (void)user; }
 
-static void copies_of_types_are_whole_in_any_memory(void **state) {
+TEST(copies_of_types_are_whole_in_any_memory) {
     static const struct arena_type type = {"name", 3, 1, drop_nothing};
     char *block = malloc(type_copy_bytes(&type) + 1);
     assert_non_null(block);
@@ -55,7 +55,7 @@ static void copies_of_types_are_whole_in_any_memory(void **state) {
 }
 
 /* The hash of types is for speed: two of the same hash are told apart. */
-static void types_with_the_same_key_are_not_the_same(void **state) {
+TEST(types_with_the_same_key_are_not_the_same) {
     char names[2][9] = {"aaaaaaaa", "aaaaaaaa"};
     const struct arena_type one = {names[0], 8, 2, NULL};
     const struct arena_type other = {names[1], 8, 1, NULL};
@@ -81,11 +81,4 @@ static void types_with_the_same_key_are_not_the_same(void **state) {
     arena_destroy(arena);
 }
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_tell_types_apart),
-        cmocka_unit_test(copies_of_types_are_whole_in_any_memory),
-        cmocka_unit_test(types_with_the_same_key_are_not_the_same),
-    };
-    return support_run("type", tests);
-}
+int main(void) { return support_run("type"); }

@@ -8,7 +8,7 @@
 
 #include <arena/arena.h>
 
-static void a_signal_ends_one_wait(void **state) {
+TEST(a_signal_ends_one_wait) {
     struct waiter *waiter = waiter_mine(thread_state());
     assert_non_null(waiter);
     assert_ptr_equal(waiter_mine(thread_state()), waiter);
@@ -31,7 +31,7 @@ static void *wait_once(void *argument) {
 }
 
 /* A thread that ends leaves its record to the next one. */
-static void records_are_recycled(void **state) {
+TEST(records_are_recycled) {
     struct waiter *first = NULL;
     struct waiter *second = NULL;
     pthread_t thread;
@@ -50,7 +50,7 @@ static void records_are_recycled(void **state) {
 }
 
 /* Each record of a thread that ended serves one that comes, not the one that was given back last alone. */
-static void records_of_several_threads_are_recycled(void **state) {
+TEST(records_of_several_threads_are_recycled) {
     enum { COUNT = 5 };
     struct waiter *before[COUNT];
     for (int turn = 0; turn < 2; turn++) {
@@ -70,11 +70,4 @@ static void records_of_several_threads_are_recycled(void **state) {
     }
 }
 
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_signal_ends_one_wait),
-        cmocka_unit_test(records_are_recycled),
-        cmocka_unit_test(records_of_several_threads_are_recycled),
-    };
-    return support_run("waiter", tests);
-}
+int main(void) { return support_run("waiter"); }

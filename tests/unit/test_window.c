@@ -12,13 +12,13 @@
 #include <signal.h>
 
 /* This program is built as the library is: with a checker both are, or neither is. */
-static void checkers_watch_where_they_are(void **state) {
+TEST(checkers_watch_where_they_are) {
     assert_false(race_watched());
     assert_int_equal(poison_active(), support_checked());
 }
 
 /* After a burst, ended or left, a reset takes the short way again.  It is right without, and so nothing else would notice. */
-static void resets_are_quick_again_after_a_burst(void **state) {
+TEST(resets_are_quick_again_after_a_burst) {
     struct arena *arena;
     assert_int_equal(arena_create(ARENA_TYPE(int), 10, &arena), ARENA_OK);
     unsigned work = arena->watched ? WORK_CHECKER : 0;
@@ -67,7 +67,7 @@ static bool found(void (*damage)(struct arena *arena)) {
     return false;
 }
 
-static void damage_is_found(void **state) {
+TEST(damage_is_found) {
     static void (*const sound[])(struct arena * arena) = {nothing, limit_at_cursor, burst_open};
     static void (*const damages[])(struct arena * arena) = {
         cursor_below, cursor_above,   cursor_inside_a_slot, limit_below, limit_above,
@@ -81,11 +81,4 @@ static void damage_is_found(void **state) {
 #endif
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(checkers_watch_where_they_are),
-        cmocka_unit_test(resets_are_quick_again_after_a_burst),
-        cmocka_unit_test(damage_is_found),
-    };
-    return support_run("window", tests);
-}
+int main(void) { return support_run("window"); }
