@@ -62,8 +62,11 @@ static char *read_parameter(char *at, const char *end, struct text *name, struct
     return at != end && *at == '"' ? read_quoted(at, end, value) : read_token(at, end, value);
 }
 
-/* Is that all of it? */
-static bool is_over(char *at, const char *end) { return skip_blanks(at, end) == end; }
+/* Is that all of it?  A semicolon with nothing behind it is taken, as some clients send one. */
+static bool is_over(char *at, const char *end) {
+    at = skip_blanks(at, end);
+    return at == end || (*at == ';' && skip_blanks(at + 1, end) == end);
+}
 
 /* The boundary of a type; NULL: none, several, or one that is none. */
 static bool read_boundary(const char *type, char boundary[BOUNDARY_MOST + 5], size_t *length) {

@@ -51,6 +51,13 @@ TEST(a_body_has_its_parts_where_they_lie) {
     for (size_t i = 0; i < 3; i++) assert_in_range(parts->of[i].data, body, body + sizeof whole - 1);
     free(parts);
     free(body);
+    static const char ends[] = "--bo-7\r\nContent-Disposition: form-data; name=\"a\"; \r\n\r\none\r\n--bo-7--";
+    parts = read_parts(TYPE " ;", ends, sizeof ends - 1, &body); /* semicolons behind everything */
+    assert_non_null(parts);
+    assert_int_equal(parts->count, 1);
+    expect_part(&parts->of[0], "a", NULL, NULL, "one");
+    free(parts);
+    free(body);
     parts = read_parts(TYPE, "--bo-7--", 8, &body);
     assert_non_null(parts);
     assert_int_equal(parts->count, 0);
@@ -68,6 +75,9 @@ TEST(what_is_not_well_formed_has_none) {
         "multipart/form-data; boundary=\"bo-7 \"",
         "multipart/form-data; boundary=bo-7; boundary=bo-7",
         "multipart/form-data; boundary=bo-7; x",
+        "multipart/form-data; boundary=bo-7;;",
+        "multipart/form-data; ; boundary=bo-7",
+        "multipart/form-data;",
         "multipart/form-data boundary=bo-7",
         "multipart/form-data; boundary=bo\\7",
         "multipart/form-data; boundary=bo-7, boundary=x",
@@ -103,6 +113,8 @@ TEST(what_is_not_well_formed_has_none) {
         "--bo-7\r\nContent-Disposition: form-data; name=\"a\r\n\r\none\r\n--bo-7--",
         "--bo-7\r\nContent-Disposition: form-data; name=\"a\\\"\r\n\r\none\r\n--bo-7--",
         "--bo-7\r\nContent-Disposition: form-data; name\r\n\r\none\r\n--bo-7--",
+        "--bo-7\r\nContent-Disposition: form-data; name=a; ;\r\n\r\none\r\n--bo-7--",
+        "--bo-7\r\nContent-Disposition: form-data;\r\n\r\none\r\n--bo-7--",
         "--bo-7\r\nContent-Disposition: attachment; name=\"a\"\r\n\r\none\r\n--bo-7--",
         "--bo-7\r\nContent-Disposition : form-data; name=\"a\"\r\n\r\none\r\n--bo-7--",
         "--bo-7\r\n" FIELD("a\rb") "\r\none\r\n--bo-7--",
