@@ -81,7 +81,7 @@ static bool make_pair(int ends[2]) {
 /* Is there none, or one that never ends?  And none was tried a moment ago: it may have been turned away. */
 static bool is_needed(const struct watch *watch, int64_t now_ns) {
     int64_t age_ns = now_ns - watch->started_ns;
-    return !watch->deaf && age_ns >= (watch->far < 0 ? TICK_S : LOST_S) * NS_PER_S;
+    return age_ns >= (watch->far < 0 ? TICK_S : LOST_S) * NS_PER_S;
 }
 
 /* Takes the far end over, where it is needed. */
@@ -133,13 +133,7 @@ void watch_wake(struct watch *watch, struct MHD_Connection *connection, int64_t 
 /* The head of its request has been read: from now on it is silent. */
 enum MHD_Result watch_access(struct watch *watch, struct MHD_Connection *connection, void **req_cls) {
     *req_cls = watch; /* no exchange: registry_find finds none */
-    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)TICK_S);
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_TIMEOUT);
-    if (info != NULL && info->connection_timeout == TICK_S) return MHD_YES;
-    lock_enter(&watch->lock);
-    watch->deaf = true;
-    lock_leave(&watch->lock);
-    return MHD_NO;
+    return MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)TICK_S);
 }
 
 void watch_completed(struct arena_mhd *mhd, struct MHD_Connection *connection,

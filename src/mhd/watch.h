@@ -27,7 +27,6 @@ struct watch {
     int far;            /* the binding's end; -1: no connection is out */
     uint32_t serial;    /* of the one that is out */
     int64_t started_ns; /* when that, or the last one before, was made */
-    bool deaf;          /* they do not time out */
 };
 
 bool watch_init(struct watch *watch); /* false: no resources */
