@@ -18,7 +18,8 @@
 
 enum {
     SHORT_BODY_BYTES = 16 * 1024, /* fits the smallest send buffer there is, an empty one */
-    PIECE_BYTES = 32 * 1024
+    PIECE_BYTES = 32 * 1024,
+    WAKE_EVERY_NS = 500 * 1000 * 1000
 };
 
 /* --- headers ------------------------------------------------------------------------------------------------------ */
@@ -149,7 +150,10 @@ static bool is_in_time(struct exchange *exchange) {
         return false;
     }
     deadline_set(&exchange->deadline, connection, exchange->deadline.at_ns, now_ns);
-    if (exchange->deadline.at_ns != DEADLINE_NEVER) watch_wake(&exchange->mhd->watch, connection, now_ns);
+    if (exchange->deadline.at_ns != DEADLINE_NEVER && now_ns >= exchange->wake_ns) {
+        exchange->wake_ns = now_ns + WAKE_EVERY_NS; /* not with each piece: all answers share the watch's lock */
+        watch_wake(&exchange->mhd->watch, connection, now_ns);
+    }
     return true;
 }
 

@@ -90,6 +90,7 @@ struct exchange {
 
     struct deadline deadline;    /* of what is under way */
     int64_t context_deadline_ns; /* of all of it */
+    int64_t wake_ns;             /* when a piece of the answer wakes the watch next */
     unsigned status;             /* of the answer; 0: none, or one of the handler's own making */
     struct header *headers;      /* to be sent, in order */
     struct source source;
