@@ -20,6 +20,7 @@
 
 enum { MODEL_THREADS = 4 }; /* without the main one, which runs setup and finish */
 
+/* Tables give the first four by their places, the others by their names. */
 struct model_scenario {
     const char *name;
     void (*setup)(void);                  /* by the main thread, before the others start; NULL: none */

@@ -175,40 +175,25 @@ static void finish_three_popped(void) {
 }
 static void finish_segment(void) { stack_table_finish(&table); }
 
+/* A scenario is a line or two. */
+/* clang-format off */
 static const struct model_scenario scenarios[] = {
-    {.name = "stack.pop-pop", .setup = setup_two, .threads = {pop, pop}, .finish = finish_two_popped},
-    {.name = "stack.push-pop", .setup = setup_two, .threads = {push_third, pop}, .finish = finish_three},
-    {.name = "stack.push-push", .setup = setup_two, .threads = {push_third, push_fourth}, .finish = finish_four},
-    {.name = "stack.push-push-pop", .setup = setup_two, .threads = {push_both, pop_all}, .finish = finish_four},
-    {.name = "stack.aba", .setup = setup_three, .threads = {pop, pop_pop_push}, .finish = finish_three},
-    {.name = "stack.aba.bulk", .setup = setup_three, .threads = {pop_two, pop_pop_push}, .finish = finish_three},
-    {.name = "stack.aba.bulk-bulk", .setup = setup_three, .threads = {pop, bulk_push}, .finish = finish_three},
-    {.name = "stack.travel",
-     .setup = setup_one,
-     .threads = {pop_write_push, pop_write_push, pop_write_push},
-     .finish = finish_one},
-    {.name = "stack.two-stacks", .setup = setup_two, .threads = {move_over, move_back}, .finish = finish_two},
-    {.name = "stack.two-stacks.three",
-     .setup = setup_two,
-     .threads = {move_over, move_back, pop},
-     .finish = finish_two,
-     .slow = true},
-    {.name = "stack.segment",
-     .setup = setup_segment,
-     .threads = {push_new, pop_new},
-     .finish = finish_segment,
-     .outcomes = outcomes_new},
-    {.name = "stack.segment.bulk",
-     .setup = setup_segment_bulk,
-     .threads = {pop_new_push, pop_two},
-     .finish = finish_two},
-    {.name = "stack.pop.three", .setup = setup_three, .threads = {pop, pop, pop}, .finish = finish_three_popped},
-    {.name = "stack.push-pop.three", .setup = setup_two, .threads = {push_third, pop, pop_two}, .finish = finish_three},
-    {.name = "stack.aba.three",
-     .setup = setup_three,
-     .threads = {pop, pop_pop_push, push_fourth},
-     .finish = finish_four,
-     .slow = true},
+    {"stack.pop-pop", setup_two, {pop, pop}, finish_two_popped},
+    {"stack.push-pop", setup_two, {push_third, pop}, finish_three},
+    {"stack.push-push", setup_two, {push_third, push_fourth}, finish_four},
+    {"stack.push-push-pop", setup_two, {push_both, pop_all}, finish_four},
+    {"stack.aba", setup_three, {pop, pop_pop_push}, finish_three},
+    {"stack.aba.bulk", setup_three, {pop_two, pop_pop_push}, finish_three},
+    {"stack.aba.bulk-bulk", setup_three, {pop, bulk_push}, finish_three},
+    {"stack.travel", setup_one, {pop_write_push, pop_write_push, pop_write_push}, finish_one},
+    {"stack.two-stacks", setup_two, {move_over, move_back}, finish_two},
+    {"stack.two-stacks.three", setup_two, {move_over, move_back, pop}, finish_two, .slow = true},
+    {"stack.segment", setup_segment, {push_new, pop_new}, finish_segment, .outcomes = outcomes_new},
+    {"stack.segment.bulk", setup_segment_bulk, {pop_new_push, pop_two}, finish_two},
+    {"stack.pop.three", setup_three, {pop, pop, pop}, finish_three_popped},
+    {"stack.push-pop.three", setup_two, {push_third, pop, pop_two}, finish_three},
+    {"stack.aba.three", setup_three, {pop, pop_pop_push, push_fourth}, finish_four, .slow = true},
 };
+/* clang-format on */
 
 int main(int argc, char **argv) { return model_main(argc, argv, scenarios, COUNT(scenarios)); }
