@@ -4,7 +4,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sys/wait.h>
 
 void server_add(int line, const char *name, void (*function)(void **state), enum mode only, bool blocks) {
     static enum mode modes[MODE_COUNT] = {MODE_INTERNAL_THREAD, MODE_THREAD_POOL, MODE_THREAD_PER_CONNECTION,
@@ -219,6 +218,17 @@ void server_destroy(struct server *server) {
 void server_stop(struct server *server) {
     server_stop_daemon(server);
     server_destroy(server);
+}
+
+void server_meet(struct server *server, struct client *client, enum mode mode, arena_mhd_handler *handler,
+                 const struct server_options *options) {
+    server_start(server, mode, handler, options);
+    client_connect(client, server->port);
+}
+
+void server_part(struct server *server, struct client *client) {
+    client_close(client);
+    server_stop(server);
 }
 
 /* --- handlers ----------------------------------------------------------------------------------------------------- */

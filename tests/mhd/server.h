@@ -73,9 +73,13 @@ void server_start(struct server *server, enum mode mode, arena_mhd_handler *hand
                   const struct server_options *options);
 /* Stops the daemon, destroys the binding, and then the pool, which says whether every arena is back. */
 void server_stop(struct server *server);
-/* The first part of it. */
+/* The same with a client: it connects to the server that has started, and closes its connection before the end. */
+void server_meet(struct server *server, struct client *client, enum mode mode, arena_mhd_handler *handler,
+                 const struct server_options *options);
+void server_part(struct server *server, struct client *client);
+/* The first part of server_stop. */
 void server_stop_daemon(struct server *server);
-void server_destroy(struct server *server);
+void server_destroy(struct server *server); /* the second */
 
 /* Can the binding limit how long a connection is silent?  libmicrohttpd 1.0 does not listen, with a thread for each. */
 bool server_limits_silence(enum mode mode);

@@ -27,11 +27,9 @@ static uint32_t sum_of(uint64_t first, size_t size) {
 }
 
 static void serve_once(void **state, arena_mhd_handler *handler, const char *text, unsigned status) {
-    server_start(&server, SERVER_MODE(state), handler, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), handler, NULL);
     client_exchange(&client, text, status, &reply);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 /* --- headers ------------------------------------------------------------------------------------------------------ */
@@ -104,8 +102,7 @@ static enum MHD_Result keep(struct arena_request *request, void *user) {
 }
 
 SERVER_TEST(a_request_that_is_over_takes_none) {
-    server_start(&server, SERVER_MODE(state), keep, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), keep, NULL);
     client_exchange(&client, REQUEST("GET", "/x"), 200, &reply);
     client_close(&client);
     AWAIT(flag_get(&server.completed) == 1);
@@ -153,8 +150,7 @@ static enum MHD_Result answer_by_stream(struct arena_request *request, void *use
 
 static void start_stream(void **state, struct stream what) {
     stream = what;
-    server_start(&server, SERVER_MODE(state), answer_by_stream, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), answer_by_stream, NULL);
 }
 
 static void end_once(void) {
@@ -418,12 +414,10 @@ SERVER_TEST(a_file_that_shrinks_closes_the_connection) {
     make_file();
     part.offset = 0;
     part.size_bytes = LONG_BYTES;
-    server_start(&server, SERVER_MODE(state), answer_by_shrinking_file, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), answer_by_shrinking_file, NULL);
     client_send(&client, REQUEST("GET", "/x"));
     assert_false(client_try_receive(&client, &reply));
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_false(is_open(file));
     unlink(file_name);
 }
@@ -443,8 +437,7 @@ static enum MHD_Result answer_at_length(struct arena_request *request, void *use
 
 SERVER_TEST(a_body_of_any_length_is_sent_whole) {
     static const size_t lengths[] = {0, 1, 16383, 16384, 16385, 32768, 32769, 1 << 20, 3000001};
-    server_start(&server, SERVER_MODE(state), answer_at_length, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), answer_at_length, NULL);
     for (size_t i = 0; i < COUNT(lengths); i++) {
         long_bytes = lengths[i];
         client_exchange(&client, REQUEST("GET", "/x"), 200, &reply);
@@ -456,8 +449,7 @@ SERVER_TEST(a_body_of_any_length_is_sent_whole) {
         snprintf(line, sizeof line, "Content-Length: %zu\r\n", lengths[i]);
         assert_non_null(strstr(reply.head, line));
     }
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 static enum MHD_Result answer_in_a_line(struct arena_request *request, void *user) {
@@ -480,12 +472,10 @@ SERVER_TEST(a_text_is_answered_in_a_line) {
     serve_once(state, answer_in_a_line, REQUEST("GET", "/no-room"), 500);
     const struct arena_mhd_options hooks = {.begin = begin_with_nothing};
     const struct server_options options = {.hooks = &hooks};
-    server_start(&server, SERVER_MODE(state), answer_in_a_line, &options);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), answer_in_a_line, &options);
     client_send(&client, REQUEST("GET", "/text"));
     assert_true(client_sees_end(&client));
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 int main(void) { return support_run("mhd answers"); }

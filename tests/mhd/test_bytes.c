@@ -37,14 +37,10 @@ static char filler[1 << 20];
 static void start(void **state, const struct arena_mhd_options *hooks) {
     const struct server_options options = {.byte_arenas = ARENA_BYTES, .max_arenas = 1, .hooks = hooks};
     memset(filler, 'f', sizeof filler);
-    server_start(&server, SERVER_MODE(state), send_back, &options);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), send_back, &options);
 }
 
-static void stop(void) {
-    client_close(&client);
-    server_stop(&server); /* which says whether every arena is back */
-}
+static void stop(void) { server_part(&server, &client); /* which says whether every arena is back */ }
 
 static size_t arenas_out(void) {
     struct arena_pool_stats stats = {.struct_size = sizeof stats};

@@ -230,8 +230,7 @@ SERVER_TEST(the_target_reads_as_it_was_sent) {
     static const char *const targets[] = {"/a%20b/../c?x=%41&y", "http://test/x?y", "/"};
     for (int knows_targets = 0; knows_targets < 2; knows_targets++) {
         const struct server_options options = {.knows_targets = knows_targets != 0};
-        server_start(&server, SERVER_MODE(state), echo_target, &options);
-        client_connect(&client, server.port);
+        server_meet(&server, &client, SERVER_MODE(state), echo_target, &options);
         for (size_t i = 0; i < COUNT(targets); i++) { /* on one connection */
             char text[256];
             snprintf(text, sizeof text, "GET %s HTTP/1.1\r\n" HOST "\r\n", targets[i]);
@@ -240,8 +239,7 @@ SERVER_TEST(the_target_reads_as_it_was_sent) {
         }
         /* One whose headers never come leaves nothing. */
         client_send(&client, "GET /unfinished HTTP/1.1\r\nHost:");
-        client_close(&client);
-        server_stop(&server);
+        server_part(&server, &client);
     }
 }
 

@@ -29,8 +29,7 @@ static struct MHD_Daemon *start_daemon(struct arena_mhd *mhd, uint16_t *port) {
 
 SERVER_TEST(one_binding_serves_daemons_that_come_and_go) {
     uint16_t port;
-    server_start(&server, SERVER_MODE(state), server_echo, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, NULL);
     client_exchange(&client, GET("/first"), 200, &reply);
     for (int i = 0; i < 2; i++) {
         struct MHD_Daemon *daemon = start_daemon(server.mhd, &port);
@@ -145,8 +144,7 @@ SERVER_TEST(bindings_share_nothing) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
     client_exchange(&client, GET("/first"), 200, &reply);
     post(&client, 6, 413);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, 5);
 }
 

@@ -26,8 +26,7 @@ static int drain_for_ms(int64_t time_ms) {
 }
 
 SERVER_TEST(an_idle_server_drains_at_once_and_takes_no_more) {
-    server_start(&server, SERVER_MODE(state), server_echo, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, NULL);
     client_exchange(&client, GET("/x"), 200, &reply); /* it stays open, and counts as nothing */
     AWAIT(flag_get(&server.completed) == 1);
     assert_int_equal(arena_mhd_drain(NULL, NULL), ARENA_EINVAL);
@@ -62,8 +61,7 @@ SERVER_TEST(it_waits_for_a_request_that_is_open) {
     struct worker drainer;
     flag_set(&reached, 0);
     flag_set(&go, 0);
-    server_start(&server, SERVER_MODE(state), wait_and_echo, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), wait_and_echo, NULL);
     client_send(&client, GET("/x"));
     AWAIT(flag_get(&reached) == 1);
     assert_int_equal(drain_for_ms(20), ARENA_ETIMEDOUT);
@@ -77,15 +75,13 @@ SERVER_TEST(it_waits_for_a_request_that_is_open) {
     assert_true(client_sees_end(&client));
     worker_join(&drainer);
     assert_int_equal(drainer.status, ARENA_OK);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 SERVER_TEST(a_context_that_ends_ends_the_wait_alone) {
     flag_set(&reached, 0);
     flag_set(&go, 0);
-    server_start(&server, SERVER_MODE(state), wait_and_echo, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), wait_and_echo, NULL);
     client_send(&client, GET("/x"));
     AWAIT(flag_get(&reached) == 1);
     struct arena_context *context;
@@ -121,8 +117,7 @@ static enum MHD_Result answer_at_length(struct arena_request *request, void *use
 
 SERVER_TEST(an_answer_under_way_closes_its_connection) {
     struct worker drainer;
-    server_start(&server, SERVER_MODE(state), answer_at_length, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), answer_at_length, NULL);
     client_send(&client, GET("/x"));
     AWAIT(flag_get(&server.handled) == 1);
     assert_int_equal(drain_for_ms(20), ARENA_ETIMEDOUT);
@@ -132,8 +127,7 @@ SERVER_TEST(an_answer_under_way_closes_its_connection) {
     worker_join(&drainer);
     assert_int_equal(drainer.status, ARENA_OK);
     assert_true(client_sees_end(&client));
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 /* --- from inside -------------------------------------------------------------------------------------------------- */
@@ -151,11 +145,9 @@ static enum MHD_Result drain_in_handler(struct arena_request *request, void *use
 SERVER_TEST(from_a_handler_or_hook_nothing_begins) {
     const struct arena_mhd_options hooks = {.completed = drain_in_hook};
     const struct server_options options = {.hooks = &hooks};
-    server_start(&server, SERVER_MODE(state), drain_in_handler, &options);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), drain_in_handler, &options);
     for (int i = 0; i < 2; i++) client_exchange(&client, GET("/x"), 200, &reply);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     for (int i = 0; i < 2; i++) assert_int_equal(flag_get(&statuses[i]), ARENA_EBUSY);
 }
 
@@ -215,8 +207,7 @@ SERVER_TEST_SUSPENDING(a_daemon_with_suspended_requests_stops_by_the_recipe) {
     for (int round = 0; round < 3; round++) {
         struct worker askers[2];
         park.stopping = false;
-        server_start(&server, SERVER_MODE(state), park_request, NULL);
-        client_connect(&client, server.port);
+        server_meet(&server, &client, SERVER_MODE(state), park_request, NULL);
         client_send(&client, GET("/first"));
         AWAIT(flag_get(&server.handled) >= 1);
         for (unsigned i = 0; i < 2; i++) worker_start(&askers[i], ask_again_and_again, NULL, i);

@@ -64,8 +64,7 @@ SERVER_TEST_SUSPENDING(a_suspended_request_is_answered_by_a_worker) {
         assert_int_equal(worked.respond_status[1], ARENA_EBUSY);
     }
     server_expect_journal(&server, "HhCcRHhCcRHhCcR");
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 static struct worker quick;
@@ -79,14 +78,12 @@ static enum MHD_Result suspend_and_start_worker(struct arena_request *request, v
 }
 
 SERVER_TEST_SUSPENDING(a_worker_may_answer_before_the_handler_returns) {
-    server_start(&server, SERVER_MODE(state), suspend_and_start_worker, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), suspend_and_start_worker, NULL);
     for (int i = 0; i < 3; i++) {
         client_exchange(&client, GET("/soon"), 200, &reply);
         assert_string_equal(reply.body, "from a worker");
     }
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, 3);
     assert_int_equal(server.resets, 3);
 }
@@ -106,8 +103,7 @@ SERVER_TEST_SUSPENDING(a_request_resumed_without_an_answer_is_answered_500) {
     worker_join(&worker);
     client_receive(&client, &reply);
     assert_int_equal(reply.status, 500);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, 1);
 }
 
@@ -124,8 +120,7 @@ SERVER_TEST_SUSPENDING(a_request_resumed_without_an_answer_is_answered_while_it_
     AWAIT(flag_get(&server.completed) == 1);
     assert_string_equal(arena_request_url(clone), "/never");
     arena_request_release(suspended);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, 1);
     assert_int_equal(server.accesses, 3);
 }
@@ -165,8 +160,7 @@ SERVER_TEST_SUSPENDING(a_suspended_request_does_not_block_the_others) {
     client_receive(&client, &reply);
     assert_int_equal(reply.status, 200);
     client_close(&other);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 static struct MHD_Connection *waiting; /* written before is_suspended */
@@ -190,8 +184,7 @@ static void answer_by_hand(struct worker *self) {
 /* With libmicrohttpd's own calls a worker needs the connection alone, which lives while it is suspended. */
 SERVER_TEST_SUSPENDING(a_suspended_connection_is_answered_by_hand) {
     flag_set(&is_suspended, 0);
-    server_start(&server, SERVER_MODE(state), suspend_unheld, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), suspend_unheld, NULL);
     for (int i = 1; i <= 2; i++) {
         client_send(&client, GET("/later"));
         AWAIT(flag_get(&is_suspended) == i);
@@ -203,8 +196,7 @@ SERVER_TEST_SUSPENDING(a_suspended_connection_is_answered_by_hand) {
         assert_int_equal(reply.status, 202);
         assert_string_equal(reply.body, "by hand");
     }
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, 2);
     assert_int_equal(server.accesses, 4);
 }
@@ -257,13 +249,11 @@ SERVER_TEST_SUSPENDING(a_handler_that_suspends_and_says_no_closes_the_connection
         const char *journal;
     } rows[] = {{suspend_and_say_no, "HhCRc"}, {answer_suspend_and_say_no, "HhCcR"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        server_start(&server, SERVER_MODE(state), rows[i].handler, NULL);
-        client_connect(&client, server.port);
+        server_meet(&server, &client, SERVER_MODE(state), rows[i].handler, NULL);
         client_send(&client, GET("/x"));
         assert_true(client_sees_end(&client));
         server_expect_journal(&server, rows[i].journal);
-        client_close(&client);
-        server_stop(&server);
+        server_part(&server, &client);
     }
 }
 
@@ -289,15 +279,13 @@ static void hand_on_and_say_no(enum mode mode, void (*then)(struct worker *self)
 SERVER_TEST_SUSPENDING(a_handler_that_hands_on_and_says_no_leaves_it_to_them) {
     hand_on_and_say_no(SERVER_MODE(state), answer, 200);
     server_expect_journal(&server, "HhCcR");
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 /* They have it, and have not answered: no other end is right, whatever the handler said. */
 SERVER_TEST_SUSPENDING(a_handler_that_hands_on_and_says_no_is_answered_500_without_them) {
     hand_on_and_say_no(SERVER_MODE(state), resume_only, 500);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, 1);
 }
 
@@ -327,8 +315,7 @@ static enum MHD_Result respond_shared(struct arena_request *request, void *user)
 }
 
 SERVER_TEST(a_response_on_two_connections_outlives_each_request) {
-    server_start(&server, SERVER_MODE(state), respond_shared, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), respond_shared, NULL);
     client_exchange(&client, GET("/make"), 200, &reply);
     uint32_t sum = reply.body_sum;
     AWAIT(flag_get(&server.completed) == 1); /* the request whose arena holds the body is over */
@@ -422,8 +409,7 @@ SERVER_TEST(an_upgraded_session_keeps_its_arena_until_released) {
     assert_true(worker.status);
     assert_non_null(worker.pointer);
     server_expect_journal(&server, server.mode == MODE_THREAD_PER_CONNECTION ? "HhCcR" : "HhCRc");
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 SERVER_TEST(a_session_that_is_closed_keeps_its_arena_until_released) {
@@ -441,8 +427,7 @@ SERVER_TEST(a_session_that_is_closed_keeps_its_arena_until_released) {
     assert_string_equal(arena_request_url(session.request), "/up");
     arena_request_release(session.request);
     server_expect_journal(&server, "HhCcR");
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 SERVER_TEST(a_session_that_the_client_leaves_is_closed_by_the_application) {
@@ -470,8 +455,7 @@ SERVER_TEST(a_client_that_leaves_before_its_session_begins_leaves_nothing) {
     memset(&session, 0, sizeof session);
     flag_set(&client_is_gone, 0);
     flag_set(&handler_waits, 0);
-    server_start(&server, SERVER_MODE(state), upgrade_for_nobody, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), upgrade_for_nobody, NULL);
     client_send(&client, "GET /up HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\n");
     AWAIT(flag_get(&handler_waits) == 1);
     client_abort(&client);

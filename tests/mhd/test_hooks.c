@@ -106,8 +106,7 @@ static enum MHD_Result handle(struct arena_request *request, void *user) {
 static void start(void **state, const struct arena_mhd_options *options) {
     const struct server_options with = {.hooks = options, .max_arenas = 2};
     memset(&events, 0, sizeof events);
-    server_start(&server, SERVER_MODE(state), handle, &with);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), handle, &with);
 }
 
 static void reconnect(void) {
@@ -115,10 +114,7 @@ static void reconnect(void) {
     client_connect(&client, server.port);
 }
 
-static void stop(void) {
-    client_close(&client);
-    server_stop(&server);
-}
+static void stop(void) { server_part(&server, &client); }
 
 /* --- begin -------------------------------------------------------------------------------------------------------- */
 
@@ -402,8 +398,7 @@ static void expect_fields(const char *request, const char *expected) {
 }
 
 SERVER_TEST(every_field_is_handed_out_in_order) {
-    server_start(&server, SERVER_MODE(state), list_fields, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), list_fields, NULL);
     expect_fields("GET /x?a=1&b&a=&%41=%42+c HTTP/1.1\r\nHost: t\r\nX: 1 \t\r\nx: 2\r\nCookie: k=v; n=w\r\n\r\n",
                   "Host(4)=t(1);X(1)=1(1);x(1)=2(1);Cookie(6)=k=v; n=w(8);\n"
                   "a(1)=1(1);b(1)=NULL(0);a(1)=(0);A(1)=B c(3);\n"
@@ -420,8 +415,7 @@ SERVER_TEST(every_field_is_handed_out_in_order) {
                   "Content-Type: application/x-www-form-urlencoded\r\n\r\n",
                   "Host(4)=t(1);Content-Length(14)=0(1);"
                   "Content-Type(12)=application/x-www-form-urlencoded(33);\n\n\n\n");
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(arena_field_size(), sizeof(struct arena_field));
 }
 
@@ -434,11 +428,9 @@ static enum MHD_Result share_the_pointer(struct arena_request *request, void *us
 }
 
 SERVER_TEST(the_clones_of_a_request_share_its_pointer) {
-    server_start(&server, SERVER_MODE(state), share_the_pointer, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), share_the_pointer, NULL);
     for (int i = 0; i < 2; i++) client_exchange(&client, GET("/x"), 200, &reply); /* NULL again for each request */
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     arena_request_set_user(NULL, &server);
     assert_null(arena_request_user(NULL));
 }
@@ -478,15 +470,13 @@ SERVER_TEST(an_arena_that_a_request_owns_goes_back_with_it) {
     static const int expected[] = {ARENA_OK,     ARENA_OK,     ARENA_EINVAL, ARENA_EINVAL,
                                    ARENA_EINVAL, ARENA_EINVAL, ARENA_EINVAL, ARENA_EINVAL};
     assert_int_equal(arena_pool_create(ARENA_TYPE(char), 10, &scratch), ARENA_OK);
-    server_start(&server, SERVER_MODE(state), give_arenas, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), give_arenas, NULL);
     for (int round = 0; round < 3; round++) {
         client_exchange(&client, GET("/x"), 200, &reply);
         assert_string_equal(reply.body, "x");
         for (size_t i = 0; i < COUNT(expected); i++) assert_int_equal(flag_get(&owning[i]), expected[i]);
     }
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(arena_pool_destroy(scratch), ARENA_OK); /* all of them are back */
     assert_int_equal(arena_request_own(NULL, NULL), ARENA_EINVAL);
 }

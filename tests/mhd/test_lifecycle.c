@@ -14,19 +14,16 @@ static struct reply reply;
 /* --- ordinary ends ------------------------------------------------------------------------------------------------ */
 
 SERVER_TEST(completion_comes_before_the_last_byte_is_let_go) {
-    server_start(&server, SERVER_MODE(state), server_echo, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, NULL);
     client_exchange(&client, GET("/one"), 200, &reply);
     assert_string_equal(reply.body, "GET /one ");
     server_expect_journal(&server, "HhCcR");
     assert_int_equal(flag_get(&server.last_termination), MHD_REQUEST_TERMINATED_COMPLETED_OK);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 SERVER_TEST(keep_alive_survives_answers) {
-    server_start(&server, SERVER_MODE(state), server_echo, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, NULL);
     for (int i = 0; i < 5; i++) {
         client_exchange(&client, GET("/again"), 200, &reply);
         assert_false(reply.close);
@@ -34,16 +31,14 @@ SERVER_TEST(keep_alive_survives_answers) {
         assert_false(reply.close);
         assert_string_equal(reply.body, "POST /post hello");
     }
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, 10);
     assert_int_equal(server.resets, 10);
     assert_int_equal(server.completed, 10);
 }
 
 SERVER_TEST(pipelined_requests_come_one_after_the_other) {
-    server_start(&server, SERVER_MODE(state), server_echo, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, NULL);
     client_send(&client, GET("/1") "POST /2 HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\nabc" GET("/3"));
     client_receive(&client, &reply);
     assert_string_equal(reply.body, "GET /1 ");
@@ -52,13 +47,11 @@ SERVER_TEST(pipelined_requests_come_one_after_the_other) {
     client_receive(&client, &reply);
     assert_string_equal(reply.body, "GET /3 ");
     server_expect_journal(&server, "HhCcRHhCcRHhCcR");
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 SERVER_TEST(a_body_sent_in_pieces_arrives_whole) {
-    server_start(&server, SERVER_MODE(state), server_echo, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, NULL);
     client_send(&client, "POST /p HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\nab");
     AWAIT(flag_get(&server.uploads) >= 1);
     client_send(&client, "cd");
@@ -73,24 +66,20 @@ SERVER_TEST(a_body_sent_in_pieces_arrives_whole) {
                     200, &reply);
     assert_string_equal(reply.body, "POST /c abcdefg");
     assert_false(reply.close);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 SERVER_TEST(a_client_that_expects_100_gets_it) {
-    server_start(&server, SERVER_MODE(state), server_echo, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, NULL);
     client_exchange(&client, "POST /e HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", 100,
                     &reply);
     client_exchange(&client, "ok", 200, &reply);
     assert_string_equal(reply.body, "POST /e ok");
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 SERVER_TEST(head_sends_no_body) {
-    server_start(&server, SERVER_MODE(state), server_echo, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, NULL);
     client_send(&client, "HEAD /h HTTP/1.1\r\nHost: test\r\n\r\n" GET("/after"));
     server_expect_journal(&server, "HhCcRHhCcR");
     assert_true(client_try_receive_head(&client, &reply));
@@ -98,15 +87,13 @@ SERVER_TEST(head_sends_no_body) {
     assert_non_null(strstr(reply.head, "Content-Length: 8\r\n")); /* of the body that GET would bring: "HEAD /h " */
     client_receive(&client, &reply);
     assert_string_equal(reply.body, "GET /after ");
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 /* Whoever looks finds it there, as good as new: no request keeps it, and nor does the binding. */
 SERVER_TEST(the_arena_is_back_in_the_pool_once_its_request_is_over) {
     const struct server_options options = {.max_arenas = 1};
-    server_start(&server, SERVER_MODE(state), server_echo, &options);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, &options);
     for (int i = 0; i < 3; i++) {
         client_exchange(&client, GET("/one"), 200, &reply);
         struct arena *arena = NULL;
@@ -114,19 +101,16 @@ SERVER_TEST(the_arena_is_back_in_the_pool_once_its_request_is_over) {
         assert_int_equal(arena_used(arena), 0);
         arena_pool_return(server.pool, arena);
     }
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 /* libmicrohttpd 1.0 answers by itself, 0.9 calls the handler. */
 SERVER_TEST(a_request_without_host_leaves_nothing_behind) {
-    server_start(&server, SERVER_MODE(state), server_echo, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, NULL);
     client_send(&client, "GET /hostless HTTP/1.1\r\n\r\n");
     client_receive(&client, &reply);
     assert_true(reply.status == 200 || reply.status == 400);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, reply.status == 200);
     assert_int_equal(server.resets, server.handled);
 }
@@ -139,14 +123,12 @@ static enum MHD_Result refuse(struct arena_request *request, void *user) {
 }
 
 SERVER_TEST(a_handler_that_says_no_closes_the_connection) {
-    server_start(&server, SERVER_MODE(state), refuse, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), refuse, NULL);
     client_send(&client, GET("/no"));
     assert_true(client_sees_end(&client));
     server_expect_journal(&server, "HhCRc");
     assert_int_equal(flag_get(&server.last_termination), MHD_REQUEST_TERMINATED_WITH_ERROR);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 static enum MHD_Result respond_and_refuse(struct arena_request *request, void *user) {
@@ -155,13 +137,11 @@ static enum MHD_Result respond_and_refuse(struct arena_request *request, void *u
 }
 
 SERVER_TEST(a_handler_that_says_no_after_answering_closes_the_connection) {
-    server_start(&server, SERVER_MODE(state), respond_and_refuse, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), respond_and_refuse, NULL);
     client_send(&client, GET("/no"));
     assert_true(client_sees_end(&client));
     server_expect_journal(&server, "HhCcR");
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 /* --- the client leaves -------------------------------------------------------------------------------------------- */
@@ -176,8 +156,7 @@ SERVER_TEST(half_a_request_runs_nothing) {
     }
     client_connect(&client, server.port);
     client_exchange(&client, GET("/whole"), 200, &reply);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, 1);
     assert_int_equal(server.resets, 1);
 }
@@ -216,21 +195,18 @@ static enum MHD_Result download(struct arena_request *request, void *user) {
 }
 
 SERVER_TEST(a_large_body_is_sent_from_the_arena) {
-    server_start(&server, SERVER_MODE(state), download, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), download, NULL);
     for (int i = 0; i < 2; i++) {
         client_exchange(&client, GET("/down"), 200, &reply);
         assert_int_equal(reply.body_bytes, SERVER_ARENA_CELLS * sizeof(struct cell));
         assert_int_equal(reply.body_sum, (uint32_t)(reply.body_bytes * 'd'));
     }
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.resets, 2 * SERVER_ARENA_CELLS);
 }
 
 SERVER_TEST(a_client_that_leaves_mid_download_gets_its_arena_reset) {
-    server_start(&server, SERVER_MODE(state), download, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), download, NULL);
     client_send(&client, GET("/down"));
     assert_true(client_try_skip(&client));
     client_abort(&client);
@@ -256,34 +232,29 @@ static enum MHD_Result respond_with_huge_header(struct arena_request *request, v
 
 SERVER_TEST(response_headers_that_do_not_fit_end_the_request) {
     const struct server_options options = {.connection_memory_bytes = 4096};
-    server_start(&server, SERVER_MODE(state), respond_with_huge_header, &options);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), respond_with_huge_header, &options);
     client_send(&client, GET("/big"));
     assert_true(client_sees_end(&client));
     server_expect_journal(&server, "HhCcR");
     assert_int_equal(flag_get(&server.last_termination), MHD_REQUEST_TERMINATED_WITH_ERROR);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 SERVER_TEST(request_headers_that_do_not_fit_run_nothing) {
     const struct server_options options = {.connection_memory_bytes = 2048};
-    server_start(&server, SERVER_MODE(state), server_echo, &options);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, &options);
     static char filler[4096];
     memset(filler, 'x', sizeof filler - 1);
     client_send(&client, "GET /big HTTP/1.1\r\nHost: test\r\nX: ");
     (void)client_try_send(&client, filler, strlen(filler));
     (void)client_try_send(&client, "\r\n\r\n", 4);
     if (client_try_receive(&client, &reply)) assert_true(reply.status >= 400);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, 0);
 }
 
 SERVER_TEST(a_malformed_chunk_ends_the_request) {
-    server_start(&server, SERVER_MODE(state), server_echo, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, NULL);
     client_send(&client, "POST /c HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
                          "3\r\nabc\r\nnonsense\r\n");
     if (client_try_receive(&client, &reply)) assert_int_equal(reply.status, 400);
@@ -294,8 +265,7 @@ SERVER_TEST(a_malformed_chunk_ends_the_request) {
 }
 
 SERVER_TEST(the_daemon_stops_mid_upload) {
-    server_start(&server, SERVER_MODE(state), server_echo, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, NULL);
     client_send(&client, "POST /up HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\nonly this");
     AWAIT(flag_get(&server.uploads) == 1);
     server_stop_daemon(&server);
@@ -312,8 +282,7 @@ SERVER_TEST(the_daemon_stops_mid_upload) {
 }
 
 SERVER_TEST(the_daemon_stops_mid_download) {
-    server_start(&server, SERVER_MODE(state), download, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), download, NULL);
     client_send(&client, GET("/down"));
     assert_true(client_try_skip(&client));
     server_stop_daemon(&server);
@@ -354,8 +323,7 @@ static void *log_uri(void *user, const char *uri, struct MHD_Connection *connect
 
 SERVER_TEST(a_uri_log_callback_does_no_harm) {
     const struct server_options options = {.uri_log = log_uri};
-    server_start(&server, SERVER_MODE(state), server_echo, &options);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, &options);
     client_exchange(&client, GET("/logged"), 200, &reply);
     client_exchange(&client, GET("/logged"), 200, &reply);
     client_close(&client);
@@ -397,8 +365,7 @@ SERVER_TEST(a_lost_request_is_over_once_the_next_begins) {
         lost_and_held = NULL;
         holds_the_lost_one = held == 1;
         flag_set(&lost_status, ARENA_OK);
-        server_start(&server, SERVER_MODE(state), look_at_the_lost_one, &options);
-        client_connect(&client, server.port);
+        server_meet(&server, &client, SERVER_MODE(state), look_at_the_lost_one, &options);
         for (int i = 0; i < 2; i++) client_exchange(&client, GET("/lost"), 200, &reply);
         client_close(&client);
         server_stop_daemon(&server);
@@ -415,25 +382,21 @@ SERVER_TEST(a_lost_request_is_found_by_the_next_on_its_connection) {
     for (int logged = 0; logged < 2; logged++) {
         const struct server_options options = {
             .max_arenas = 1, .loses_completion = true, .uri_log = logged ? log_uri : NULL};
-        server_start(&server, SERVER_MODE(state), server_echo, &options);
-        client_connect(&client, server.port);
+        server_meet(&server, &client, SERVER_MODE(state), server_echo, &options);
         for (int i = 0; i < 5; i++) client_exchange(&client, GET("/lost"), 200, &reply);
-        client_close(&client);
-        server_stop(&server);
+        server_part(&server, &client);
         assert_int_equal(server.resets, 5);
     }
 }
 
 SERVER_TEST(a_lost_request_is_over_once_the_next_is_refused) {
     const struct server_options options = {.loses_completion = true};
-    server_start(&server, SERVER_MODE(state), server_echo, &options);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, &options);
     client_exchange(&client, GET("/lost"), 200, &reply);
     assert_int_equal(flag_get(&server.resets), 0);
     client_exchange(&client, "POST /long HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000000\r\n\r\n", 413, &reply);
     assert_int_equal(flag_get(&server.resets), 1);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 /* --- the client leaves while the handler runs --------------------------------------------------------------------- */
@@ -450,8 +413,7 @@ static enum MHD_Result wait_then_download(struct arena_request *request, void *u
 SERVER_TEST(a_client_that_leaves_while_the_handler_runs_costs_nothing) {
     flag_set(&in_handler, 0);
     flag_set(&go_on, 0);
-    server_start(&server, SERVER_MODE(state), wait_then_download, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), wait_then_download, NULL);
     client_send(&client, GET("/gone"));
     AWAIT(flag_get(&in_handler) == 1);
     client_abort(&client);

@@ -204,12 +204,10 @@ static enum MHD_Result look_for_the_late_one(struct arena_request *request, void
 }
 
 SERVER_TEST(a_field_too_many_is_left_out) {
-    server_start(&server, SERVER_MODE(state), look_for_the_late_one, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), look_for_the_late_one, NULL);
     flag_set(&passes, 0);
     client_exchange(&client, "GET /x?n=5 HTTP/1.1\r\nHost: test\r\n\r\n", 200, &reply);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     /* A third looks for what hides between them, but where libmicrohttpd does. */
     assert_int_equal(flag_get(&passes), MHD_get_version()[0] == '0' ? 3 : 2);
 }
@@ -249,8 +247,7 @@ static enum MHD_Result be_watched(struct arena_request *request, void *user) {
 SERVER_TEST(a_request_ends_in_order) {
     flag_set(&connected_at_cancel, -1);
     flag_set(&live_at_return, -1);
-    server_start(&server, SERVER_MODE(state), be_watched, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), be_watched, NULL);
     client_exchange(&client, "GET /x HTTP/1.1\r\nHost: test\r\n\r\n", 200, &reply);
     client_close(&client);
     AWAIT(flag_get(&server.completed) == 1);
@@ -273,8 +270,7 @@ SERVER_TEST(one_answer_is_queued_for_each_request) {
     } rows[] = {{be_watched, 200}, {be_watched_and_forget, 500}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         flag_set(&respond_at_cancel, ARENA_OK);
-        server_start(&server, SERVER_MODE(state), rows[i].handler, NULL);
-        client_connect(&client, server.port);
+        server_meet(&server, &client, SERVER_MODE(state), rows[i].handler, NULL);
         long before = heap_queue_calls();
         client_exchange(&client, "GET /x HTTP/1.1\r\nHost: test\r\n\r\n", rows[i].status, &reply);
         client_close(&client);

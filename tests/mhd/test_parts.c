@@ -245,8 +245,7 @@ TEST(a_request_hands_them_out) {
     struct arena_part part;
     assert_false(arena_request_next_part(NULL, &cursor, &part));
     assert_int_equal(arena_part_size(), sizeof part);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 int main(void) { return support_run("mhd parts"); }

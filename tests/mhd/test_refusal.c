@@ -2,8 +2,6 @@
 /* What the binding answers by itself: 413, 500 and 503, in all four thread modes, and what each costs. */
 #include "server.h"
 
-#include <limits.h>
-
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: test\r\n\r\n"
 #define POST(headers) "POST /p HTTP/1.1\r\nHost: test\r\n" headers "\r\n"
 
@@ -34,8 +32,7 @@ SERVER_TEST(an_exhausted_pool_answers_503_at_once) {
     assert_int_equal(flag_get(&server.handled), 0);
     arena_pool_return(server.pool, last);
     client_exchange(&client, GET("/free"), 200, &reply);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, 1);
 }
 
@@ -79,15 +76,13 @@ static enum MHD_Result forget(struct arena_request *request, void *user) {
 }
 
 SERVER_TEST(a_handler_that_does_not_answer_is_answered_500) {
-    server_start(&server, SERVER_MODE(state), forget, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), forget, NULL);
     for (int i = 0; i < 2; i++) {
         client_exchange(&client, GET("/forgotten"), 500, &reply);
         check_text("The server failed to answer this request.\n");
         assert_false(reply.close);
     }
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, 2);
     assert_int_equal(server.resets, 2);
     assert_int_equal(server.accesses, 4); /* libmicrohttpd was not kept waiting */
@@ -102,16 +97,14 @@ static enum MHD_Result retain_and_forget(struct arena_request *request, void *us
 
 /* Nobody else can answer what is not suspended, whoever holds it. */
 SERVER_TEST(a_request_that_is_held_and_not_answered_is_answered_500_at_once) {
-    server_start(&server, SERVER_MODE(state), retain_and_forget, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), retain_and_forget, NULL);
     for (int i = 1; i <= 2; i++) {
         client_exchange(&client, GET("/held"), 500, &reply);
         assert_int_equal(flag_get(&server.resets), i - 1);
         arena_request_release(forgotten);
         AWAIT(flag_get(&server.resets) == i);
     }
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, 2);
     assert_int_equal(server.accesses, 4);
 }
@@ -130,14 +123,12 @@ static enum MHD_Result panic_in_scope(struct arena_request *request, void *user)
 SERVER_TEST(a_handler_that_panics_is_answered_500) {
     panics_record();
     assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &scratch), ARENA_OK);
-    server_start(&server, SERVER_MODE(state), panic_in_scope, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), panic_in_scope, NULL);
     for (int i = 0; i < 2; i++) {
         client_exchange(&client, GET("/panic"), 500, &reply);
         assert_false(reply.close);
     }
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(panic_count(), 2);
     assert_int_equal(server.resets, 2);
     assert_int_equal(arena_pool_destroy(scratch), ARENA_OK);
@@ -151,12 +142,10 @@ static enum MHD_Result answer_and_panic(struct arena_request *request, void *use
 
 SERVER_TEST(a_panic_after_the_answer_closes_the_connection) {
     panics_record();
-    server_start(&server, SERVER_MODE(state), answer_and_panic, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), answer_and_panic, NULL);
     client_send(&client, GET("/panic"));
     assert_true(client_sees_end(&client));
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.resets, 1);
     arena_set_panic_handler(NULL, NULL);
 }
@@ -173,12 +162,10 @@ static enum MHD_Result queue_and_panic(struct arena_request *request, void *user
 
 SERVER_TEST(a_panic_after_an_answer_of_its_own_closes_the_connection) {
     panics_record();
-    server_start(&server, SERVER_MODE(state), queue_and_panic, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), queue_and_panic, NULL);
     client_send(&client, GET("/panic"));
     assert_true(client_sees_end(&client));
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(panic_count(), 1);
     arena_set_panic_handler(NULL, NULL);
 }
@@ -194,12 +181,10 @@ static enum MHD_Result suspend_and_panic(struct arena_request *request, void *us
 
 SERVER_TEST_SUSPENDING(a_panic_of_a_suspended_request_that_nobody_holds_is_answered_500) {
     panics_record();
-    server_start(&server, SERVER_MODE(state), suspend_and_panic, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), suspend_and_panic, NULL);
     client_exchange(&client, GET("/panic"), 500, &reply);
     client_exchange(&client, GET("/panic"), 500, &reply);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.resets, 2);
     arena_set_panic_handler(NULL, NULL);
 }
@@ -212,11 +197,9 @@ static enum MHD_Result suspend_answer_and_panic(struct arena_request *request, v
 
 SERVER_TEST_SUSPENDING(a_panic_after_the_answer_of_a_suspended_request_resumes_it) {
     panics_record();
-    server_start(&server, SERVER_MODE(state), suspend_answer_and_panic, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), suspend_answer_and_panic, NULL);
     client_exchange(&client, GET("/panic"), 200, &reply);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.resets, 1);
     arena_set_panic_handler(NULL, NULL);
 }
@@ -234,8 +217,7 @@ static enum MHD_Result retain_suspend_and_panic(struct arena_request *request, v
 SERVER_TEST_SUSPENDING(a_panic_of_a_suspended_request_that_somebody_holds_leaves_it_to_them) {
     panics_record();
     flag_set(&panicked, 0);
-    server_start(&server, SERVER_MODE(state), retain_suspend_and_panic, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), retain_suspend_and_panic, NULL);
     client_send(&client, GET("/panic"));
     AWAIT(panic_count() == 1 && flag_get(&panicked) == 1);
     struct MHD_Connection *connection = arena_request_connection(held);
@@ -250,8 +232,7 @@ SERVER_TEST_SUSPENDING(a_panic_of_a_suspended_request_that_somebody_holds_leaves
     arena_request_release(held);
     client_receive(&client, &reply);
     assert_int_equal(reply.status, 500);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, 2);
     arena_set_panic_handler(NULL, NULL);
 }
@@ -267,15 +248,13 @@ static enum MHD_Result retain_and_panic(struct arena_request *request, void *use
 SERVER_TEST(a_panic_of_a_request_that_somebody_holds_is_answered_500) {
     panics_record();
     flag_set(&panicked, 0);
-    server_start(&server, SERVER_MODE(state), retain_and_panic, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), retain_and_panic, NULL);
     for (int i = 1; i <= 2; i++) {
         client_exchange(&client, GET("/panic"), 500, &reply);
         AWAIT(flag_get(&panicked) == i);
         arena_request_release(held);
     }
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.resets, 2);
     assert_int_equal(server.accesses, 4); /* at once */
     arena_set_panic_handler(NULL, NULL);
@@ -320,31 +299,26 @@ SERVER_TEST(a_body_up_to_the_limit_is_taken_and_no_longer_one) {
     post_filler(LIMIT_BYTES - 1, 200);
     post_filler(3 * sizeof filler, 413); /* read to its end, so the connection goes on */
     post_filler(0, 200);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, 3);
     assert_int_equal(server.resets, 3);
 }
 
 SERVER_TEST(the_limit_is_one_mebibyte_unless_set) {
     memset(filler, 'f', sizeof filler);
-    server_start(&server, SERVER_MODE(state), server_echo, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, NULL);
     post_filler(sizeof filler, 200);
     post_filler(sizeof filler + 1, 413);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 SERVER_TEST(a_limit_above_that_is_taken) {
     const struct server_options options = {.body_limit_bytes = 3 * sizeof filler};
     memset(filler, 'f', sizeof filler);
-    server_start(&server, SERVER_MODE(state), server_echo, &options);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, &options);
     post_filler(3 * sizeof filler, 200);
     post_filler(3 * sizeof filler + 1, 413);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 static void send_chunk(size_t size) {
@@ -362,8 +336,7 @@ SERVER_TEST(a_chunked_body_over_the_limit_is_413) {
     client_exchange(&client, "0\r\n\r\n", 413, &reply);
     assert_false(reply.close);
     post_filler(1, 200);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, 1);
 }
 
@@ -416,8 +389,7 @@ SERVER_TEST(a_body_longer_by_16_mebibytes_is_read_to_its_end) {
     post_filler(LIMIT_BYTES + 16 * sizeof filler, 413);
     assert_false(reply.close);
     post_filler(1, 200);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 SERVER_TEST(a_body_that_just_fits_is_asked_for) {
@@ -426,22 +398,19 @@ SERVER_TEST(a_body_that_just_fits_is_asked_for) {
     send_filler(LIMIT_BYTES);
     client_receive(&client, &reply);
     assert_int_equal(reply.status, 200);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 /* Of the largest numbers there are, too, each is what it says. */
 SERVER_TEST(a_limit_near_the_largest_number_is_exact) {
     const struct server_options options = {.body_limit_bytes = SIZE_MAX - 4};
     if (sizeof(size_t) < sizeof(uint64_t)) skip();
-    server_start(&server, SERVER_MODE(state), server_echo, &options);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, &options);
     client_exchange(&client, POST("Content-Length: 18446744073709551611\r\nExpect: 100-continue\r\n"), 100, &reply);
     client_close(&client);
     client_connect(&client, server.port);
     client_exchange(&client, POST("Content-Length: 18446744073709551612\r\nExpect: 100-continue\r\n"), 413, &reply);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 SERVER_TEST(a_limit_of_any_magnitude_is_exact) {

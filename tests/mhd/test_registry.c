@@ -9,7 +9,6 @@
 #include "mhd/exchange.h"
 #include "mhd/registry.h"
 
-#include <stdlib.h>
 #include <sys/mman.h>
 
 static struct arena_pool *pool;

@@ -3,7 +3,6 @@
 #include "mhd/exchange.h"
 #include "server.h"
 
-#include <limits.h>
 #include <sys/mman.h>
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -28,8 +27,7 @@ static void serve_once(enum mode mode, arena_mhd_handler *handler, const char *t
     server_start(&server, mode, handler, NULL);
     client_connect(&client, server.port);
     client_exchange(&client, text, status, &reply);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */
@@ -110,8 +108,7 @@ SERVER_TEST(what_has_a_meaning_to_others_reads_as_sent) {
 /* A length that was announced, whatever the method. */
 SERVER_TEST(any_method_may_bring_a_body) {
     static const char *const methods[] = {"GET", "DELETE", "OPTIONS", "PATCH", "X-OWN"};
-    server_start(&server, SERVER_MODE(state), server_echo, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), server_echo, NULL);
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         char text[128];
         snprintf(text, sizeof text, "%s /x HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody", methods[i]);
@@ -119,8 +116,7 @@ SERVER_TEST(any_method_may_bring_a_body) {
         snprintf(text, sizeof text, "%s /x body", methods[i]);
         assert_string_equal(reply.body, text);
     }
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 static enum MHD_Result read_binary(struct arena_request *request, void *user) {
@@ -138,12 +134,10 @@ SERVER_TEST(bytes_of_any_value_make_a_body) {
     char text[sizeof head - 1 + 256];
     memcpy(text, head, sizeof head - 1);
     for (int i = 0; i < 256; i++) text[sizeof head - 1 + (size_t)i] = (char)i;
-    server_start(&server, SERVER_MODE(state), read_binary, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), read_binary, NULL);
     assert_true(client_try_send(&client, text, sizeof text));
     client_receive(&client, &reply);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(reply.body_bytes, 256);
     assert_memory_equal(reply.body, text + sizeof head - 1, 256);
 }
@@ -287,8 +281,7 @@ static enum MHD_Result respond_as_asked(struct arena_request *request, void *use
 
 /* Those that nobody has defined, too. */
 SERVER_TEST(any_status_is_sent) {
-    server_start(&server, SERVER_MODE(state), respond_as_asked, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), respond_as_asked, NULL);
     for (unsigned status = 200; status <= 999; status++) {
         char text[64];
         snprintf(text, sizeof text, "GET /%u HTTP/1.1\r\nHost: test\r\n\r\n", status);
@@ -296,8 +289,7 @@ SERVER_TEST(any_status_is_sent) {
         assert_non_null(strstr(reply.head, "Content-Type: text/x-empty\r\n")); /* of a body of nothing, too */
         assert_false(reply.close);
     }
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 /* Whose answers have no body.  The path is the status. */
@@ -309,15 +301,13 @@ static enum MHD_Result respond_too_much(struct arena_request *request, void *use
 
 SERVER_TEST(a_body_is_left_out_where_the_status_has_none) {
     static const char *const requests[] = {GET("/204"), GET("/304")};
-    server_start(&server, SERVER_MODE(state), respond_too_much, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), respond_too_much, NULL);
     for (size_t i = 0; i < 4; i++) {
         client_send(&client, requests[i % 2]);
         assert_true(client_try_receive_head(&client, &reply)); /* and the next answer begins right behind it */
         assert_int_equal(reply.status, strtoul(requests[i % 2] + 5, NULL, 10));
     }
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.resets, 4);
 }
 
@@ -336,14 +326,12 @@ SERVER_TEST(a_body_of_nothing_may_have_an_address) {
 SERVER_TEST(answers_keep_the_connection) {
     static const char *const requests[] = {GET("/200"), GET("/304"), GET("/404"),
                                            GET("/413"), GET("/500"), GET("/503")};
-    server_start(&server, SERVER_MODE(state), respond_as_asked, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), respond_as_asked, NULL);
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
         client_exchange(&client, requests[i], (unsigned)strtoul(requests[i] + 5, NULL, 10), &reply);
         assert_false(reply.close);
     }
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 /* More than 32 bits count; nobody wrote any of it, so it takes no memory. */
@@ -358,8 +346,7 @@ SERVER_TEST(a_body_may_be_longer_than_four_gibibytes) {
     if (sizeof(size_t) == 4 || support_checked()) skip(); /* a memory checker looks at each byte that is to be sent */
     huge = mmap(NULL, huge_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (huge == MAP_FAILED) skip();
-    server_start(&server, SERVER_MODE(state), respond_huge, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), respond_huge, NULL);
     client_send(&client, GET("/x"));
     assert_true(client_try_receive_head(&client, &reply));
     assert_non_null(strstr(reply.head, "Content-Length: 4294967301\r\n"));
@@ -410,15 +397,13 @@ static enum MHD_Result respond_then_write(struct arena_request *request, void *u
 SERVER_TEST(an_answer_is_sent_from_where_it_lies) {
     static const char *const requests[] = {GET("/a1"), GET("/a300"), GET("/a20000"),
                                            GET("/s1"), GET("/s300"), GET("/s20000")};
-    server_start(&server, SERVER_MODE(state), respond_then_write, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), respond_then_write, NULL);
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
         client_exchange(&client, requests[i], 200, &reply);
         assert_int_equal(reply.body_bytes, strtoul(requests[i] + 6, NULL, 10));
         assert_int_equal(reply.body_sum, (uint32_t)(reply.body_bytes * 'a'));
     }
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 /* A type that is long, and not in ASCII. */
@@ -465,13 +450,11 @@ static enum MHD_Result respond_interim(struct arena_request *request, void *user
 }
 
 SERVER_TEST(an_interim_answer_is_not_an_answer) {
-    server_start(&server, SERVER_MODE(state), respond_interim, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), respond_interim, NULL);
     client_exchange(&client, GET("/x"), 102, &reply);
     client_receive(&client, &reply);
     assert_int_equal(reply.status, 500);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
     assert_int_equal(server.handled, 1);
 }
 
@@ -488,8 +471,7 @@ static enum MHD_Result keep(struct arena_request *request, void *user) {
 }
 
 SERVER_TEST(a_retained_request_reads_the_same_after_it_completed) {
-    server_start(&server, SERVER_MODE(state), keep, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), keep, NULL);
     client_exchange(&client, "POST /kept?n=7 HTTP/1.1\r\nHost: me\r\nContent-Length: 4\r\n\r\nbody", 200, &reply);
     struct arena_request *first[] = {kept, kept_clone};
     /* The connection's memory is used again. */
@@ -521,8 +503,7 @@ SERVER_TEST(a_retained_request_reads_the_same_after_it_completed) {
     AWAIT(flag_get(&server.resets) == 1); /* the second one's */
     arena_request_release(first[0]);
     assert_int_equal(flag_get(&server.resets), 2);
-    client_close(&client);
-    server_stop(&server);
+    server_part(&server, &client);
 }
 
 /* --- misuse ------------------------------------------------------------------------------------------------------- */
@@ -622,8 +603,7 @@ static void destroy_while_retained(void *user) { arena_mhd_destroy(server.mhd); 
 
 SERVER_TEST(destroying_the_binding_while_a_request_is_retained_panics) {
     panics_record();
-    server_start(&server, SERVER_MODE(state), keep, NULL);
-    client_connect(&client, server.port);
+    server_meet(&server, &client, SERVER_MODE(state), keep, NULL);
     client_exchange(&client, GET("/kept"), 200, &reply);
     client_close(&client);
     server_stop_daemon(&server);

@@ -11,20 +11,11 @@
 
 #include <arena/arena.h>
 
-#include <errno.h>
 #include <linux/membarrier.h>
-#include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 /* --- the calls ------------------------------------------------------------------------------------------------------ */
 

@@ -9,8 +9,6 @@
 
 #include <arena/arena.h>
 
-#include <stdlib.h>
-
 /* Pages of their own: for what is large, for large alignments, and where the flags want it. */
 TEST(slots_are_mapped_where_it_pays) {
     static const struct {

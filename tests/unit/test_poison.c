@@ -9,11 +9,6 @@
 
 #include <arena/arena.h>
 
-#include <errno.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 /* --- the marks ------------------------------------------------------------------------------------------------------ */
 
 enum { PIECE = 4096, PIECES = 1 << 16 };

@@ -8,11 +8,7 @@
 
 #include <arena/arena.h>
 
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdint.h>
 
 void __asan_poison_memory_region(const volatile void *start, size_t size_bytes);
 
