@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Checks the models of the gate and the pool with Spin, and that each planted mistake is noticed.  Prints one line for
+# Checks the model of the gate with Spin, and that each planted mistake is noticed.  Prints one line for
 # each run; fails when one of them says otherwise than it should.
 #
 # usage: tests/promela/run.sh
@@ -70,11 +70,4 @@ check fails 'planted: a woken waiter does not wake the next' gate.pml \
 check fails 'planted: a grant that loses is not passed on' gate.pml '-DCANCELLERS=2 -DKILLS=1 -DNO_PASS_ON' "$safety" ''
 check fails 'planted: a cancelled waiter leaves its mark' gate.pml '-DCANCELLERS=2 -DKEEP_MARK' "$safety" ''
 check fails 'planted: no hand-over' gate.pml '-DROUNDS=0 -DFAIR -DNO_HANDOFF' "$live" '-a -f -N ends'
-check holds 'pool: 2 threads, a trim' pool.pml '-DROUNDS=1' "$safety" ''
-check holds 'pool: 2 threads twice' pool.pml '-DROUNDS=2 -DTRIMS=0' "$safety" ''
-check holds 'pool: a thread three times, 2 trims' pool.pml '-DTHREADS=1 -DROUNDS=3 -DTRIMS=2' "$safety" ''
-check fails 'planted: removals do not advance the tag' pool.pml '-DROUNDS=1 -DNO_TAG' "$safety" ''
-check fails 'planted: thread and destroyer both claim a share' pool.pml '-DROUNDS=1 -DNO_CLAIM' "$safety" ''
-check fails 'planted: a trim does not wait for who is inside' pool.pml '-DROUNDS=1 -DNO_WAIT' "$safety" ''
-check fails 'planted: a scope says idle before it is done' pool.pml '-DROUNDS=1 -DIDLE_EARLY' "$safety" ''
 exit $failed
