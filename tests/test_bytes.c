@@ -403,6 +403,24 @@ TEST(a_large_block_does_not_double_what_follows) {
     arena_bytes_destroy(arena);
 }
 
+/* Blocks that are each larger than the arena's memory comes in at first are many, and share their memory nevertheless. */
+TEST(many_large_blocks_do_not_come_one_by_one) {
+    static const size_t sizes[] = {5000, 10000, 100000};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct arena_bytes *arena = make(SIZE_MAX);
+        for (size_t sum = 0; sum < (size_t)32 << 20; sum += sizes[i]) {
+            assert_non_null(arena_bytes_try_alloc_raw(arena, sizes[i], 8));
+        }
+        struct arena_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0};
+        assert_int_equal(arena_bytes_get_stats(arena, &stats), ARENA_OK);
+        if (!support_checked()) {
+            assert_true(stats.blocks < 50);
+            assert_true(stats.reserved_bytes < stats.used_bytes / 4 * 5);
+        }
+        arena_bytes_destroy(arena);
+    }
+}
+
 /* A vector that is pushed to one by one moves seldom: its block is address space for more. */
 TEST(a_large_vector_grows_in_place) {
     (void)state;

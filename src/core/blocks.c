@@ -9,6 +9,8 @@
 /* Blocks double up to this size. */
 #define GROW_MOST ((size_t)4 << 20)
 #define GROW_TIMES ((size_t)8)
+/* A large block is one of many where those before it are so many times what the next block of memory would hold. */
+#define GROW_SHARE ((size_t)8)
 
 static size_t body_of(const struct block *block) { return (size_t)(block->end - block->base); }
 
@@ -165,7 +167,8 @@ bool blocks_open(struct arena *arena, size_t size, size_t align, bool grows) {
         block = make_block(arena, body, align);
         if (block == NULL && arith_add(size, zone, &body)) block = make_block(arena, body, align);
         if (block == NULL) return false;
-        if (!large && arena->grow_bytes < GROW_MOST) arena->grow_bytes *= 2;
+        bool one_of_many = !large || slots_used_bytes(arena) / GROW_SHARE >= arena->grow_bytes;
+        if (one_of_many && arena->grow_bytes < GROW_MOST) arena->grow_bytes *= 2;
         blocks_drop_spare(arena);
     }
     blocks_save(arena);

@@ -161,6 +161,20 @@ TEST(what_was_not_touched_stays_untouched) {
     }
 }
 
+/* A generation of blocks that are each larger than the arena's memory comes in at first: they were a malloc each, whose
+ * memory stayed with the C library. */
+TEST(a_peak_of_larger_blocks_goes_back) {
+    enum { LARGER = 10000 };
+    struct measure before = measure_now();
+    struct arena_bytes *arena = make(SIZE_MAX, ARENA_CLEAR_ON_RESET, 0);
+    for (size_t at = 0; at < PEAK; at += LARGER) memset(arena_bytes_alloc(arena, LARGER, 16), 'x', LARGER);
+    assert_at_most(measure_grown(&before), PEAK + PEAK / 8);
+    arena_bytes_reset(arena);
+    for (int i = 0; i < PATIENCE; i++) use(arena, USUAL);
+    assert_at_most(measure_grown(&before), 5 * MIB);
+    arena_bytes_destroy(arena);
+}
+
 /* Of a pool: a large request does not stay in memory for ever, and what is in rotation does. */
 TEST(a_pool_forgets_a_large_request) {
     struct measure before = measure_now();
