@@ -421,6 +421,40 @@ TEST(many_large_blocks_do_not_come_one_by_one) {
     }
 }
 
+/* A source that is short of memory: it has none in large pieces. */
+struct short_source {
+    size_t asked;
+    size_t refused;
+};
+static void *take_little(size_t bytes, size_t align, void *user) {
+    struct short_source *source = (struct short_source *)user;
+    source->asked++;
+    void *memory = NULL;
+    if (bytes <= 20000 && posix_memalign(&memory, align, bytes) == 0) return memory;
+    source->refused++;
+    return NULL;
+}
+static void give_little(void *memory, size_t bytes, size_t align, void *user) { free(memory); }
+
+/* Where memory is short an arena asks for less, rather than for each block in vain first. */
+TEST(an_arena_goes_on_in_small_pieces_where_memory_is_short) {
+    enum { COUNT = 20000, SIZE = 100 };
+    struct short_source counted = {0, 0};
+    struct arena_source source = {take_little, give_little, &counted};
+    struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, 0);
+    options.source = &source;
+    struct arena_bytes *arena = arena_bytes_create_with(SIZE_MAX, &options);
+    assert_non_null(arena);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < COUNT; i++) assert_non_null(arena_bytes_try_alloc(arena, SIZE, 4));
+        if (!support_checked()) assert_true(counted.asked < COUNT / 20);
+        assert_true(counted.refused > 0);
+        counted.asked = counted.refused = 0;
+        arena_bytes_reset(arena);
+    }
+    arena_bytes_destroy(arena);
+}
+
 /* A vector that is pushed to one by one moves seldom: its block is address space for more. */
 TEST(a_large_vector_grows_in_place) {
     (void)state;

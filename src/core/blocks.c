@@ -165,7 +165,13 @@ bool blocks_open(struct arena *arena, size_t size, size_t align, bool grows) {
         }
         if (!arena->watched && body > left) body = left;
         block = make_block(arena, body, align);
-        if (block == NULL && arith_add(size, zone, &body)) block = make_block(arena, body, align);
+        if (block == NULL && arith_add(size, zone, &body)) {
+            block = make_block(arena, body, align);
+            if (block != NULL) { /* memory is short: what comes next asks for less, and gets it in one attempt */
+                arena->grow_bytes = BLOCKS_GROW_FIRST;
+                arena->want_bytes = 0;
+            }
+        }
         if (block == NULL) return false;
         bool one_of_many = !large || slots_used_bytes(arena) / GROW_SHARE >= arena->grow_bytes;
         if (one_of_many && arena->grow_bytes < GROW_MOST) arena->grow_bytes *= 2;

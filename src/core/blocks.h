@@ -14,6 +14,8 @@
 #include "core/slots.h"
 
 #define BLOCKS_ALIGN ((size_t)64)
+/* The second block, for an arena that did not ask for a larger first one. */
+#define BLOCKS_GROW_FIRST ((size_t)8 << 10)
 #define BLOCKS_HEADER_BYTES ((sizeof(struct block) + BLOCKS_ALIGN - 1) / BLOCKS_ALIGN * BLOCKS_ALIGN)
 /* What a memory checker sees before each block that is handed out. */
 #define BLOCKS_ZONE_BYTES ((size_t)16)

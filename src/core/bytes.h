@@ -29,8 +29,6 @@ struct cleanup {
 #define BYTES_FIRST_LEAST ((size_t)1024)
 /* A first block that is asked for lies behind the struct up to this size. */
 #define BYTES_HOME_MOST ((size_t)64 << 10)
-/* The second block. */
-#define BYTES_GROW_FIRST ((size_t)8 << 10)
 
 /* Bytes for blocks behind a header of that size. */
 HOT_INLINE size_t bytes_first_block(const struct slots_plan *plan, size_t header_bytes, bool watched) {
@@ -48,7 +46,7 @@ HOT_INLINE void bytes_start(struct arena *arena, const struct slots_plan *plan, 
     size_t room = (size_t)(arena->end - arena->base);
     arena->grows = arena->owner != SLOTS_OWNER_GATE && (place == NULL || place->grows);
     arena->capacity = arena->grows || (place == NULL && arena->owner == SLOTS_OWNER_GATE) ? plan->bytes : room;
-    arena->grow_bytes = plan->block_bytes > BYTES_HOME_MOST ? plan->block_bytes : BYTES_GROW_FIRST;
+    arena->grow_bytes = plan->block_bytes > BYTES_HOME_MOST ? plan->block_bytes : BLOCKS_GROW_FIRST;
     blocks_set_bound(arena);
 }
 

@@ -344,7 +344,7 @@ HOT_INLINE void renew(struct arena *arena, size_t capacity) {
     arena->head.cursor = arena->head.peak = arena->head.floor = arena->floor = base;
     arena->touched = arena->used_end = base;
     arena->capacity = capacity;
-    arena->grow_bytes = BYTES_GROW_FIRST;
+    arena->grow_bytes = BLOCKS_GROW_FIRST;
     arena->want_bytes = arena->high_bytes = arena->need_bytes = arena->peak_bytes = 0;
     arena->calm = 0;
     arena->resets = 0;
