@@ -194,6 +194,13 @@ void workers_join(struct worker *workers, size_t count) {
     for (size_t i = 0; i < count; i++) worker_join(&workers[i]);
 }
 
+struct worker worker_run(void (*body)(struct worker *self), void *user, unsigned index) {
+    struct worker worker;
+    worker_start(&worker, body, user, index);
+    worker_join(&worker);
+    return worker;
+}
+
 /* State and number of voluntary context switches of one thread of this process. */
 static bool task_sample(int tid, char *state, unsigned long *switches) {
     char path[64];

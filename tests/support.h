@@ -72,6 +72,11 @@ size_t support_resident_bytes(void);
 /* Is every byte zero? */
 bool all_zero(const void *memory, size_t size_bytes);
 
+/* A handle of that struct, made by a function with a trailing out: `GIVEN(arena, ints, arena_create(type, 4, &ints));`. */
+#define GIVEN(tag, name, call)                                                                                         \
+    struct tag *name = NULL;                                                                                           \
+    assert_int_equal(call, ARENA_OK)
+
 /* The defaults but for these two: `struct arena_options options = OPTIONS(clear, flags);`, in C and in C++ (which warns of
  * fields without an initializer). */
 #define OPTIONS(clear, flags)                                                                                          \
@@ -110,6 +115,7 @@ void worker_start(struct worker *worker, void (*body)(struct worker *self), void
 /* Waits for its end. */
 void worker_join(struct worker *worker);
 void workers_join(struct worker *workers, size_t count);
+struct worker worker_run(void (*body)(struct worker *self), void *user, unsigned index); /* starts one and waits */
 
 /* Waits until the worker sleeps in the kernel and has not run for some 20 ms: it waits for somebody.  False when it
  * ended instead. */

@@ -5,8 +5,7 @@
 #include <arena/arena.h>
 
 static struct arena *make(size_t capacity) {
-    struct arena *arena = NULL;
-    assert_int_equal(arena_create(arena_type_any(), capacity, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(arena_type_any(), capacity, &arena));
     return arena;
 }
 
@@ -230,8 +229,7 @@ TEST(descriptors_outlive_generations_of_the_other_handles) {
     arena_pool_return(pool, arena);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 
-    struct arena_concurrent *concurrent = NULL;
-    assert_int_equal(arena_concurrent_create(arena_type_any(), 3, &concurrent), ARENA_OK);
+    GIVEN(arena_concurrent, concurrent, arena_concurrent_create(arena_type_any(), 3, &concurrent));
     type = arena_any_type(arena_concurrent_alloc_any(concurrent, ARENA_TYPE(int), NULL));
     arena_concurrent_reset(concurrent);
     assert_string_equal(type->name, "int");
@@ -361,8 +359,7 @@ TEST(a_value_s_drop_is_given_the_arena_s_user) {
     int sum = 0;
     const struct arena_type type = {"summed", sizeof(int), _Alignof(int), sum_up};
     struct arena_options options = {.struct_size = sizeof options, .drop_user = &sum};
-    struct arena *arena = NULL;
-    assert_int_equal(arena_create_with(arena_type_any(), 2, &options, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create_with(arena_type_any(), 2, &options, &arena));
     arena_alloc_any(arena, &type, &(int){1});
     arena_alloc_any(arena, &type, &(int){10});
     arena_destroy(arena);
@@ -396,12 +393,10 @@ TEST(concurrent_arenas_hold_mixed_values) {
     order_count = 0;
     arena_concurrent_reset(arena);
     assert_int_equal(order_count, 1);
-    struct arena *held = NULL;
-    assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+    GIVEN(arena, held, arena_concurrent_acquire(arena, NULL, &held));
     assert_non_null(arena_alloc_any(held, &type, &value));
     arena_concurrent_release(arena);
-    struct arena_context *context = NULL;
-    assert_int_equal(arena_context_with_cancel(NULL, &context), ARENA_OK);
+    GIVEN(arena_context, context, arena_context_with_cancel(NULL, &context));
     assert_int_equal(arena_concurrent_reset_context(arena, context), ARENA_OK);
     assert_int_equal(order_count, 2);
     assert_int_equal(arena_concurrent_used(arena), 0);
@@ -488,8 +483,7 @@ TEST(mixed_values_wait_for_a_gate_that_is_held) {
 TEST(concurrent_arenas_hold_mixed_values_to_the_last_slot) {
     for (size_t capacity = 4; capacity <= 100;
          capacity += 4) { /* of which a quarter is lent: one slot is left of it, or more */
-        struct arena_concurrent *arena = NULL;
-        assert_int_equal(arena_concurrent_create(arena_type_any(), capacity, &arena), ARENA_OK);
+        GIVEN(arena_concurrent, arena, arena_concurrent_create(arena_type_any(), capacity, &arena));
         struct worker worker;
         worker_start(&worker, take_a_zeroed_slot_and_stay, arena, 0);
         AWAIT(flag_get(&worker.reached));
@@ -511,13 +505,11 @@ TEST(concurrent_arenas_hold_mixed_values_to_the_last_slot) {
 static void put_an_int(void *user) { arena_alloc_any(user, ARENA_TYPE(int), NULL); }
 
 TEST(panics_say_what_is_wrong) {
-    struct arena *arena = NULL;
-    assert_int_equal(arena_create(arena_type_any(), 1, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(arena_type_any(), 1, &arena));
     put_an_int(arena);
     assert_panics(put_an_int, arena, "is full: 1 wanted, 0 of 1 free");
     arena_destroy(arena);
-    struct arena_concurrent *concurrent = NULL;
-    assert_int_equal(arena_concurrent_create(arena_type_any(), 1, &concurrent), ARENA_OK);
+    GIVEN(arena_concurrent, concurrent, arena_concurrent_create(arena_type_any(), 1, &concurrent));
     put_an_int_beside_others(concurrent);
     assert_panics(put_an_int_beside_others, concurrent, "is full: 1 wanted, 0 of 1 free");
     arena_concurrent_destroy(concurrent);
@@ -527,8 +519,7 @@ TEST(panics_say_what_is_wrong) {
     arena_concurrent_destroy(concurrent);
     assert_panics(put_an_int_beside_others, NULL, "arena is NULL");
     assert_null(arena_concurrent_try_alloc_any(NULL, ARENA_TYPE(int), NULL));
-    struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create(arena_type_any(), 2, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(arena_type_any(), 2, &pool));
     assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
     put_an_int(arena);
     arena_pool_return(pool, arena);
@@ -541,8 +532,7 @@ TEST(panics_say_what_is_wrong) {
 TEST(mixed_values_leave_the_rest_in_one_piece) {
     enum { CAPACITY = 1000 };
     int value = 7;
-    struct arena_concurrent *arena = NULL;
-    assert_int_equal(arena_concurrent_create(arena_type_any(), CAPACITY, &arena), ARENA_OK);
+    GIVEN(arena_concurrent, arena, arena_concurrent_create(arena_type_any(), CAPACITY, &arena));
     char *first = arena_concurrent_try_alloc(arena, NULL); /* with a chunk */
     char *second = (char *)arena_concurrent_try_alloc_any(arena, ARENA_TYPE(int), &value);
     assert_ptr_equal(second, first + arena_any_slot_size());
@@ -563,8 +553,7 @@ static void put_mixed(struct arena *arena, void *user) {
 }
 
 TEST(pools_hold_mixed_values) {
-    struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create(arena_type_any(), 4, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(arena_type_any(), 4, &pool));
     order_count = 0;
     int total = 0;
     for (int i = 0; i < 5; i++) assert_int_equal(arena_pool_execute(pool, put_mixed, &total), ARENA_OK);

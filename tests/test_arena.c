@@ -7,16 +7,14 @@
 #include <arena/arena.h>
 
 static struct arena *make(const struct arena_type *type, size_t capacity) {
-    struct arena *arena = NULL;
-    assert_int_equal(arena_create(type, capacity, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(type, capacity, &arena));
     assert_non_null(arena);
     return arena;
 }
 
 static struct arena *make_with(const struct arena_type *type, size_t capacity, uint32_t clear, uint32_t flags) {
     struct arena_options options = {sizeof options, clear, flags};
-    struct arena *arena = NULL;
-    assert_int_equal(arena_create_with(type, capacity, &options, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create_with(type, capacity, &options, &arena));
     assert_non_null(arena);
     return arena;
 }
@@ -413,8 +411,8 @@ TEST(fresh_slabs_cost_nothing_until_touched) {
         arena_destroy(arena);
 
         struct arena_options options = {sizeof options, clear, 0};
-        struct arena_concurrent *concurrent = NULL;
-        assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(char), capacity, &options, &concurrent), ARENA_OK);
+        GIVEN(arena_concurrent, concurrent,
+              arena_concurrent_create_with(ARENA_TYPE(char), capacity, &options, &concurrent));
         before = support_resident_bytes();
         slab = arena_concurrent_alloc_slab(concurrent, count);
         zeroed = arena_concurrent_alloc_slab_with(concurrent, NULL, count);
@@ -956,8 +954,7 @@ TEST(checked_spellings_refuse_what_belongs_to_others) {
     assert_panic_statuses(arena, ARENA_EINVAL, ARENA_EBUSY);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 
-    struct arena_concurrent *concurrent = NULL;
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent), ARENA_OK);
+    GIVEN(arena_concurrent, concurrent, arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent));
     assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &arena), ARENA_OK);
     arena_alloc(arena, &(int){1});
     assert_int_equal(arena_destroy_checked(arena), ARENA_EBUSY);
@@ -1022,9 +1019,7 @@ TEST(arena_moves_between_threads) {
     struct arena *arena = make(ARENA_TYPE(int64_t), 4);
     int64_t value = 1;
     int64_t *first = arena_alloc(arena, &value);
-    struct worker worker;
-    worker_start(&worker, use_on_thread, arena, 0);
-    worker_join(&worker);
+    struct worker worker = worker_run(use_on_thread, arena, 0);
     assert_ptr_equal(worker.pointer, first + 1);
     assert_int_equal(worker.count, 2);
     assert_int_equal(*first, 3);

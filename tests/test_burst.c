@@ -61,8 +61,7 @@ TEST(bursts_of_any_stride_reach_the_last_slot) {
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         const struct arena_type type = {"odd", sizes[s], 1, NULL};
         size_t capacity = 200000 / sizes[s] + 3;
-        struct arena *arena = NULL;
-        assert_int_equal(arena_create(&type, capacity, &arena), ARENA_OK);
+        GIVEN(arena, arena, arena_create(&type, capacity, &arena));
         char *base = arena_alloc_slab(arena, 0);
         struct arena_burst burst;
         arena_burst_begin(arena, &burst);
@@ -233,8 +232,7 @@ TEST(panic_in_a_burst_leaves_a_clean_arena_in_the_pool) {
     assert_panics(execute_burst, pool, "in a burst");
     assert_int_equal(dropped_count, 1);
     assert_int_equal(dropped_sum, 7);
-    struct noted_arena *arena = NULL;
-    assert_int_equal(noted_arena_pool_checkout(pool, &arena), ARENA_OK);
+    GIVEN(noted_arena, arena, noted_arena_pool_checkout(pool, &arena));
     assert_int_equal(noted_arena_used(arena), 0);
     struct noted_arena_slab slab = noted_arena_alloc_slab(arena, 100);
     assert_true(all_zero(slab.data, slab.len * sizeof *slab.data));
@@ -250,8 +248,7 @@ TEST(burst_left_before_the_return_leaves_a_clean_arena) {
         struct arena_pool_options options = {.struct_size = sizeof options, .arena_options = &slots};
         struct long_arena_pool *pool = long_arena_pool_create_with(20000, &options);
         for (size_t i = 0; i < sizeof puts / sizeof puts[0]; i++) {
-            struct long_arena *arena = NULL;
-            assert_int_equal(long_arena_pool_checkout(pool, &arena), ARENA_OK);
+            GIVEN(long_arena, arena, long_arena_pool_checkout(pool, &arena));
             struct long_arena_burst burst = long_arena_burst_begin(arena);
             for (size_t j = 0; j < puts[i]; j++) assert_non_null(long_arena_burst_put(&burst, -1));
             long_arena_pool_return(pool, arena);
@@ -271,8 +268,7 @@ TEST(exported_burst) {
     const struct arena_type type = {"five of eight", 5, 8, NULL};
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
         struct arena_options options = {sizeof options, clear, 0};
-        struct arena *arena = NULL;
-        assert_int_equal(arena_create_with(&type, 3000, &options, &arena), ARENA_OK);
+        GIVEN(arena, arena, arena_create_with(&type, 3000, &options, &arena));
         char *base = arena_alloc_slab(arena, 0);
         for (int round = 0; round < 2; round++) {
             struct arena_burst burst;
@@ -358,8 +354,7 @@ static void want_more(void *user) {
 }
 
 TEST(bursts_that_are_not_open) {
-    struct arena *arena;
-    assert_int_equal(arena_create(ARENA_TYPE(int), 8, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(ARENA_TYPE(int), 8, &arena));
     struct arena_burst burst;
     struct bad_burst no_arena = {NULL, &burst};
     struct bad_burst no_burst = {arena, NULL};
@@ -471,8 +466,7 @@ TEST(an_arena_that_is_back_in_its_pool_lends_nothing) {
     assert_int_equal(arena_burst_begin_checked(arena, &burst), ARENA_EINVAL);
     assert_null(arena_try_alloc(arena, &(int){1}));
     assert_null(arena_try_alloc_slab(arena, 1));
-    struct arena *again = NULL;
-    assert_int_equal(arena_pool_checkout(pool, &again), ARENA_OK);
+    GIVEN(arena, again, arena_pool_checkout(pool, &again));
     assert_int_equal(arena_used(again), 0);
     const int *slab = arena_try_alloc_slab(again, 10);
     assert_non_null(slab);

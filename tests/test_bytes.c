@@ -1017,14 +1017,11 @@ TEST(cleanups_run_whoever_gives_the_arena_back) {
     panics_record();
     assert_int_equal(arena_protect(run_in_pool, pool), ARENA_EPANIC);
     assert_string_equal(ran, "aa");
-    struct arena_bytes *arena = NULL;
-    assert_int_equal(arena_bytes_pool_checkout(pool, &arena), ARENA_OK);
+    GIVEN(arena_bytes, arena, arena_bytes_pool_checkout(pool, &arena));
     struct arena_mark mark = arena_bytes_mark(arena);
     (void)arena_bytes_defer(arena, note, names + 1);
     struct call call = {arena, pool, 0, 0};
-    struct worker worker;
-    worker_start(&worker, return_it, &call, 0);
-    worker_join(&worker);
+    struct worker worker = worker_run(return_it, &call, 0);
     assert_string_equal(ran, "aab");
     void *out;
     assert_int_equal(arena_bytes_alloc_checked(arena, 1, 1, &out), ARENA_EINVAL); /* it is back */
@@ -1168,8 +1165,7 @@ static void begin_burst(void *user) {
 }
 
 TEST(it_is_an_arena_of_single_bytes) {
-    struct arena *arena = NULL;
-    assert_int_equal(arena_create(arena_type_bytes(), 100, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(arena_type_bytes(), 100, &arena));
     struct arena_bytes *bytes = arena_bytes_from_raw(arena);
     assert_ptr_equal(arena_bytes_raw(bytes), arena);
     assert_int_equal(arena_type_of(arena)->size, 1);
@@ -1195,8 +1191,7 @@ TEST(it_is_an_arena_of_single_bytes) {
     struct arena_context *context = NULL;
     bytes = make(10);
     assert_int_equal(arena_bytes_inject(NULL, bytes, &context), ARENA_OK);
-    struct arena_bytes *found = NULL;
-    assert_int_equal(arena_bytes_extract(context, &found), ARENA_OK);
+    GIVEN(arena_bytes, found, arena_bytes_extract(context, &found));
     assert_ptr_equal(found, bytes);
     arena_context_release(context);
     arena_bytes_destroy(bytes);

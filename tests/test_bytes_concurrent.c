@@ -22,8 +22,7 @@ static struct arena_bytes_concurrent *make_with(size_t capacity, uint32_t clear)
 static struct arena_bytes_concurrent *make(size_t capacity) { return make_with(capacity, ARENA_CLEAR_ON_RESET); }
 
 static struct arena_bytes *hold(struct arena_bytes_concurrent *arena) {
-    struct arena_bytes *held = NULL;
-    assert_int_equal(arena_bytes_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+    GIVEN(arena_bytes, held, arena_bytes_concurrent_acquire(arena, NULL, &held));
     assert_non_null(held);
     return held;
 }
@@ -224,8 +223,7 @@ TEST(what_cannot_be_is_told) {
     assert_null(out);
     assert_int_equal(arena_bytes_concurrent_alloc_context(arena, NULL, 1, 1, NULL), ARENA_EINVAL);
 
-    struct arena_context *ended = NULL;
-    assert_int_equal(arena_context_with_cancel(NULL, &ended), ARENA_OK);
+    GIVEN(arena_context, ended, arena_context_with_cancel(NULL, &ended));
     arena_context_cancel(ended);
     for (size_t size = 0; size < 2; size++) {
         assert_int_equal(arena_bytes_concurrent_alloc_context(arena, ended, size, 1, &out), ARENA_ECANCELED);
@@ -238,8 +236,7 @@ TEST(what_cannot_be_is_told) {
     arena_bytes_concurrent_release(arena);
     arena_context_release(ended);
 
-    struct arena_concurrent *others = NULL;
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int64_t), 1, &others), ARENA_OK);
+    GIVEN(arena_concurrent, others, arena_concurrent_create(ARENA_TYPE(int64_t), 1, &others));
     assert_panics(do_from_raw, others, "int64_t");
     arena_concurrent_destroy(others);
     assert_ptr_equal(arena_bytes_concurrent_from_raw(arena_bytes_concurrent_raw(arena)), arena);
@@ -334,8 +331,7 @@ TEST(marks_end_with_the_gate) {
 }
 
 TEST(marks_end_with_the_gate_of_elements) {
-    struct arena_concurrent *arena = NULL;
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int64_t), 10, &arena), ARENA_OK);
+    GIVEN(arena_concurrent, arena, arena_concurrent_create(ARENA_TYPE(int64_t), 10, &arena));
     struct arena *held = NULL;
     struct arena_mark mark;
     assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
@@ -354,8 +350,7 @@ TEST(marks_end_with_the_gate_of_elements) {
 TEST(statistics_count_what_threads_were_handed_out) {
     for (uint32_t flags = 0; flags <= ARENA_GATE_ONLY; flags += ARENA_GATE_ONLY) {
         struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, flags);
-        struct arena_concurrent *arena = NULL;
-        assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(int64_t), 1000, &options, &arena), ARENA_OK);
+        GIVEN(arena_concurrent, arena, arena_concurrent_create_with(ARENA_TYPE(int64_t), 1000, &options, &arena));
         struct arena_stats stats = {.struct_size = sizeof stats};
         for (int i = 0; i < 5; i++) arena_concurrent_alloc(arena, NULL);
         assert_int_equal(arena_concurrent_get_stats(arena, &stats), ARENA_OK);
@@ -369,8 +364,7 @@ TEST(statistics_count_what_threads_were_handed_out) {
         assert_int_equal(arena_concurrent_get_stats(arena, &stats), ARENA_OK);
         assert_int_equal(stats.used_bytes, 0);
         assert_int_equal(stats.resets, 1);
-        struct arena *held = NULL;
-        assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+        GIVEN(arena, held, arena_concurrent_acquire(arena, NULL, &held));
         assert_int_equal(arena_concurrent_get_stats(arena, &stats), ARENA_EBUSY);
         arena_concurrent_release(arena);
         assert_int_equal(arena_concurrent_get_stats(NULL, &stats), ARENA_EINVAL);

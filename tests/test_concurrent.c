@@ -365,17 +365,13 @@ TEST(ended_threads_leave_no_slot_behind) {
         struct arena_concurrent *arena = make(CAPACITY, flags);
         for (int round = 0; round < 2; round++) {
             for (unsigned t = 0; t < CAPACITY; t++) {
-                struct worker worker;
-                worker_start(&worker, take_one, arena, t);
-                worker_join(&worker);
+                struct worker worker = worker_run(take_one, arena, t);
                 assert_non_null(worker.pointer);
                 assert_int_equal(arena_concurrent_used(arena), t + 1);
             }
             assert_null(arena_concurrent_try_alloc(arena, NULL));
             arena_concurrent_reset(arena);
-            struct worker worker;
-            worker_start(&worker, take_one, arena, 0);
-            worker_join(&worker);
+            worker_run(take_one, arena, 0);
             for (unsigned t = 1; t < CAPACITY; t++) {
                 int64_t *slot = arena_concurrent_try_alloc(arena, NULL);
                 assert_non_null(slot);

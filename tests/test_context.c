@@ -5,36 +5,31 @@
 #include <arena/arena.h>
 
 static struct arena_context *child_of(struct arena_context *parent) {
-    struct arena_context *child = NULL;
-    assert_int_equal(arena_context_with_cancel(parent, &child), ARENA_OK);
+    GIVEN(arena_context, child, arena_context_with_cancel(parent, &child));
     assert_non_null(child);
     return child;
 }
 
 static struct arena_context *deadline_of(struct arena_context *parent, int64_t deadline_ns) {
-    struct arena_context *child = NULL;
-    assert_int_equal(arena_context_with_deadline(parent, deadline_ns, &child), ARENA_OK);
+    GIVEN(arena_context, child, arena_context_with_deadline(parent, deadline_ns, &child));
     assert_non_null(child);
     return child;
 }
 
 static struct arena_context *timeout_of(struct arena_context *parent, int64_t timeout_ns) {
-    struct arena_context *child = NULL;
-    assert_int_equal(arena_context_with_timeout(parent, timeout_ns, &child), ARENA_OK);
+    GIVEN(arena_context, child, arena_context_with_timeout(parent, timeout_ns, &child));
     assert_non_null(child);
     return child;
 }
 
 static struct arena_context *carrying(struct arena_context *parent, struct arena *arena) {
-    struct arena_context *child = NULL;
-    assert_int_equal(arena_inject(parent, arena, &child), ARENA_OK);
+    GIVEN(arena_context, child, arena_inject(parent, arena, &child));
     assert_non_null(child);
     return child;
 }
 
 static struct arena *make(const struct arena_type *type) {
-    struct arena *arena = NULL;
-    assert_int_equal(arena_create(type, 1, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(type, 1, &arena));
     return arena;
 }
 
@@ -324,8 +319,7 @@ TEST(extract_does_not_look_at_the_drop) {
     struct arena *dropping = make(&dropped);
     struct arena_context *first = carrying(NULL, plain);
     struct arena_context *second = carrying(first, dropping);
-    struct arena *found = NULL;
-    assert_int_equal(extract(first, &dropped, &found), ARENA_OK);
+    GIVEN(arena, found, extract(first, &dropped, &found));
     assert_ptr_equal(found, plain);
     assert_int_equal(extract(second, ARENA_TYPE(int), &found), ARENA_OK);
     assert_ptr_equal(found, dropping);
@@ -344,8 +338,7 @@ TEST(null_arena_hides_every_type_above) {
     struct arena_context *hidden = carrying(second, NULL);
     struct arena_context *below = child_of(hidden);
     struct arena_context *nearer = carrying(below, chars);
-    struct arena *found = NULL;
-    assert_int_equal(extract(second, ARENA_TYPE(int), &found), ARENA_OK);
+    GIVEN(arena, found, extract(second, ARENA_TYPE(int), &found));
     assert_int_equal(extract(hidden, ARENA_TYPE(int), &found), ARENA_ENOARENA);
     assert_int_equal(extract(hidden, ARENA_TYPE(double), &found), ARENA_ENOARENA);
     assert_int_equal(extract(below, ARENA_TYPE(double), &found), ARENA_ENOARENA);
@@ -376,8 +369,7 @@ TEST(nearest_of_many_of_one_type_is_found) {
             arenas[i] = make(is_wanted ? &wanted : &namesakes[i % 2]);
             contexts[i] = carrying(i == 0 ? NULL : contexts[i - 1], arenas[i]);
             if (is_wanted) nearest = arenas[i];
-            struct arena *found = NULL;
-            assert_int_equal(extract(contexts[i], &wanted, &found), ARENA_OK);
+            GIVEN(arena, found, extract(contexts[i], &wanted, &found));
             assert_ptr_equal(found, nearest);
         }
         for (int i = 0; i < DEPTH; i++) {
@@ -463,8 +455,7 @@ TEST(child_outlives_its_parents_handles) {
     arena_context_release(middle);
     arena_context_retain(root);
     arena_context_release(root);
-    struct arena *found = NULL;
-    assert_int_equal(extract(leaf, ARENA_TYPE(int), &found), ARENA_OK);
+    GIVEN(arena, found, extract(leaf, ARENA_TYPE(int), &found));
     assert_ptr_equal(found, arena);
     arena_context_cancel(root);
     assert_int_equal(arena_context_status(leaf), ARENA_ECANCELED);

@@ -293,8 +293,7 @@ static void expect_drops(int first, int second) {
 
 /* Scopes are left in the order of their coroutine, however the coroutines take turns; a panic leaves those of its own. */
 TEST(scopes_belong_to_their_coroutine) {
-    struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create(&noted, 2, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(&noted, 2, &pool));
     for (int panics = 0; panics < 4; panics++) {
         struct scoped a;
         struct scoped b;
@@ -371,16 +370,13 @@ static void go_on(struct worker *self) {
 static void do_nothing(void *user) {}
 
 TEST(a_coroutine_may_go_on_on_another_thread) {
-    struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create(&noted, 2, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(&noted, 2, &pool));
     for (int i = 0; i < 100; i++) assert_int_equal(arena_protect(do_nothing, NULL), ARENA_OK);
     for (int turns = 0; turns < 3; turns++) {
         struct scoped scoped;
-        struct worker worker;
         make_scoped(&scoped, pool, 50, true);
         for (int turn = 0; turn < turns; turn++) resume(&scoped.coroutine, NULL);
-        worker_start(&worker, go_on, &scoped, 0);
-        worker_join(&worker);
+        worker_run(go_on, &scoped, 0);
         assert_int_equal(scoped.coroutine.status, ARENA_EPANIC);
         expect_drops(51, 50);
         coroutine_free(&scoped.coroutine);
@@ -410,8 +406,7 @@ TEST(a_thread_that_ends_leaves_what_runs_and_its_own) {
     struct worker worker;
     assert_int_equal(arena_pool_create(&noted, 2, &ending.pool), ARENA_OK);
     make_scoped(&ending.scoped, ending.pool, 70, false);
-    worker_start(&worker, end_inside, &ending, 0);
-    worker_join(&worker);
+    worker = worker_run(end_inside, &ending, 0);
     assert_int_equal(worker.status, ARENA_OK);
     assert_int_equal(drops, 3);
     assert_int_equal(dropped[0], 71);
@@ -430,12 +425,10 @@ static void suspend_inside(struct worker *self) {
 
 TEST(a_suspended_coroutine_outlives_its_thread) {
     struct arena_pool *pool = NULL;
-    struct worker worker;
     struct scoped scoped;
     assert_int_equal(arena_pool_create(&noted, 2, &pool), ARENA_OK);
     make_scoped(&scoped, pool, 80, false);
-    worker_start(&worker, suspend_inside, &scoped, 0);
-    worker_join(&worker);
+    worker_run(suspend_inside, &scoped, 0);
     assert_int_equal(drops, 0);
     assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY);
     resume(&scoped.coroutine, NULL);
@@ -527,8 +520,7 @@ TEST(a_fiber_runs_on_one_thread) {
     struct other_thread other = {&running, ""};
     struct worker worker;
     arena_fiber_switch(NULL, &running);
-    worker_start(&worker, go_on_with_what_runs, &other, 0);
-    worker_join(&worker);
+    worker = worker_run(go_on_with_what_runs, &other, 0);
     arena_fiber_switch(&running, NULL);
     assert_int_equal(worker.status, ARENA_EPANIC);
     assert_string_equal(other.message, "arena_fiber_switch: the fiber to go on with runs already");

@@ -131,9 +131,7 @@ TEST(only_the_holder_releases) {
         struct request request = {make(4, flags), 1};
         assert_panics(do_release, &request, "arena_concurrent_release"); /* nobody holds it */
         struct arena *held = hold(request.arena);
-        struct worker worker;
-        worker_start(&worker, panic_on_thread, &request, 0);
-        worker_join(&worker);
+        struct worker worker = worker_run(panic_on_thread, &request, 0);
         assert_int_equal(worker.status, 0);
         struct worker waiter;
         worker_start(&waiter, wait_for_gate, &request, 0);
@@ -162,13 +160,11 @@ TEST(destroy_while_held_or_waited_for_panics) {
         struct worker other;
         struct worker waiter;
         hold(request.arena);
-        worker_start(&other, destroy_on_thread, &request, 0);
-        worker_join(&other);
+        other = worker_run(destroy_on_thread, &request, 0);
         assert_int_equal(other.status, 0);
         worker_start(&waiter, wait_for_gate, &request, 0);
         assert_true(worker_asleep(&waiter));
-        worker_start(&other, destroy_on_thread, &request, 0);
-        worker_join(&other);
+        other = worker_run(destroy_on_thread, &request, 0);
         assert_int_equal(other.status, 0);
         arena_concurrent_release(request.arena);
         worker_join(&waiter);
@@ -287,8 +283,7 @@ static void operate_on_thread(struct worker *self) {
 TEST(ended_context_fails_even_on_a_free_gate) {
     struct arena_context *cancelled = cancellable(NULL);
     arena_context_cancel(cancelled);
-    struct arena_context *expired = NULL;
-    assert_int_equal(arena_context_with_timeout(NULL, 0, &expired), ARENA_OK);
+    GIVEN(arena_context, expired, arena_context_with_timeout(NULL, 0, &expired));
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(8, flags);
         int64_t value = 42;
@@ -415,9 +410,7 @@ TEST(deadline_ends_the_wait_for_a_held_gate) {
             assert_int_equal(arena_context_with_deadline(NULL, deadline, &context), ARENA_OK);
             struct arena_context *child = cancellable(context);
             struct call call = {arena, operation % 2 ? child : context, (enum operation)operation};
-            struct worker worker;
-            worker_start(&worker, operate_on_thread, &call, 0);
-            worker_join(&worker);
+            struct worker worker = worker_run(operate_on_thread, &call, 0);
             assert_int_equal(worker.status, ARENA_ETIMEDOUT);
             assert_true(arena_clock_now() >= deadline);
             assert_null(worker.pointer);
@@ -435,8 +428,7 @@ TEST(deadline_ends_the_wait_for_a_held_gate) {
 TEST(waiter_with_a_deadline_sleeps) {
     struct arena_concurrent *arena = make(8, 0);
     (void)hold(arena);
-    struct arena_context *context = NULL;
-    assert_int_equal(arena_context_with_timeout(NULL, INT64_C(3600) * 1000000000, &context), ARENA_OK);
+    GIVEN(arena_context, context, arena_context_with_timeout(NULL, INT64_C(3600) * 1000000000, &context));
     struct call call = {arena, context, ALLOC};
     struct worker worker;
     worker_start(&worker, operate_on_thread, &call, 0);
@@ -598,9 +590,7 @@ TEST(counts_of_a_held_arena_are_those_of_before) {
                 worker_start(&holder, hold_and_stay, arena, 0);
                 AWAIT(flag_get(&holder.reached));
             }
-            struct worker counter;
-            worker_start(&counter, count_used, arena, 1);
-            worker_join(&counter);
+            struct worker counter = worker_run(count_used, arena, 1);
             assert_int_equal(counter.count, (own + 1) * TURNS);
             assert_int_equal(counter.status, 0);
             if (own) {
@@ -621,9 +611,7 @@ static struct {
 } counted_drops;
 
 static void drop_counted(void *element, void *user) {
-    struct worker counter;
-    worker_start(&counter, count_used, counted_drops.arena, 0);
-    worker_join(&counter);
+    struct worker counter = worker_run(count_used, counted_drops.arena, 0);
     if (counter.count > counted_drops.most) counted_drops.most = counter.count;
 }
 
@@ -840,9 +828,7 @@ TEST(destructors_release_the_gate) {
     assert_int_equal(pthread_key_create(&late_key, release_late), 0);
     BOTH_KINDS(flags) {
         struct late late = {make(2, flags), make(2, flags), 0, 0, ARENA_OK, NULL};
-        struct worker worker;
-        worker_start(&worker, end_as_holder, &late, 0);
-        worker_join(&worker);
+        struct worker worker = worker_run(end_as_holder, &late, 0);
         assert_true(worker.pointer != NULL && worker.status == 0);
         assert_int_equal(late.calls, 2);
         assert_int_equal(late.status, ARENA_EBUSY);

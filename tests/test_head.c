@@ -16,8 +16,7 @@ TEST(the_head_is_four_words) {
 /* What the library writes into the first two words of an arena is a window of whole free slots, and what inline code
  * takes out of it counts. */
 TEST(an_arena_begins_with_its_head) {
-    struct arena *arena = NULL;
-    assert_int_equal(arena_create(ARENA_TYPE(int64_t), 8, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(ARENA_TYPE(int64_t), 8, &arena));
     int64_t first_value = 1;
     int64_t *first = arena_alloc(arena, &first_value);
     struct arena_head *head = (struct arena_head *)(void *)arena;

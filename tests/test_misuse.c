@@ -41,8 +41,7 @@ TEST(returned_arenas_hand_out_nothing) {
     arena_alloc(arena, NULL);
     arena_pool_return(pool, arena);
     assert_hands_out_nothing(arena, "back in its pool");
-    struct arena *again = NULL;
-    assert_int_equal(arena_pool_checkout(pool, &again), ARENA_OK);
+    GIVEN(arena, again, arena_pool_checkout(pool, &again));
     assert_int_equal(arena_used(again), 0);
     for (int i = 0; i < 4; i++) assert_non_null(arena_try_alloc(again, &i));
     arena_pool_return(pool, again);
@@ -60,8 +59,7 @@ static void enter_and_end(struct worker *self) {
 
 TEST(arenas_of_left_scopes_hand_out_nothing) {
     static const size_t used[] = {1, 1, 2000, 1, 2000};
-    struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4000, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(int), 4000, &pool));
     for (size_t i = 0; i < sizeof used / sizeof used[0]; i++) {
         struct arena_pool_scope scope;
         assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
@@ -70,9 +68,7 @@ TEST(arenas_of_left_scopes_hand_out_nothing) {
         arena_pool_scope_leave(&scope);
         assert_hands_out_nothing(arena, "back in its pool");
     }
-    struct worker worker;
-    worker_start(&worker, enter_and_end, pool, 0);
-    worker_join(&worker);
+    struct worker worker = worker_run(enter_and_end, pool, 0);
     assert_int_equal(worker.status, ARENA_OK);
     assert_hands_out_nothing(worker.pointer, "back in its pool");
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
@@ -116,8 +112,7 @@ TEST(arenas_reset_behind_their_gate_hand_out_nothing) {
 static void leave_it(void *user) { arena_pool_scope_leave(user); }
 
 TEST(copy_of_a_scope_is_no_scope) {
-    struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(int), 4, &pool));
     struct arena_pool_scope scope;
     assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
     struct arena_pool_scope copy = scope;
@@ -158,15 +153,12 @@ static void leave_elsewhere(struct worker *self) {
 }
 
 TEST(scope_is_left_by_the_thread_that_entered) {
-    struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(int), 4, &pool));
     struct arena_pool_scope scope;
     assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
     arena_alloc(scope.arena, NULL);
     struct arena_pool_scope copy = scope;
-    struct worker worker;
-    worker_start(&worker, leave_elsewhere, &copy, 0);
-    worker_join(&worker);
+    struct worker worker = worker_run(leave_elsewhere, &copy, 0);
     assert_true(worker.status);
     assert_int_equal(arena_used(scope.arena), 1); /* the refused call changed nothing */
     assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY);
@@ -416,14 +408,10 @@ static void lose_a_gate(void *user) {
     static struct arena_concurrent *concurrent; /* for ever: it cannot be destroyed */
     child_check(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent) == ARENA_OK);
     child_check(arena_concurrent_create(ARENA_TYPE(int), 4, &another) == ARENA_OK);
-    struct worker holder;
-    worker_start(&holder, acquire_and_end, concurrent, 0);
-    worker_join(&holder);
+    struct worker holder = worker_run(acquire_and_end, concurrent, 0);
     child_check(holder.status == ARENA_OK);
     for (unsigned i = 0; i < 8; i++) {
-        struct worker worker;
-        worker_start(&worker, try_after_it, concurrent, i);
-        worker_join(&worker);
+        struct worker worker = worker_run(try_after_it, concurrent, i);
         child_check(worker.status == ARENA_ETIMEDOUT);
         child_check(worker.count == 1);
     }

@@ -11,8 +11,7 @@
 
 static struct arena_concurrent *make_of(const struct arena_type *type, size_t capacity, uint32_t flags) {
     struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, flags);
-    struct arena_concurrent *arena = NULL;
-    assert_int_equal(arena_concurrent_create_with(type, capacity, &options, &arena), ARENA_OK);
+    GIVEN(arena_concurrent, arena, arena_concurrent_create_with(type, capacity, &options, &arena));
     return arena;
 }
 
@@ -46,9 +45,7 @@ static void ask_elsewhere(struct worker *self) {
 
 static struct asked ask(struct arena_concurrent *arena) {
     struct asked asked = {arena, 1, 1, 1};
-    struct worker worker;
-    worker_start(&worker, ask_elsewhere, &asked, 0);
-    worker_join(&worker);
+    struct worker worker = worker_run(ask_elsewhere, &asked, 0);
     assert_int_equal(worker.status, 0);
     return asked;
 }
@@ -56,8 +53,7 @@ static struct asked ask(struct arena_concurrent *arena) {
 TEST(who_tries_does_not_wait) {
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make(100, flags);
-        struct arena *held = NULL;
-        assert_int_equal(arena_concurrent_try_acquire(arena, &held), ARENA_OK);
+        GIVEN(arena, held, arena_concurrent_try_acquire(arena, &held));
         assert_non_null(arena_try_alloc_slab(held, 100));
         struct asked asked = ask(arena);
         assert_int_equal(asked.try_acquire, ARENA_EBUSY);
@@ -140,8 +136,7 @@ TEST(a_permit_belongs_to_no_thread) {
         struct asked asked = ask(arena);
         assert_true(asked.try_acquire == ARENA_EBUSY && asked.try_permit == ARENA_EBUSY &&
                     asked.release == ARENA_EINVAL);
-        struct arena_context *timed = NULL;
-        assert_int_equal(arena_context_with_timeout(NULL, 5000000, &timed), ARENA_OK);
+        GIVEN(arena_context, timed, arena_context_with_timeout(NULL, 5000000, &timed));
         void *out = NULL;
         struct arena_permit second;
         assert_int_equal(arena_concurrent_alloc_context(arena, timed, NULL, &out), ARENA_ETIMEDOUT);
@@ -157,9 +152,7 @@ TEST(a_permit_belongs_to_no_thread) {
         assert_panics(do_release, arena, "the calling thread does not hold the gate");
         assert_panics(do_destroy, arena, "the gate is held or waited for");
         assert_int_equal(arena_concurrent_destroy_checked(arena), ARENA_EBUSY);
-        struct worker other;
-        worker_start(&other, use_and_release, &handed, 0);
-        worker_join(&other);
+        struct worker other = worker_run(use_and_release, &handed, 0);
         assert_int_equal(other.status, ARENA_OK);
         worker_join(&waiter);
         assert_non_null(waiter.pointer);
@@ -275,8 +268,7 @@ TEST(all_is_busy_from_inside_a_drop) {
 TEST(mixed_values_under_a_context) {
     static const char large[ARENA_ANY_MAX + 1] = {0};
     const struct arena_type too_large = {"large", sizeof large, 1, NULL, 0, 0};
-    struct arena_context *ended = NULL;
-    assert_int_equal(arena_context_with_timeout(NULL, 0, &ended), ARENA_OK);
+    GIVEN(arena_context, ended, arena_context_with_timeout(NULL, 0, &ended));
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make_of(arena_type_any(), 3, flags);
         struct arena_any *slot = NULL;
@@ -293,8 +285,7 @@ TEST(mixed_values_under_a_context) {
         assert_int_equal(arena_concurrent_alloc_any_context(arena, NULL, NULL, &number, &slot), ARENA_EINVAL);
         assert_int_equal(arena_concurrent_alloc_any_context(NULL, NULL, ARENA_TYPE(int), &number, &slot), ARENA_EINVAL);
         assert_int_equal(arena_concurrent_alloc_any_context(arena, NULL, ARENA_TYPE(int), &number, NULL), ARENA_EINVAL);
-        struct arena *held = NULL;
-        assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+        GIVEN(arena, held, arena_concurrent_acquire(arena, NULL, &held));
         assert_int_equal(arena_concurrent_alloc_any_context(arena, ended, ARENA_TYPE(int), &number, &slot),
                          ARENA_EBUSY);
         arena_concurrent_release(arena);

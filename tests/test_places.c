@@ -244,15 +244,13 @@ static const struct arena_type dropping = {"dropping", sizeof(int), sizeof(int),
 TEST(drops_may_use_every_other_handle) {
     share_begin();
     drops = 0;
-    struct arena *arena = NULL;
-    assert_int_equal(arena_create(&dropping, 4, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(&dropping, 4, &arena));
     arena_alloc_slab(arena, 3);
     arena_reset(arena);
     arena_alloc(arena, NULL);
     arena_destroy(arena);
     assert_int_equal(drops, 4);
-    struct arena_concurrent *concurrent = NULL;
-    assert_int_equal(arena_concurrent_create(&dropping, 4, &concurrent), ARENA_OK);
+    GIVEN(arena_concurrent, concurrent, arena_concurrent_create(&dropping, 4, &concurrent));
     arena_concurrent_alloc(concurrent, NULL);
     arena_concurrent_reset(concurrent);
     assert_int_equal(drops, 5);
@@ -287,13 +285,10 @@ static void reset_when_cancelled(struct worker *self) {
 TEST(cancellation_waits_for_the_drops) {
     if (!support_cancellable()) skip();
     const struct arena_type type = {"point", sizeof(int), sizeof(int), drop_at_a_cancellation_point};
-    struct arena *arena = NULL;
-    assert_int_equal(arena_create(&type, 4, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(&type, 4, &arena));
     arena_alloc_slab(arena, 3);
     drops = 0;
-    struct worker worker;
-    worker_start(&worker, reset_when_cancelled, arena, 0);
-    worker_join(&worker);
+    struct worker worker = worker_run(reset_when_cancelled, arena, 0);
     assert_true(worker.cancelled);
     assert_int_equal(worker.status, 3);
     assert_int_equal(arena_used(arena), 0);
@@ -315,8 +310,7 @@ static void drop_uses_its_pool(void *element, void *user) {
 
 TEST(drops_may_use_the_pool_of_their_arena) {
     const struct arena_type type = {"pointer", sizeof(void *), sizeof(void *), drop_uses_its_pool};
-    struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create(&type, 4, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(&type, 4, &pool));
     flag_set(&checks_failed, 0);
     for (int round = 1; round <= 3; round++) {
         drops = 0;
@@ -406,9 +400,7 @@ TEST(destructors_may_use_every_handle) {
     for (unsigned variant = 0; variant < 2; variant++) {
         share_begin();
         struct late late = {{0, 0}, false, NULL};
-        struct worker worker;
-        worker_start(&worker, leave_late_work, &late, variant);
-        worker_join(&worker);
+        worker_run(leave_late_work, &late, variant);
         for (int i = 0; i < 2; i++) assert_int_equal(late.rounds[i], support_destructor_rounds());
         share_end();
     }
@@ -418,8 +410,7 @@ TEST(destructors_may_wait_for_a_gate) {
     for (unsigned variant = 0; variant < 2; variant++) {
         share_begin();
         struct late late = {{0, 0}, true, NULL};
-        struct arena *inside = NULL;
-        assert_int_equal(arena_concurrent_acquire(shared_concurrent, NULL, &inside), ARENA_OK);
+        GIVEN(arena, inside, arena_concurrent_acquire(shared_concurrent, NULL, &inside));
         struct worker worker;
         worker_start(&worker, leave_late_work, &late, variant);
         AWAIT(flag_get(&worker.reached));
@@ -436,11 +427,7 @@ static void end_with_panic(struct worker *self) {
     if (pthread_key_create(&key, panic_late) != 0 || pthread_setspecific(key, self) != 0) _exit(1);
 }
 
-static void end_a_thread_with_panic(void *user) {
-    struct worker worker;
-    worker_start(&worker, end_with_panic, user, 0);
-    worker_join(&worker);
-}
+static void end_a_thread_with_panic(void *user) { worker_run(end_with_panic, user, 0); }
 
 TEST(panic_in_a_destructor_aborts) { assert_aborts(end_a_thread_with_panic, NULL, "in a destructor"); }
 
@@ -456,12 +443,9 @@ static void alloc_for_another(struct worker *self) {
 /* It is a single-owner arena meanwhile: threads that synchronise may hand it on. */
 TEST(acquired_arenas_are_single_owner_arenas) {
     share_begin();
-    struct arena *inside = NULL;
-    assert_int_equal(arena_concurrent_acquire(shared_concurrent, NULL, &inside), ARENA_OK);
+    GIVEN(arena, inside, arena_concurrent_acquire(shared_concurrent, NULL, &inside));
     assert_panics(return_acquired, inside, "arena_pool_return: the arena is not one of this pool's");
-    struct worker worker;
-    worker_start(&worker, alloc_for_another, inside, 0);
-    worker_join(&worker);
+    struct worker worker = worker_run(alloc_for_another, inside, 0);
     assert_non_null(worker.pointer);
     assert_int_equal(*(int *)worker.pointer, 7);
     assert_int_equal(arena_used(inside), 1);

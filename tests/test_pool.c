@@ -106,8 +106,7 @@ TEST(null_is_invalid) {
     assert_null(arena);
     assert_int_equal(arena_pool_checkout_context(pool, NULL, NULL), ARENA_EINVAL);
     struct arena_pool *limited = make_limited(1);
-    struct arena_context *ended = NULL;
-    assert_int_equal(arena_context_with_timeout(NULL, 0, &ended), ARENA_OK);
+    GIVEN(arena_context, ended, arena_context_with_timeout(NULL, 0, &ended));
     assert_int_equal(arena_pool_checkout_context(limited, ended, NULL), ARENA_EINVAL); /* that comes first */
     arena_context_release(ended);
     assert_int_equal(arena_pool_destroy(limited), ARENA_OK);
@@ -179,8 +178,7 @@ TEST(arenas_come_out_clean_after_a_burst_that_was_left) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         struct arena_options arena_options = {sizeof arena_options, clear, 0};
         struct arena_pool_options options = {.struct_size = sizeof options, .arena_options = &arena_options};
-        struct arena_pool *pool = NULL;
-        assert_int_equal(arena_pool_create_with(ARENA_TYPE(int64_t), CAPACITY, &options, &pool), ARENA_OK);
+        GIVEN(arena_pool, pool, arena_pool_create_with(ARENA_TYPE(int64_t), CAPACITY, &options, &pool));
         for (int round = 0; round < 6; round++) {
             struct arena_pool_scope scope = {NULL};
             if (round % 2 != 0) assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);

@@ -75,22 +75,19 @@ TEST(arenas_may_be_returned_by_another_thread) {
     struct worker worker;
     log_clear();
     for (int i = 0; i < 20; i++) {
-        worker_start(&worker, check_it_out, &handoff, 0);
-        worker_join(&worker);
+        worker = worker_run(check_it_out, &handoff, 0);
         assert_int_equal(worker.status, ARENA_OK);
         assert_int_equal(arena_pool_destroy(handoff.pool), ARENA_EBUSY); /* its thread has ended, yet it is out */
         assert_int_equal(arena_used(handoff.arena), 1);
         if (i % 2 == 0) {
             arena_pool_return(handoff.pool, handoff.arena);
         } else {
-            worker_start(&worker, return_it, &handoff, 0);
-            worker_join(&worker);
+            worker = worker_run(return_it, &handoff, 0);
         }
         assert_int_equal(log_count, i + 1);
         handoff.arena = check_out(handoff.pool);
         assert_int_equal(arena_used(handoff.arena), 0);
-        worker_start(&worker, return_it, &handoff, 0);
-        worker_join(&worker);
+        worker = worker_run(return_it, &handoff, 0);
     }
     assert_int_equal(arena_pool_destroy(handoff.pool), ARENA_OK);
     assert_int_equal(log_count, 20);
@@ -146,9 +143,7 @@ TEST(drops_at_a_threads_end_leave_nothing_in_other_pools) {
     const struct arena_type type = {"late", sizeof(int), _Alignof(int), drop_into_many_pools};
     struct jumper jumper = {.pool = make(&type, 4)};
     for (int i = 0; i < LATE_POOLS; i++) late_pools.pools[i] = make(ARENA_TYPE(int), 4);
-    struct worker worker;
-    worker_start(&worker, jump_and_end, &jumper, 0);
-    worker_join(&worker);
+    worker_run(jump_and_end, &jumper, 0);
     assert_int_equal(late_pools.failed, 0);
     for (int i = 0; i < LATE_POOLS; i++) assert_int_equal(arena_pool_destroy(late_pools.pools[i]), ARENA_OK);
     assert_int_equal(arena_pool_destroy(jumper.pool), ARENA_OK);
@@ -226,8 +221,7 @@ static struct arena_pool *make_keeping(size_t max_arenas) {
     struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
     struct arena_pool_options options = {
         .struct_size = sizeof options, .max_arenas = max_arenas, .arena_options = &arena_options};
-    struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), LEFT_BYTES, &options, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create_with(ARENA_TYPE(char), LEFT_BYTES, &options, &pool));
     return pool;
 }
 
@@ -253,12 +247,9 @@ static void trim_it(struct worker *self) { arena_pool_trim(self->user); }
 /* The store is every thread's, also of one that has nothing of the pool. */
 TEST(trim_frees_what_ended_threads_left) {
     struct arena_pool *pool = make(ARENA_TYPE(char), LEFT_BYTES);
-    struct worker worker;
-    worker_start(&worker, leave_large_arenas, pool, 0);
-    worker_join(&worker);
+    worker_run(leave_large_arenas, pool, 0);
     size_t before = support_resident_bytes();
-    worker_start(&worker, trim_it, pool, 0);
-    worker_join(&worker);
+    worker_run(trim_it, pool, 0);
     if (!support_slow()) assert_true(support_resident_bytes() + (LEFT - 2) * LEFT_BYTES < before);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
@@ -267,12 +258,10 @@ TEST(trim_frees_what_ended_threads_left) {
 TEST(trim_inside_a_scope_frees_the_store) {
     struct arena_pool *pool = make(ARENA_TYPE(char), LEFT_BYTES);
     struct arena_pool_scope scope;
-    struct worker worker;
     int64_t mark = 0x1122334455667788;
     assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
     char *kept = arena_alloc_slab_with(scope.arena, &mark, 8);
-    worker_start(&worker, leave_large_arenas, pool, 0);
-    worker_join(&worker);
+    worker_run(leave_large_arenas, pool, 0);
     size_t before = support_resident_bytes();
     arena_pool_trim(pool);
     if (!support_slow()) assert_true(support_resident_bytes() + (LEFT - 2) * LEFT_BYTES < before);
@@ -312,9 +301,7 @@ TEST(arenas_of_ended_threads_go_back) {
     void *distinct[THREADS];
     size_t count = 0;
     for (unsigned i = 0; i < THREADS; i++) {
-        struct worker worker;
-        worker_start(&worker, execute_once, pool, i);
-        worker_join(&worker);
+        struct worker worker = worker_run(execute_once, pool, i);
         assert_int_equal(worker.status, ARENA_OK);
         size_t k = 0;
         while (k < count && distinct[k] != worker.pointer) k++;
@@ -423,9 +410,7 @@ TEST(ended_threads_leave_nothing_in_any_pool) {
     struct arena_pool *pools[MOST];
     for (int i = 0; i < MOST; i++) pools[i] = make(ARENA_TYPE(int), 4);
     for (unsigned count = 1; count <= MOST; count++) {
-        struct worker worker;
-        worker_start(&worker, use_first_pools, pools, count);
-        worker_join(&worker);
+        struct worker worker = worker_run(use_first_pools, pools, count);
         assert_int_equal(worker.status, 0);
     }
     for (int i = 0; i < MOST; i++) assert_int_equal(arena_pool_destroy(pools[i]), ARENA_OK);
@@ -539,8 +524,7 @@ TEST(idle_arenas_in_rotation_stay) {
     const size_t BYTES = (size_t)1 << 20;
     for (int before = 0; before < 4; before++) {
         struct arena_pool_options options = {.struct_size = sizeof options, .idle_bytes = 2 * BYTES};
-        struct arena_pool *pool = NULL;
-        assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), BYTES, &options, &pool), ARENA_OK);
+        GIVEN(arena_pool, pool, arena_pool_create_with(ARENA_TYPE(char), BYTES, &options, &pool));
         take_fill_and_return(pool, 8);
         for (int i = 0; i < before; i++) take_fill_and_return(pool, 1);
         for (int round = 0; round < 50; round++) {
@@ -556,8 +540,7 @@ TEST(idle_arenas_hold_no_more_than_they_may) {
     enum { COUNT = 8, CALM = 200 };
     const size_t BYTES = (size_t)1 << 20;
     struct arena_pool_options options = {.struct_size = sizeof options, .idle_bytes = 2 * BYTES};
-    struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), BYTES, &options, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create_with(ARENA_TYPE(char), BYTES, &options, &pool));
     for (int round = 0; round < CALM; round++) {
         take_fill_and_return(pool, COUNT);
         struct arena_pool_stats stats = stats_of(pool);

@@ -35,14 +35,12 @@ TEST(a_protected_panic_says_why) {
     expect(panic_as_success, text, ARENA_EPANIC, text);
     expect(panic_as_unknown, text, ARENA_EPANIC, text);
 
-    struct arena *arena = NULL;
-    assert_int_equal(arena_create(ARENA_TYPE(int), 0, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(ARENA_TYPE(int), 0, &arena));
     expect(alloc_one, arena, ARENA_EFULL, "arena_alloc: ");
     expect(alloc_one, NULL, ARENA_EINVAL, "arena is NULL");
     arena_destroy(arena);
 
-    struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 1, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(int), 1, &pool));
     assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
     expect(destroy, arena, ARENA_EBUSY, "arena_destroy: ");
     arena_pool_return(pool, arena);

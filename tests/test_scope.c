@@ -18,8 +18,7 @@ static const struct arena_type noted = {"noted", sizeof(int), _Alignof(int), not
 
 static struct arena_pool *make(size_t max_arenas) {
     struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = max_arenas};
-    struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create_with(&noted, 4, &options, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create_with(&noted, 4, &options, &pool));
     flag_set(&log_count, 0);
     return pool;
 }
@@ -226,11 +225,8 @@ TEST(panic_leaves_what_an_inner_action_kept) {
 TEST(panic_leaves_the_scope_of_an_arena_from_elsewhere) {
     struct arena_pool *pool = make(0);
     panics_record();
-    struct worker worker;
-    worker_start(&worker, enter_and_leave_in_actions, pool, 0);
-    worker_join(&worker);
-    worker_start(&worker, keep_an_arena_from_elsewhere, pool, 0);
-    worker_join(&worker);
+    struct worker worker = worker_run(enter_and_leave_in_actions, pool, 0);
+    worker = worker_run(keep_an_arena_from_elsewhere, pool, 0);
     arena_set_panic_handler(NULL, NULL);
     assert_int_equal(worker.status, ARENA_EPANIC);
     assert_int_equal(worker.count, 1);
@@ -261,8 +257,7 @@ TEST(no_arena_to_be_had_panics) {
         int runs[2];
         struct arena_pool *pool;
     } request = {{0, 0}, make(1)};
-    struct arena *only = NULL;
-    assert_int_equal(arena_pool_checkout(request.pool, &only), ARENA_OK);
+    GIVEN(arena, only, arena_pool_checkout(request.pool, &only));
     assert_panics(enter_at_the_limit, request.runs, "ARENA_POOL_SCOPE: no arena to be had: full");
     assert_int_equal(request.runs[0], 0);
     arena_pool_return(request.pool, only);
@@ -417,8 +412,7 @@ TEST(checked_leave_says_what_the_plain_one_panics_with) {
     assert_int_equal(arena_pool_scope_leave_checked(NULL), ARENA_OK);
     assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
     struct arena_pool_scope copy = scope;
-    worker_start(&worker, leave_checked_elsewhere, &scope, 0);
-    worker_join(&worker);
+    worker = worker_run(leave_checked_elsewhere, &scope, 0);
     assert_int_equal(worker.status, ARENA_EINVAL);
     assert_non_null(scope.arena);
     put(scope.arena, 1);

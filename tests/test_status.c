@@ -462,9 +462,7 @@ TEST(cancellation_waits_for_the_handler) {
     if (!support_cancellable()) skip();
     int calls = 0;
     arena_set_panic_handler(stop_here, &calls);
-    struct worker worker;
-    worker_start(&worker, panic_while_cancelled, NULL, 0);
-    worker_join(&worker);
+    struct worker worker = worker_run(panic_while_cancelled, NULL, 0);
     arena_set_panic_handler(NULL, NULL);
     assert_int_equal(calls, 1);
     assert_int_equal(worker.status, ARENA_EPANIC);
@@ -560,11 +558,7 @@ TEST(each_thread_has_its_own_protection) {
 
 static void panic_in_thread(struct worker *self) { arena_panic("on a thread of its own"); }
 
-static void start_panicking_thread(void *user) {
-    static struct worker worker;
-    worker_start(&worker, panic_in_thread, NULL, 0);
-    worker_join(&worker);
-}
+static void start_panicking_thread(void *user) { worker_run(panic_in_thread, NULL, 0); }
 
 static void protect_here_and_panic_elsewhere(void *user) { (void)!arena_protect(start_panicking_thread, NULL); }
 
@@ -585,8 +579,7 @@ static void note_level(void *element, void *user) {
 
 static struct arena_pool *level_pool(void) {
     const struct arena_type type = {"level", sizeof(int), _Alignof(int), note_level};
-    struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create(&type, 4, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(&type, 4, &pool));
     drop_count = 0;
     return pool;
 }
@@ -791,9 +784,7 @@ TEST(panicking_concurrent_call_has_released_the_gate) {
         assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(int), 1, &options, &gate.arena), ARENA_OK);
         assert_non_null(arena_concurrent_alloc(gate.arena, NULL));
         assert_panics(overfill, &gate, "arena_concurrent_alloc");
-        struct worker worker;
-        worker_start(&worker, try_on_thread, &gate, 0);
-        worker_join(&worker);
+        struct worker worker = worker_run(try_on_thread, &gate, 0);
         assert_null(worker.pointer);
         assert_int_equal(worker.status, ARENA_OK);
         arena_concurrent_destroy(gate.arena);
@@ -822,8 +813,7 @@ TEST(gate_taken_by_acquire_stays_the_callers) {
 /* --- failures leave errno and other channels alone ---------------------------------------------------------------- */
 
 TEST(statuses_do_not_travel_in_errno) {
-    struct arena *arena = NULL;
-    assert_int_equal(arena_create(ARENA_TYPE(int), 1, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(ARENA_TYPE(int), 1, &arena));
     arena_alloc(arena, NULL);
     errno = 0;
     assert_null(arena_try_alloc(arena, NULL));

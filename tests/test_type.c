@@ -168,8 +168,7 @@ TEST(concurrent_arena_keeps_its_own_copy) {
     assert_int_equal(arena_concurrent_create(&borrowed.type, 3, &arena), ARENA_OK);
     scribble(&borrowed);
     check_copy(arena_concurrent_type_of(arena), &borrowed);
-    struct arena *held = NULL;
-    assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+    GIVEN(arena, held, arena_concurrent_acquire(arena, NULL, &held));
     check_copy(arena_type_of(held), &borrowed);
     arena_concurrent_release(arena);
     arena_concurrent_destroy(arena);
@@ -182,8 +181,7 @@ TEST(pool_keeps_its_own_copy) {
     assert_int_equal(arena_pool_create(&borrowed.type, 3, &pool), ARENA_OK);
     scribble(&borrowed);
     check_copy(arena_pool_type_of(pool), &borrowed);
-    struct arena *arena = NULL;
-    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_pool_checkout(pool, &arena));
     check_copy(arena_type_of(arena), &borrowed);
     arena_pool_return(pool, arena);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
@@ -193,8 +191,7 @@ TEST(pool_keeps_its_own_copy_of_options) {
     struct arena_options arena_options = {sizeof arena_options, ARENA_CLEAR_ON_HANDOUT, 0};
     struct arena_pool_options options = {
         .struct_size = sizeof options, .max_arenas = 1, .arena_options = &arena_options};
-    struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 3, &options, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create_with(ARENA_TYPE(int), 3, &options, &pool));
     memset(&arena_options, 0xff, sizeof arena_options);
     memset(&options, 0xff, sizeof options);
     struct arena *arena = NULL;
@@ -209,8 +206,7 @@ TEST(long_names_are_kept_whole) {
     static char name[5000];
     memset(name, 'n', sizeof name - 1);
     const struct arena_type type = {name, 1, 1, NULL};
-    struct arena *arena = NULL;
-    assert_int_equal(arena_create(&type, 1, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(&type, 1, &arena));
     assert_string_equal(arena_type_of(arena)->name, name);
     assert_true(arena_type_of(arena)->name != name);
     arena_destroy(arena);
@@ -218,8 +214,7 @@ TEST(long_names_are_kept_whole) {
 
 TEST(empty_name_is_a_name) {
     const struct arena_type type = {"", 1, 1, NULL};
-    struct arena *arena = NULL;
-    assert_int_equal(arena_create(&type, 1, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(&type, 1, &arena));
     assert_true(arena_type_equal(arena_type_of(arena), &type));
     struct arena_context *context = NULL;
     struct arena *found = NULL;

@@ -206,8 +206,7 @@ TEST(drop_is_given_the_arenas_user) {
 TEST(parts_make_a_whole) {
     (void)state;
     struct part_arena_concurrent *shared = part_arena_concurrent_create(2);
-    struct part_arena *held = NULL;
-    assert_int_equal(part_arena_concurrent_acquire(shared, NULL, &held), ARENA_OK);
+    GIVEN(part_arena, held, part_arena_concurrent_acquire(shared, NULL, &held));
     assert_int_equal(*part_arena_alloc(held, 5), 5);
     part_arena_concurrent_release(shared);
     assert_int_equal(part_arena_concurrent_used(shared), 1);

@@ -93,8 +93,7 @@ void describe_there(struct worker *worker) { worker->pointer = const_cast<struct
 // One for all threads: it outlives the one that asked first.
 TEST(descriptors_are_no_thread_s) {
     worker worker;
-    worker_start(&worker, describe_there, nullptr, 0);
-    worker_join(&worker);
+    worker = worker_run(describe_there, nullptr, 0);
     assert_ptr_equal(worker.pointer, describe());
 }
 

@@ -19,14 +19,12 @@ static size_t page_bytes;
 
 static struct arena_concurrent *make(const struct arena_type *type, size_t capacity, uint32_t flags) {
     struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, flags);
-    struct arena_concurrent *arena = NULL;
-    assert_int_equal(arena_concurrent_create_with(type, capacity, &options, &arena), ARENA_OK);
+    GIVEN(arena_concurrent, arena, arena_concurrent_create_with(type, capacity, &options, &arena));
     return arena;
 }
 
 static struct arena_context *timeout_ms(unsigned milliseconds) {
-    struct arena_context *context = NULL;
-    assert_int_equal(arena_context_with_timeout(NULL, (int64_t)milliseconds * 1000000, &context), ARENA_OK);
+    GIVEN(arena_context, context, arena_context_with_timeout(NULL, (int64_t)milliseconds * 1000000, &context));
     return context;
 }
 
@@ -248,8 +246,7 @@ TEST(values_that_come_late_keep_nobody_waiting) {
             struct worker worker;
             worker_start(&worker, take_late_there, &late, 0);
             late_await();
-            struct arena *held = NULL;
-            assert_int_equal(arena_concurrent_try_acquire(arena, &held), ARENA_OK);
+            GIVEN(arena, held, arena_concurrent_try_acquire(arena, &held));
             assert_int_equal(arena_used(held), 1);
             arena_concurrent_release(arena);
             arena_concurrent_reset(arena); /* without a context: nothing to wait for */

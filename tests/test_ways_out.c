@@ -460,9 +460,7 @@ static void run_late_jumps(struct late_jumps *jumps, unsigned variant, int last)
     jumps->last = last;
     if (arena_pool_create(&noted, 4, &jumps->pool) != ARENA_OK) abort();
     flag_set(&log_count, 0);
-    struct worker worker;
-    worker_start(&worker, end_with_jumps, jumps, variant);
-    worker_join(&worker);
+    worker_run(end_with_jumps, jumps, variant);
 }
 
 /* The library has its own destructor run once more where a later one leaves something behind. */

@@ -13,8 +13,7 @@ static struct reply reply;
 static int statuses[2]; /* atomic */
 
 static struct arena_context *timeout_ms(int64_t timeout_ms) {
-    struct arena_context *context;
-    assert_int_equal(arena_context_with_timeout(NULL, timeout_ms * NS_PER_MS, &context), ARENA_OK);
+    GIVEN(arena_context, context, arena_context_with_timeout(NULL, timeout_ms * NS_PER_MS, &context));
     return context;
 }
 
@@ -84,8 +83,7 @@ SERVER_TEST(a_context_that_ends_ends_the_wait_alone) {
     server_meet(&server, &client, SERVER_MODE(state), wait_and_echo, NULL);
     client_send(&client, GET("/x"));
     AWAIT(flag_get(&reached) == 1);
-    struct arena_context *context;
-    assert_int_equal(arena_context_with_cancel(NULL, &context), ARENA_OK);
+    GIVEN(arena_context, context, arena_context_with_cancel(NULL, &context));
     struct worker drainer;
     worker_start(&drainer, drain_on_a_thread, context, 0);
     sleep_ms(20);

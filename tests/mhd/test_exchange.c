@@ -52,9 +52,7 @@ SERVER_TEST_SUSPENDING(a_suspended_request_is_answered_by_a_worker) {
     for (int i = 0; i < 3; i++) {
         client_send(&client, GET("/later"));
         AWAIT(flag_get(&is_suspended) == i + 1);
-        struct worker worker;
-        worker_start(&worker, answer, suspended, 0);
-        worker_join(&worker);
+        worker_run(answer, suspended, 0);
         client_receive(&client, &reply);
         assert_int_equal(reply.status, 200);
         assert_string_equal(reply.body, "from a worker");
@@ -72,8 +70,7 @@ static struct worker quick;
 /* The worker may be done before the handler returns. */
 static enum MHD_Result suspend_and_start_worker(struct arena_request *request, void *user) {
     MHD_suspend_connection(arena_request_connection(request));
-    worker_start(&quick, answer, arena_request_retain(request), 0);
-    worker_join(&quick);
+    quick = worker_run(answer, arena_request_retain(request), 0);
     return MHD_YES;
 }
 
@@ -98,9 +95,7 @@ SERVER_TEST_SUSPENDING(a_request_resumed_without_an_answer_is_answered_500) {
     start_suspending(SERVER_MODE(state));
     client_send(&client, GET("/never"));
     AWAIT(flag_get(&is_suspended) == 1);
-    struct worker worker;
-    worker_start(&worker, resume_only, suspended, 0);
-    worker_join(&worker);
+    worker_run(resume_only, suspended, 0);
     client_receive(&client, &reply);
     assert_int_equal(reply.status, 500);
     server_part(&server, &client);
@@ -112,8 +107,7 @@ SERVER_TEST_SUSPENDING(a_request_resumed_without_an_answer_is_answered_while_it_
     start_suspending(SERVER_MODE(state));
     client_send(&client, GET("/never"));
     AWAIT(flag_get(&is_suspended) == 1);
-    struct arena_request *clone = NULL;
-    assert_int_equal(arena_request_inject(suspended, NULL, &clone), ARENA_OK);
+    GIVEN(arena_request, clone, arena_request_inject(suspended, NULL, &clone));
     MHD_resume_connection(arena_request_connection(clone));
     client_receive(&client, &reply);
     assert_int_equal(reply.status, 500);
@@ -130,9 +124,7 @@ SERVER_TEST_SUSPENDING(a_client_that_leaves_while_suspended_is_noticed_on_resume
     client_send(&client, GET("/gone"));
     AWAIT(flag_get(&is_suspended) == 1);
     client_abort(&client);
-    struct worker worker;
-    worker_start(&worker, answer, suspended, 0);
-    worker_join(&worker);
+    worker_run(answer, suspended, 0);
     server_expect_journal(&server, "HhCcR");
     server_stop(&server);
 }
@@ -150,13 +142,10 @@ SERVER_TEST_SUSPENDING(a_suspended_request_does_not_block_the_others) {
     assert_int_equal(arena_used(server_arena(first)), 0);
     assert_non_null(server_text(second, "of the second alone"));
     assert_int_equal(arena_used(server_arena(first)), 0);
-    struct worker worker;
-    worker_start(&worker, answer, second, 0);
-    worker_join(&worker);
+    worker_run(answer, second, 0);
     client_receive(&other, &reply);
     assert_int_equal(reply.status, 200);
-    worker_start(&worker, answer, first, 0);
-    worker_join(&worker);
+    worker_run(answer, first, 0);
     client_receive(&client, &reply);
     assert_int_equal(reply.status, 200);
     client_close(&other);
@@ -188,9 +177,7 @@ SERVER_TEST_SUSPENDING(a_suspended_connection_is_answered_by_hand) {
     for (int i = 1; i <= 2; i++) {
         client_send(&client, GET("/later"));
         AWAIT(flag_get(&is_suspended) == i);
-        struct worker worker;
-        worker_start(&worker, answer_by_hand, waiting, 0);
-        worker_join(&worker);
+        struct worker worker = worker_run(answer_by_hand, waiting, 0);
         assert_true(worker.status);
         client_receive(&client, &reply);
         assert_int_equal(reply.status, 202);
@@ -269,9 +256,7 @@ static void hand_on_and_say_no(enum mode mode, void (*then)(struct worker *self)
     client_connect(&client, server.port);
     client_send(&client, GET("/later"));
     AWAIT(flag_get(&is_suspended) == 1);
-    struct worker worker;
-    worker_start(&worker, then, suspended, 0);
-    worker_join(&worker);
+    worker_run(then, suspended, 0);
     client_receive(&client, &reply);
     assert_int_equal(reply.status, status);
 }

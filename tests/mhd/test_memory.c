@@ -18,8 +18,7 @@ static enum MHD_Result unused_handler(struct arena_request *request, void *user)
 }
 
 TEST(creation_fails_cleanly_wherever_memory_runs_out) {
-    struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(int), 10, &pool));
     for (int persistent = 0; persistent <= 1; persistent++) {
         long before = heap_live_blocks();
         long nth = 0;

@@ -21,8 +21,7 @@ static void check_text(const char *text) {
 SERVER_TEST(an_exhausted_pool_answers_503_at_once) {
     const struct server_options options = {.max_arenas = 1, .body_limit_bytes = 3};
     server_start(&server, SERVER_MODE(state), server_echo, &options);
-    struct arena *last = NULL;
-    assert_int_equal(arena_pool_checkout(server.pool, &last), ARENA_OK);
+    GIVEN(arena, last, arena_pool_checkout(server.pool, &last));
     client_connect(&client, server.port);
     for (int i = 0; i < 3; i++) client_exchange(&client, GET("/busy"), 503, &reply);
     check_text("The server is too busy to answer this request.\n");

@@ -186,8 +186,7 @@ TEST(completion_after_the_end_does_nothing) {
 
 TEST(a_request_of_another_binding_is_foreign) {
     begin(count);
-    struct arena_mhd *second = NULL;
-    assert_int_equal(arena_mhd_create(pool, count, NULL, &second), ARENA_OK);
+    GIVEN(arena_mhd, second, arena_mhd_create(pool, count, NULL, &second));
     void *req_cls = NULL;
     assert_int_equal(call(&req_cls), MHD_YES);
     void *copy = req_cls;
@@ -301,8 +300,7 @@ TEST(completion_with_any_code_gives_the_arena_back) {
         for (int made = 0; made < 2; made++) assert_int_equal(call(&req_cls), MHD_YES);
         arena_mhd_completed(mhd, NULL, &req_cls, codes[i]);
         assert_int_equal(arena_context_status(arena_request_context(retained)), ARENA_ECANCELED);
-        struct arena *arena = NULL;
-        assert_int_equal(arena_request_extract(retained, ARENA_TYPE(int), &arena), ARENA_OK);
+        GIVEN(arena, arena, arena_request_extract(retained, ARENA_TYPE(int), &arena));
         assert_int_equal(arena_used(arena), 1);
         arena_request_release(retained);
     }

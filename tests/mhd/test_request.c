@@ -491,8 +491,7 @@ SERVER_TEST(a_retained_request_reads_the_same_after_it_completed) {
         assert_int_equal(arena_context_status(arena_request_context(first[i])), ARENA_ECANCELED);
         assert_int_equal(arena_request_respond(first[i], 200, NULL, "late", 4), ARENA_ECANCELED);
     }
-    struct arena *arena = NULL;
-    assert_int_equal(arena_request_extract(first[0], &server_cell_type, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_request_extract(first[0], &server_cell_type, &arena));
     assert_int_equal(arena_used(arena), 1);
     struct arena_request *late = NULL; /* a clone can still be had, of a clone that hides it too */
     struct arena *found = NULL;

@@ -181,8 +181,7 @@ TEST(a_pool_forgets_a_large_request) {
     struct arena_bytes_pool *pool = arena_bytes_pool_create(SIZE_MAX);
     assert_non_null(pool);
     for (int i = 0; i < 3 * PATIENCE; i++) {
-        struct arena_bytes *arena = NULL;
-        assert_int_equal(arena_bytes_pool_checkout(pool, &arena), ARENA_OK);
+        GIVEN(arena_bytes, arena, arena_bytes_pool_checkout(pool, &arena));
         fill(arena, i == 0 ? PEAK : USUAL);
         arena_bytes_pool_return(pool, arena);
     }

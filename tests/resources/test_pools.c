@@ -3,8 +3,7 @@
 #include "measure.h"
 
 static struct arena_pool *make(size_t arena_bytes) {
-    struct arena_pool *pool;
-    assert_int_equal(arena_pool_create(ARENA_TYPE(char), arena_bytes, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(char), arena_bytes, &pool));
     return pool;
 }
 

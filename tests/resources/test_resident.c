@@ -36,15 +36,13 @@ static void behind_a_gate(void *handle) {
     arena_concurrent_reset(handle);
 }
 static void by_a_holder(void *handle) {
-    struct arena *held;
-    assert_int_equal(arena_concurrent_acquire(handle, NULL, &held), ARENA_OK);
+    GIVEN(arena, held, arena_concurrent_acquire(handle, NULL, &held));
     touch_both_ends(arena_alloc_slab(held, CAPACITY), CAPACITY);
     arena_reset(held);
     arena_concurrent_release(handle);
 }
 static void by_a_return(void *handle) {
-    struct arena *arena;
-    assert_int_equal(arena_pool_checkout(handle, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_pool_checkout(handle, &arena));
     touch_both_ends(arena_alloc_slab(arena, CAPACITY), CAPACITY);
     arena_pool_return(handle, arena);
 }
@@ -52,19 +50,16 @@ static void touch_it(struct arena *arena, void *user) { touch_both_ends(arena_al
 static void by_execute(void *handle) { assert_int_equal(arena_pool_execute(handle, touch_it, NULL), ARENA_OK); }
 
 static void make_arena(const struct arena_options *options, void **out) {
-    struct arena *arena;
-    assert_int_equal(arena_create_with(ARENA_TYPE(char), CAPACITY, options, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create_with(ARENA_TYPE(char), CAPACITY, options, &arena));
     *out = arena;
 }
 static void make_concurrent(const struct arena_options *options, void **out) {
-    struct arena_concurrent *arena;
-    assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(char), CAPACITY, options, &arena), ARENA_OK);
+    GIVEN(arena_concurrent, arena, arena_concurrent_create_with(ARENA_TYPE(char), CAPACITY, options, &arena));
     *out = arena;
 }
 static void make_pool(const struct arena_options *options, void **out) {
     const struct arena_pool_options pool_options = {.struct_size = sizeof pool_options, .arena_options = options};
-    struct arena_pool *pool;
-    assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), CAPACITY, &pool_options, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create_with(ARENA_TYPE(char), CAPACITY, &pool_options, &pool));
     *out = pool;
 }
 
@@ -111,8 +106,7 @@ TEST(what_was_not_touched_stays_untouched) {
 TEST(what_was_touched_here_and_there_stays_so) {
     enum { EVERY = 64 << 10, PAGE = 4096 };
     struct measure before = measure_now();
-    struct arena *arena;
-    assert_int_equal(arena_create(ARENA_TYPE(char), CAPACITY, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(ARENA_TYPE(char), CAPACITY, &arena));
     for (int generation = 0; generation < 3; generation++) {
         char *slab = arena_alloc_slab(arena, CAPACITY);
         for (size_t at = 0; at < CAPACITY; at += EVERY) {
@@ -168,8 +162,7 @@ static void use(struct arena *arena, size_t size_bytes) {
 
 static struct arena *make_retaining(size_t retain_bytes, uint32_t clear) {
     const struct arena_options options = {.struct_size = sizeof options, .clear = clear, .retain_bytes = retain_bytes};
-    struct arena *arena;
-    assert_int_equal(arena_create_with(ARENA_TYPE(char), CAPACITY, &options, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create_with(ARENA_TYPE(char), CAPACITY, &options, &arena));
     return arena;
 }
 
@@ -224,8 +217,7 @@ TEST(regular_peaks_stay) {
 
 TEST(a_peak_behind_a_gate_goes_back) {
     struct measure before = measure_now();
-    struct arena_concurrent *arena;
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(char), CAPACITY, &arena), ARENA_OK);
+    GIVEN(arena_concurrent, arena, arena_concurrent_create(ARENA_TYPE(char), CAPACITY, &arena));
     memset(arena_concurrent_alloc_slab(arena, PEAK), 'x', PEAK);
     arena_concurrent_reset(arena);
     for (int i = 0; i < PATIENCE; i++) {

@@ -14,8 +14,7 @@ static size_t page_bytes;
 
 static struct arena_concurrent *make(uint32_t flags) {
     const struct arena_options options = {.struct_size = sizeof options, .flags = flags};
-    struct arena_concurrent *arena;
-    assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(int64_t), CAPACITY, &options, &arena), ARENA_OK);
+    GIVEN(arena_concurrent, arena, arena_concurrent_create_with(ARENA_TYPE(int64_t), CAPACITY, &options, &arena));
     return arena;
 }
 
@@ -40,8 +39,7 @@ static int (*const calls[])(struct arena_concurrent *arena, struct arena_context
 static int64_t longest_away_ms(struct arena_concurrent *arena, int wanted) {
     int64_t longest_ns = 0;
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
-        struct arena_context *context;
-        assert_int_equal(arena_context_with_timeout(NULL, DEADLINE_MS * INT64_C(1000000), &context), ARENA_OK);
+        GIVEN(arena_context, context, arena_context_with_timeout(NULL, DEADLINE_MS * INT64_C(1000000), &context));
         int64_t before_ns = arena_clock_now();
         int status = calls[i](arena, context);
         int64_t away_ns = arena_clock_now() - before_ns;

@@ -162,16 +162,14 @@ static void *use_gated(void *user) {
 TEST(gate_only_never_asks_for_a_barrier) {
     const struct arena_options options = {.struct_size = sizeof options, .flags = ARENA_GATE_ONLY};
     barriers = 0;
-    struct arena_concurrent *arena;
-    assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(int), 5000, &options, &arena), ARENA_OK);
+    GIVEN(arena_concurrent, arena, arena_concurrent_create_with(ARENA_TYPE(int), 5000, &options, &arena));
     (void)use_gated(arena);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, use_gated, arena), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(arena_concurrent_used(arena), 5000);
     arena_concurrent_reset(arena);
-    struct arena *held;
-    assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+    GIVEN(arena, held, arena_concurrent_acquire(arena, NULL, &held));
     arena_concurrent_release(arena);
     arena_concurrent_destroy(arena);
     assert_int_equal(barriers, 0);

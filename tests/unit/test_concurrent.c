@@ -11,8 +11,7 @@ static void destroy_concurrent(void *arena) { arena_concurrent_destroy(arena); }
 
 /* Every permit is free, for one that was woken and has yet to come: it is waited for all the same. */
 TEST(a_gate_that_is_waited_for_is_not_destroyed) {
-    struct arena_concurrent *arena;
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &arena), ARENA_OK);
+    GIVEN(arena_concurrent, arena, arena_concurrent_create(ARENA_TYPE(int), 4, &arena));
     /* The gate follows the arena inside: see api/concurrent.c. */
     struct {
         struct arena slots;
@@ -34,8 +33,7 @@ TEST(a_gate_that_is_waited_for_is_not_destroyed) {
 
 /* A thread is between what it was lent and the count of that. */
 TEST(counts_that_lag_behind) {
-    struct arena_concurrent *arena;
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int64_t), 1000, &arena), ARENA_OK);
+    GIVEN(arena_concurrent, arena, arena_concurrent_create(ARENA_TYPE(int64_t), 1000, &arena));
     assert_non_null(arena_concurrent_try_alloc(arena, NULL));
     assert_int_equal(arena_concurrent_used(arena), 1);
     /* used_bytes follows the gate: see api/concurrent.c. */

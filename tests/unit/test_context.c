@@ -12,8 +12,7 @@ static void release(void *context) { arena_context_release(context); }
 
 /* test_saturation.c counts all the way; here the count, which follows the node, is put just below the end. */
 TEST(references_saturate) {
-    struct arena_context *context;
-    assert_int_equal(arena_context_with_cancel(NULL, &context), ARENA_OK);
+    GIVEN(arena_context, context, arena_context_with_cancel(NULL, &context));
     struct atomic_u32 *references = (struct atomic_u32 *)(void *)(context_node(context) + 1);
     assert_int_equal(atomic_u32_load(references, relaxed), 1);
     assert_ptr_equal(arena_context_retain(context), context);

@@ -30,8 +30,7 @@ TEST(slots_are_mapped_where_it_pays) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct arena_options options = {sizeof options, 0, cases[i].flags};
         const struct arena_type type = {"slot", 1, cases[i].align, NULL};
-        struct arena *arena;
-        assert_int_equal(arena_create_with(&type, cases[i].capacity, &options, &arena), ARENA_OK);
+        GIVEN(arena, arena, arena_create_with(&type, cases[i].capacity, &options, &arena));
         assert_int_equal(arena->home.backing == BACKING_PAGES, cases[i].mapped);
         arena_destroy(arena);
     }

@@ -112,8 +112,7 @@ static void begin(void) {
 
 static struct arena *make(const struct arena_type *type, size_t capacity, uint32_t clear, uint32_t flags) {
     struct arena_options options = {sizeof options, clear, flags};
-    struct arena *arena;
-    assert_int_equal(arena_create_with(type, capacity, &options, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create_with(type, capacity, &options, &arena));
     return arena;
 }
 
@@ -263,8 +262,7 @@ TEST(a_pool_asks_whether_its_arenas_can_be_had) {
     (void)state;
     (void)barrier_available(); /* which a pool asks for, and which may keep a page of its own */
     begin();
-    struct arena_pool *pool = NULL;
-    assert_int_equal(arena_pool_create(ARENA_TYPE(char), MIB + 1, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(char), MIB + 1, &pool));
     assert_int_equal(seen.mappings, 0); /* none was made yet, and the question has left none, to its last page */
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
     seen.full = true;
@@ -279,8 +277,8 @@ TEST(options_hold_for_every_handle) {
     begin();
     struct arena_options options = {sizeof options, ARENA_CLEAR_ON_RESET, ARENA_PREFAULT | ARENA_HUGE_PAGES};
     struct arena_pool_options pool_options = {.struct_size = sizeof pool_options, .arena_options = &options};
-    struct arena_concurrent *concurrent;
-    assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(char), 2 * (size_t)MIB, &options, &concurrent), ARENA_OK);
+    GIVEN(arena_concurrent, concurrent,
+          arena_concurrent_create_with(ARENA_TYPE(char), 2 * (size_t)MIB, &options, &concurrent));
     assert_int_equal(seen.count, 2);
     assert_int_equal(seen.calls[0].advice, MADV_HUGEPAGE);
     assert_int_equal(seen.calls[1].advice, MADV_POPULATE_WRITE);
@@ -367,8 +365,7 @@ TEST(trim_discards_what_threads_were_lent) {
     (void)state;
     begin();
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    struct arena_concurrent *arena;
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(char), MIB, &arena), ARENA_OK);
+    GIVEN(arena_concurrent, arena, arena_concurrent_create(ARENA_TYPE(char), MIB, &arena));
     char *first = arena_concurrent_alloc(arena, NULL);
     arena_concurrent_trim(arena);
     assert_int_equal(seen.count, 1);

@@ -121,8 +121,7 @@ TEST(times_become_timespecs) {
 
 static struct arena *make(size_t bytes, uint32_t clear, uint32_t flags) {
     struct arena_options options = {sizeof options, clear, flags};
-    struct arena *arena;
-    assert_int_equal(arena_create_with(ARENA_TYPE(char), bytes, &options, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create_with(ARENA_TYPE(char), bytes, &options, &arena));
     return arena;
 }
 
@@ -200,8 +199,7 @@ TEST(trim_gives_back_what_was_touched_at_creation) {
 TEST(trim_gives_back_chunks) {
     if (!advice_arrives()) skip();
     enum { CAPACITY = 1 << 17 };
-    struct arena_concurrent *arena;
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int64_t), CAPACITY, &arena), ARENA_OK);
+    GIVEN(arena_concurrent, arena, arena_concurrent_create(ARENA_TYPE(int64_t), CAPACITY, &arena));
     int64_t *slab = arena_concurrent_alloc_slab(arena, CAPACITY);
     memset(slab, 1, MIB);
     arena_concurrent_reset(arena);

@@ -184,8 +184,7 @@ TEST(what_is_marked_is_what_is_not_handed_out) {
                 if (clear == ARENA_CLEAR_NEVER && shapes[i].type.drop != NULL) continue;
                 if (shapes[i].steps < 10 && flags != 0) continue;
                 struct arena_options options = {sizeof options, clear, flags};
-                struct arena *arena;
-                assert_int_equal(arena_create_with(&shapes[i].type, shapes[i].capacity, &options, &arena), ARENA_OK);
+                GIVEN(arena, arena, arena_create_with(&shapes[i].type, shapes[i].capacity, &options, &arena));
                 check(arena, 0);
                 size_t used = 0;
                 for (int s = 0; s < shapes[i].steps; s++) {
@@ -203,8 +202,7 @@ TEST(what_is_taken_back_is_marked_however_far) {
     enum { CAPACITY = 3000000, MOST = 2500000, PUTS = 10 };
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
         struct arena_options options = {sizeof options, clear, 0};
-        struct arena *arena;
-        assert_int_equal(arena_create_with(ARENA_TYPE(int64_t), CAPACITY, &options, &arena), ARENA_OK);
+        GIVEN(arena, arena, arena_create_with(ARENA_TYPE(int64_t), CAPACITY, &options, &arena));
         const char *from = arena->base;
         const char *past = from + MOST * sizeof(int64_t);
         assert_true(past > from + POISON_BOUND_BYTES);
@@ -229,8 +227,7 @@ TEST(marks_before_the_first_slot_of_any_alignment) {
         for (size_t length = 0; length < sizeof name; length += 4) {
             name[length] = '\0';
             const struct arena_type type = {name, 24, align, NULL};
-            struct arena *arena;
-            assert_int_equal(arena_create(&type, 9, &arena), ARENA_OK);
+            GIVEN(arena, arena, arena_create(&type, 9, &arena));
             check(arena, 0);
             destroy(arena);
             name[length] = 'n';
@@ -242,8 +239,7 @@ TEST(marks_before_the_first_slot_of_any_alignment) {
 TEST(marks_of_an_open_burst) {
     static const size_t capacities[] = {5, 30000};
     for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
-        struct arena *arena;
-        assert_int_equal(arena_create(ARENA_TYPE(int64_t), capacities[c], &arena), ARENA_OK);
+        GIVEN(arena, arena, arena_create(ARENA_TYPE(int64_t), capacities[c], &arena));
         assert_non_null(arena_alloc(arena, NULL));
         struct arena_burst burst;
         arena_burst_begin(arena, &burst);
@@ -266,8 +262,7 @@ TEST(marks_of_a_pool) {
     struct int_arena_pool *pool = int_arena_pool_create(100);
     struct arena *last = NULL;
     for (int round = 0; round < 4; round++) {
-        struct int_arena *arena;
-        assert_int_equal(int_arena_pool_checkout(pool, &arena), ARENA_OK);
+        GIVEN(int_arena, arena, int_arena_pool_checkout(pool, &arena));
         last = int_arena_raw(arena);
         check(last, 0);
         int_arena_alloc(arena, 1);

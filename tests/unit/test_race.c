@@ -73,8 +73,7 @@ TEST(cancellations_are_told_first) {
 
 TEST(every_allocation_is_told) {
     assert_true(race_watched());
-    struct arena_concurrent *arena;
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 3 * EACH, &arena), ARENA_OK);
+    GIVEN(arena_concurrent, arena, arena_concurrent_create(ARENA_TYPE(int), 3 * EACH, &arena));
     pthread_t thread;
     void *failed;
     assert_int_equal(pthread_create(&thread, NULL, allocate, arena), 0);
@@ -153,8 +152,7 @@ TEST(hand_overs_are_told_after_they_are_taken) {
 
 TEST(half_a_checker_is_none) {
     const int before = poisons;
-    struct arena *arena;
-    assert_int_equal(arena_create(ARENA_TYPE(int), 10, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(ARENA_TYPE(int), 10, &arena));
     for (int i = 0; i < 10; i++) assert_non_null(arena_try_alloc(arena, &i));
     assert_null(arena_try_alloc(arena, NULL));
     arena_reset(arena);

@@ -20,8 +20,7 @@ TEST(reset_clears_by_policy) {
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_NEVER; clear++) {
             struct arena_options options = {sizeof options, clear, 0};
-            struct arena *arena;
-            assert_int_equal(arena_create_with(ARENA_TYPE(char), sizes[i], &options, &arena), ARENA_OK);
+            GIVEN(arena, arena, arena_create_with(ARENA_TYPE(char), sizes[i], &options, &arena));
             char *slab = arena_alloc_slab(arena, sizes[i]);
             memset(slab, 'x', sizes[i]);
             arena_reset(arena);
@@ -40,8 +39,7 @@ TEST(reset_clears_by_policy) {
 TEST(the_last_step_of_clearing_stays_in_the_block) {
 #ifdef __GLIBC__
     for (size_t capacity = 0; capacity <= 700; capacity++) {
-        struct arena *arena;
-        assert_int_equal(arena_create(ARENA_TYPE(char), capacity, &arena), ARENA_OK);
+        GIVEN(arena, arena, arena_create(ARENA_TYPE(char), capacity, &arena));
         size_t cleared = (capacity + SLOTS_CLEAR_STEP - 1) / SLOTS_CLEAR_STEP * SLOTS_CLEAR_STEP;
         assert_true((size_t)(arena->base - (char *)arena) + cleared <= malloc_usable_size(arena));
         arena_destroy(arena);
@@ -88,8 +86,7 @@ static void note(void *element, void *user) {
 static const struct arena_type noted = {"noted", sizeof(int64_t), sizeof(int64_t), note};
 
 static struct arena *make_noted(void) {
-    struct arena *arena;
-    assert_int_equal(arena_create(&noted, 10, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(&noted, 10, &arena));
     arena->reset_work |= WORK_RUNS;
     for (int64_t i = 0; i < 10; i++) assert_non_null(arena_alloc(arena, &i));
     drops = 0;
@@ -136,8 +133,7 @@ static void end_inner(void *element, void *user) {
 
 TEST(drops_may_nest) {
     static const struct arena_type type = {"outer", 1, 1, end_inner};
-    struct arena *outer;
-    assert_int_equal(arena_create(&type, 2, &outer), ARENA_OK);
+    GIVEN(arena, outer, arena_create(&type, 2, &outer));
     assert_non_null(arena_alloc_slab(outer, 2));
     inner = make_noted();
     was_refused = false;

@@ -13,8 +13,7 @@ TEST(returned_ranges_join_in_any_order) {
     static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
     for (int order = 0; order < 6; order++) {
         for (int links = 0; links < 6; links++) {
-            struct arena *arena;
-            assert_int_equal(arena_create(ARENA_TYPE(int64_t), 30, &arena), ARENA_OK);
+            GIVEN(arena, arena, arena_create(ARENA_TYPE(int64_t), 30, &arena));
             arena->reset_work |= WORK_RUNS;
             struct run runs[3] = {{NULL, NULL, NULL}};
             for (int i = 0; i < 3; i++) {
@@ -48,8 +47,7 @@ TEST(returned_ranges_join_in_any_order) {
 
 /* A run gives what is asked for from its low end, and the rest later; the next one gives what it is too short for. */
 TEST(runs_are_used_up) {
-    struct arena *arena;
-    assert_int_equal(arena_create(ARENA_TYPE(int64_t), 30, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(ARENA_TYPE(int64_t), 30, &arena));
     arena->reset_work |= WORK_RUNS;
     struct run low = {NULL, NULL, NULL};
     struct run high = {NULL, NULL, &low};

@@ -405,8 +405,7 @@ TEST(larger_pages) {
     for (page = 1 << 14; page <= 1 << 16; page *= 4) {
         const size_t bytes = (size_t)1 << 20;
         assert_int_equal(pages_size(), page);
-        struct arena *arena;
-        assert_int_equal(arena_create(ARENA_TYPE(char), bytes, &arena), ARENA_OK);
+        GIVEN(arena, arena, arena_create(ARENA_TYPE(char), bytes, &arena));
         char *slots = memset(arena_alloc_slab(arena, bytes), 1, bytes);
         arena_reset(arena);
         assert_ptr_equal(memset(arena_alloc_slab(arena, 5000), 1, 5000), slots);

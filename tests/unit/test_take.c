@@ -19,8 +19,7 @@ TEST(nothing_behind_a_value_is_read) {
     for (size_t size = 1; size <= 80; size++) {
         for (size_t align = 1; align <= 16; align *= 16) {
             const struct arena_type type = {"value", size, align, NULL};
-            struct arena *arena;
-            assert_int_equal(arena_create(&type, 6, &arena), ARENA_OK);
+            GIVEN(arena, arena, arena_create(&type, 6, &arena));
             const char *value = pages + page - size;
             const char *three = pages + page - 3 * size;
             struct arena_burst burst;
@@ -33,8 +32,7 @@ TEST(nothing_behind_a_value_is_read) {
             slots[4] = arena_burst_put(&burst, value);
             arena_burst_end(arena, &burst);
             assert_int_equal(arena_used(arena), 6);
-            struct arena *mixed;
-            assert_int_equal(arena_create(arena_type_any(), 1, &mixed), ARENA_OK);
+            GIVEN(arena, mixed, arena_create(arena_type_any(), 1, &mixed));
             bool fits = size <= ARENA_ANY_MAX && align <= _Alignof(max_align_t);
             slots[5] = fits ? arena_any_get(arena_alloc_any(mixed, &type, value), &type) : slots[4];
             for (int i = 0; i < 6; i++) assert_memory_equal(slots[i], value, size);
@@ -50,8 +48,7 @@ TEST(small_slabs_fit_up_to_the_end) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t pages = ((size_t)128 << 10) / page;
     const struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
-    struct arena *arena;
-    assert_int_equal(arena_create_with(ARENA_TYPE(char), pages * page, &options, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create_with(ARENA_TYPE(char), pages * page, &options, &arena));
     if (arena->watched) {
         arena_destroy(arena);
         skip(); /* the window is closed then */
@@ -80,8 +77,7 @@ TEST(small_slabs_fit_up_to_the_end) {
 
 /* Or an arena that is full would grow with each new type that it is asked for. */
 TEST(a_full_arena_keeps_no_descriptor_of_what_it_refuses) {
-    struct arena *arena;
-    assert_int_equal(arena_create(arena_type_any(), 0, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(arena_type_any(), 0, &arena));
     assert_null(arena_try_alloc_any(arena, ARENA_TYPE(int), NULL));
     assert_null(arena->kinds);
     arena_destroy(arena);

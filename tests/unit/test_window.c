@@ -19,8 +19,7 @@ TEST(checkers_watch_where_they_are) {
 
 /* After a burst, ended or left, a reset takes the short way again.  It is right without, and so nothing else would notice. */
 TEST(resets_are_quick_again_after_a_burst) {
-    struct arena *arena;
-    assert_int_equal(arena_create(ARENA_TYPE(int), 10, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(ARENA_TYPE(int), 10, &arena));
     unsigned work = arena->watched ? WORK_CHECKER : 0;
     assert_int_equal(arena->reset_work, work);
     struct arena_burst burst;
