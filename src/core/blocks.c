@@ -6,8 +6,12 @@
 #include "base/poison.h"
 #include "platform/memory.h"
 
+/* From here on blocks are pages of their own, as they would be in the heap. */
+#define PAGES_FROM ((size_t)128 << 10)
 /* Blocks double up to this size. */
 #define GROW_MOST ((size_t)4 << 20)
+/* A block that is to hold what a generation needs is larger by this part of it: padding differs from one to the next. */
+#define WANT_PART ((size_t)64)
 #define GROW_TIMES ((size_t)8)
 /* A large block is one of many where those before it are so many times what the next block of memory would hold. */
 #define GROW_SHARE ((size_t)8)
@@ -56,6 +60,14 @@ void blocks_empty(const struct arena *arena, struct block *block) {
     block->prior_bytes = block->zone_bytes = 0;
 }
 
+/* The whole pages of a block of the heap leave the process's memory. */
+static void discard(const struct block *block) {
+    size_t page = pages_size();
+    char *from = block->base + slots_padding((uintptr_t)block->base, page);
+    char *to = block->end - (uintptr_t)block->end % page;
+    if (from < to) (void)pages_discard(from, (size_t)(to - from));
+}
+
 /* Frees a saved block that is not home.  `ends`: with the arena, so that another one like it may want the memory; one that
  * goes on has a larger block, and nobody waits for this one. */
 static void free_block(struct arena *arena, struct block *block, bool ends) {
@@ -69,6 +81,7 @@ static void free_block(struct arena *arena, struct block *block, bool ends) {
         char *touched = copy.used_end > copy.dirty && copy.dirty != copy.end ? copy.used_end : copy.dirty;
         backing_unmap(&span, (size_t)(touched - copy.memory), ends && !arena->watched);
     } else {
+        if (copy.backing == BACKING_HEAP && !ends && arena->want_bytes >= PAGES_FROM) discard(&copy);
         backing_give(&arena->source, copy.memory, copy.memory_bytes, copy.memory_align);
     }
 }
@@ -99,7 +112,7 @@ static struct block *make_block(struct arena *arena, size_t body, size_t align) 
     if (!arith_add(body, extra, &bytes) || bytes > ARITH_MAX_BYTES) return NULL;
     struct span span = {NULL, bytes, bytes};
     enum backing backing = arena->source.take != NULL ? BACKING_SOURCE : BACKING_HEAP;
-    if (backing == BACKING_HEAP && bytes >= BACKING_PAGES_FROM) {
+    if (backing == BACKING_HEAP && bytes >= PAGES_FROM) {
         if (!arith_round_up(bytes, pages_size(), &bytes) || !backing_map(bytes, arena->watched, &span)) return NULL;
         backing = BACKING_PAGES;
     } else {
@@ -156,7 +169,8 @@ bool blocks_open(struct arena *arena, size_t size, size_t align, bool grows) {
     if (block != NULL) {
         arena->spare = NULL;
     } else {
-        size_t body = arena->grow_bytes > arena->want_bytes ? arena->grow_bytes : arena->want_bytes;
+        size_t body = arena->want_bytes + arena->want_bytes / WANT_PART;
+        if (body < arena->grow_bytes) body = arena->grow_bytes;
         size_t left = arena->capacity - slots_used_bytes(arena);
         bool large = size > body / 2;
         if (large && !(grows && room_to_grow(arena, size, &body)) && !arith_add(body, size, &body)) body = size;
@@ -191,14 +205,18 @@ bool blocks_has(const struct arena *arena, const struct block *block) {
     return at != NULL;
 }
 
-/* The largest of the blocks, and the spare one. */
-struct block *blocks_largest(struct arena *arena) {
+/* The largest of the blocks and the spare one; home, where that is one of the heap and too small. */
+struct block *blocks_to_keep(struct arena *arena, size_t high_bytes) {
     struct block *best = &arena->home;
     for (struct block *at = arena->block; at != NULL; at = at->older) {
         if (body_of(at) > body_of(best)) best = at;
     }
     if (arena->spare != NULL && body_of(arena->spare) > body_of(best)) best = arena->spare;
-    return best;
+    if (high_bytes <= body_of(best)) return best;
+    arena->want_bytes = high_bytes;
+    if (best->backing != BACKING_HEAP) return best;
+    arena->grow_bytes = BLOCKS_GROW_FIRST; /* the next block holds all that is wanted */
+    return &arena->home;
 }
 
 /* Goes on with `kept` alone, empty; the newest block is saved. */

@@ -3,8 +3,11 @@
  *
  * The newest one is the arena's own base to end; older ones keep their state in struct block meanwhile (saved), and are linked
  * from the newest down to `home`, which lies behind struct arena and is never freed before it.  One free block may wait for the
- * next growth (spare).  A reset keeps the largest; one that has to hold what a generation needs is taken when the next block is
- * opened, so after two generations one block serves a whole one.
+ * next growth (spare).  A reset keeps the largest, or home alone; one that has to hold what a generation needs is taken when the
+ * next block is opened, so after two generations one block serves a whole one.
+ *
+ * What is free in the heap stays in the process's memory, so the block that holds a generation is to lie where the smaller ones
+ * lay: these go first, all of them.  Where it will have pages of its own, their pages go to the system.
  *
  * Between blocks_save and blocks_load the saved state is the truth, and the arena's own fields are stale.
  */
@@ -14,9 +17,9 @@
 #include "core/slots.h"
 
 #define BLOCKS_ALIGN ((size_t)64)
-/* The second block, for an arena that did not ask for a larger first one. */
-#define BLOCKS_GROW_FIRST ((size_t)8 << 10)
 #define BLOCKS_HEADER_BYTES ((sizeof(struct block) + BLOCKS_ALIGN - 1) / BLOCKS_ALIGN * BLOCKS_ALIGN)
+/* The second block, at least: with it an arena has twice as much. */
+#define BLOCKS_GROW_FIRST ((size_t)4 << 10)
 /* What a memory checker sees before each block that is handed out. */
 #define BLOCKS_ZONE_BYTES ((size_t)16)
 
@@ -38,8 +41,8 @@ void blocks_empty(const struct arena *arena, struct block *block);
 bool blocks_open(struct arena *arena, size_t size, size_t align, bool grows);
 /* Is it one of the arena's? */
 bool blocks_has(const struct arena *arena, const struct block *block);
-/* The largest of the blocks, and the spare one. */
-struct block *blocks_largest(struct arena *arena);
+/* The block that a reset keeps, after a generation that used high_bytes. */
+struct block *blocks_to_keep(struct arena *arena, size_t high_bytes);
 /* Goes on with `kept` alone, empty; the newest block is saved.  `ends`: with the arena, so that its memory may be kept for
  * another one. */
 void blocks_go_on_with(struct arena *arena, struct block *kept, bool ends);

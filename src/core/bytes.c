@@ -250,7 +250,7 @@ void bytes_take_all(struct arena *arena) {
         if (arena->gap_bytes != 0) slots_forget_runs(arena);
     } else {
         blocks_save(arena);
-        blocks_go_on_with(arena, blocks_largest(arena), false);
+        blocks_go_on_with(arena, blocks_to_keep(arena, high_bytes), false);
     }
     if (high_bytes > (size_t)(arena->end - arena->base)) arena->want_bytes = high_bytes;
     slots_end_generation(arena, high_bytes, true);

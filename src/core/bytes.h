@@ -46,7 +46,7 @@ HOT_INLINE void bytes_start(struct arena *arena, const struct slots_plan *plan, 
     size_t room = (size_t)(arena->end - arena->base);
     arena->grows = arena->owner != SLOTS_OWNER_GATE && (place == NULL || place->grows);
     arena->capacity = arena->grows || (place == NULL && arena->owner == SLOTS_OWNER_GATE) ? plan->bytes : room;
-    arena->grow_bytes = plan->block_bytes > BYTES_HOME_MOST ? plan->block_bytes : BLOCKS_GROW_FIRST;
+    arena->grow_bytes = plan->block_bytes > BLOCKS_GROW_FIRST ? plan->block_bytes : BLOCKS_GROW_FIRST;
     blocks_set_bound(arena);
 }
 
