@@ -188,6 +188,39 @@ TEST(marks_that_are_none_are_refused) {
     arena_bytes_destroy(arena);
 }
 
+static size_t block_count(const struct arena_bytes *arena) {
+    struct arena_stats stats;
+    memset(&stats, 0, sizeof stats);
+    stats.struct_size = sizeof stats;
+    assert_int_equal(arena_bytes_get_stats(arena, &stats), ARENA_OK);
+    return stats.blocks;
+}
+
+/* The block of memory that it was in came back, and is filled beyond it; but fewer bytes are in use than there were. */
+TEST(a_mark_is_of_one_life_of_its_block) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make(SIZE_MAX, clear);
+        struct arena_mark outer = arena_bytes_mark(arena);
+        char *block = NULL;
+        while (block_count(arena) == 1) block = take(arena, 64, clear);
+        struct arena_mark earlier = arena_bytes_mark(arena);
+        size_t used = arena_bytes_used(arena);
+        (void)take(arena, 1, clear);
+        arena_bytes_rewind(arena, outer);
+        struct arena_mark inner = arena_bytes_mark(arena);
+        (void)arena_bytes_mark(arena);
+        arena_bytes_rewind(arena, inner); /* the last one that made marks void */
+        char *again = take(arena, used - 1, clear);
+        if (!support_checked()) assert_ptr_equal(again, block);
+        assert_refused(arena, earlier);
+        (void)take(arena, 1000, clear);
+        assert_refused(arena, earlier);
+        arena_bytes_rewind(arena, inner);
+        arena_bytes_rewind(arena, outer);
+        arena_bytes_destroy(arena);
+    }
+}
+
 /* --- what grows while a mark lives ---------------------------------------------------------------------------------- */
 
 TEST(nothing_below_a_mark_grows_in_place) {

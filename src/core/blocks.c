@@ -193,6 +193,7 @@ bool blocks_open(struct arena *arena, size_t size, size_t align, bool grows) {
     }
     blocks_save(arena);
     block->prior_bytes = slots_used_bytes(arena);
+    block->marks_before = arena->mark_serial;
     block->older = arena->block; /* also where that has nothing in it: a mark may live there */
     blocks_load(arena, block);
     arena->reset_work |= WORK_BLOCKS;

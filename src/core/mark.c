@@ -66,7 +66,7 @@ bool mark_valid(const struct arena *arena, const struct arena_mark *mark) {
     if (mark->serial > arena->mark_serial || mark->depth > arena->mark_depth) return false;
     if (mark->serial >= arena->void_low && mark->serial <= arena->void_high) return false;
     const struct block *block = mark->block;
-    return blocks_has(arena, block) && holds(arena, block, mark->place);
+    return blocks_has(arena, block) && mark->serial > block->marks_before && holds(arena, block, mark->place);
 }
 
 void mark_rewind(struct arena *arena, const struct arena_mark *mark, bool ends) {

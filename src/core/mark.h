@@ -2,8 +2,9 @@
 /* Marks: places to rewind to.  See slots.h for the floor.
  *
  * A mark that a call took (struct arena_mark) has a number.  A rewind to it makes the numbers after it void, of which the
- * arena remembers one range: the last, or what it makes with the one before.  So of marks that are used though they are void,
- * those above the cursor and those in that range are always found.
+ * arena remembers one range: the last, or what it makes with the one before.  A block of memory knows which marks are older than
+ * its use.  So of marks that are used though they are void, those above the cursor and those in that range are always found,
+ * and so are those in a block that was free in between, or lies where one did.
  *
  * A scratch scope that inline code entered says no more than where it began, and what the floor was: that is enough, because
  * its block of memory is found by address.

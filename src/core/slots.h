@@ -100,8 +100,9 @@ struct block {
     struct block *older;
     char *memory;
     size_t memory_bytes;
-    size_t memory_align;
+    uint32_t memory_align;
     enum backing backing;
+    uint64_t marks_before; /* the number of the last mark before it was opened: those up to it are not in it */
     char *base;
     char *end;
     char *cursor;
