@@ -342,14 +342,16 @@ TEST(neighbouring_memory_is_not_one_block) {
     }
 }
 
-static void fill_blocks(struct arena_bytes *arena) {
-    for (int i = 0; i < 50; i++) (void)arena_bytes_alloc(arena, 400, 8);
+static void fill_blocks(struct arena_bytes *arena, size_t size) {
+    for (int i = 0; i < 10; i++) (void)arena_bytes_try_alloc(arena, size, 8);
 }
 
 /* Whatever a loop does above a mark: once it has the memory, it takes no more. */
 TEST(a_rewind_keeps_what_is_needed_next) {
-    static char memory[1500000];
-    for (int scratch = 0; scratch < 2; scratch++) {
+    static const size_t sizes[] = {2000, 81000};
+    static char memory[6000000];
+    for (int kind = 0; kind < 4; kind++) {
+        size_t size = sizes[kind / 2];
         struct pieces pieces = {memory, memory + sizeof memory, false, 0};
         struct arena_source source = {take_piece, NULL, &pieces};
         struct arena_options options = OPTIONS(0, 0);
@@ -361,13 +363,13 @@ TEST(a_rewind_keeps_what_is_needed_next) {
         int takes = 0;
         for (int round = 0; round < 30; round++) {
             if (round == 10) takes = pieces.takes;
-            if (scratch == 0) {
-                fill_blocks(arena);
+            if (kind % 2 == 0) {
+                fill_blocks(arena, size);
                 arena_bytes_rewind(arena, mark);
                 continue;
             }
             ARENA_SCRATCH(arena_bytes, arena) {
-                fill_blocks(arena);
+                fill_blocks(arena, size);
             }
         }
         if (!support_checked()) assert_int_equal(pieces.takes, takes);

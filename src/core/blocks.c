@@ -105,6 +105,10 @@ void blocks_keep_spare(struct arena *arena, struct block *block) {
     free_block(arena, other, false);
 }
 
+void blocks_note_taken(struct arena *arena, size_t bytes) {
+    if (arena->spare != NULL && bytes > body_of(arena->spare) && bytes > arena->want_bytes) arena->want_bytes = bytes;
+}
+
 /* A block with room for `body` bytes at `align`; NULL: no memory. */
 static struct block *make_block(struct arena *arena, size_t body, size_t align) {
     size_t bytes;

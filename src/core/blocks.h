@@ -50,6 +50,8 @@ void blocks_go_on_with(struct arena *arena, struct block *kept, bool ends);
 /* Keeps the larger of two free blocks for the next growth; and lets the one that is kept go. */
 void blocks_keep_spare(struct arena *arena, struct block *block);
 void blocks_drop_spare(struct arena *arena);
+/* A rewind has taken so many bytes back: where the spare block would not hold them, the next one that is opened does. */
+void blocks_note_taken(struct arena *arena, size_t bytes);
 /* What is left of the excess when generations need no more than need_bytes.  `all`: all was taken back, and no mark lives. */
 void blocks_give_back(struct arena *arena, size_t need_bytes, bool all);
 

@@ -32,7 +32,9 @@ static void take_down_to(struct arena *arena, struct block *block, char *place, 
         slots_take_back(arena, place, arena->head.cursor);
         arena->head.cursor = arena->head.peak = arena->head.limit = place;
     }
-    if (before - slots_used_bytes(arena) >= arena->high_bytes - arena->high_bytes / 2) {
+    size_t taken_bytes = before - slots_used_bytes(arena);
+    if (arena->bytes) blocks_note_taken(arena, taken_bytes);
+    if (taken_bytes >= arena->high_bytes - arena->high_bytes / 2) {
         slots_end_generation(arena, arena->high_bytes, false);
     }
 }
