@@ -457,6 +457,36 @@ TEST(an_arena_goes_on_in_small_pieces_where_memory_is_short) {
     arena_bytes_destroy(arena);
 }
 
+/* A source with so much memory in all. */
+static void *take_of_budget(size_t bytes, size_t align, void *user) {
+    size_t *left = (size_t *)user;
+    void *memory = NULL;
+    if (bytes > *left || posix_memalign(&memory, align, bytes) != 0) return NULL;
+    *left -= bytes;
+    return memory;
+}
+static void give_to_budget(void *memory, size_t bytes, size_t align, void *user) {
+    *(size_t *)user += bytes;
+    free(memory);
+}
+
+/* What a loop keeps for its next round does not stand in the way of that round. */
+TEST(a_spare_block_that_is_too_small_makes_room) {
+    size_t left = 1000000;
+    struct arena_source source = {take_of_budget, give_to_budget, &left};
+    struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, 0);
+    options.source = &source;
+    struct arena_bytes *arena = arena_bytes_create_with(SIZE_MAX, &options);
+    assert_non_null(arena);
+    for (size_t size = 10000; size <= 900000; size += 10000) {
+        ARENA_SCRATCH(arena_bytes, arena) {
+            assert_non_null(arena_bytes_try_alloc(arena, size, 8));
+        }
+    }
+    arena_bytes_destroy(arena);
+    assert_int_equal(left, 1000000);
+}
+
 /* A vector that is pushed to one by one moves seldom: its block is address space for more. */
 TEST(a_large_vector_grows_in_place) {
     (void)state;

@@ -185,6 +185,10 @@ bool blocks_open(struct arena *arena, size_t size, size_t align, bool grows) {
         block = make_block(arena, body, align);
         if (block == NULL && arith_add(size, zone, &body)) {
             block = make_block(arena, body, align);
+            if (block == NULL && arena->spare != NULL) {
+                blocks_drop_spare(arena);
+                block = make_block(arena, body, align);
+            }
             if (block != NULL) { /* memory is short: what comes next asks for less, and gets it in one attempt */
                 arena->grow_bytes = BLOCKS_GROW_FIRST;
                 arena->want_bytes = 0;
