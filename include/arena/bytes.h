@@ -234,13 +234,20 @@ ARENA_END_DECLS
 #if !defined(ARENA_BYTES_IN_LIBRARY)
 #if defined(__cplusplus)
 #define ARENA_TWIN_ inline
+#if defined(__GNUC__)
+#define ARENA_INSIDE_TWIN_ inline __attribute__((always_inline))
+#else
 #define ARENA_INSIDE_TWIN_ inline
+#endif
+#define ARENA_BUFFER_TWIN_ ARENA_INSIDE_TWIN_
 #elif defined(__GNUC__)
 #define ARENA_TWIN_ extern inline __attribute__((gnu_inline))
 #define ARENA_INSIDE_TWIN_ extern inline __attribute__((always_inline, gnu_inline))
+#define ARENA_BUFFER_TWIN_ ARENA_INSIDE_TWIN_
 #endif
 #else
 #define ARENA_TWIN_
+#define ARENA_BUFFER_TWIN_
 #define ARENA_INSIDE_TWIN_ static inline
 #endif
 
@@ -320,7 +327,7 @@ ARENA_INSIDE_TWIN_ bool arena_buffer_extend_(struct arena_buffer *buffer, size_t
     return true;
 }
 
-ARENA_TWIN_ void arena_buffer_append(struct arena_buffer *buffer, const void *data, size_t size_bytes) {
+ARENA_BUFFER_TWIN_ void arena_buffer_append(struct arena_buffer *buffer, const void *data, size_t size_bytes) {
     if (ARENA_LIKELY(size_bytes - 1 < buffer->cap - buffer->len) || arena_buffer_extend_(buffer, size_bytes)) {
         memcpy(buffer->data + buffer->len, data, size_bytes);
         buffer->len += size_bytes;
@@ -330,7 +337,7 @@ ARENA_TWIN_ void arena_buffer_append(struct arena_buffer *buffer, const void *da
         *buffer = moved;
     }
 }
-ARENA_TWIN_ void arena_buffer_append_byte(struct arena_buffer *buffer, unsigned char byte) {
+ARENA_BUFFER_TWIN_ void arena_buffer_append_byte(struct arena_buffer *buffer, unsigned char byte) {
     if (ARENA_LIKELY(buffer->len < buffer->cap) || arena_buffer_extend_(buffer, 1)) {
         buffer->data[buffer->len++] = (char)byte;
     } else {
@@ -339,11 +346,11 @@ ARENA_TWIN_ void arena_buffer_append_byte(struct arena_buffer *buffer, unsigned 
         *buffer = moved;
     }
 }
-ARENA_TWIN_ void arena_buffer_append_text(struct arena_buffer *buffer, const char *text) {
+ARENA_BUFFER_TWIN_ void arena_buffer_append_text(struct arena_buffer *buffer, const char *text) {
     if (text != NULL) arena_buffer_append(buffer, text, strlen(text));
 }
 
-ARENA_TWIN_ char *arena_buffer_text(struct arena_buffer *buffer) {
+ARENA_BUFFER_TWIN_ char *arena_buffer_text(struct arena_buffer *buffer) {
     if (!ARENA_LIKELY(buffer->len < buffer->cap) && !arena_buffer_extend_(buffer, 1)) {
         struct arena_buffer moved = *buffer;
         (void)arena_buffer_text_slow(&moved);
@@ -426,12 +433,14 @@ ARENA_QUIET_END_
         struct arena_bytes *ARENA_CONCAT(it, _in) = (arena);                                                           \
         bool ARENA_CONCAT(it, _ok) = true;                                                                             \
         if (!ARENA_LIKELY(it->len < it->cap)) {                                                                        \
-            void *ARENA_CONCAT(it, _data) = grow(ARENA_CONCAT(it, _in), (void *)(it->data), it->len, &it->cap,         \
-                                                 sizeof *it->data, __alignof__(*it->data));                            \
+            __typeof__(it->cap) ARENA_CONCAT(it, _cap) = it->cap; /* so that the vector need not lie in memory */      \
+            void *ARENA_CONCAT(it, _data) = grow(ARENA_CONCAT(it, _in), (void *)(it->data), it->len,                   \
+                                                 &ARENA_CONCAT(it, _cap), sizeof *it->data, __alignof__(*it->data));   \
             if (ARENA_CONCAT(it, _data) == NULL) {                                                                     \
                 ARENA_CONCAT(it, _ok) = false;                                                                         \
             } else {                                                                                                   \
                 it->data = ARENA_SAME_(it->data, ARENA_CONCAT(it, _data));                                             \
+                it->cap = ARENA_CONCAT(it, _cap);                                                                      \
             }                                                                                                          \
         }                                                                                                              \
         ARENA_CONCAT(it, _ok)                                                                                          \

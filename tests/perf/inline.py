@@ -43,6 +43,20 @@ void ordered(int *to) { *to = 1; barrier_light(); *to = 2; }
 void kept(volatile int *to) { *to = 1; *to = 2; }
 """
 
+# A buffer of the frame stays in registers, in C++ too: what it has no room for gets a copy.  No function gets its address.
+BUFFER = """
+#include <arena/arena.h>
+#define PUT_ALL(name, length)                                                                                      \\
+    void name(struct arena_bytes *arena, const char *text, const unsigned char *lengths, void (*use)(char *)) {    \\
+        struct arena_buffer buffer = {NULL, 0, 0, arena};                                                          \\
+        for (size_t i = 0; lengths[i] != 0; i++) arena_buffer_append(&buffer, text, length);                       \\
+        use(arena_buffer_text(&buffer));                                                                           \\
+    }
+PUT_ALL(put_all, lengths[i])
+PUT_ALL(put_some, lengths[i] / 2)
+PUT_ALL(put_eight, 8)
+"""
+
 # Stores that pass the caches wait for no other: a fence has to follow the last of them.
 CLEAR = """
 #include "core/clear.c"
@@ -80,8 +94,8 @@ def hot_path(assembly, function):
     return found
 
 
-def compile_to_text(command, includes, program):
-    flags = ["-x", "c", "-std=c11", "-D_POSIX_C_SOURCE=200809L", "-O2", "-S", "-o", "-", "-"]
+def compile_to_text(command, includes, program, language=("c", "c11")):
+    flags = ["-x", language[0], "-std=" + language[1], "-D_POSIX_C_SOURCE=200809L", "-O2", "-S", "-o", "-", "-"]
     return subprocess.run(command + ["-I" + include for include in includes] + flags, input=program, text=True,
                           capture_output=True, check=True).stdout
 
@@ -102,6 +116,22 @@ def check_clear(compiler, includes):
     right = not streams or (bool(fences) and fences[-1] > streams[-1])
     print("%-28s %-8s %-14s %2d streaming stores, %d fences%s" % (compiler, "", "clear_bytes", len(streams), len(fences),
                                                                  "" if right else ": not so"))
+    return right
+
+
+def check_buffer(compiler, includes):
+    right = True
+    for language in ("c", "c11"), ("c++", "c++17"):
+        try:
+            assembly = compile_to_text(compiler.split(), includes, BUFFER, language)
+        except subprocess.CalledProcessError:
+            if language[0] == "c":
+                raise
+            continue  # it has no C++
+        apart = re.findall(r"^(\w*arena_buffer_\w+[.\w]*):", assembly, re.MULTILINE)
+        print("%-28s %-8s %-14s %2d parts of its functions apart%s" % (compiler, language[0], "put_all", len(apart),
+                                                                       ": not so" if apart else ""))
+        right = right and not apart
     return right
 
 
@@ -128,6 +158,7 @@ def check(compiler, includes):
                                                                    ": not so" if wide else ""))
         right = right and not wide
     right = check_clear(compiler, includes) and right
+    right = check_buffer(compiler, includes) and right
     return check_barrier(compiler, includes) and right
 
 

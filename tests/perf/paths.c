@@ -170,6 +170,23 @@ static void chunked_slab(size_t times) {
     for (size_t i = 0; i < times; i++) keep(arena_concurrent_alloc_slab(arena, 4));
 }
 
+static struct arena_bytes *blocks;
+
+static void prepare_blocks(void) {
+    blocks = arena_bytes_create(SIZE_MAX);
+    require(blocks != NULL);
+    arena_bytes_reset(blocks);
+}
+
+/* A buffer of the frame: the compiler keeps it in registers. */
+static void buffer_append(size_t times) {
+    struct arena_buffer buffer = {NULL, 0, 0, blocks};
+    for (size_t i = 0; i < times; i++) {
+        arena_buffer_append(&buffer, "12345678", 8);
+        keep(buffer.data);
+    }
+}
+
 static void prepare_gated(void) {
     struct arena_options options = {sizeof options, ARENA_CLEAR_ON_RESET, ARENA_GATE_ONLY};
     gated = perf_i64_concurrent_create_with(1 << 20, &options);
@@ -223,6 +240,7 @@ const struct path path_list[] = {
     {"concurrent alloc, in chunks", prepare_chunked, chunked_alloc},
     {"concurrent slab, in chunks", prepare_chunked, chunked_slab},
     {"concurrent alloc, gate only", prepare_gated, gated_alloc},
+    {"buffer append, 8 bytes", prepare_blocks, buffer_append},
     {"extract, 16 injections deep", prepare_deep, deep_extract},
     {NULL, NULL, NULL},
 };
