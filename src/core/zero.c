@@ -16,7 +16,7 @@
 #include "core/clear.h"
 
 /* Clearing on hand-out: how far ahead, and behind slabs up to which size. */
-#define AHEAD_BYTES ((size_t)4 << 10)
+#define AHEAD_BYTES ((size_t)8 << 10)
 #define AHEAD_SLAB_BYTES ((size_t)1 << 10)
 
 /* Zeroes memory that a program has had: what it did not touch stays as it was. */
