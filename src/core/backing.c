@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* See backing.h.
  *
- * Two lists of ranges.  `kept` has a few that wait for an arena of the same size: KEPT_MOST of them, with at most
- * KEPT_TOUCHED_BYTES of memory each, and none where the address space was limited (`ulimit -v`) when the last range was
- * mapped, because there they would stand in the program's way.
+ * Two lists of ranges.  `kept` has a few that wait for an arena of the same size: KEPT_MOST of them, those that were given back
+ * last with BACKING_KEEP_MOST bytes of memory in all, older ones with BACKING_KEEP_FEW each; and none where the address space
+ * was limited (`ulimit -v`) when the last range was mapped, because there they would stand in the program's way.
  *
  * `stuck` has those that the system would not take back, since to unmap a range in the middle of others can exceed the
  * number of mappings.  They are used again, and go as soon as they can: each range that does go makes room for another
@@ -18,7 +18,6 @@
 #include "platform/sync.h"
 
 #define KEPT_MOST 8
-#define KEPT_TOUCHED_BYTES ((size_t)64 << 10)
 #define STUCK_LEAVES 160
 
 /* In the first page of a stuck range, which it describes too. */
@@ -115,16 +114,43 @@ static void flush(void) REQUIRES(&mutex) {
     retry_all();
 }
 
+/* Gives the pages back that a range has in memory beyond `bytes`.  false: the system would not. */
+static bool shrink(struct span *span, size_t bytes) {
+    if (span->dirty_bytes <= bytes) return true;
+    if (!pages_discard(span->memory + bytes, span->bytes - bytes)) return false;
+    span->dirty_bytes = bytes;
+    return true;
+}
+
+static struct span remove_kept(unsigned at) REQUIRES(&mutex) {
+    struct span span = kept[at];
+    kept_count--;
+    for (; at < kept_count; at++) kept[at] = kept[at + 1];
+    return span;
+}
+
 /* The kept range of that size that was used last. */
-static bool take_kept(size_t bytes, struct span *out) REQUIRES(&mutex) {
+static bool take_kept(size_t bytes, size_t dirty_bytes, struct span *out) REQUIRES(&mutex) {
     for (unsigned i = kept_count; i-- > 0;) {
         if (kept[i].bytes != bytes) continue;
-        *out = kept[i];
-        kept_count--;
-        for (; i < kept_count; i++) kept[i] = kept[i + 1];
+        *out = remove_kept(i);
+        (void)shrink(out, dirty_bytes);
         return true;
     }
     return false;
+}
+
+static void keep(struct span span) REQUIRES(&mutex) {
+    size_t in_memory = span.dirty_bytes;
+    if (kept_count == KEPT_MOST) {
+        struct span oldest = remove_kept(0);
+        give_back(oldest.memory, oldest.bytes);
+    }
+    for (unsigned i = kept_count; i-- > 0;) {
+        in_memory += kept[i].dirty_bytes;
+        if (in_memory > BACKING_KEEP_MOST) (void)shrink(&kept[i], BACKING_KEEP_FEW);
+    }
+    kept[kept_count++] = span;
 }
 
 static bool take_stuck(size_t bytes, struct span *out) REQUIRES(&mutex) {
@@ -144,9 +170,9 @@ static bool take_stuck(size_t bytes, struct span *out) REQUIRES(&mutex) {
     return false;
 }
 
-bool backing_map(size_t bytes, bool fresh, struct span *out) {
+bool backing_map(size_t bytes, size_t dirty_bytes, struct span *out) {
     mutex_lock(&mutex);
-    bool found = !fresh && (take_kept(bytes, out) || take_stuck(bytes, out));
+    bool found = dirty_bytes != 0 && (take_kept(bytes, dirty_bytes, out) || take_stuck(bytes, out));
     if (!found) {
         limited = pages_limited();
         void *memory = pages_reserve(bytes);
@@ -161,21 +187,13 @@ bool backing_map(size_t bytes, bool fresh, struct span *out) {
     return found;
 }
 
-void backing_unmap(const struct span *span, size_t touched_bytes, bool keeps) {
+void backing_unmap(const struct span *span, size_t touched_bytes, size_t keep_bytes) {
     struct span rest = *span;
     rest.dirty_bytes = touched_bytes > span->dirty_bytes ? touched_bytes : span->dirty_bytes;
     if (rest.dirty_bytes > span->bytes) rest.dirty_bytes = span->bytes;
     mutex_lock(&mutex);
-    if (keeps && !limited &&
-        (rest.dirty_bytes <= KEPT_TOUCHED_BYTES ||
-         pages_discard(rest.memory + KEPT_TOUCHED_BYTES, rest.bytes - KEPT_TOUCHED_BYTES))) {
-        if (rest.dirty_bytes > KEPT_TOUCHED_BYTES) rest.dirty_bytes = KEPT_TOUCHED_BYTES;
-        if (kept_count == KEPT_MOST) {
-            give_back(kept[0].memory, kept[0].bytes);
-            kept_count--;
-            for (unsigned i = 0; i < kept_count; i++) kept[i] = kept[i + 1];
-        }
-        kept[kept_count++] = rest;
+    if (keep_bytes != 0 && !limited && shrink(&rest, keep_bytes)) {
+        keep(rest);
     } else {
         give_back(rest.memory, rest.bytes);
     }

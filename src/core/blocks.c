@@ -13,6 +13,7 @@
 /* A block that is to hold what a generation needs is larger by this part of it: padding differs from one to the next. */
 #define WANT_PART ((size_t)64)
 #define GROW_TIMES ((size_t)8)
+#define GROW_LEAST ((size_t)16 << 20)
 /* A large block is one of many where those before it are so many times what the next block of memory would hold. */
 #define GROW_SHARE ((size_t)8)
 
@@ -79,7 +80,7 @@ static void free_block(struct arena *arena, struct block *block, bool ends) {
     if (copy.backing == BACKING_PAGES) {
         struct span span = {copy.memory, copy.memory_bytes, 0};
         char *touched = copy.used_end > copy.dirty && copy.dirty != copy.end ? copy.used_end : copy.dirty;
-        backing_unmap(&span, (size_t)(touched - copy.memory), ends && !arena->watched);
+        backing_unmap(&span, (size_t)(touched - copy.memory), ends && !arena->watched ? BACKING_KEEP_MOST : 0);
     } else {
         if (copy.backing == BACKING_HEAP && !ends && arena->want_bytes >= PAGES_FROM) discard(&copy);
         backing_give(&arena->source, copy.memory, copy.memory_bytes, copy.memory_align);
@@ -117,7 +118,8 @@ static struct block *make_block(struct arena *arena, size_t body, size_t align) 
     struct span span = {NULL, bytes, bytes};
     enum backing backing = arena->source.take != NULL ? BACKING_SOURCE : BACKING_HEAP;
     if (backing == BACKING_HEAP && bytes >= PAGES_FROM) {
-        if (!arith_round_up(bytes, pages_size(), &bytes) || !backing_map(bytes, arena->watched, &span)) return NULL;
+        size_t dirty_bytes = arena->watched ? 0 : BACKING_KEEP_MOST;
+        if (!arith_round_up(bytes, pages_size(), &bytes) || !backing_map(bytes, dirty_bytes, &span)) return NULL;
         backing = BACKING_PAGES;
     } else {
         span.memory = backing_take(&arena->source, bytes, BLOCKS_ALIGN);
@@ -153,12 +155,14 @@ static struct block *make_block(struct arena *arena, size_t body, size_t align) 
     return block;
 }
 
-/* A block for a large vector has room for it to double twice in place, where that is address space, which costs nothing until
- * it is touched.  One that was grown one by one is moved for an eighth of what it would be else.  false: the block is of
- * memory, or address space is scarce. */
+/* A block for a large vector has room for it to double thrice in place, and up to GROW_LEAST, where that is address space, which
+ * costs nothing until it is touched.  One that was grown one by one is moved for an eighth of what it would be else, and leaves
+ * as little behind.  false: the block is of memory, or address space is scarce. */
 static bool room_to_grow(const struct arena *arena, size_t size, size_t *body) {
     if (sizeof(void *) < 8 || size < BACKING_PAGES_FROM || arena->source.take != NULL) return false;
-    return !arena->watched && !pages_limited() && arith_mul(size, GROW_TIMES, body);
+    if (arena->watched || pages_limited() || !arith_mul(size, GROW_TIMES, body)) return false;
+    if (*body < GROW_LEAST) *body = GROW_LEAST;
+    return true;
 }
 
 /* Makes a block with room for `size` bytes the newest.  false: no memory. */
@@ -241,10 +245,18 @@ void blocks_go_on_with(struct arena *arena, struct block *kept, bool ends) {
     blocks_load(arena, kept);
 }
 
+/* What a block would give back: address space that nothing has touched is none. */
+static size_t held_bytes(const struct block *block, const char *base, const char *end, const char *used_end) {
+    return (size_t)((block->backing == BACKING_PAGES ? used_end : end) - base);
+}
+
 void blocks_give_back(struct arena *arena, size_t need_bytes, bool all) {
+    const struct block *spare = arena->spare;
     arena->want_bytes = need_bytes;
-    if (arena->spare != NULL && body_of(arena->spare) / 2 >= need_bytes) blocks_drop_spare(arena);
-    if (!all || arena->block == &arena->home || need_bytes > (size_t)(arena->end - arena->base) / 2) return;
+    if (spare != NULL && held_bytes(spare, spare->base, spare->end, spare->used_end) / 2 >= need_bytes)
+        blocks_drop_spare(arena);
+    size_t held = held_bytes(arena->block, arena->base, arena->end, slots_touched_end(arena));
+    if (!all || arena->block == &arena->home || need_bytes > held / 2) return;
     blocks_save(arena);
     blocks_go_on_with(arena, &arena->home, false);
 }

@@ -193,11 +193,11 @@ static bool map_slots(struct arena *arena, const struct slots_plan *plan, const 
         return false; /* for what a checker shall see behind the end */
     if (bytes > ARITH_MAX_BYTES) return false;
     struct span span;
-    if (!backing_map(bytes, fresh || layout->watched || advised, &span)) return false;
+    if (!backing_map(bytes, fresh || layout->watched || advised ? 0 : BACKING_KEEP_FEW, &span)) return false;
     char *base = span.memory + slots_padding((uintptr_t)span.memory, align);
     if (huge) pages_huge(base, room);
     if ((plan->flags & ARENA_PREFAULT) != 0 && room != 0 && !pages_prefault(span.memory, bytes)) {
-        backing_unmap(&span, 0, false);
+        backing_unmap(&span, 0, 0);
         return false;
     }
     struct block *home = &arena->home;
@@ -376,8 +376,8 @@ static void free_home(struct arena *arena) {
     struct arena_source source = arena->source;
     if (home->backing == BACKING_PAGES) {
         struct span span = {home->memory, home->memory_bytes, 0};
-        bool keeps = !arena->watched && !arena->advised;
-        backing_unmap(&span, (size_t)(slots_touched_end(arena) - home->memory), keeps);
+        size_t keep_bytes = arena->watched || arena->advised ? 0 : BACKING_KEEP_FEW;
+        backing_unmap(&span, (size_t)(slots_touched_end(arena) - home->memory), keep_bytes);
         backing_give(&source, arena, arena->header_bytes + SLOTS_CLEAR_STEP, _Alignof(max_align_t));
     } else if (home->backing != BACKING_CALLER) {
         backing_give(&source, arena, home->memory_bytes, home->memory_align);

@@ -175,6 +175,41 @@ TEST(a_peak_of_larger_blocks_goes_back) {
     arena_bytes_destroy(arena);
 }
 
+static size_t faults_of_a_vector(int count) {
+    struct {
+        int *data;
+        size_t len, cap;
+    } vector = {NULL, 0, 0};
+    struct arena_bytes *arena = arena_bytes_create(SIZE_MAX);
+    assert_non_null(arena);
+    size_t before = measure_faults();
+    for (int i = 0; i < count; i++) *ARENA_PUSH(arena, &vector) = i;
+    size_t faults = measure_faults() - before;
+    arena_bytes_destroy(arena);
+    return faults;
+}
+
+/* A vector in an arena of its own finds the pages of the one before, and takes no more than realloc would. */
+TEST(a_vector_is_pushed_to_where_one_was) {
+    enum { COUNT = 1000000 };
+    (void)faults_of_a_vector(COUNT);
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY && sizeof(void *) == 8)
+        assert_true(faults_of_a_vector(COUNT) <= COUNT * sizeof(int) / PAGE / 16);
+}
+
+/* Each of a size of its own, so that none takes what another left. */
+TEST(what_ended_leaves_little_behind) {
+    struct measure before = measure_now();
+    for (size_t i = 1; i <= 24; i++) {
+        struct arena_bytes *arena = make(SIZE_MAX, ARENA_CLEAR_ON_RESET, 0);
+        size_t size = i * MIB / 2 + i * 32 * KIB;
+        memset(arena_bytes_alloc(arena, size, 8), 'x', size);
+        arena_bytes_destroy(arena);
+    }
+    assert_at_most(measure_grown(&before), 6 * MIB);
+}
+
 /* Of a pool: a large request does not stay in memory for ever, and what is in rotation does. */
 TEST(a_pool_forgets_a_large_request) {
     struct measure before = measure_now();
