@@ -86,8 +86,8 @@ quote() {
         END { printf "%d programs passed, %d failed; %d scenarios to the end, %d bounded, %d cut off", ok, bad, whole, bounded, cut }' "$log" ;;
     orders) grep 'rows: ' "$log" ;;
     fail) awk '/places$/{ sub(/.*\] */, ""); places = places (places == "" ? "" : " and ") $0 } END { print places }' "$log" ;;
-    fuzz) awk '/Done [0-9]+ runs/{ for (i = 1; i < NF; i++) if ($i == "Done") runs += $(i + 1); done++ } /FAILED/{ failed++ }
-        END { printf "%d runs in %d fuzzers, %d failed", runs, done, failed }' "$log" ;;
+    fuzz) awk '/^seed /{ seed = $2 + 0 } /Done [0-9]+ runs/{ for (i = 1; i < NF; i++) if ($i == "Done") runs += $(i + 1); done++ } /FAILED/{ failed++ }
+        END { printf "%d runs in %d fuzzers, %d failed; seed %d", runs, done, failed, seed }' "$log" ;;
     prove) awk '/goals proved/{ goals = goals $0 ", " } / holds \(/{ holds++ } / fails \(/{ fails++ }
         END { printf "%smodels: %d hold, %d planted mistakes found", goals, holds, fails }' "$log" ;;
     analyse) grep ' findings in ' "$log" | sed 's/ in [0-9]* files//' | paste -s -d , | sed 's/,/, /g' ;;
@@ -122,7 +122,7 @@ for step in "${steps[@]}"; do
     esac
     if [ "$verdict" = FAILED ]; then
         failed=$((failed + 1))
-        tail -n 15 "$log"
+        tail -n 30 "$log"
     fi
     table+=("$(printf '%-14s %-8s %6d s  %s' "$step" "$verdict" $((SECONDS - started)) "$(quote "$log" "$step" | cut -c 1-150)")")
     printf '%s\n' "${table[-1]}"
