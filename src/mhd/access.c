@@ -314,6 +314,7 @@ static enum MHD_Result whole_call(struct exchange *exchange, struct MHD_Connecti
         break;
     }
     if (exchange->piece != NULL) exchange->body.length = 0; /* of which nothing was kept */
+    body_close(&exchange->body);
     if (exchange_equip(exchange) != ARENA_OK) return refusal_answer(exchange, REFUSAL_UNAVAILABLE, connection);
     return run_handler(exchange, connection);
 }

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_CAPACITY_BYTES = 4096 };
+enum {
+    FIRST_CAPACITY_BYTES = 4096,
+    SMALL_SHARE = 32 /* of what a body may come to: a block up to that is a small one */
+};
 
 /* relaxed, both: a count to decide by, which orders nothing. */
 static bool budget_take(struct body_budget *budget, size_t bytes) {
@@ -66,7 +69,6 @@ static bool resize_in_arena(struct body *body, size_t capacity) {
 }
 
 static bool resize(struct body *body, size_t capacity) {
-    if (body->arena != NULL) return resize_in_arena(body, capacity);
     size_t more = capacity - body->capacity;
     if (!budget_take(body->budget, more)) return false;
     char *data = realloc(body->data, capacity + 1);
@@ -79,15 +81,40 @@ static bool resize(struct body *body, size_t capacity) {
     return true;
 }
 
+static bool grow_in_place(struct body *body, size_t capacity) {
+    if (body->data == NULL || !arena_bytes_resize(body->arena, body->data, body->capacity + 1, capacity + 1))
+        return false;
+    body->capacity = capacity;
+    return true;
+}
+
+/* The next step of doubling. */
+static size_t next_capacity(const struct body *body, size_t needed, size_t most) {
+    size_t capacity = body->capacity > most / 2 ? most : body->capacity * 2;
+    if (capacity < FIRST_CAPACITY_BYTES && FIRST_CAPACITY_BYTES <= most) capacity = FIRST_CAPACITY_BYTES;
+    return capacity < needed ? needed : capacity;
+}
+
+/* What a block moves out of is lost in an arena.  So one that is no small one moves once: to where there is room for all that
+ * the body may come to, or for what the arena has left.  Memory is used as it is written. */
+static bool grow_in_arena(struct body *body, size_t needed, size_t most) {
+    if (most > arena_bytes_cap(body->arena)) most = arena_bytes_cap(body->arena);
+    size_t capacity = next_capacity(body, needed, most);
+    if (grow_in_place(body, capacity)) return true;
+    bool moves_once = body->announced != SIZE_MAX || body->capacity > most / SMALL_SHARE;
+    if (moves_once && capacity < most) capacity = most;
+    if (resize_in_arena(body, capacity)) return true;
+    size_t left = arena_bytes_remaining(body->arena);
+    if (left > needed + 1 && left <= capacity && resize_in_arena(body, left - 1)) return true;
+    return needed < capacity && resize_in_arena(body, needed);
+}
+
 /* needed is at most the limit, and more than the capacity. */
 static bool grow(struct body *body, size_t needed) {
     size_t most = body->limit < body->announced ? body->limit : body->announced;
-    bool whole = body->arena != NULL && body->announced != SIZE_MAX;
-    size_t capacity = whole || body->capacity > most / 2 ? most : body->capacity * 2;
-    if (capacity < FIRST_CAPACITY_BYTES && FIRST_CAPACITY_BYTES <= most) capacity = FIRST_CAPACITY_BYTES;
-    if (capacity < needed) capacity = needed;
-    return resize(body, capacity) ||
-           (needed < capacity && (body->budget != NULL || body->arena != NULL) && resize(body, needed));
+    if (body->arena != NULL) return grow_in_arena(body, needed, most);
+    size_t capacity = next_capacity(body, needed, most);
+    return resize(body, capacity) || (needed < capacity && body->budget != NULL && resize(body, needed));
 }
 
 static bool drain(struct body *body, size_t size_bytes) {
@@ -128,6 +155,13 @@ bool body_count(struct body *body, size_t size_bytes) {
     if (refused(body, size_bytes, &go_on)) return go_on;
     body->length += size_bytes;
     return true;
+}
+
+void body_close(struct body *body) {
+    if (body->arena == NULL || body->data == NULL || body->capacity == body->length) return;
+    /* Nothing else has come from the arena, so this cannot fail. */
+    (void)arena_bytes_resize(body->arena, body->data, body->capacity + 1, body->length + 1);
+    body->capacity = body->length;
 }
 
 const void *body_data(const struct body *body) { return body->data == NULL ? "" : body->data; }

@@ -3,10 +3,10 @@
  *
  * No more than the limit is ever kept, and memory is used as the body arrives, not as it was announced: a client that
  * announces much and sends little costs little.  In an arena the block is made in one piece where the length was announced,
- * since what a block grows out of is lost there; elsewhere it doubles.  All bodies elsewhere hold no more than their budget
- * together.  Once a body
- * is known to be refused, the rest is read and thrown away, so that the client gets to read the answer and the
- * connection survives; up to BODY_DRAIN_BYTES of it. One thread at a time; the budget is everybody's. */
+ * and else moves once at most when it is no small one any more, since what a block moves out of is lost there; elsewhere it
+ * doubles.  All bodies elsewhere hold no more than their budget together.  Once a body is known to be refused, the rest is
+ * read and thrown away, so that the client gets to read the answer and the connection survives; up to BODY_DRAIN_BYTES of
+ * it.  One thread at a time; the budget is everybody's. */
 #ifndef MHD_BODY_H
 #define MHD_BODY_H
 
@@ -56,6 +56,8 @@ void body_announce(struct body *body, uint64_t bytes);
 bool body_take(struct body *body, const char *data, size_t size_bytes);
 /* The same for a piece that somebody else takes, while the state stays BODY_KEPT. */
 bool body_count(struct body *body, size_t size_bytes);
+/* It is whole: what its block has too much of is the arena's again. */
+void body_close(struct body *body);
 /* Nothing of it is wanted any more. */
 void body_refuse(struct body *body, enum body_state state);
 

@@ -129,6 +129,57 @@ TEST(the_block_doubles) {
     }
 }
 
+/* A body whose length is not known fills most of its arena, which is nobody else's yet, and leaves the rest. */
+TEST(a_body_of_unknown_length_fills_its_arena) {
+    fill_source();
+    static const size_t capacities[] = {60000, 300000, 2000000};
+    for (size_t i = 0; i < 3; i++) {
+        for (int round = 0; round < 3; round++) { /* a new arena, and one that had a body before */
+            struct arena_bytes *arena = arena_bytes_create(capacities[i]);
+            assert_non_null(arena);
+            for (int times = 0; times < 1 + round; times++) {
+                struct body body;
+                arena_bytes_reset(arena);
+                body_begin(&body, (size_t)16 << 20, NULL);
+                body_use_arena(&body, arena);
+                size_t wanted = times < round ? capacities[i] / 5 : capacities[i] / 5 * 4;
+                for (size_t at = 0; at < wanted; at += 1000) {
+                    size_t size = wanted - at < 1000 ? wanted - at : 1000;
+                    assert_true(body_take(&body, source + at % 60000, size));
+                    assert_int_equal(body.state, BODY_KEPT);
+                }
+                body_close(&body);
+                assert_int_equal(body.length, wanted);
+                for (size_t at = 0; at < wanted; at += 1000) {
+                    size_t size = wanted - at < 1000 ? wanted - at : 1000;
+                    assert_memory_equal((const char *)body_data(&body) + at, source + at % 60000, size);
+                }
+                assert_int_equal(((const char *)body_data(&body))[wanted], '\0');
+                body_end(&body);
+            }
+            arena_bytes_destroy(arena);
+        }
+    }
+}
+
+TEST(what_a_body_has_too_much_of_goes_back) {
+    fill_source();
+    struct arena_bytes *arena = arena_bytes_create((size_t)4 << 20);
+    assert_non_null(arena);
+    struct body body;
+    body_begin(&body, (size_t)1 << 20, NULL);
+    body_use_arena(&body, arena);
+    for (size_t at = 0; at < 60000; at += 5000) assert_true(body_take(&body, source + at, 5000));
+    /* It has moved to where all of it would have room. */
+    if (!support_checked()) assert_true(arena_bytes_used(arena) > (size_t)1 << 20);
+    body_close(&body);
+    assert_true(arena_bytes_used(arena) < (size_t)1 << 18);
+    assert_memory_equal(body_data(&body), source, 60000);
+    body_close(&body);
+    body_end(&body);
+    arena_bytes_destroy(arena);
+}
+
 TEST(sizes_at_the_ends_of_the_range_do_not_overflow) {
     struct body body;
     body_begin(&body, SIZE_MAX, NULL);

@@ -93,6 +93,10 @@ SERVER_TEST(a_body_lies_in_the_requests_arena) {
     post_chunked(30000, 200);
     assert_int_equal(flag_get(&lies_in_arena), 1);
     stop();
+    start(state, NULL);
+    post_chunked(80000, 200); /* in an arena that has not grown yet */
+    assert_int_equal(flag_get(&lies_in_arena), 1);
+    stop();
 }
 
 SERVER_TEST(what_does_not_fit_its_arena_is_413) {

@@ -80,6 +80,21 @@ void *arena_bytes_try_realloc(struct arena_bytes *arena, void *block, size_t old
     (void)align;
     return NULL;
 }
+bool arena_bytes_resize(struct arena_bytes *arena, void *block, size_t old_size, size_t new_size) {
+    (void)arena;
+    (void)block;
+    (void)old_size;
+    (void)new_size;
+    return false;
+}
+size_t arena_remaining(const struct arena *arena) {
+    (void)arena;
+    return 0;
+}
+size_t arena_cap(const struct arena *arena) {
+    (void)arena;
+    return 0;
+}
 struct arena_context *arena_context_background(void) {
     return &background;
 }
