@@ -480,6 +480,21 @@ TEST(trim_gives_unused_memory_back_and_keeps_what_lives) {
     }
 }
 
+/* Where the C library would abort at the second free, the arena is kept meanwhile, and says so. */
+static void do_destroy(void *user) { arena_destroy(user); }
+TEST(destroying_twice_panics) {
+    static const struct arena_type word = {"word", 8, 8, NULL};
+    if (support_checked()) skip(); /* the checker reports it */
+    GIVEN(arena, arena, arena_create(&word, 100, &arena));
+    arena_destroy(arena);
+    assert_panics(do_destroy, arena, "destroyed already");
+    struct arena *stale = arena;
+    assert_int_equal(arena_create(&word, 100, &arena), ARENA_OK);
+    assert_ptr_equal(arena, stale);
+    assert_int_equal(arena_used(arena), 0);
+    arena_destroy(arena);
+}
+
 /* --- reset and zero ----------------------------------------------------------------------------------------------- */
 
 /* How the library clears may depend on how much there is to clear. */

@@ -73,8 +73,9 @@ ARENA_API ARENA_NODISCARD int arena_create(const struct arena_type *type, size_t
 ARENA_API ARENA_NODISCARD int arena_create_with(const struct arena_type *type, size_t capacity,
                                                 const struct arena_options *options, struct arena **out);
 
-/* Drops what is live, gives all memory back and ends the handle.  NULL is legal.  Panics, and changes nothing, for an
- * arena of a pool, one behind a gate, and one that is dropping its elements. */
+/* Drops what is live, gives all memory back and ends the handle; the thread may keep one arena that was made with the defaults,
+ * and of which no more than 4 KiB was used, for the next of its type and capacity that it makes, until it ends.  NULL is legal.
+ * Panics, and changes nothing, for an arena of a pool, one behind a gate, and one that is dropping its elements. */
 ARENA_API void arena_destroy(struct arena *arena);
 
 /* Hands out one element, copied from `value`; NULL: a zeroed one.  It is valid until the next reset.  Never NULL:

@@ -32,6 +32,10 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
         *out = slots_create_bytes(capacity);
         return LIKELY(*out != NULL) ? ARENA_OK : ARENA_ENOMEM;
     }
+    if (options == NULL && place == NULL) {
+        *out = slots_create_kept(type, capacity);
+        if (LIKELY(*out != NULL)) return ARENA_OK;
+    }
     struct slots_plan plan;
     int status = slots_plan(type, capacity, options, &plan);
     if (status != ARENA_OK) return status;

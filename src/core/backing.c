@@ -170,7 +170,7 @@ static bool take_stuck(size_t bytes, struct span *out) REQUIRES(&mutex) {
     return false;
 }
 
-bool backing_map(size_t bytes, size_t dirty_bytes, struct span *out) {
+bool backing_map(size_t bytes, size_t dirty_bytes, struct span *out, bool *scarce) {
     mutex_lock(&mutex);
     bool found = dirty_bytes != 0 && (take_kept(bytes, dirty_bytes, out) || take_stuck(bytes, out));
     if (!found) {
@@ -183,6 +183,7 @@ bool backing_map(size_t bytes, size_t dirty_bytes, struct span *out) {
         *out = (struct span){memory, bytes, 0};
         found = memory != NULL;
     }
+    if (scarce != NULL) *scarce = limited;
     mutex_unlock(&mutex);
     return found;
 }
@@ -201,8 +202,8 @@ void backing_unmap(const struct span *span, size_t touched_bytes, size_t keep_by
 }
 
 #ifndef THREAD_STATE_MODEL /* the model checker's locks are gone by then */
-/* A copy inside a plugin that is unloaded leaves no ranges behind. */
-__attribute__((destructor)) static void finish(void) {
+/* A copy inside a plugin that is unloaded leaves no ranges behind; this runs after the destructors that give some back. */
+__attribute__((destructor(101))) static void finish(void) {
     mutex_lock(&mutex);
     flush();
     mutex_unlock(&mutex);

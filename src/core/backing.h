@@ -37,8 +37,8 @@ void backing_give(const struct arena_source *source, void *memory, size_t bytes,
 #define BACKING_KEEP_MOST ((size_t)4 << 20)
 
 /* A range of pages; false: no memory.  It may be a kept one, whose first dirty_bytes at the most may hold anything; 0: all of
- * it is zero. */
-bool backing_map(size_t bytes, size_t dirty_bytes, struct span *out);
+ * it is zero.  *scarce (may be NULL): address space is limited, so nothing is to be kept. */
+bool backing_map(size_t bytes, size_t dirty_bytes, struct span *out, bool *scarce);
 /* Gives it back: what lies beyond the first touched_bytes was never touched.  It may be kept, with keep_bytes in memory at the
  * most; 0: it may not. */
 void backing_unmap(const struct span *span, size_t touched_bytes, size_t keep_bytes);

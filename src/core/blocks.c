@@ -119,7 +119,7 @@ static struct block *make_block(struct arena *arena, size_t body, size_t align) 
     enum backing backing = arena->source.take != NULL ? BACKING_SOURCE : BACKING_HEAP;
     if (backing == BACKING_HEAP && bytes >= PAGES_FROM) {
         size_t dirty_bytes = arena->watched ? 0 : BACKING_KEEP_MOST;
-        if (!arith_round_up(bytes, pages_size(), &bytes) || !backing_map(bytes, dirty_bytes, &span)) return NULL;
+        if (!arith_round_up(bytes, pages_size(), &bytes) || !backing_map(bytes, dirty_bytes, &span, NULL)) return NULL;
         backing = BACKING_PAGES;
     } else {
         span.memory = backing_take(&arena->source, bytes, BLOCKS_ALIGN);

@@ -3,8 +3,8 @@
  *
  * To make a byte arena, use a little of it and end it costs little more than the malloc and free in it: the plan is read
  * field by field where it lies (a copy in wide loads would wait for the stores before it), and the struct and the first bytes
- * of a byte arena are cleared by one memset.  A thread keeps one byte arena that it ended, for the next one that it makes: to take
- * 4 KiB of the heap and give it back costs as much as all the rest, and of the struct most is as it has to be.
+ * of a byte arena are cleared by one memset.  A thread keeps one byte arena that it ended, and one of elements, for the next that
+ * it makes like them: to take memory and give it back costs as much as all the rest, and of the struct most is as it has to be.
  */
 #include "core/create.h"
 
@@ -28,6 +28,10 @@
 /* What a new byte arena has cleared, together with its struct, for the first blocks. */
 #define FIRST_CLEAR_BYTES ((size_t)1 << 10)
 #define RETAIN_BYTES ((size_t)1 << 20)
+/* A thread keeps an arena of elements of which no more was used, with no more address space than leaves room for thousands of
+ * threads. */
+#define KEPT_USED_BYTES ((size_t)4 << 10)
+#define KEPT_MOST_BYTES (sizeof(void *) < 8 ? (size_t)0 : (size_t)((uint64_t)1 << 35))
 /* Less than this is not worth a call. */
 #define RETAIN_LEAST ((size_t)16 << 10)
 
@@ -50,6 +54,7 @@ bool slots_options_read(const void *options, void *known, size_t known_size) {
 /* One by one: a compiler that clears a struct as a whole does it with a string instruction, which takes as long as all else
  * that is done for a plan. */
 static void plan_defaults(struct slots_plan *plan) {
+    plan->usual = false;
     plan->clear = ARENA_CLEAR_ON_RESET;
     plan->flags = 0;
     plan->drop_user = NULL;
@@ -88,6 +93,7 @@ int slots_plan(const struct arena_type *type, size_t capacity, const struct aren
         plan->bytes = capacity;
         return ARENA_OK;
     }
+    plan->usual = options == NULL && type->drop == NULL;
     return arith_slots(type->size, type->align, capacity, &plan->stride, &plan->bytes) ? ARENA_OK : ARENA_ENOMEM;
 }
 
@@ -193,7 +199,8 @@ static bool map_slots(struct arena *arena, const struct slots_plan *plan, const 
         return false; /* for what a checker shall see behind the end */
     if (bytes > ARITH_MAX_BYTES) return false;
     struct span span;
-    if (!backing_map(bytes, fresh || layout->watched || advised ? 0 : BACKING_KEEP_FEW, &span)) return false;
+    bool scarce;
+    if (!backing_map(bytes, fresh || layout->watched || advised ? 0 : BACKING_KEEP_FEW, &span, &scarce)) return false;
     char *base = span.memory + slots_padding((uintptr_t)span.memory, align);
     if (huge) pages_huge(base, room);
     if ((plan->flags & ARENA_PREFAULT) != 0 && room != 0 && !pages_prefault(span.memory, bytes)) {
@@ -213,6 +220,7 @@ static bool map_slots(struct arena *arena, const struct slots_plan *plan, const 
     }
     arena->ready = arena->dirty == base || plan->clear == ARENA_CLEAR_NEVER ? arena->end : base;
     arena->advised = advised;
+    arena->usual = plan->usual && !scarce && bytes <= KEPT_MOST_BYTES;
     if ((plan->flags & ARENA_PREFAULT) != 0) arena->touched = arena->used_end = arena->end;
     return true;
 }
@@ -242,6 +250,7 @@ HOT_INLINE void place_slots(struct arena *arena, const struct slots_plan *plan, 
     arena->end = end;
     arena->dirty = owner == SLOTS_OWNER_GATE ? base : end;
     arena->ready = ready;
+    arena->usual = plan->usual;
 }
 
 HOT_INLINE enum copy_way copy_way_of(size_t size, size_t stride) {
@@ -305,6 +314,7 @@ HOT_INLINE struct arena *create(const struct slots_plan *plan, size_t room_bytes
     } else {
         arena->capacity = layout.room_bytes / plan->stride;
     }
+    if (watched || owner != SLOTS_OWNER_USER) arena->usual = false;
     slots_refresh_inline(arena);
     arena->fresh_limit = arena->head.limit;
     if (UNLIKELY(watched)) slots_hide_all(arena);
@@ -335,36 +345,67 @@ static NOINLINE struct arena *create_watched_bytes(size_t capacity) {
     return slots_create(&plan, &bytes_type, SLOTS_OWNER_USER, sizeof(struct arena), NULL);
 }
 
-/* Makes an arena that a thread kept (keep) as good as new: what it used is cleared, and forgotten. */
-HOT_INLINE void renew(struct arena *arena, size_t capacity) {
+/* --- what a thread keeps ------------------------------------------------------------------------------------------ */
+
+/* A list of no more than two: a byte arena, if there is one, before one of elements. */
+HOT_INLINE struct arena *kept_arena(struct thread_kept *kept) {
+    return (struct arena *)(void *)((char *)kept - offsetof(struct arena, kept));
+}
+HOT_INLINE bool keeps_bytes(const struct thread_state *state) {
+    return state->kept != NULL && kept_arena(state->kept)->bytes;
+}
+HOT_INLINE struct thread_kept **kept_of_elements(struct thread_state *state) {
+    return keeps_bytes(state) ? &state->kept->next : &state->kept;
+}
+
+/* Makes an arena that a thread kept as good as new: what it used is cleared, and forgotten. */
+HOT_INLINE void renew(struct arena *arena) {
     char *base = arena->base;
     char *cursor = arena->head.cursor;
     if (arena->ready < cursor) arena->ready = cursor;
     memset(base, 0, (size_t)(cursor - base));
     arena->head.cursor = arena->head.peak = arena->head.floor = arena->floor = base;
-    arena->touched = arena->used_end = base;
-    arena->capacity = capacity;
-    arena->grow_bytes = BLOCKS_GROW_FIRST;
-    arena->want_bytes = arena->high_bytes = arena->need_bytes = arena->peak_bytes = 0;
+    arena->touched = base;
+    arena->high_bytes = arena->need_bytes = arena->peak_bytes = 0;
     arena->calm = 0;
     arena->resets = 0;
     arena->mark_serial = arena->mark_depth = arena->void_high = 0;
     arena->void_low = 1;
+}
+
+HOT_INLINE struct arena *renew_bytes(struct arena *arena, size_t capacity) {
+    renew(arena);
+    arena->used_end = arena->base;
+    arena->capacity = capacity;
+    arena->grow_bytes = BLOCKS_GROW_FIRST;
+    arena->want_bytes = 0;
     blocks_set_bound(arena);
     arena->head.limit = arena->fresh_limit = arena->ready < arena->bound ? arena->ready : arena->bound;
+    return arena;
+}
+
+struct arena *slots_create_kept(const struct arena_type *type, size_t capacity) {
+    struct thread_kept **link = kept_of_elements(thread_state());
+    if (*link == NULL || !type_valid(type) || type->drop != NULL) return NULL;
+    struct arena *arena = kept_arena(*link);
+    if (arena->capacity != capacity || !type_same(arena->type, type)) return NULL;
+    *link = NULL;
+    arena->used_end = slots_touched_end(arena);
+    renew(arena);
+    arena->head.limit = arena->bound;
+    return arena;
 }
 
 struct arena *slots_create_bytes(size_t capacity) {
     struct thread_state *state = thread_state();
-    struct arena *arena = state->arena;
-    if (LIKELY(arena != NULL)) {
-        state->arena = NULL;
-        renew(arena, capacity);
-        return arena;
+    if (LIKELY(keeps_bytes(state))) {
+        struct arena *kept = kept_arena(state->kept);
+        state->kept = kept->kept.next;
+        return renew_bytes(kept, capacity);
     }
     if (UNLIKELY(poison_active())) return create_watched_bytes(capacity);
     const struct slots_plan plan = {.stride = 1, .bytes = capacity, .of_bytes = true, .retain_bytes = RETAIN_BYTES};
-    arena = create(&plan, capacity, &bytes_type, SLOTS_OWNER_USER, sizeof(struct arena), NULL, false);
+    struct arena *arena = create(&plan, capacity, &bytes_type, SLOTS_OWNER_USER, sizeof(struct arena), NULL, false);
     if (LIKELY(arena != NULL)) arena->usual = arena->home.memory_bytes == BYTES_FIRST_BYTES;
     return arena;
 }
@@ -384,30 +425,46 @@ static void free_home(struct arena *arena) {
     }
 }
 
-/* Keeps an arena that has nothing but its first block, for slots_create_bytes; false: one is kept, or the thread ends. */
+static void end_kept(struct thread_kept *kept) { free_home(kept_arena(kept)); }
+
+static NOINLINE bool arm(struct thread_state *state) { return !state->exited && thread_exit_arm(state); }
+
+HOT_INLINE void keep_at(struct thread_kept **link, struct thread_kept *next, struct arena *arena) {
+    arena->kept.end = end_kept;
+    arena->kept.next = next;
+    *link = &arena->kept;
+}
+
+/* Keeps an arena that has nothing but its first block; false: the thread has enough, or ends.  Of byte arenas it keeps the
+ * first, of those of elements the last, since the next one can only be like that. */
 HOT_INLINE bool keep(struct arena *arena) {
+    if (!arena->usual) return false;
     struct thread_state *state = thread_state();
-    if (!arena->usual || state->arena != NULL || UNLIKELY(state->exiting)) return false;
-    if (UNLIKELY(!state->armed) && (state->exited || !thread_exit_arm(state))) return false;
-    state->arena = arena;
+    struct thread_kept **link = arena->bytes ? &state->kept : kept_of_elements(state);
+    bool taken = arena->bytes ? keeps_bytes(state) : *link != NULL;
+    if (UNLIKELY(taken) && *link == &arena->kept) panic(ARENA_EINVAL, "the arena was destroyed already");
+    if (UNLIKELY(state->exiting) || (UNLIKELY(!state->armed) && !arm(state))) return false;
+    if (arena->bytes) {
+        if (taken) return false;
+        keep_at(link, *link, arena);
+        return true;
+    }
+    if ((size_t)(slots_touched_end(arena) - arena->base) > KEPT_USED_BYTES) return false;
+    if (UNLIKELY(taken)) end_kept(*link);
+    keep_at(link, NULL, arena);
     return true;
 }
 
 #ifndef THREAD_STATE_MODEL
 /* A copy inside a plugin that is unloaded leaves none behind, of the thread that unloads it. */
-__attribute__((destructor)) static void drop_kept(void) {
-    struct thread_state *state = thread_state();
-    memory_free(state->arena);
-    state->arena = NULL;
-}
+__attribute__((destructor)) static void drop_kept(void) { thread_end_kept(thread_state()); }
 #endif
 
 void slots_destroy(struct arena *arena) {
-    if (LIKELY(arena->reset_work == 0) && LIKELY(arena->home.backing == BACKING_HEAP) && arena->block == &arena->home &&
-        arena->spare == NULL && LIKELY(arena->kinds == NULL)) {
+    if (LIKELY(arena->reset_work == 0) && arena->block == &arena->home && arena->spare == NULL &&
+        LIKELY(arena->kinds == NULL)) {
         if (keep(arena)) return;
-        if (UNLIKELY(arena == thread_state()->arena)) panic(ARENA_EINVAL, "the arena was destroyed already");
-        memory_free(arena); /* there is nothing but this block */
+        free_home(arena); /* there is nothing but this block */
         return;
     }
     slots_settle(arena);

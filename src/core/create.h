@@ -15,6 +15,7 @@
 
 /* What an arena is to be: options that are checked and complete. */
 struct slots_plan {
+    bool usual; /* all of it is as it is by default, and nothing is dropped */
     uint32_t clear;
     uint32_t flags;
     size_t stride;
@@ -51,6 +52,8 @@ struct arena *slots_create(const struct slots_plan *plan, const struct arena_typ
                            size_t header_bytes, const struct slots_place *place);
 /* The same for a byte arena of the user's with the default options, of which the compiler knows most. */
 struct arena *slots_create_bytes(size_t capacity);
+/* One that this thread kept, of elements and with no options; NULL: it has none that is the same. */
+struct arena *slots_create_kept(const struct arena_type *type, size_t capacity);
 /* What slots_create takes for such an arena, wherever its memory lies and with no checker; false: it cannot be. */
 bool slots_in_bytes(const struct slots_plan *plan, const struct arena_type *type, size_t header_bytes, size_t *bytes);
 /* Drops what is live and frees the block. */

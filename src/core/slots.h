@@ -39,6 +39,7 @@
 #include "core/clear.h"
 #include "platform/sync.h"
 #include "runtime/panic.h"
+#include "runtime/thread.h"
 
 #include <string.h>
 
@@ -134,7 +135,7 @@ struct arena {
     bool bytes;    /* blocks of any size: no elements */
     bool grows;    /* more blocks come as they are needed */
     bool zeroes;   /* inline code hands out what it finds, so the window must be zero */
-    bool usual;    /* a byte arena with the default options: a thread may keep it (core/create.c) */
+    bool usual;    /* made with the defaults: a thread may keep it (core/create.c) */
     bool advised;  /* its pages are as the program asked for */
 
     uint8_t calm;    /* core/retain.c: resets in a row that did not need the excess */
@@ -181,6 +182,7 @@ struct arena {
     struct arena_source source; /* take is NULL: the system */
     size_t header_bytes;        /* of the block that this struct begins */
     struct block home;
+    struct thread_kept kept; /* core/create.c: while a thread keeps it */
 
     /* memory checkers (core/checker.c) and messages */
     char *poison_end;  /* nothing at or after it was ever poisoned */

@@ -248,8 +248,7 @@ void thread_exit_hook(struct thread_state *state) {
     }
     memory_free(record);
     memory_free(state->locals);
-    memory_free(state->arena);
-    state->arena = NULL;
+    thread_end_kept(state);
     state->record = NULL;
     state->locals = NULL;
     waiter_recycle(state);

@@ -18,15 +18,21 @@
 #include "platform/sync.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct arena;
 struct arena_fiber;
 struct local;
 struct scope;
 struct protect_frame;
 struct waiter;
 struct thread_record;
+
+/* What a thread keeps of what ended on it, for the next that is like it. */
+struct thread_kept {
+    struct thread_kept *next;
+    void (*end)(struct thread_kept *kept);
+};
 
 struct thread_state {
     struct local *locals;         /* runtime/locals.h: the thread's share of pools and concurrent arenas, by index */
@@ -46,7 +52,7 @@ struct thread_state {
     void *own[2];                 /* runtime/fiber.h: the scopes and frames of the thread itself while a fiber runs */
     struct waiter *waiter;        /* runtime/waiter.c: the record this thread waits with, once it has waited */
     struct thread_record *record; /* runtime/locals.c: what other threads may find of this one */
-    struct arena *arena;          /* core/create.c: a byte arena that ended on this thread, for the next one */
+    struct thread_kept *kept;     /* core/create.c: arenas */
 };
 
 #ifndef THREAD_STATE_MODEL
@@ -66,6 +72,15 @@ struct thread_state *thread_state(void); /* the model checker's threads share on
 #endif
 
 bool thread_exit_arm(struct thread_state *state);
+
+/* Ends what the thread keeps. */
+static inline void thread_end_kept(struct thread_state *state) {
+    while (state->kept != NULL) {
+        struct thread_kept *kept = state->kept;
+        state->kept = kept->next;
+        kept->end(kept);
+    }
+}
 
 /* What runs at the end of an armed thread: in runtime/locals.c.  Leaves it exited and no longer armed. */
 void thread_exit_hook(struct thread_state *state);

@@ -204,8 +204,13 @@ static void trim_frees_what_is_idle(void **state) {
 
 /* --- making: whatever is missing, it is said, and there is no handle ------------------------------------------------ */
 
-static int make_arena(void **out) { return arena_create(ARENA_TYPE(int), 4, (struct arena **)(void *)out); }
-static int make_mapped(void **out) { return arena_create(ARENA_TYPE(int), 1 << 20, (struct arena **)(void *)out); }
+/* With options: of those a thread keeps none. */
+static int make_with(size_t capacity, void **out) {
+    const struct arena_options options = {.struct_size = sizeof options};
+    return arena_create_with(ARENA_TYPE(int), capacity, &options, (struct arena **)(void *)out);
+}
+static int make_arena(void **out) { return make_with(4, out); }
+static int make_mapped(void **out) { return make_with(1 << 20, out); }
 static int make_concurrent(void **out) {
     return arena_concurrent_create(ARENA_TYPE(int), 4, (struct arena_concurrent **)(void *)out);
 }

@@ -94,7 +94,7 @@ PLANTS = [
      "    if (status != ARENA_OK) (void)settle_cause(node, status);\n", "    (void)status;\n",
      ["model cancel", "corpus of context, guarded"]),
     ("memory kept: a thread keeps each arena that it ends", "src/core/create.c",
-     "if (!arena->usual || state->arena != NULL ||", "if (!arena->usual ||", ["unit create"]),
+     "        if (taken) return false;\n", "", ["unit create"]),
     ("skipped clear: an arena that a thread kept is not cleared as far as it was used", "src/core/create.c",
      "    if (arena->ready < cursor) arena->ready = cursor;\n    memset(base, 0, (size_t)(cursor - base));\n",
      "    memset(base, 0, (size_t)(arena->ready < cursor ? arena->ready - base : cursor - base));\n    if (arena->ready < cursor) arena->ready = cursor;\n",

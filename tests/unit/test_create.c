@@ -68,6 +68,8 @@ TEST(sizes_that_no_plan_has) {
     assert_null(slots_create(&plan, &byte, SLOTS_OWNER_USER, header, NULL));
 }
 
+static struct thread_kept *kept_of(void *arena) { return &((struct arena *)arena)->kept; }
+
 /* A byte arena that ends is the next one on that thread, as good as new; one alone, and it ends with the thread. */
 TEST(a_thread_keeps_one_arena) {
     (void)state;
@@ -80,16 +82,16 @@ TEST(a_thread_keeps_one_arena) {
     memset(arena_bytes_alloc(first, 2000, 1), 'x', 2000);
     arena_bytes_reset(first);
     memset(arena_bytes_alloc(first, 2000, 1), 'x', 2000);
-    thread_state()->arena = NULL;
+    thread_end_kept(thread_state());
     arena_bytes_destroy(small); /* not of the usual size */
-    assert_null(thread_state()->arena);
+    assert_null(thread_state()->kept);
     arena_bytes_destroy(arena_bytes_create_with(SIZE_MAX, &(struct arena_options){sizeof(struct arena_options)}));
-    assert_null(thread_state()->arena); /* nor with options */
+    assert_null(thread_state()->kept); /* nor with options */
     arena_bytes_destroy(first);
     arena_bytes_destroy(third);
-    assert_ptr_equal(thread_state()->arena, first);
+    assert_ptr_equal(thread_state()->kept, kept_of(first));
     first = arena_bytes_create(2500);
-    assert_null(thread_state()->arena);
+    assert_null(thread_state()->kept);
     struct arena_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0};
     assert_int_equal(arena_bytes_get_stats(first, &stats), ARENA_OK);
     assert_true(stats.used_bytes == 0 && stats.peak_bytes == 0 && stats.resets == 0 && stats.blocks == 1);
@@ -103,20 +105,120 @@ TEST(a_thread_keeps_one_arena) {
     block = arena_bytes_alloc(second, 3200, 1);
     for (int i = 0; i < 3200; i++) assert_int_equal(block[i], 0);
     arena_bytes_destroy(second);
-    free(thread_state()->arena);
-    thread_state()->arena = NULL;
+    thread_end_kept(thread_state());
     arena_bytes_reset(first);
     struct arena_cleanup *cleanup = arena_bytes_defer(first, NULL, NULL);
     assert_non_null(cleanup);
     arena_bytes_destroy(first); /* with more to do than to free */
-    assert_null(thread_state()->arena);
+    assert_null(thread_state()->kept);
     first = arena_bytes_create(70000);
     arena_bytes_destroy(first);
-    assert_non_null(thread_state()->arena);
+    assert_non_null(thread_state()->kept);
     thread_exit_hook(thread_state());
-    assert_null(thread_state()->arena);
+    assert_null(thread_state()->kept);
     arena_bytes_destroy(arena_bytes_create(70000)); /* after the thread's end nothing is kept */
-    assert_null(thread_state()->arena);
+    assert_null(thread_state()->kept);
+    thread_state()->exited = false;
+}
+
+static const struct arena_type word = {"word", 8, 8, NULL};
+static void drop_nothing(void *element, void *user) { (void)element, (void)user; }
+
+static struct arena *make_words(const struct arena_type *type, size_t capacity) {
+    struct arena *arena;
+    assert_int_equal(arena_create(type, capacity, &arena), ARENA_OK);
+    return arena;
+}
+
+/* So does one of elements, where the next is of the same type and capacity, and little was used. */
+TEST(a_thread_keeps_one_arena_of_elements) {
+    static const size_t capacities[] = {10, 1000, 100000}; /* of the heap, and pages */
+    static const uint64_t ones[200] = {[0] = 1, [99] = 1, [199] = 1};
+    if (support_checked()) skip();
+    thread_end_kept(thread_state());
+    for (size_t i = 0; i < sizeof capacities / sizeof capacities[0]; i++) {
+        const size_t capacity = capacities[i];
+        const size_t count = capacity < 200 ? capacity : 200;
+        struct arena *arena = make_words(&word, capacity);
+        if (arena->home.backing == BACKING_PAGES && sizeof(void *) < 8) {
+            arena_destroy(arena);
+            assert_null(thread_state()->kept); /* there is no address space to spare */
+            continue;
+        }
+        for (int round = 0; round < 3; round++) {
+            const uint64_t *slab = arena_alloc_slab(arena, count);
+            for (size_t at = 0; at < count; at++) assert_int_equal(slab[at], 0);
+            arena_reset(arena);
+            struct arena_mark mark;
+            arena_get_mark(arena, &mark);
+            (void)arena_alloc_slab_with(arena, ones, count);
+            if (round == 1) arena_rewind(arena, &mark); /* used all the same */
+            struct arena *before = arena;
+            arena_destroy(arena);
+            assert_ptr_equal(thread_state()->kept, kept_of(before));
+            assert_ptr_equal(arena = make_words(&word, capacity), before);
+            assert_null(thread_state()->kept);
+            struct arena_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0};
+            assert_int_equal(arena_get_stats(arena, &stats), ARENA_OK);
+            assert_true(stats.used_bytes == 0 && stats.peak_bytes == 0 && stats.resets == 0);
+            assert_int_equal(arena_cap(arena), capacity);
+        }
+        assert_non_null(arena_try_alloc_slab(arena, capacity));
+        assert_null(arena_try_alloc(arena, NULL));
+        arena_destroy(arena);
+        assert_int_equal(thread_state()->kept != NULL, capacity == 10); /* much was handed out */
+        thread_end_kept(thread_state());
+    }
+}
+
+TEST(what_a_thread_keeps_is_taken_for_nothing_else) {
+    static const struct arena_type other = {"other", 8, 8, NULL};
+    static const struct arena_type wide = {"word", 8, 16, NULL};
+    static const struct arena_type dropped = {"word", 8, 8, drop_nothing};
+    static const struct arena_type none = {NULL, 8, 8, NULL};
+    if (support_checked()) skip();
+    thread_end_kept(thread_state());
+    arena_destroy(make_words(&dropped, 100));
+    assert_null(thread_state()->kept);
+    struct arena *arena = make_words(&word, 100);
+    arena_destroy(arena);
+    assert_ptr_equal(thread_state()->kept, kept_of(arena));
+    struct arena *others[] = {make_words(&other, 100), make_words(&wide, 100), make_words(&dropped, 100),
+                              make_words(&word, 101)};
+    struct arena *with = NULL;
+    const struct arena_options options = {sizeof options};
+    assert_int_equal(arena_create_with(&word, 100, &options, &with), ARENA_OK);
+    struct arena *failed;
+    assert_int_equal(arena_create(&none, 100, &failed), ARENA_EINVAL);
+    assert_int_equal(arena_create(NULL, 100, &failed), ARENA_EINVAL);
+    assert_ptr_equal(thread_state()->kept, kept_of(arena));
+    arena_destroy(with);
+    arena_destroy(others[2]);
+    assert_ptr_equal(thread_state()->kept, kept_of(arena));
+    arena_destroy(others[0]); /* the last one stays */
+    assert_ptr_equal(thread_state()->kept, kept_of(others[0]));
+    arena_destroy(others[1]);
+    arena_destroy(others[3]);
+    assert_ptr_equal(thread_state()->kept, kept_of(others[3]));
+    /* Beside it one of bytes, in whatever order they come and go. */
+    struct arena_bytes *bytes = arena_bytes_create(1000);
+    arena_bytes_destroy(arena_bytes_create(SIZE_MAX));
+    struct thread_kept *first = thread_state()->kept;
+    assert_ptr_equal(first->next, kept_of(others[3]));
+    assert_ptr_equal(make_words(&word, 101), others[3]);
+    assert_null(first->next);
+    arena_destroy(others[3]);
+    assert_ptr_equal(first->next, kept_of(others[3]));
+    struct arena_bytes *again = arena_bytes_create(SIZE_MAX);
+    assert_ptr_equal(first, kept_of(again));
+    assert_ptr_equal(thread_state()->kept, kept_of(others[3]));
+    arena_bytes_destroy(again);
+    arena_bytes_destroy(bytes);
+    assert_ptr_equal(thread_state()->kept, kept_of(again));
+    thread_exit_hook(thread_state());
+    assert_null(thread_state()->kept);
+    arena_destroy(make_words(&word, 100)); /* after the thread's end nothing is kept */
+    assert_null(thread_state()->kept);
     thread_state()->exited = false;
 }
 
