@@ -502,6 +502,16 @@ TEST(a_large_vector_grows_in_place) {
     assert_int_equal(arena_bytes_get_stats(arena, &stats), ARENA_OK);
     assert_true(stats.touched_bytes < 11 * sizeof *vector.data * vector.len / 10);
     arena_bytes_destroy(arena);
+    arena = make(SIZE_MAX);
+    struct arena_buffer buffer = {NULL, 0, 0, arena}; /* the larger it is where it moves, the more room it has */
+    arena_buffer_reserve(&buffer, (size_t)3 << 20);
+    const char *data = buffer.data;
+    for (size_t size = (size_t)3 << 20; size <= (size_t)20 << 20; size += (size_t)1 << 20) {
+        buffer.len = buffer.cap;
+        if (buffer.cap < size) arena_buffer_reserve(&buffer, size - buffer.cap);
+    }
+    assert_ptr_equal(buffer.data, data);
+    arena_bytes_destroy(arena);
 }
 
 /* Whatever was in the memory of an arena that ended, the next one's is zero. */

@@ -6,7 +6,8 @@
 
 #include <sys/resource.h>
 
-enum { PEAK = 64 << 20, USUAL = 4096, PATIENCE = 32, PAGE = 4096 };
+/* KEPT: what arenas that ended before may have left in memory for the next one, so that it is no growth. */
+enum { KEPT = 5 << 20, PEAK = 64 << 20, USUAL = 4096, PATIENCE = 32, PAGE = 4096 };
 
 static struct arena_bytes *make(size_t capacity, uint32_t clear, size_t retain_bytes) {
     const struct arena_options options = {.struct_size = sizeof options, .clear = clear, .retain_bytes = retain_bytes};
@@ -121,7 +122,7 @@ TEST(what_is_retained_is_what_was_asked_for) {
     struct arena_bytes *arena = make(SIZE_MAX, ARENA_CLEAR_ON_RESET, ARENA_RETAIN_ALL);
     for (int i = 0; i < 3; i++) use(arena, PEAK); /* so that one block holds it */
     for (int i = 0; i < 2 * PATIENCE; i++) use(arena, USUAL);
-    assert_at_least(measure_grown(&before), PEAK - MIB);
+    assert_at_least(measure_grown(&before), PEAK - KEPT - MIB);
     arena_bytes_trim(arena);
     assert_at_most(measure_grown(&before), PEAK / 16);
     arena_bytes_destroy(arena);
@@ -207,7 +208,7 @@ TEST(what_ended_leaves_little_behind) {
         memset(arena_bytes_alloc(arena, size, 8), 'x', size);
         arena_bytes_destroy(arena);
     }
-    assert_at_most(measure_grown(&before), 6 * MIB);
+    assert_at_most(measure_grown(&before), KEPT + MIB);
 }
 
 /* Of a pool: a large request does not stay in memory for ever, and what is in rotation does. */
