@@ -940,11 +940,18 @@ public:
     template <class T> explicit scratch(view<T> in) : scratch(in.raw()) {}
     explicit scratch(bytes_view in) : scratch(arena_bytes_raw(in.raw())) {}
     explicit scratch(::arena *in) : entered_{ARENA_HEAD_(in)->cursor, ARENA_HEAD_(in)->floor, in, nullptr, 0} {
-        (void)arena_scratch_enter_(&entered_);
+        if (!arena_scratch_begin_(in, entered_.cursor, entered_.floor)) {
+            ::arena_scratch filled ARENA_WRITTEN_BY_LIBRARY_; /* so that *this need not lie in memory */
+            arena_scratch_enter_slow(in, &filled);
+            entered_ = filled;
+        }
     }
     scratch(const scratch &) = delete;
     scratch &operator=(const scratch &) = delete;
-    ~scratch() { arena_scratch_leave_(&entered_); }
+    ~scratch() {
+        if (arena_scratch_end_(entered_.arena, entered_.cursor, entered_.floor)) return;
+        arena_scratch_leave_slow(entered_.arena, entered_.cursor, entered_.floor, entered_.place, entered_.zones);
+    }
 
 private:
     ::arena_scratch entered_;

@@ -260,7 +260,7 @@ ARENA_API const struct arena_type *arena_type_bytes(void);
 
 /* --- The inline path -----------------------------------------------------------------------------------------------
  *
- * The first four words of struct arena, frozen: the only layout a program may depend on.
+ * The first six words of struct arena, frozen: the only layout a program may depend on.
  *
  * [cursor, limit) is a window of free, whole slots, not the rest of the arena: the library may close it
  * (limit == cursor) between calls.  Inline code that finds room takes a slot by advancing cursor by one stride, and
@@ -269,6 +269,9 @@ ARENA_API const struct arena_type *arena_type_bytes(void);
 struct arena_head {
     char *cursor;
     char *limit;
+    char *own
+        [2]; /* the library's.  They lie here to keep apart what a scratch scope writes in turn: some processors are slow
+                     where that is within 32 bytes */
     char *floor; /* inline code may take back down to here by clearing alone; out of reach where it may not */
     char *peak;  /* the highest cursor that was taken back */
 };
@@ -282,7 +285,7 @@ struct arena_head {
 
 /* What is taken back by inline code, in steps that may run over the cursor. */
 #define ARENA_SCRATCH_BYTES_ 256
-#define ARENA_SCRATCH_STEP_ 32
+#define ARENA_SCRATCH_STEP_ 64
 
 #ifdef __cplusplus
 #define ARENA_HEAD_(arena) static_cast<struct arena_head *>(static_cast<void *>(arena))
@@ -290,29 +293,55 @@ struct arena_head {
 #define ARENA_HEAD_(arena) ((struct arena_head *)(void *)(arena))
 #endif
 
-/* `scratch` has the head's cursor and floor: inline code leaves it, unless the floor is out of reach. */
-ARENA_INLINE struct arena_scratch *arena_scratch_enter_(struct arena_scratch *scratch) {
-    if (ARENA_LIKELY(scratch->floor <= scratch->cursor)) {
-        ARENA_HEAD_(scratch->arena)->floor = scratch->cursor;
+/* Begins a scope where the head's cursor and floor were just read.  false: the floor is out of reach, and the library has to. */
+ARENA_INLINE bool arena_scratch_begin_(struct arena *arena, char *cursor, char *floor) {
+    if (!ARENA_LIKELY(floor <= cursor)) return false;
+    ARENA_HEAD_(arena)->floor = cursor;
+    return true;
+}
+
+/* Ends one that began so, and clears what it used: up to a step without looking how much.  false: the library has to. */
+ARENA_INLINE bool arena_scratch_end_(struct arena *arena, char *from, char *floor) {
+    struct arena_head *head = ARENA_HEAD_(arena);
+    char *cursor = head->cursor;
+    if (!ARENA_LIKELY(head->floor == from)) return false;
+    if (ARENA_LIKELY((uintptr_t)cursor <= (uintptr_t)from + ARENA_SCRATCH_STEP_)) {
+        head->floor = floor;
+        memset(from, 0, ARENA_SCRATCH_STEP_);
     } else {
-        struct arena_scratch filled ARENA_WRITTEN_BY_LIBRARY_; /* so that `scratch` need not lie in memory */
-        arena_scratch_enter_slow(scratch->arena, &filled);
-        *scratch = filled;
+        if (cursor - from > ARENA_SCRATCH_BYTES_) return false;
+        head->floor = floor;
+        for (char *at = from; at < cursor; at += ARENA_SCRATCH_STEP_) memset(at, 0, ARENA_SCRATCH_STEP_);
+    }
+    if (cursor > head->peak) head->peak = cursor;
+    head->cursor = from;
+    return true;
+}
+
+/* What an ARENA_SCRATCH that inline code begins needs to know, kept apart from what the library fills, so that it need not lie
+ * in memory. */
+struct arena_private_scratch {
+    char *cursor; /* NULL: the library began it */
+    char *floor;
+    struct arena *arena;
+    struct arena_scratch *slow;
+};
+
+ARENA_INLINE struct arena_private_scratch *arena_scratch_enter_(struct arena_private_scratch *scratch) {
+    if (!arena_scratch_begin_(scratch->arena, scratch->cursor, scratch->floor)) {
+        arena_scratch_enter_slow(scratch->arena, scratch->slow);
+        scratch->cursor = NULL;
     }
     return scratch;
 }
 
-ARENA_INLINE void arena_scratch_leave_(struct arena_scratch *scratch) {
-    struct arena_head *head = ARENA_HEAD_(scratch->arena);
-    char *cursor = head->cursor;
-    char *from = scratch->cursor;
-    if (ARENA_LIKELY(head->floor == from) && ARENA_LIKELY(cursor - from <= ARENA_SCRATCH_BYTES_)) {
-        for (char *at = from; at < cursor; at += ARENA_SCRATCH_STEP_) memset(at, 0, ARENA_SCRATCH_STEP_);
-        if (cursor > head->peak) head->peak = cursor;
-        head->cursor = from;
-        head->floor = scratch->floor;
+ARENA_INLINE void arena_scratch_leave_(struct arena_private_scratch *scratch) {
+    if (ARENA_LIKELY(arena_scratch_end_(scratch->arena, scratch->cursor, scratch->floor))) return;
+    const struct arena_scratch *slow = scratch->slow;
+    if (scratch->cursor != NULL) {
+        arena_scratch_leave_slow(scratch->arena, scratch->cursor, scratch->floor, NULL, 0);
     } else {
-        arena_scratch_leave_slow(scratch->arena, from, scratch->floor, scratch->place, scratch->zones);
+        arena_scratch_leave_slow(scratch->arena, NULL, slow->floor, slow->place, slow->zones);
     }
 }
 
@@ -322,12 +351,15 @@ ARENA_INLINE void arena_scratch_leave_(struct arena_scratch *scratch) {
     for (struct arena * ARENA_CONCAT(scratch, _in) = (handle),                                                         \
                                               **ARENA_CONCAT(scratch, _in_once) = &ARENA_CONCAT(scratch, _in);         \
          ARENA_CONCAT(scratch, _in_once); ARENA_CONCAT(scratch, _in_once) = NULL)                                      \
-        for (struct arena_scratch scratch                                                                              \
-             __attribute__((cleanup(arena_scratch_leave_))) = {ARENA_HEAD_(ARENA_CONCAT(scratch, _in))->cursor,        \
-                                                               ARENA_HEAD_(ARENA_CONCAT(scratch, _in))->floor,         \
-                                                               ARENA_CONCAT(scratch, _in), NULL, 0},                   \
-             *ARENA_CONCAT(scratch, _once) = arena_scratch_enter_(&scratch);                                           \
-             ARENA_CONCAT(scratch, _once); ARENA_CONCAT(scratch, _once) = NULL)
+        for (struct arena_scratch ARENA_CONCAT(scratch, _slow) ARENA_WRITTEN_BY_LIBRARY_,                              \
+             *ARENA_CONCAT(scratch, _slow_once) = &ARENA_CONCAT(scratch, _slow);                                       \
+             ARENA_CONCAT(scratch, _slow_once); ARENA_CONCAT(scratch, _slow_once) = NULL)                              \
+            for (struct arena_private_scratch scratch __attribute__((                                                  \
+                     cleanup(arena_scratch_leave_))) = {ARENA_HEAD_(ARENA_CONCAT(scratch, _in))->cursor,               \
+                                                        ARENA_HEAD_(ARENA_CONCAT(scratch, _in))->floor,                \
+                                                        ARENA_CONCAT(scratch, _in), &ARENA_CONCAT(scratch, _slow)},    \
+      *ARENA_CONCAT(scratch, _once) = arena_scratch_enter_(&scratch);                                                  \
+                 ARENA_CONCAT(scratch, _once); ARENA_CONCAT(scratch, _once) = NULL)
 #endif
 
 /* A burst: the window held in the caller's registers.  Between begin and end only the burst allocates from the arena.

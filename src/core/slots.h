@@ -119,9 +119,14 @@ struct block {
 
 /* What is used together lies together: the first line of 64 bytes is what handing out one element and a quick reset need. */
 struct arena {
-    struct arena_head head; /* frozen: the public header's inline code reads and writes it */
-    char *base;
-    char *fresh_limit;     /* what head.limit is in an empty arena that is not closed */
+    union {
+        struct arena_head head; /* frozen: the public header's inline code reads and writes it */
+        struct {                /* head.own */
+            char *before[2];
+            char *base;
+            char *fresh_limit; /* what head.limit is in an empty arena that is not closed */
+        };
+    };
     size_t stride;         /* bytes from slot to slot */
     uint8_t copy;          /* enum copy_way */
     uint8_t closed;        /* enum closed_for, or-ed */
@@ -337,10 +342,10 @@ static inline void slots_note_high(struct arena *arena) {
     if (bytes > arena->peak_bytes) arena->peak_bytes = bytes;
 }
 
-/* Every block of slots starts at a multiple of the one, and has as much room behind its end as rounding up to the other
- * takes: two wide stores, which is what a processor retires at a time. */
+/* Every block of slots starts at a multiple of the one, and has as much room behind its end as the other.  What is within a
+ * step is cleared without looking how much it is: one more store costs less than a branch that is not foreseen. */
 #define SLOTS_BLOCK_ALIGN ((size_t)16)
-#define SLOTS_CLEAR_STEP ((size_t)32)
+#define SLOTS_CLEAR_STEP ((size_t)ARENA_SCRATCH_STEP_)
 
 #include "core/take.h"
 #include "core/window.h"

@@ -126,17 +126,27 @@ HOT_INLINE void *slots_take_window_with(struct arena *arena, const void *values,
     return memcpy(slab, values, (size_t)(past - slab));
 }
 
-/* Takes every element back where that is quick: what a small scope used is cleared here, in wide stores that may run past
- * the cursor (what lies there is free).  head.limit stays as it is, or (`closes`) the window is closed.  false:
+/* Clears [from, to), if that is little, in wide stores that may run past the end (what lies there is free): up to a step
+ * without looking how much.  false: it is not little. */
+HOT_INLINE bool slots_clear_little(char *from, const char *to) {
+    if (LIKELY((uintptr_t)to <= (uintptr_t)from + SLOTS_CLEAR_STEP)) {
+        if (LIKELY(to != from)) memset(from, 0, SLOTS_CLEAR_STEP);
+    } else {
+        if ((size_t)(to - from) > CLEAR_INLINE_BYTES) return false;
+        for (char *at = from; at < to; at += SLOTS_CLEAR_STEP) memset(at, 0, SLOTS_CLEAR_STEP);
+    }
+    return true;
+}
+
+/* Takes every element back where that is quick.  head.limit stays as it is, or (`closes`) the window is closed.  false:
  * nothing was done. */
 HOT_INLINE bool slots_reset_quick(struct arena *arena, bool closes) {
     char *cursor = arena->head.cursor;
     char *base = arena->base;
-    if (UNLIKELY(arena->reset_work != 0 || (size_t)(cursor - base) > CLEAR_INLINE_BYTES)) return false;
-    for (char *at = base; at < cursor; at += SLOTS_CLEAR_STEP) memset(at, 0, SLOTS_CLEAR_STEP);
+    if (UNLIKELY(arena->reset_work != 0) || UNLIKELY(!slots_clear_little(base, cursor))) return false;
     if (UNLIKELY(cursor > arena->head.peak)) arena->head.peak = cursor;
     arena->head.cursor = base;
-    arena->head.floor = base;
+    if (UNLIKELY(arena->head.floor != base)) arena->head.floor = base;
     arena->resets++;
     if (closes) arena->head.limit = base;
     return true;
