@@ -342,6 +342,36 @@ TEST(cleanups_of_an_inner_scope_alone) {
     }
 }
 
+/* Where only a little comes after a mark, a rewind need not look for cleanups, unless there is one. */
+TEST(a_rewind_over_little_runs_cleanups) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make(SIZE_MAX, clear);
+        ran[0] = 0;
+        struct arena_mark outer = arena_bytes_mark(arena);
+        for (int way = 0; way < 4; way++) {
+            (void)arena_bytes_defer(arena, note, names + way);
+            struct arena_mark inner = arena_bytes_mark(arena);
+            (void)take(arena, 10, clear);
+            if (way % 2 != 0) arena_bytes_rewind(arena, inner);
+            arena_bytes_rewind_end(arena, inner);
+            assert_int_equal(arena_bytes_rewind_checked(arena, inner), ARENA_EINVAL);
+            if (way >= 2) {
+                ARENA_SCRATCH(arena_bytes, arena) {
+                    (void)take(arena, 20, clear);
+                }
+            }
+            assert_int_equal(strlen(ran), way);
+            arena_bytes_rewind(arena, outer);
+            assert_int_equal(strlen(ran), way + 1);
+            assert_int_equal(arena_bytes_used(arena), 0);
+        }
+        assert_string_equal(ran, "abcd");
+        arena_bytes_rewind_end(arena, outer);
+        (void)take(arena, 400, clear);
+        arena_bytes_destroy(arena);
+    }
+}
+
 static int dropped[64];
 static size_t drops;
 static void note_drop(int *element, void *user) {
@@ -474,6 +504,38 @@ TEST(a_scratch_scope_ends_however_it_is_left) {
             assert_int_equal(arena_bytes_used(arena), used);
         }
         assert_true(arena_bytes_resize(arena, low, 30, 31));
+        arena_bytes_destroy(arena);
+    }
+}
+
+/* Each size that is cleared in another way, at the end of the arena too, where the stores run over. */
+TEST(a_scratch_scope_of_any_size_leaves_all_as_it_was) {
+    EACH_POLICY(clear) {
+        enum { ROOM = 2500, GUARD = 100, LARGEST = 300 };
+        static char memory[ROOM + GUARD];
+        struct arena_options options = OPTIONS(clear, 0);
+        memset(memory, 0x5a, sizeof memory);
+        struct arena_bytes *arena = arena_bytes_create_in(memory, ROOM, &options);
+        assert_non_null(arena);
+        for (size_t size = 0; size <= LARGEST; size++) {
+            size_t cap = arena_bytes_cap(arena);
+            assert_in_range(cap, LARGEST + 1, ROOM);
+            size_t below = size % 2 == 0 ? cap - size : cap / 2;
+            size_t kept = below - arena_bytes_used(arena);
+            char *low = take(arena, kept, clear);
+            ARENA_SCRATCH(arena_bytes, arena) {
+                if (size != 0) (void)take(arena, size, clear);
+                ARENA_SCRATCH(arena_bytes, arena) {}
+                assert_int_equal(arena_bytes_remaining(arena), cap - below - size);
+            }
+            assert_int_equal(arena_bytes_used(arena), below);
+            ARENA_SCRATCH(arena_bytes, arena) {
+                (void)take(arena, cap - below, clear); /* zero, all of it */
+            }
+            assert_kept(low, kept);
+            assert_kept(memory + ROOM, GUARD);
+            arena_bytes_reset(arena);
+        }
         arena_bytes_destroy(arena);
     }
 }

@@ -296,6 +296,10 @@ static struct refusal get_mark(struct arena *arena, struct arena_mark *out) {
 }
 
 void arena_get_mark(struct arena *arena, struct arena_mark *out) {
+    if (LIKELY(arena != NULL && out != NULL) && LIKELY(mark_take_quick(arena, out))) {
+        poison_written(out, sizeof *out);
+        return;
+    }
     struct refusal refusal = get_mark(arena, out);
     if (refusal.status != ARENA_OK) panic_for("arena_get_mark", refusal);
 }
@@ -316,12 +320,18 @@ static struct refusal rewind_to(struct arena *arena, const struct arena_mark *ma
     return refusal;
 }
 
+static inline bool rewind_quick(struct arena *arena, const struct arena_mark *mark, bool ends) {
+    return LIKELY(arena != NULL && mark != NULL) && LIKELY(mark_rewind_quick(arena, mark, ends));
+}
+
 void arena_rewind(struct arena *arena, const struct arena_mark *mark) {
+    if (rewind_quick(arena, mark, false)) return;
     struct refusal refusal = rewind_to(arena, mark, false);
     if (refusal.status != ARENA_OK) panic_for("arena_rewind", refusal);
 }
 
 void arena_rewind_end(struct arena *arena, const struct arena_mark *mark) {
+    if (rewind_quick(arena, mark, true)) return;
     struct refusal refusal = rewind_to(arena, mark, true);
     if (refusal.status != ARENA_OK) panic_for("arena_rewind_end", refusal);
 }

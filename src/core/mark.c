@@ -39,34 +39,15 @@ static void take_down_to(struct arena *arena, struct block *block, char *place, 
     }
 }
 
-/* Marks from this number on are void. */
-static void make_void(struct arena *arena, uint64_t low) {
-    uint64_t high = arena->mark_serial;
-    if (low > high) return;
-    bool joins = arena->void_low <= arena->void_high && low <= arena->void_high + 1;
-    if (!joins || low < arena->void_low) arena->void_low = low;
-    arena->void_high = high;
-}
-
 void mark_take(struct arena *arena, struct arena_mark *mark) {
     slots_settle(arena);
-    *mark = (struct arena_mark){
-        .floor = slots_floor(arena),
-        .arena = arena,
-        .block = arena->block,
-        .place = arena->head.cursor,
-        .zones = arena->zone_bytes,
-        .resets = arena->resets,
-        .serial = ++arena->mark_serial,
-        .depth = ++arena->mark_depth,
-    };
+    mark_fill(arena, mark, slots_floor(arena));
     set_floor(arena, arena->head.cursor);
 }
 
 bool mark_valid(const struct arena *arena, const struct arena_mark *mark) {
-    if (mark->arena != arena || mark->serial == 0 || mark->resets != arena->resets) return false;
-    if (mark->serial > arena->mark_serial || mark->depth > arena->mark_depth) return false;
-    if (mark->serial >= arena->void_low && mark->serial <= arena->void_high) return false;
+    if (mark->arena != arena || mark->resets != arena->resets) return false;
+    if (mark->depth > arena->mark_depth || mark_is_void(arena, mark->serial)) return false;
     const struct block *block = mark->block;
     return blocks_has(arena, block) && mark->serial > block->marks_before && holds(arena, block, mark->place);
 }
@@ -74,13 +55,13 @@ bool mark_valid(const struct arena *arena, const struct arena_mark *mark) {
 void mark_rewind(struct arena *arena, const struct arena_mark *mark, bool ends) {
     slots_settle(arena);
     take_down_to(arena, mark->block, mark->place, mark->zones);
-    make_void(arena, ends ? mark->serial : mark->serial + 1);
+    mark_make_void(arena, ends ? mark->serial : mark->serial + 1);
     arena->mark_depth = ends ? mark->depth - 1 : mark->depth;
     set_floor(arena, ends ? mark->floor : mark->place);
 }
 
 void mark_end_all(struct arena *arena) {
-    if (arena->mark_serial != 0) make_void(arena, 1);
+    if (arena->mark_serial != 0) mark_make_void(arena, 1);
     if (arena->mark_depth == 0) return;
     arena->mark_depth = 0;
     set_floor(arena, arena->base);

@@ -23,6 +23,61 @@ void mark_rewind(struct arena *arena, const struct arena_mark *mark, bool ends);
 /* No mark that was taken so far can be used any more. */
 void mark_end_all(struct arena *arena);
 
+/* Is it none of the numbers that were given, or void? */
+HOT_INLINE bool mark_is_void(const struct arena *arena, uint64_t serial) {
+    return serial - 1 >= arena->mark_serial || (serial >= arena->void_low && serial <= arena->void_high);
+}
+
+/* Marks from this number on are void. */
+HOT_INLINE void mark_make_void(struct arena *arena, uint64_t low) {
+    uint64_t high = arena->mark_serial;
+    if (low > high) return;
+    bool joins = arena->void_low <= arena->void_high && low <= arena->void_high + 1;
+    if (!joins || low < arena->void_low) arena->void_low = low;
+    arena->void_high = high;
+}
+
+HOT_INLINE void mark_fill(struct arena *arena, struct arena_mark *mark, char *floor) {
+    *mark = (struct arena_mark){
+        .floor = floor,
+        .arena = arena,
+        .block = arena->block,
+        .place = arena->head.cursor,
+        .zones = arena->zone_bytes,
+        .resets = arena->resets,
+        .serial = ++arena->mark_serial,
+        .depth = ++arena->mark_depth,
+    };
+}
+
+/* The quick forms, for a mark in the newest block with little above it, in an arena whose floor is within reach of inline code.
+ * false: nothing was done, and the others look what there is to do, or to refuse. */
+HOT_INLINE bool mark_take_quick(struct arena *arena, struct arena_mark *mark) {
+    char *cursor = arena->head.cursor;
+    if (UNLIKELY(arena->closed != 0 || arena->head.floor > cursor)) return false;
+    mark_fill(arena, mark, arena->head.floor);
+    arena->head.floor = cursor;
+    return true;
+}
+
+/* Only where no other mark lives above, so that there is no cleanup to run. */
+HOT_INLINE bool mark_rewind_quick(struct arena *arena, const struct arena_mark *mark, bool ends) {
+    char *place = mark->place;
+    char *cursor = arena->head.cursor;
+    uint64_t serial = mark->serial;
+    if (UNLIKELY(mark->arena != arena || arena->closed != 0 || arena->head.floor != place)) return false;
+    if (UNLIKELY(mark->resets != arena->resets || mark->block != arena->block)) return false;
+    if (UNLIKELY(mark->depth > arena->mark_depth || mark_is_void(arena, serial))) return false;
+    if (ends && UNLIKELY(slots_has_cleanup_above(arena, mark->floor))) return false;
+    if (UNLIKELY(!slots_clear_little(place, cursor))) return false;
+    if (UNLIKELY(cursor > arena->head.peak)) arena->head.peak = cursor;
+    arena->head.cursor = place;
+    if (ends) arena->head.floor = mark->floor;
+    mark_make_void(arena, ends ? serial : serial + 1);
+    arena->mark_depth = ends ? mark->depth - 1 : mark->depth;
+    return true;
+}
+
 struct arena_scratch mark_enter_scratch(struct arena *arena);
 void mark_leave_scratch(struct arena *arena, const struct arena_scratch *scratch);
 
