@@ -27,6 +27,7 @@ static struct perf_i64 *typed;
 static struct arena *raw8, *raw32;
 static struct perf_i64_pool *pool;
 static struct perf_i64_concurrent *chunked, *gated;
+static struct arena_bytes *bytes;
 static struct arena_context *deep, *live;
 
 static void prepare_arenas(void) {
@@ -154,6 +155,58 @@ static void pool_checkout_context(size_t times) {
     }
 }
 
+static void prepare_bytes(void) {
+    bytes = arena_bytes_create(PATHS_MOST * 8);
+    require(bytes != NULL);
+}
+
+static inline void fill_blocks(struct arena_bytes *arena, size_t value) {
+    size_t *one = (size_t *)arena_bytes_alloc(arena, sizeof(size_t), sizeof(size_t));
+    size_t *four = (size_t *)arena_bytes_alloc(arena, 4 * sizeof(size_t), sizeof(size_t));
+    *one = value;
+    for (size_t i = 0; i < 4; i++) four[i] = value + i;
+    keep(one);
+    keep(four);
+}
+
+static void bytes_scratch(size_t times) {
+    struct arena_bytes *arena = bytes;
+    for (size_t i = 0; i < times; i++) {
+        ARENA_SCRATCH(arena_bytes, arena) {
+            fill_blocks(arena, i);
+        }
+    }
+}
+
+static void bytes_nested(size_t times) {
+    struct arena_bytes *arena = bytes;
+    for (size_t i = 0; i < times; i++) {
+        ARENA_SCRATCH(arena_bytes, arena) {
+            fill_blocks(arena, i);
+            ARENA_SCRATCH(arena_bytes, arena) {
+                fill_blocks(arena, i);
+            }
+        }
+    }
+}
+
+static void bytes_mark(size_t times) {
+    struct arena_bytes *arena = bytes;
+    for (size_t i = 0; i < times; i++) {
+        struct arena_mark mark = arena_bytes_mark(arena);
+        fill_blocks(arena, i);
+        arena_bytes_rewind_end(arena, mark);
+    }
+}
+
+static void bytes_reset(size_t times) {
+    struct arena_bytes *arena = bytes;
+    for (size_t i = 0; i < times; i++) {
+        fill_blocks(arena, i);
+        arena_bytes_reset(arena);
+    }
+}
+
 /* Large enough for a whole chunk: 4 KiB hold 512 values. */
 static void prepare_chunked(void) {
     chunked = perf_i64_concurrent_create(1 << 20);
@@ -237,6 +290,10 @@ const struct path path_list[] = {
     {"pool scope", prepare_pool, pool_scope},
     {"pool execute", prepare_pool, pool_execute},
     {"pool checkout and return", prepare_pool, pool_checkout},
+    {"two blocks in a scratch scope", prepare_bytes, bytes_scratch},
+    {"two blocks in each of nested ones", prepare_bytes, bytes_nested},
+    {"two blocks, mark and rewind", prepare_bytes, bytes_mark},
+    {"two blocks and reset", prepare_bytes, bytes_reset},
     {"concurrent alloc, in chunks", prepare_chunked, chunked_alloc},
     {"concurrent slab, in chunks", prepare_chunked, chunked_slab},
     {"concurrent alloc, gate only", prepare_gated, gated_alloc},
