@@ -11,9 +11,9 @@
 # BUILD is a build directory; MODE is pool, internal, per-connection or external (all).  The service is driven in phases,
 # the first of which warms up: by wrk with the demo's requests, and beside it by clients.c, most of whose clients hang up
 # in the middle of something, stall, pipeline or talk nonsense.  After each phase memory, threads and file descriptors
-# are looked at.  It is ended by SIGTERM in the middle of an upload.  At the same time sessions.c runs the tests' server,
-# which can upgrade (but see sessions.c for a thread per connection).  Prints a line for each phase and a table; exit status: 0 if everything held, 1 if not, 2 for a wrong
-# command line.
+# are looked at.  It is ended by SIGTERM in the middle of an upload.  At the same time tests/mhd/test_stress.c runs the
+# server of the tests, which upgrades and suspends.  Prints a line for each phase and a table; exit status: 0 if
+# everything held, 1 if not, 2 for a wrong command line.
 # packages: those of the build, curl, wrk
 
 set -u
@@ -52,7 +52,7 @@ for mode in "${modes[@]}"; do
 done
 service=$build/examples/http-server/arena-http-server
 clients=$build/tests/soak/soak-clients
-sessions=$build/tests/soak/soak-sessions
+sessions=$build/tests/mhd/test_mhd_stress
 for program in "$service" "$clients" "$sessions"; do
     [ -x "$program" ] && continue
     echo "run.sh: no program $program" >&2
@@ -173,7 +173,7 @@ soak() {
         failures+=("$mode: the service did not start")
         return
     fi
-    timeout $((2 * seconds + 300)) "$sessions" "$seconds" "$mode" >"$out/sessions-$mode.log" 2>&1 &
+    ARENA_TEST_TIMEOUT_S=$((2 * seconds + 300)) "$sessions" "$seconds" "$mode" >"$out/sessions-$mode.log" 2>&1 &
     sessions_pid=$!
     idle_files=$(files_open) idle_threads=$(threads)
     # The connection of the first request is still one of these, perhaps: with the listening socket alone they are fewer.
@@ -188,7 +188,7 @@ soak() {
         check "phase $phase: $(threads) threads, idle $idle_threads" at_most "$(threads)" "$idle_threads"
     done
     wait "$sessions_pid"
-    check "soak-sessions failed, exit status $?" [ $? -eq 0 ]
+    check "test_mhd_stress failed, exit status $?" [ $? -eq 0 ]
     sessions_pid=''
     stop_service
 
