@@ -528,32 +528,6 @@ TEST(rests_of_chunks_are_cleared_on_handout) {
     arena_concurrent_destroy(arena);
 }
 
-static void take_slabs_of_three(struct worker *self) {
-    self->pointer = arena_concurrent_try_alloc_slab(self->user, 3);
-    flag_set(&self->reached, 1);
-    if (!flag_wait(&self->go, 1)) self->status = 1;
-    for (const int64_t *slab; (slab = arena_concurrent_try_alloc_slab(self->user, 3)) != NULL;) {
-        if (!all_zero(slab, 3 * sizeof *slab)) self->status = 2;
-    }
-}
-
-/* What a thread clears ends with its slab, also where that is the last one of its chunk. */
-TEST(clearing_ends_with_the_slab) {
-    enum { CAPACITY = 1 << 17 };
-    struct arena_concurrent *arena = make_of(ARENA_TYPE(int64_t), CAPACITY, ARENA_CLEAR_ON_HANDOUT, 0);
-    struct worker worker;
-    worker_start(&worker, take_slabs_of_three, arena, 0);
-    AWAIT(flag_get(&worker.reached));
-    size_t taken = CAPACITY / 2;
-    unsigned char *slab = arena_concurrent_alloc_slab(arena, taken);
-    memset(slab, 0xff, taken * sizeof(int64_t));
-    flag_set(&worker.go, 1);
-    worker_join(&worker);
-    assert_int_equal(worker.status, 0);
-    for (size_t i = 0; i < taken * sizeof(int64_t); i++) assert_int_equal(slab[i], 0xff);
-    arena_concurrent_destroy(arena);
-}
-
 static void take_one_when_told(struct worker *self) {
     for (int step = 1; step <= 2; step++) {
         if (!flag_wait(&self->go, step) || arena_concurrent_try_alloc(self->user, NULL) == NULL) self->status = 1;
@@ -625,45 +599,6 @@ TEST(a_thread_that_is_alone_for_long_leaves_the_rest) {
     flag_set(&worker.go, 1);
     worker_join(&worker);
     arena_concurrent_destroy(arena);
-}
-
-/* Slabs of many threads, beside single slots: no overlap, contents kept. */
-static void take_slabs(struct worker *self) {
-    struct filler *filler = self->user;
-    uint32_t random = self->index * 7919 + 1;
-    flag_wait(&self->go, 1);
-    for (;;) {
-        random = random * 1664525 + 1013904223;
-        size_t count = 1 + (random >> 20) % 40;
-        int64_t *slab = arena_concurrent_try_alloc_slab(filler->arena, count);
-        if (slab == NULL && count == 1) break;
-        if (slab == NULL) slab = arena_concurrent_try_alloc(filler->arena, NULL), count = 1;
-        if (slab == NULL) break;
-        for (size_t i = 0; i < count; i++) {
-            if (slab[i] != 0) self->status = 1;
-            slab[i] = stamp_of(self->index, self->count);
-            filler->slots[self->count++] = &slab[i];
-        }
-    }
-}
-
-TEST(slabs_of_many_threads_do_not_overlap) {
-    BOTH_KINDS(flags) {
-        enum { CAPACITY = 30000 };
-        struct arena_concurrent *arena = make(CAPACITY, flags);
-        struct worker workers[TEN];
-        struct filler fillers[TEN];
-        for (unsigned t = 0; t < TEN; t++) {
-            fillers[t] = (struct filler){arena, calloc(CAPACITY + 1, sizeof(int64_t *)), 0};
-            assert_non_null(fillers[t].slots);
-            worker_start(&workers[t], take_slabs, &fillers[t], t);
-        }
-        for (unsigned t = 0; t < TEN; t++) flag_set(&workers[t].go, 1);
-        workers_join(workers, TEN);
-        check_fill(workers, fillers, TEN, CAPACITY);
-        for (unsigned t = 0; t < TEN; t++) free(fillers[t].slots);
-        arena_concurrent_destroy(arena);
-    }
 }
 
 /* --- drops -------------------------------------------------------------------------------------------------------- */

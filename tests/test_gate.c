@@ -173,22 +173,6 @@ TEST(destroy_while_held_or_waited_for_panics) {
     }
 }
 
-TEST(holds_of_different_gates_are_independent) {
-    struct arena_concurrent *first = make(2, 0);
-    struct arena_concurrent *second = make(2, ARENA_GATE_ONLY);
-    hold(first);
-    assert_non_null(arena_concurrent_try_alloc(second, NULL));
-    hold(second);
-    void *out = NULL;
-    assert_int_equal(arena_concurrent_alloc_context(first, NULL, NULL, &out), ARENA_EBUSY);
-    arena_concurrent_release(first);
-    assert_int_equal(arena_concurrent_alloc_context(first, NULL, NULL, &out), ARENA_OK);
-    assert_int_equal(arena_concurrent_alloc_context(second, NULL, NULL, &out), ARENA_EBUSY);
-    arena_concurrent_release(second);
-    arena_concurrent_destroy(first);
-    arena_concurrent_destroy(second);
-}
-
 /* --- waiting ------------------------------------------------------------------------------------------------------ */
 
 enum operation {
@@ -338,29 +322,6 @@ TEST(who_holds_the_gate_is_told_that_first) {
         arena_concurrent_destroy(arena);
     }
     arena_context_release(cancelled);
-}
-
-/* However far above the one that ends lies. */
-TEST(cancel_from_far_above_ends_the_wait) {
-    enum { DEEP = 6 };
-    struct arena_concurrent *arena = make(8, 0);
-    (void)hold(arena);
-    for (int depth = 1; depth <= DEEP; depth++) {
-        struct arena_context *contexts[DEEP + 1] = {cancellable(NULL)};
-        for (int i = 1; i <= depth; i++) contexts[i] = cancellable(contexts[i - 1]);
-        struct arena_context *beside = cancellable(contexts[depth - 1]);
-        struct call call = {arena, contexts[depth], ACQUIRE};
-        struct worker worker;
-        worker_start(&worker, operate_on_thread, &call, 0);
-        assert_true(worker_asleep(&worker));
-        arena_context_cancel(contexts[0]);
-        worker_join(&worker);
-        assert_int_equal(worker.status, ARENA_ECANCELED);
-        arena_context_release(beside);
-        for (int i = 0; i <= depth; i++) arena_context_release(contexts[i]);
-    }
-    arena_concurrent_release(arena);
-    arena_concurrent_destroy(arena);
 }
 
 /* The holder never releases: only the context can end the wait. */
@@ -711,40 +672,6 @@ TEST(acquire_sees_no_slot_half_written) {
         flag_set(&traffic.stop, 1);
         workers_join(workers, THREADS);
         arena_concurrent_destroy(traffic.arena);
-    }
-}
-
-struct ledger {
-    struct arena_concurrent *arena;
-    int64_t plain; /* guarded by the gate */
-    size_t rounds;
-};
-
-static void add_under_the_gate(struct worker *self) {
-    struct ledger *ledger = self->user;
-    for (size_t i = 0; i < ledger->rounds; i++) {
-        struct arena *held = NULL;
-        if (arena_concurrent_acquire(ledger->arena, NULL, &held) != ARENA_OK) self->status = 1;
-        ledger->plain++;
-        if (arena_used(held) > 0) arena_reset(held);
-        arena_alloc(held, &ledger->plain);
-        arena_concurrent_release(ledger->arena);
-    }
-}
-
-TEST(the_gate_excludes_and_orders) {
-    BOTH_KINDS(flags) {
-        enum { THREADS = 6 };
-        struct ledger ledger = {make(4, flags), 0, support_rounds(20000, 500)};
-        struct worker workers[THREADS];
-        for (unsigned t = 0; t < THREADS; t++) worker_start(&workers[t], add_under_the_gate, &ledger, t);
-        workers_join(workers, THREADS);
-        assert_true(ledger.plain == (int64_t)(THREADS * ledger.rounds));
-        struct arena *held = hold(ledger.arena);
-        assert_int_equal(arena_used(held), 1);
-        arena_concurrent_release(ledger.arena);
-        for (unsigned t = 0; t < THREADS; t++) assert_int_equal(workers[t].status, 0);
-        arena_concurrent_destroy(ledger.arena);
     }
 }
 

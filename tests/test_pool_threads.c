@@ -10,47 +10,6 @@
 
 enum { FIFTY = 50 };
 
-static void mark_and_check(struct arena *arena, void *user) {
-    struct worker *self = user;
-    int64_t mark = (int64_t)self->index + 1;
-    if (arena_used(arena) != 0) self->status = 1;
-    int64_t *slab = arena_alloc_slab(arena, 100);
-    if (!all_zero(slab, 100 * sizeof *slab)) self->status = 2;
-    for (int i = 0; i < 100; i++) slab[i] = mark;
-    if (self->count % 16 == 0) sleep_ms(0); /* let others in */
-    for (int i = 0; i < 100; i++) {
-        if (slab[i] != mark) self->status = 3;
-    }
-    self->count++;
-}
-
-static void execute_often(struct worker *self) {
-    size_t rounds = support_rounds(400, 60);
-    for (size_t i = 0; i < rounds; i++) {
-        if (i % 2 == 0) {
-            if (arena_pool_execute(self->user, mark_and_check, self) != ARENA_OK) self->status = 4;
-        } else {
-            struct arena *arena = NULL;
-            if (arena_pool_checkout_context(self->user, NULL, &arena) != ARENA_OK) self->status = 5;
-            mark_and_check(arena, self);
-            arena_pool_return(self->user, arena);
-        }
-    }
-}
-
-TEST(fifty_threads_are_isolated) {
-    for (size_t limit = 0; limit <= FIFTY; limit += FIFTY) {
-        struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = limit};
-        struct arena_pool *pool = NULL;
-        struct worker workers[FIFTY];
-        assert_int_equal(arena_pool_create_with(ARENA_TYPE(int64_t), 100, &options, &pool), ARENA_OK);
-        for (unsigned i = 0; i < FIFTY; i++) worker_start(&workers[i], execute_often, pool, i);
-        workers_join(workers, FIFTY);
-        for (unsigned i = 0; i < FIFTY; i++) assert_int_equal(workers[i].status, 0);
-        assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
-    }
-}
-
 /* --- return from another thread ----------------------------------------------------------------------------------- */
 
 struct handoff {
@@ -353,48 +312,6 @@ TEST(the_excess_of_a_cache_is_shared) {
 
 enum { NESTED = 400 }; /* more than a cache has room for */
 
-struct nested_scopes {
-    struct arena_pool *pool;
-    struct arena *arenas[NESTED];
-    int count;
-};
-
-static void nest_and_note(struct arena *arena, void *user) {
-    struct nested_scopes *nested = user;
-    nested->arenas[nested->count++] = arena;
-    if (nested->count < NESTED) (void)!arena_pool_execute(nested->pool, nest_and_note, nested);
-}
-
-static void nest_and_stay(struct worker *self) {
-    struct nested_scopes *nested = self->user;
-    self->status = arena_pool_execute(nested->pool, nest_and_note, nested);
-    flag_set(&self->reached, 1);
-    if (!flag_wait(&self->go, 1)) self->status = 2;
-}
-
-/* What scopes leave behind, too. */
-TEST(the_excess_of_nested_scopes_is_shared) {
-    static struct nested_scopes nested;
-    memset(&nested, 0, sizeof nested);
-    nested.pool = make(ARENA_TYPE(int), 4);
-    struct worker worker;
-    worker_start(&worker, nest_and_stay, &nested, 0);
-    AWAIT(flag_get(&worker.reached));
-    struct arena *ours[NESTED];
-    size_t common = 0;
-    for (size_t i = 0; i < NESTED; i++) {
-        ours[i] = check_out(nested.pool);
-        for (size_t k = 0; k < NESTED; k++) common += nested.arenas[k] == ours[i];
-    }
-    assert_true(common >= NESTED / 2);
-    for (size_t i = 0; i < NESTED; i++) arena_pool_return(nested.pool, ours[i]);
-    flag_set(&worker.go, 1);
-    worker_join(&worker);
-    assert_int_equal(worker.status, ARENA_OK);
-    assert_int_equal(nested.count, NESTED);
-    assert_int_equal(arena_pool_destroy(nested.pool), ARENA_OK);
-}
-
 static void use_first_pools(struct worker *self) {
     struct arena_pool **pools = self->user;
     for (unsigned i = 0; i < self->index; i++) {
@@ -693,21 +610,6 @@ TEST(trim_of_an_earlier_checkout_spares_a_scope) {
     assert_int_equal(stats_of(pool).idle, COUNT);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
     (void)state;
-}
-
-/* Whatever a thread is in the middle of. */
-TEST(trims_may_run_beside_everything) {
-    enum { THREADS = 4 };
-    struct arena_pool *pool = make(ARENA_TYPE(int64_t), 100);
-    struct worker workers[THREADS];
-    for (unsigned i = 0; i < THREADS; i++) worker_start(&workers[i], execute_often, pool, i);
-    for (size_t i = 0; i < support_rounds(300, 50); i++) {
-        arena_pool_trim(pool);
-        assert_true(stats_of(pool).out <= THREADS);
-    }
-    workers_join(workers, THREADS);
-    for (unsigned i = 0; i < THREADS; i++) assert_int_equal(workers[i].status, 0);
-    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
 int main(void) { return support_run("pool and threads"); }

@@ -18,16 +18,6 @@ TEST(statuses_have_their_published_values) {
     assert_int_equal(ARENA_EPANIC, -8);
 }
 
-TEST(strerror_tells_every_status_apart) {
-    for (int status = ARENA_EPANIC; status <= ARENA_OK; status++) {
-        assert_non_null(arena_strerror(status));
-        assert_true(strlen(arena_strerror(status)) > 1);
-        for (int other = ARENA_EPANIC; other < status; other++) {
-            assert_string_not_equal(arena_strerror(status), arena_strerror(other));
-        }
-    }
-}
-
 /* Each text is that of its status: README.md shows two, and programs print them. */
 TEST(strerror_says_what_the_status_means) {
     static const struct {
@@ -190,25 +180,6 @@ TEST(handler_gets_every_message_whole) {
         free(noted);
         message[lengths[i]] = 'm';
     }
-}
-
-static void set_handler_and_panic(void *user) {
-    arena_set_panic_handler(see, user);
-    arena_panic("seen");
-}
-
-/* It is the process's, wherever it was set. */
-TEST(handler_set_by_a_protected_action_stays) {
-    static char message[] = "again";
-    struct seen seen = {.calls = 0};
-    assert_int_equal(arena_protect(set_handler_and_panic, &seen), ARENA_EPANIC);
-    assert_ptr_equal(seen.user, &seen);
-    assert_string_equal(seen.message, "seen");
-    assert_int_equal(arena_protect(panic_plain, message), ARENA_EPANIC);
-    arena_set_panic_handler(NULL, NULL);
-    assert_ptr_equal(seen.user, &seen);
-    assert_string_equal(seen.message, message);
-    assert_int_equal(seen.calls, 2);
 }
 
 static void add_one(void *user) { ++*(int *)user; }
@@ -473,12 +444,6 @@ TEST(cancellation_waits_for_the_handler) {
 
 static void count_call(void *user) { ++*(int *)user; }
 
-TEST(protect_runs_the_action_once_and_says_ok) {
-    int calls = 0;
-    assert_int_equal(arena_protect(count_call, &calls), ARENA_OK);
-    assert_int_equal(calls, 1);
-}
-
 TEST(protect_without_action_is_invalid) { assert_int_equal(arena_protect(NULL, NULL), ARENA_EINVAL); }
 
 struct nest {
@@ -514,29 +479,6 @@ static void panic_after_protect(void *user) {
 }
 
 TEST(protection_ends_with_the_action) { assert_aborts(panic_after_protect, NULL, "no longer protected"); }
-
-static void panic_after_caught_panic(void *user) {
-    (void)!arena_protect(panic_plain, NULL);
-    arena_panic("the second one");
-}
-
-TEST(protection_ends_with_a_caught_panic_too) { assert_aborts(panic_after_caught_panic, NULL, "the second one"); }
-
-static void descend(void *user) {
-    unsigned *depth = user;
-    if (*depth == 0) arena_panic("bottom");
-    --*depth;
-    if (arena_protect(descend, depth) == ARENA_EPANIC) ++*depth;
-}
-
-TEST(protect_nests_deeply) {
-    panics_record();
-    unsigned depth = 500;
-    assert_int_equal(arena_protect(descend, &depth), ARENA_OK);
-    assert_int_equal(depth, 1); /* the innermost alone was ended */
-    assert_int_equal(panic_count(), 1);
-    arena_set_panic_handler(NULL, NULL);
-}
 
 static void panic_own_message(struct worker *self) {
     char text[32];

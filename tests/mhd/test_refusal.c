@@ -303,23 +303,6 @@ SERVER_TEST(a_body_up_to_the_limit_is_taken_and_no_longer_one) {
     assert_int_equal(server.resets, 3);
 }
 
-SERVER_TEST(the_limit_is_one_mebibyte_unless_set) {
-    memset(filler, 'f', sizeof filler);
-    server_meet(&server, &client, SERVER_MODE(state), server_echo, NULL);
-    post_filler(sizeof filler, 200);
-    post_filler(sizeof filler + 1, 413);
-    server_part(&server, &client);
-}
-
-SERVER_TEST(a_limit_above_that_is_taken) {
-    const struct server_options options = {.body_limit_bytes = 3 * sizeof filler};
-    memset(filler, 'f', sizeof filler);
-    server_meet(&server, &client, SERVER_MODE(state), server_echo, &options);
-    post_filler(3 * sizeof filler, 200);
-    post_filler(3 * sizeof filler + 1, 413);
-    server_part(&server, &client);
-}
-
 static void send_chunk(size_t size) {
     char head[32];
     snprintf(head, sizeof head, "%zx\r\n", size);

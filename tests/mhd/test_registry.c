@@ -90,23 +90,6 @@ static void complete(void **req_cls) { arena_mhd_completed(mhd, NULL, req_cls, M
 
 /* --- completion --------------------------------------------------------------------------------------------------- */
 
-TEST(a_request_calls_the_handler_once_it_is_whole) {
-    begin(count);
-    void *req_cls = NULL;
-    assert_int_equal(call(&req_cls), MHD_YES);
-    assert_non_null(req_cls);
-    assert_int_equal(handled, 0);
-    upload(&req_cls, "some");
-    upload(&req_cls, "more");
-    assert_int_equal(handled, 0);
-    assert_int_equal(call(&req_cls), MHD_YES);
-    assert_int_equal(handled, 1);
-    assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY);
-    complete(&req_cls);
-    assert_null(req_cls);
-    end();
-}
-
 static pthread_t handled_on;
 
 static enum MHD_Result look_at_the_thread(struct arena_request *request, void *user) {
@@ -424,19 +407,6 @@ TEST(a_request_is_cloned_and_retained_without_limit) {
     end();
 }
 
-/* A connection that dies while memory is short ends with no completed call. */
-TEST(requests_that_never_complete_are_found_at_the_end) {
-    begin(count);
-    for (int i = 0; i < 500; i++) {
-        void *req_cls = NULL;
-        assert_int_equal(call(&req_cls), MHD_YES);
-        if (i % 2 == 0) upload(&req_cls, "half");
-        if (i % 3 == 0) assert_int_equal(call(&req_cls), MHD_YES);
-    }
-    assert_int_equal(arena_pool_destroy(pool), ARENA_EBUSY);
-    end();
-}
-
 /* With all that was made of them. */
 TEST(cloned_requests_that_never_complete_are_found_at_the_end) {
     begin(clone_twice);
@@ -552,20 +522,6 @@ TEST(what_was_taken_out_can_be_put_in_again) {
 }
 
 static void destroy(void *user) { arena_mhd_destroy(mhd); }
-
-TEST(destroying_while_a_request_that_never_completed_is_retained_panics) {
-    panics_record();
-    begin(retain);
-    void *req_cls = NULL;
-    assert_int_equal(call(&req_cls), MHD_YES);
-    assert_int_equal(call(&req_cls), MHD_YES);
-    assert_panics(destroy, NULL, "arena_mhd_destroy");
-    assert_int_equal(arena_context_status(arena_request_context(retained)), ARENA_OK); /* nothing has changed */
-    assert_string_equal(arena_request_url(retained), "/simulated");
-    arena_request_release(retained);
-    end();
-    arena_set_panic_handler(NULL, NULL);
-}
 
 /* It is found among others, before it and behind it. */
 TEST(destroying_while_one_of_several_is_retained_panics) {

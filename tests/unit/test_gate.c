@@ -419,40 +419,4 @@ TEST(who_is_cancelled_hands_a_grant_on) {
 
 enum { HAMMERS = 2, BLOWS = 200000, WAITS = 5000 };
 
-static struct gate hammered;
-static uint64_t inside; /* guarded by the gate */
-
-static void *hammer(void *user) {
-    uint64_t *entered = user;
-    for (int i = 0; i < BLOWS; i++) {
-        if (!gate_try_enter(&hammered)) continue;
-        inside++;
-        ++*entered;
-        gate_leave(&hammered);
-    }
-    return NULL;
-}
-
-/* The word changes all the time under those who wait. */
-TEST(a_gate_under_the_hammer) {
-    pthread_t threads[HAMMERS];
-    uint64_t entered[HAMMERS] = {0};
-    uint64_t sum = WAITS;
-    inside = 0;
-    assert_true(gate_init(&hammered, 1));
-    for (int i = 0; i < HAMMERS; i++) assert_int_equal(pthread_create(&threads[i], NULL, hammer, &entered[i]), 0);
-    for (int i = 0; i < WAITS; i++) {
-        assert_int_equal(gate_enter(&hammered, NULL), ARENA_OK);
-        inside++;
-        gate_leave(&hammered);
-    }
-    for (int i = 0; i < HAMMERS; i++) {
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-        sum += entered[i];
-    }
-    assert_int_equal(inside, sum);
-    assert_true(gate_idle(&hammered));
-    gate_finish(&hammered);
-}
-
 int main(void) { return support_run("gate"); }
