@@ -172,9 +172,8 @@ TEST(values_that_do_not_fit_are_refused) {
 }
 
 TEST(arenas_of_other_types_are_refused) {
-    struct arena *arena = NULL;
     const struct arena_type same_size = {"int", arena_any_slot_size(), arena_type_any()->align, NULL};
-    assert_int_equal(arena_create(&same_size, 3, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(&same_size, 3, &arena));
     refused(arena, ARENA_TYPE(int), ARENA_EINVAL);
     arena_destroy(arena);
     struct request request = {NULL, ARENA_TYPE(int)};
@@ -216,10 +215,8 @@ TEST(descriptors_outlive_resets_and_trims) {
 
 /* Nor do they end with a return to the pool, or a reset behind a gate. */
 TEST(descriptors_outlive_generations_of_the_other_handles) {
-    struct arena_pool *pool = NULL;
-    struct arena *arena = NULL;
-    assert_int_equal(arena_pool_create(arena_type_any(), 3, &pool), ARENA_OK);
-    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(arena_type_any(), 3, &pool));
+    GIVEN(arena, arena, arena_pool_checkout(pool, &arena));
     const struct arena_type *type = arena_any_type(ARENA_ANY_ALLOC(arena, int, 1));
     arena_pool_return(pool, arena);
     assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
@@ -380,9 +377,8 @@ TEST(refused_values_are_not_dropped) {
 /* --- the other handles -------------------------------------------------------------------------------------------- */
 
 TEST(concurrent_arenas_hold_mixed_values) {
-    struct arena_concurrent *arena = NULL;
     const struct arena_type type = {"counted", sizeof(int), _Alignof(int), drop_first_kind};
-    assert_int_equal(arena_concurrent_create(arena_type_any(), 2, &arena), ARENA_OK);
+    GIVEN(arena_concurrent, arena, arena_concurrent_create(arena_type_any(), 2, &arena));
     int value = 3;
     struct arena_any *slot = arena_concurrent_alloc_any(arena, &type, &value);
     assert_int_equal(*(int *)arena_any_get(slot, &type), 3);
@@ -412,9 +408,8 @@ TEST(concurrent_arenas_hold_mixed_values) {
 /* One that finds the arena full, or is refused, leaves it behind its gate, for those too who had it before. */
 TEST(refused_mixed_values_leave_the_gate_closed) {
     struct arena_concurrent *arena = NULL;
-    struct arena *held = NULL;
     assert_int_equal(arena_concurrent_create(arena_type_any(), 1, &arena), ARENA_OK);
-    assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+    GIVEN(arena, held, arena_concurrent_acquire(arena, NULL, &held));
     arena_concurrent_release(arena);
     assert_non_null(arena_concurrent_try_alloc_any(arena, ARENA_TYPE(int), NULL));
     assert_null(arena_concurrent_try_alloc_any(arena, ARENA_TYPE(int), NULL));
@@ -438,9 +433,8 @@ static void put_an_int_beside_others(void *user) { arena_concurrent_alloc_any(us
 /* Told, as by any other allocation, also by the one that tries. */
 TEST(holders_of_the_gate_put_no_mixed_values_beside_it) {
     struct arena_concurrent *arena = NULL;
-    struct arena *held = NULL;
     assert_int_equal(arena_concurrent_create(arena_type_any(), 2, &arena), ARENA_OK);
-    assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+    GIVEN(arena, held, arena_concurrent_acquire(arena, NULL, &held));
     assert_panics(try_an_int_beside_others, arena, "arena_concurrent_try_alloc_any: the calling thread holds the gate");
     assert_panics(put_an_int_beside_others, arena, "arena_concurrent_alloc_any: the calling thread holds the gate");
     assert_int_equal(arena_used(held), 0);
@@ -463,9 +457,8 @@ TEST(mixed_values_wait_for_a_gate_that_is_held) {
     for (uint32_t flags = 0; flags <= ARENA_GATE_ONLY; flags += ARENA_GATE_ONLY) {
         struct arena_options options = {sizeof options, 0, flags};
         struct arena_concurrent *arena = NULL;
-        struct arena *held = NULL;
         assert_int_equal(arena_concurrent_create_with(arena_type_any(), 3, &options, &arena), ARENA_OK);
-        assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+        GIVEN(arena, held, arena_concurrent_acquire(arena, NULL, &held));
         struct worker workers[2];
         worker_start(&workers[0], try_an_int_there, arena, 0);
         worker_start(&workers[1], put_an_int_there, arena, 1);

@@ -428,11 +428,9 @@ TEST(resets_touch_nothing_beyond_what_was_used) {
     if (support_slow()) skip();
     enum { CAPACITY = 256 * MIB, USED = 100000 };
     struct arena *arena = make(ARENA_TYPE(char), CAPACITY);
-    struct arena_concurrent *concurrent = NULL;
-    struct arena_pool *pool = NULL;
     struct arena *lent = NULL;
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(char), CAPACITY, &concurrent), ARENA_OK);
-    assert_int_equal(arena_pool_create(ARENA_TYPE(char), CAPACITY, &pool), ARENA_OK);
+    GIVEN(arena_concurrent, concurrent, arena_concurrent_create(ARENA_TYPE(char), CAPACITY, &concurrent));
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(char), CAPACITY, &pool));
     size_t before = support_resident_bytes();
     for (int round = 0; round < 2; round++) {
         fill_bytes(arena_alloc_slab(arena, USED), 1, USED);
@@ -917,9 +915,8 @@ static void assert_refused(struct arena *arena, int status, int destroy_status) 
 }
 
 TEST(checked_spellings_do_what_the_plain_ones_do) {
-    struct arena *arena = NULL;
     void *out = NULL;
-    assert_int_equal(arena_create(ARENA_TYPE(int), 4, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(ARENA_TYPE(int), 4, &arena));
     assert_int_equal(arena_alloc_checked(arena, &(int){10}, &out), ARENA_OK);
     assert_int_equal(*(int *)out, 10);
     assert_int_equal(arena_alloc_slab_with_checked(arena, (int[]){20, 30}, 2, &out), ARENA_OK);
@@ -957,10 +954,8 @@ TEST(checked_spellings_do_what_the_plain_ones_do) {
 }
 
 TEST(checked_spellings_refuse_what_belongs_to_others) {
-    struct arena_pool *pool = NULL;
-    struct arena *arena = NULL;
-    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
-    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(int), 4, &pool));
+    GIVEN(arena, arena, arena_pool_checkout(pool, &arena));
     arena_alloc(arena, &(int){1});
     assert_int_equal(arena_destroy_checked(arena), ARENA_EBUSY);
     assert_int_equal(arena_used(arena), 1);
@@ -1008,9 +1003,8 @@ TEST(checked_spellings_inside_a_drop_are_busy) {
     arena_pool_return(pool, arena);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 
-    struct arena_concurrent *concurrent = NULL;
     arena = NULL;
-    assert_int_equal(arena_concurrent_create_with(&type, 4, &options, &concurrent), ARENA_OK);
+    GIVEN(arena_concurrent, concurrent, arena_concurrent_create_with(&type, 4, &options, &concurrent));
     assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &arena), ARENA_OK);
     arena_alloc(arena, &(int){1});
     assert_int_equal(arena_reset_checked(arena), ARENA_OK);

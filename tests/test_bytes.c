@@ -1257,9 +1257,8 @@ TEST(it_is_an_arena_of_single_bytes) {
     arena_destroy(arena);
     assert_int_equal(arena_cleanup_size(), sizeof(struct arena_cleanup));
     assert_int_equal(arena_buffer_size(), sizeof(struct arena_buffer));
-    struct arena_context *context = NULL;
     bytes = make(10);
-    assert_int_equal(arena_bytes_inject(NULL, bytes, &context), ARENA_OK);
+    GIVEN(arena_context, context, arena_bytes_inject(NULL, bytes, &context));
     GIVEN(arena_bytes, found, arena_bytes_extract(context, &found));
     assert_ptr_equal(found, bytes);
     arena_context_release(context);

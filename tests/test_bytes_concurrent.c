@@ -332,9 +332,8 @@ TEST(marks_end_with_the_gate) {
 
 TEST(marks_end_with_the_gate_of_elements) {
     GIVEN(arena_concurrent, arena, arena_concurrent_create(ARENA_TYPE(int64_t), 10, &arena));
-    struct arena *held = NULL;
     struct arena_mark mark;
-    assert_int_equal(arena_concurrent_acquire(arena, NULL, &held), ARENA_OK);
+    GIVEN(arena, held, arena_concurrent_acquire(arena, NULL, &held));
     assert_int_equal(arena_get_mark_checked(held, &mark), ARENA_OK);
     arena_concurrent_release(arena);
     arena_concurrent_alloc(arena, NULL);

@@ -425,9 +425,8 @@ TEST(ended_contexts_still_carry) {
     struct arena_context *context = carrying(root, arena);
     struct arena_context *expired = timeout_of(context, 0);
     arena_context_cancel(root);
-    struct arena *found = NULL;
     assert_int_equal(arena_context_status(context), ARENA_ECANCELED);
-    assert_int_equal(extract(context, ARENA_TYPE(int), &found), ARENA_OK);
+    GIVEN(arena, found, extract(context, ARENA_TYPE(int), &found));
     assert_ptr_equal(found, arena);
     assert_int_equal(extract(expired, ARENA_TYPE(int), &found), ARENA_OK);
     assert_ptr_equal(found, arena);

@@ -323,10 +323,9 @@ static void resume_the_other(struct coroutine *self) {
 }
 
 TEST(coroutines_switch_among_themselves) {
-    struct arena_pool *pool = NULL;
     struct coroutine outer;
     struct scoped scoped;
-    assert_int_equal(arena_pool_create(&noted, 2, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(&noted, 2, &pool));
     make_scoped(&scoped, pool, 30, true);
     coroutine_make(&outer, resume_the_other, &scoped);
     resume(&outer, NULL);
@@ -339,11 +338,9 @@ TEST(coroutines_switch_among_themselves) {
 }
 
 TEST(a_coroutine_can_be_thrown_away) {
-    struct arena_pool *pool = NULL;
-    struct arena *out = NULL;
     struct scoped scoped;
-    assert_int_equal(arena_pool_create(&noted, 2, &pool), ARENA_OK);
-    assert_int_equal(arena_pool_checkout(pool, &out), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(&noted, 2, &pool));
+    GIVEN(arena, out, arena_pool_checkout(pool, &out));
     make_scoped(&scoped, pool, 40, false);
     resume(&scoped.coroutine, NULL);
     resume(&scoped.coroutine, NULL);
@@ -424,9 +421,8 @@ static void suspend_inside(struct worker *self) {
 }
 
 TEST(a_suspended_coroutine_outlives_its_thread) {
-    struct arena_pool *pool = NULL;
     struct scoped scoped;
-    assert_int_equal(arena_pool_create(&noted, 2, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(&noted, 2, &pool));
     make_scoped(&scoped, pool, 80, false);
     worker_run(suspend_inside, &scoped, 0);
     assert_int_equal(drops, 0);
@@ -442,11 +438,10 @@ TEST(a_suspended_coroutine_outlives_its_thread) {
 
 /* A thread that calls itself by an arena_fiber of its own. */
 TEST(a_thread_may_have_a_name) {
-    struct arena_pool *pool = NULL;
     struct arena_pool_scope scope;
     struct arena_fiber self = {{NULL, NULL}};
     struct arena_fiber other = {{NULL, NULL}};
-    assert_int_equal(arena_pool_create(&noted, 2, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(&noted, 2, &pool));
     assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
     arena_fiber_switch(&self, &other);
     arena_fiber_switch(&other, &self);

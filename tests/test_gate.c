@@ -366,9 +366,8 @@ TEST(deadline_ends_the_wait_for_a_held_gate) {
         struct arena_concurrent *arena = make(8, flags);
         struct arena *held = hold(arena);
         for (int operation = 0; operation < OPERATIONS; operation++) {
-            struct arena_context *context = NULL;
             int64_t deadline = arena_clock_now() + 3000000;
-            assert_int_equal(arena_context_with_deadline(NULL, deadline, &context), ARENA_OK);
+            GIVEN(arena_context, context, arena_context_with_deadline(NULL, deadline, &context));
             struct arena_context *child = cancellable(context);
             struct call call = {arena, operation % 2 ? child : context, (enum operation)operation};
             struct worker worker = worker_run(operate_on_thread, &call, 0);

@@ -569,9 +569,8 @@ TEST(a_panic_leaves_a_scope_to_the_outer_rewind) {
 TEST(marks_work_behind_a_gate) {
     EACH_POLICY(clear) {
         struct arena_options options = OPTIONS(clear, 0);
-        struct arena_concurrent *concurrent = NULL;
         struct arena *inside = NULL;
-        assert_int_equal(arena_concurrent_create_with(ARENA_TYPE(int), 1000, &options, &concurrent), ARENA_OK);
+        GIVEN(arena_concurrent, concurrent, arena_concurrent_create_with(ARENA_TYPE(int), 1000, &options, &concurrent));
         assert_non_null(arena_concurrent_try_alloc(concurrent, NULL));
         struct arena_mark mark;
         for (int round = 0; round < 3; round++) {

@@ -34,10 +34,8 @@ static void assert_hands_out_nothing(struct arena *arena, const char *why) {
 }
 
 TEST(returned_arenas_hand_out_nothing) {
-    struct arena_pool *pool = NULL;
-    struct arena *arena = NULL;
-    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
-    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(int), 4, &pool));
+    GIVEN(arena, arena, arena_pool_checkout(pool, &arena));
     arena_alloc(arena, NULL);
     arena_pool_return(pool, arena);
     assert_hands_out_nothing(arena, "back in its pool");
@@ -75,10 +73,8 @@ TEST(arenas_of_left_scopes_hand_out_nothing) {
 }
 
 TEST(released_arenas_hand_out_nothing) {
-    struct arena_concurrent *concurrent = NULL;
-    struct arena *inside = NULL;
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent), ARENA_OK);
-    assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &inside), ARENA_OK);
+    GIVEN(arena_concurrent, concurrent, arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent));
+    GIVEN(arena, inside, arena_concurrent_acquire(concurrent, NULL, &inside));
     arena_alloc(inside, NULL);
     arena_concurrent_release(concurrent);
     assert_hands_out_nothing(inside, "the gate is not held");
@@ -94,10 +90,8 @@ TEST(arenas_reset_behind_their_gate_hand_out_nothing) {
     void (*const drops[])(void *, void *) = {NULL, drop_nothing};
     for (int i = 0; i < 2; i++) {
         const struct arena_type type = {"int", sizeof(int), _Alignof(int), drops[i]};
-        struct arena_concurrent *concurrent = NULL;
-        struct arena *inside = NULL;
-        assert_int_equal(arena_concurrent_create(&type, 4, &concurrent), ARENA_OK);
-        assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &inside), ARENA_OK);
+        GIVEN(arena_concurrent, concurrent, arena_concurrent_create(&type, 4, &concurrent));
+        GIVEN(arena, inside, arena_concurrent_acquire(concurrent, NULL, &inside));
         arena_alloc(inside, NULL);
         arena_concurrent_release(concurrent);
         arena_concurrent_reset(concurrent);
@@ -131,10 +125,8 @@ TEST(copy_of_a_scope_is_no_scope) {
     assert_int_equal(arena_pool_scope_leave_checked(&copy), ARENA_EINVAL);
     arena_pool_scope_leave(&scope);
     assert_panics(leave_it, &copy, "arena_pool_scope_leave: the scope was left already");
-    struct arena *first = NULL;
-    struct arena *second = NULL;
-    assert_int_equal(arena_pool_checkout(pool, &first), ARENA_OK);
-    assert_int_equal(arena_pool_checkout(pool, &second), ARENA_OK);
+    GIVEN(arena, first, arena_pool_checkout(pool, &first));
+    GIVEN(arena, second, arena_pool_checkout(pool, &second));
     assert_ptr_not_equal(first, second);
     assert_true(later_copy.arena == first || later_copy.arena == second);
     arena_alloc(later_copy.arena, NULL);

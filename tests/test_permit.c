@@ -271,9 +271,8 @@ TEST(mixed_values_under_a_context) {
     GIVEN(arena_context, ended, arena_context_with_timeout(NULL, 0, &ended));
     BOTH_KINDS(flags) {
         struct arena_concurrent *arena = make_of(arena_type_any(), 3, flags);
-        struct arena_any *slot = NULL;
         const int number = 42;
-        assert_int_equal(arena_concurrent_alloc_any_context(arena, NULL, ARENA_TYPE(int), &number, &slot), ARENA_OK);
+        GIVEN(arena_any, slot, arena_concurrent_alloc_any_context(arena, NULL, ARENA_TYPE(int), &number, &slot));
         assert_int_equal(*(int *)arena_any_get(slot, ARENA_TYPE(int)), 42);
         struct arena_any *const first = slot;
         assert_int_equal(arena_concurrent_alloc_any_context(arena, ended, ARENA_TYPE(int), &number, &slot),

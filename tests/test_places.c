@@ -163,9 +163,8 @@ static void execute_and_fork(void *user) { (void)!arena_pool_execute(shared_pool
 /* Parent and child go on alike: each leaves the scope and the protection, and releases the gate it has taken. */
 static void fork_in_the_middle(bool panics) {
     share_begin();
-    struct arena_concurrent *held = NULL;
     struct forked forked = {-1, panics, NULL};
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &held), ARENA_OK);
+    GIVEN(arena_concurrent, held, arena_concurrent_create(ARENA_TYPE(int), 4, &held));
     assert_int_equal(arena_concurrent_acquire(held, NULL, &forked.inside), ARENA_OK);
     arena_alloc(forked.inside, NULL);
     panics_record();
@@ -220,10 +219,8 @@ TEST(actions_may_use_every_handle) {
 
 TEST(holders_may_use_every_other_handle) {
     share_begin();
-    struct arena_concurrent *held = NULL;
-    struct arena *inside = NULL;
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &held), ARENA_OK);
-    assert_int_equal(arena_concurrent_acquire(held, NULL, &inside), ARENA_OK);
+    GIVEN(arena_concurrent, held, arena_concurrent_create(ARENA_TYPE(int), 4, &held));
+    GIVEN(arena, inside, arena_concurrent_acquire(held, NULL, &inside));
     use_all_in_action(inside, NULL);
     arena_concurrent_release(held);
     assert_int_equal(arena_concurrent_used(held), 1);
@@ -314,11 +311,10 @@ TEST(drops_may_use_the_pool_of_their_arena) {
     flag_set(&checks_failed, 0);
     for (int round = 1; round <= 3; round++) {
         drops = 0;
-        struct arena *arena = NULL;
         ARENA_POOL_SCOPE(pool, scratch) arena_alloc(scratch, &pool);
         assert_int_equal(drops, 4);
         assert_int_equal(depth, 0);
-        assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+        GIVEN(arena, arena, arena_pool_checkout(pool, &arena));
         arena_alloc(arena, &pool);
         arena_pool_return(pool, arena);
         assert_int_equal(drops, 8);

@@ -60,9 +60,8 @@ TEST(shorter_options_are_understood) {
     struct arena_options arena_options = {sizeof arena_options, 3, 0}; /* which would be refused */
     struct arena_pool_options options = {
         .struct_size = sizeof options.struct_size, .max_arenas = 1, .arena_options = &arena_options};
-    struct arena_pool *pool = NULL;
     struct arena *arenas[2];
-    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 4, &options, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create_with(ARENA_TYPE(int), 4, &options, &pool));
     for (int i = 0; i < 2; i++) arenas[i] = check_out(pool); /* no limit */
     for (int i = 0; i < 2; i++) arena_pool_return(pool, arenas[i]);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
@@ -82,9 +81,8 @@ TEST(arenas_are_made_when_they_are_wanted) {
     for (size_t limit = 0; limit < 2; limit++) {
         struct arena_pool_options options = {
             .struct_size = sizeof options, .max_arenas = limit, .arena_options = &arena_options};
-        struct arena_pool *pool = NULL;
         size_t before = support_resident_bytes();
-        assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), BYTES, &options, &pool), ARENA_OK);
+        GIVEN(arena_pool, pool, arena_pool_create_with(ARENA_TYPE(char), BYTES, &options, &pool));
         assert_true(support_resident_bytes() < before + BYTES / 2);
         arena_pool_return(pool, check_out(pool));
         assert_true(support_resident_bytes() >= before + BYTES / 2);
@@ -304,15 +302,13 @@ static void assert_scope_keeps(struct arena *arena, void *pool) {
 TEST(what_is_not_out_of_this_pool_is_not_returned) {
     struct arena_pool *pool = make(ARENA_TYPE(int), 4);
     struct arena_pool *other = make(ARENA_TYPE(int), 4);
-    struct arena_concurrent *concurrent = NULL;
-    struct arena *arena = NULL;
     assert_int_equal(arena_pool_return_checked(pool, NULL), ARENA_OK);
     assert_int_equal(arena_pool_return_checked(NULL, NULL), ARENA_OK);
-    assert_int_equal(arena_create(ARENA_TYPE(int), 4, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(ARENA_TYPE(int), 4, &arena));
     assert_not_returned(pool, arena, "arena_pool_return"); /* of no pool */
     assert_null(arena_pool_of(arena));
     arena_destroy(arena);
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent), ARENA_OK);
+    GIVEN(arena_concurrent, concurrent, arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent));
     assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &arena), ARENA_OK);
     assert_not_returned(pool, arena, "arena_pool_return"); /* behind a gate */
     arena_concurrent_release(concurrent);
@@ -386,11 +382,9 @@ TEST(a_claimed_arena_does_not_return_itself) { assert_aborts(reset_and_return, N
 
 /* Whoever claimed it returns it, and nobody else. */
 TEST(a_claimed_arena_is_returned_by_who_claimed_it) {
-    struct arena_pool *pool;
     struct arena *arena;
-    struct arena *alone;
-    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
-    assert_int_equal(arena_create(ARENA_TYPE(int), 4, &alone), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(int), 4, &pool));
+    GIVEN(arena, alone, arena_create(ARENA_TYPE(int), 4, &alone));
     assert_int_equal(arena_pool_claim(NULL), ARENA_EINVAL);
     assert_int_equal(arena_pool_claim(alone), ARENA_EINVAL);
     arena_pool_return_claimed(NULL);

@@ -75,9 +75,8 @@ TEST(limits_that_no_pool_meets_are_none) {
                              word / 2 + 2, word / 4 + 2,     word / 8 + 1};
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = limits[i]};
-        struct arena_pool *pool = NULL;
         struct arena *arenas[4];
-        assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 1, &options, &pool), ARENA_OK);
+        GIVEN(arena_pool, pool, arena_pool_create_with(ARENA_TYPE(int), 1, &options, &pool));
         for (int j = 0; j < 4; j++) assert_int_equal(arena_pool_checkout(pool, &arenas[j]), ARENA_OK);
         for (int j = 0; j < 4; j++) arena_pool_return(pool, arenas[j]);
         assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
@@ -289,10 +288,9 @@ TEST(waits_at_the_limit_end_by_a_return_or_the_context) {
 }
 
 TEST(an_ended_context_fails_in_any_case) {
-    struct arena_context *ended = NULL;
     struct arena_pool_scope scope = {(struct arena *)(void *)&scope};
     int count = 0;
-    assert_int_equal(arena_context_with_timeout(NULL, 0, &ended), ARENA_OK);
+    GIVEN(arena_context, ended, arena_context_with_timeout(NULL, 0, &ended));
     for (size_t limit = 0; limit < 2; limit++) {
         struct arena_pool *pool = make_limited(limit);
         assert_int_equal(arena_pool_execute_context(pool, ended, do_nothing, &count), ARENA_ETIMEDOUT);

@@ -474,9 +474,8 @@ TEST(idle_arenas_hold_no_more_than_they_may) {
 TEST(idle_arenas_may_hold_nothing) {
     enum { COUNT = 200 };
     struct arena_pool_options options = {.struct_size = sizeof options, .idle_bytes = 1};
-    struct arena_pool *pool = NULL;
     struct arena *arenas[COUNT];
-    assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), 100, &options, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create_with(ARENA_TYPE(char), 100, &options, &pool));
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < COUNT; i++) arenas[i] = check_out(pool);
         for (int i = 0; i < COUNT; i++) arena_pool_return(pool, arenas[i]);

@@ -93,9 +93,8 @@ static void panic_with_an_arena_s_text(struct arena *arena, void *user) {
 static void execute(void *pool) { (void)!arena_pool_execute(pool, panic_with_an_arena_s_text, NULL); }
 
 TEST(the_reason_outlives_the_scope_that_held_it) {
-    struct arena_pool *pool = NULL;
     struct arena_panic_info info;
-    assert_int_equal(arena_pool_create(ARENA_TYPE(char), 32, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(char), 32, &pool));
     assert_int_equal(arena_protect_with(execute, pool, &info), ARENA_EPANIC);
     assert_string_equal(info.message, "kept in the arena");
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
@@ -322,9 +321,8 @@ static APART void jump_out_of_a_scope_and_panic(void *pool) {
 }
 
 TEST(a_panic_leaves_the_scopes_that_a_jump_left) {
-    struct arena_pool *pool = NULL;
     struct arena_panic_info info;
-    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 1, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(int), 1, &pool));
     assert_int_equal(arena_protect_with(jump_out_of_a_scope_and_panic, pool, &info), ARENA_EPANIC);
     assert_string_equal(info.message, "it is still out");
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
@@ -366,9 +364,8 @@ static APART void go_down(int levels, struct arena *arena) {
 static void go_deep(void *arena) { go_down(1000, arena); }
 
 TEST(panics_from_deep_inside) {
-    struct arena *arena = NULL;
     struct arena_panic_info info;
-    assert_int_equal(arena_create(ARENA_TYPE(int), 0, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(ARENA_TYPE(int), 0, &arena));
     assert_int_equal(arena_protect_with(go_deep, arena, &info), ARENA_EPANIC);
     assert_int_equal(info.status, ARENA_EFULL);
     arena_destroy(arena);

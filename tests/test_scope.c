@@ -310,9 +310,8 @@ static void panic_in_scopes(void *user) {
 
 /* Nothing is to be dropped: that is where leaving is quick. */
 TEST(scopes_may_be_left_in_any_order) {
-    struct arena_pool *pool = NULL;
     struct arena_pool_scope scopes[3];
-    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(int), 4, &pool));
     static const int orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
     for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
         for (int k = 0; k < 3; k++) assert_int_equal(arena_pool_scope_enter(pool, &scopes[k]), ARENA_OK);
@@ -357,11 +356,10 @@ static void end_in_scope_slowly(struct worker *self) {
 TEST(a_pool_whose_arena_is_dropping_is_busy) {
     void (*const ways[])(struct worker *) = {reset_in_scope, leave_scope_slowly, end_in_scope_slowly};
     for (size_t way = 0; way < sizeof ways / sizeof ways[0]; way++) {
-        struct arena_pool *pool;
         struct worker worker;
         flag_set(&dropping, 0);
         flag_set(&may_go_on, 0);
-        assert_int_equal(arena_pool_create(&slow_type, 4, &pool), ARENA_OK);
+        GIVEN(arena_pool, pool, arena_pool_create(&slow_type, 4, &pool));
         worker_start(&worker, ways[way], pool, 0);
         (void)flag_wait(&dropping, 1);
         int status = arena_pool_destroy(pool);

@@ -346,10 +346,8 @@ static void overfill_first(struct worker *self) { self->status = arena_protect(t
 
 /* A message is valid until its handler returns, also where another thread panics meanwhile. */
 TEST(each_panic_has_a_message_of_its_own) {
-    struct arena *first = NULL;
-    struct arena *second = NULL;
-    assert_int_equal(arena_create(&(const struct arena_type){"first", 1, 1, NULL}, 0, &first), ARENA_OK);
-    assert_int_equal(arena_create(&(const struct arena_type){"second", 1, 1, NULL}, 0, &second), ARENA_OK);
+    GIVEN(arena, first, arena_create(&(const struct arena_type){"first", 1, 1, NULL}, 0, &first));
+    GIVEN(arena, second, arena_create(&(const struct arena_type){"second", 1, 1, NULL}, 0, &second));
     memset(&beside, 0, sizeof beside);
     struct worker worker;
     arena_set_panic_handler(look_again_later, NULL);
@@ -394,12 +392,10 @@ static void drop_nothing(void *element, void *user) { (void)element, (void)user;
 TEST(panics_and_drops_leave_the_cancel_state_as_it_was) {
     static const int states[] = {PTHREAD_CANCEL_DISABLE, PTHREAD_CANCEL_ENABLE};
     const struct arena_type type = {"dropped", sizeof(int), _Alignof(int), drop_nothing};
-    struct arena *arena = NULL;
-    struct arena_pool *pool = NULL;
     struct arena_pool_scope scope = {NULL};
     int calls = 0;
-    assert_int_equal(arena_create(&type, 1, &arena), ARENA_OK);
-    assert_int_equal(arena_pool_create(&type, 1, &pool), ARENA_OK);
+    GIVEN(arena, arena, arena_create(&type, 1, &arena));
+    GIVEN(arena_pool, pool, arena_pool_create(&type, 1, &pool));
     for (int i = 0; i < 4; i++) {
         if (i == 2) assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK); /* around what panics */
         (void)cancel_state(states[i % 2]);

@@ -104,10 +104,9 @@ TEST(same_means_name_size_and_align) {
 TEST(float_is_not_int32) {
     assert_false(arena_type_equal(ARENA_TYPE(float), ARENA_TYPE(int32_t)));
     struct arena *arena = NULL;
-    struct arena_context *context = NULL;
     struct arena *found = NULL;
     assert_int_equal(arena_create(ARENA_TYPE(float), 1, &arena), ARENA_OK);
-    assert_int_equal(arena_inject(NULL, arena, &context), ARENA_OK);
+    GIVEN(arena_context, context, arena_inject(NULL, arena, &context));
     assert_int_equal(arena_extract(context, ARENA_TYPE(int32_t), &found), ARENA_ENOARENA);
     assert_int_equal(arena_extract(context, ARENA_TYPE(float), &found), ARENA_OK);
     assert_ptr_equal(found, arena);
@@ -150,9 +149,8 @@ static void check_copy(const struct arena_type *copy, const struct borrowed *bor
 
 TEST(arena_keeps_its_own_copy) {
     struct borrowed borrowed;
-    struct arena *arena = NULL;
     borrow(&borrowed);
-    assert_int_equal(arena_create(&borrowed.type, 3, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(&borrowed.type, 3, &arena));
     scribble(&borrowed);
     check_copy(arena_type_of(arena), &borrowed);
     arena_alloc(arena, NULL);
@@ -163,9 +161,8 @@ TEST(arena_keeps_its_own_copy) {
 
 TEST(concurrent_arena_keeps_its_own_copy) {
     struct borrowed borrowed;
-    struct arena_concurrent *arena = NULL;
     borrow(&borrowed);
-    assert_int_equal(arena_concurrent_create(&borrowed.type, 3, &arena), ARENA_OK);
+    GIVEN(arena_concurrent, arena, arena_concurrent_create(&borrowed.type, 3, &arena));
     scribble(&borrowed);
     check_copy(arena_concurrent_type_of(arena), &borrowed);
     GIVEN(arena, held, arena_concurrent_acquire(arena, NULL, &held));
@@ -176,9 +173,8 @@ TEST(concurrent_arena_keeps_its_own_copy) {
 
 TEST(pool_keeps_its_own_copy) {
     struct borrowed borrowed;
-    struct arena_pool *pool = NULL;
     borrow(&borrowed);
-    assert_int_equal(arena_pool_create(&borrowed.type, 3, &pool), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(&borrowed.type, 3, &pool));
     scribble(&borrowed);
     check_copy(arena_pool_type_of(pool), &borrowed);
     GIVEN(arena, arena, arena_pool_checkout(pool, &arena));
@@ -216,10 +212,8 @@ TEST(empty_name_is_a_name) {
     const struct arena_type type = {"", 1, 1, NULL};
     GIVEN(arena, arena, arena_create(&type, 1, &arena));
     assert_true(arena_type_equal(arena_type_of(arena), &type));
-    struct arena_context *context = NULL;
-    struct arena *found = NULL;
-    assert_int_equal(arena_inject(NULL, arena, &context), ARENA_OK);
-    assert_int_equal(arena_extract(context, &type, &found), ARENA_OK);
+    GIVEN(arena_context, context, arena_inject(NULL, arena, &context));
+    GIVEN(arena, found, arena_extract(context, &type, &found));
     assert_ptr_equal(found, arena);
     arena_context_release(context);
     arena_destroy(arena);

@@ -103,9 +103,8 @@ static int next_value(void) { return ++evaluations; }
 TEST(arguments_are_evaluated_once) {
     struct int_arena *arena = int_arena_create(8);
     struct int_arena_concurrent *concurrent = int_arena_concurrent_create(8);
-    struct arena_context *context = NULL;
     struct int_arena_slab slab;
-    assert_int_equal(arena_context_with_cancel(NULL, &context), ARENA_OK);
+    GIVEN(arena_context, context, arena_context_with_cancel(NULL, &context));
     evaluations = 0;
     slab = ARENA_SLAB_WITH(int_arena, COUNTED(arena), COUNTED(1), COUNTED(2), COUNTED(3));
     assert_int_equal(evaluations, 4);
@@ -226,15 +225,11 @@ TEST(parts_make_a_whole) {
 TEST(arenas_of_two_types_are_found_apart) {
     struct int_arena *arena = int_arena_create(1);
     struct double_arena *other = double_arena_create(1);
-    struct arena_context *context = NULL;
-    struct arena_context *child = NULL;
-    struct int_arena *found = NULL;
-    struct double_arena *double_found = NULL;
-    assert_int_equal(int_arena_inject(NULL, arena, &context), ARENA_OK);
-    assert_int_equal(double_arena_inject(context, other, &child), ARENA_OK);
-    assert_int_equal(int_arena_extract(child, &found), ARENA_OK);
+    GIVEN(arena_context, context, int_arena_inject(NULL, arena, &context));
+    GIVEN(arena_context, child, double_arena_inject(context, other, &child));
+    GIVEN(int_arena, found, int_arena_extract(child, &found));
     assert_ptr_equal(found, arena);
-    assert_int_equal(double_arena_extract(child, &double_found), ARENA_OK);
+    GIVEN(double_arena, double_found, double_arena_extract(child, &double_found));
     assert_ptr_equal(double_found, other);
     assert_int_equal(double_arena_extract(context, &double_found), ARENA_ENOARENA);
     arena_context_release(child);

@@ -158,10 +158,8 @@ TEST(trims_give_memory_back) {
 
     assert_int_equal(bytes_pool_execute(pool, touch_all, NULL), ARENA_OK);
     full = support_resident_bytes();
-    struct bytes *touched = NULL;
-    struct bytes *other = NULL;
-    assert_int_equal(bytes_pool_checkout(pool, &touched), ARENA_OK);
-    assert_int_equal(bytes_pool_checkout(pool, &other), ARENA_OK);
+    GIVEN(bytes, touched, bytes_pool_checkout(pool, &touched));
+    GIVEN(bytes, other, bytes_pool_checkout(pool, &other));
     bytes_pool_return(pool, touched);
     assert_int_equal(bytes_pool_destroy(pool), ARENA_EBUSY);
     bytes_pool_return(pool, other);

@@ -119,12 +119,10 @@ static void post(struct client *to, size_t size, unsigned status) {
 SERVER_TEST(bindings_share_nothing) {
     uint16_t port;
     char user[] = "the user of the second";
-    struct arena_pool *pool = NULL;
-    struct arena_mhd *mhd = NULL;
     const struct server_options options = {.body_limit_bytes = 5};
     server_start(&server, SERVER_MODE(state), server_echo, &options);
-    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 10, &pool), ARENA_OK);
-    assert_int_equal(arena_mhd_create(pool, tell_user, user, &mhd), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(int), 10, &pool));
+    GIVEN(arena_mhd, mhd, arena_mhd_create(pool, tell_user, user, &mhd));
     struct MHD_Daemon *daemon = start_daemon(mhd, &port);
     client_connect(&client, server.port);
     client_connect(&other, port);

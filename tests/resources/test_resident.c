@@ -233,10 +233,8 @@ TEST(a_peak_behind_a_gate_goes_back) {
 static void use_everything(void) {
     struct arena *arena = make_retaining(0, ARENA_CLEAR_ON_RESET);
     use(arena, 4 * MIB);
-    struct arena_context *root;
-    struct arena_context *context;
-    assert_int_equal(arena_context_with_timeout(NULL, INT64_MAX / 2, &root), ARENA_OK);
-    assert_int_equal(arena_inject(root, arena, &context), ARENA_OK);
+    GIVEN(arena_context, root, arena_context_with_timeout(NULL, INT64_MAX / 2, &root));
+    GIVEN(arena_context, context, arena_inject(root, arena, &context));
     for (int i = 0; i < WAYS; i++) {
         void *handle;
         ways[i].make(NULL, &handle);

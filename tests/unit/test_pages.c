@@ -285,10 +285,8 @@ TEST(options_hold_for_every_handle) {
     arena_concurrent_destroy(concurrent);
 
     begin();
-    struct arena_pool *pool;
-    struct arena *arena;
-    assert_int_equal(arena_pool_create_with(ARENA_TYPE(char), 2 * (size_t)MIB, &pool_options, &pool), ARENA_OK);
-    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create_with(ARENA_TYPE(char), 2 * (size_t)MIB, &pool_options, &pool));
+    GIVEN(arena, arena, arena_pool_checkout(pool, &arena));
     assert_int_equal(seen.count, 2);
     assert_int_equal(seen.calls[0].advice, MADV_HUGEPAGE);
     assert_int_equal(seen.calls[1].advice, MADV_POPULATE_WRITE);
@@ -314,17 +312,14 @@ static void trim_keeps_a_page(struct arena *arena) {
 TEST(arenas_of_others_are_trimmed_alike) {
     (void)state;
     begin();
-    struct arena_pool *pool;
-    struct arena_concurrent *concurrent;
-    struct arena *arena;
-    assert_int_equal(arena_pool_create(ARENA_TYPE(char), MIB, &pool), ARENA_OK);
-    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(char), MIB, &pool));
+    GIVEN(arena, arena, arena_pool_checkout(pool, &arena));
     trim_keeps_a_page(arena);
     arena_pool_return(pool, arena);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 
     begin();
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(char), MIB, &concurrent), ARENA_OK);
+    GIVEN(arena_concurrent, concurrent, arena_concurrent_create(ARENA_TYPE(char), MIB, &concurrent));
     assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &arena), ARENA_OK);
     trim_keeps_a_page(arena);
     arena_concurrent_release(concurrent);

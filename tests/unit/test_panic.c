@@ -137,13 +137,10 @@ TEST(messages_that_cannot_be_made) {
 TEST(panics_say_what_was_wanted_and_what_is_free) {
     arena_set_panic_handler(hear, NULL);
     struct arena *arena;
-    struct arena *mixed;
-    struct arena_concurrent *concurrent;
-    struct arena_concurrent *concurrent_mixed;
     assert_int_equal(arena_create(ARENA_TYPE(int), 4, &arena), ARENA_OK);
-    assert_int_equal(arena_create(arena_type_any(), 1, &mixed), ARENA_OK);
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent), ARENA_OK);
-    assert_int_equal(arena_concurrent_create(arena_type_any(), 1, &concurrent_mixed), ARENA_OK);
+    GIVEN(arena, mixed, arena_create(arena_type_any(), 1, &mixed));
+    GIVEN(arena_concurrent, concurrent, arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent));
+    GIVEN(arena_concurrent, concurrent_mixed, arena_concurrent_create(arena_type_any(), 1, &concurrent_mixed));
     assert_non_null(arena_alloc_slab(arena, 3));
     assert_non_null(arena_concurrent_alloc_slab(concurrent, 3));
     expect(alloc_slab, arena, "arena_alloc_slab: arena of int is full: 5 wanted, 1 of 4 free");
@@ -207,19 +204,15 @@ static void from_another_type(void *type) { arena_panic_type("int", type); }
 
 TEST(panics_say_whose_arena_it_is) {
     arena_set_panic_handler(hear, NULL);
-    struct arena_pool *pool;
-    struct arena_concurrent *concurrent;
-    struct arena *pooled;
-    struct arena *held;
-    assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &pool), ARENA_OK);
-    assert_int_equal(arena_pool_checkout(pool, &pooled), ARENA_OK);
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(int), 4, &pool));
+    GIVEN(arena, pooled, arena_pool_checkout(pool, &pooled));
     expect(destroy, pooled, "arena_destroy: the arena belongs to a pool");
     arena_pool_return(pool, pooled);
     expect(alloc_one, pooled, "arena_alloc: the arena is back in its pool");
     expect(reset, pooled, "arena_reset: the arena is back in its pool");
     expect(trim, pooled, "arena_trim: the arena is back in its pool");
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent), ARENA_OK);
-    assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &held), ARENA_OK);
+    GIVEN(arena_concurrent, concurrent, arena_concurrent_create(ARENA_TYPE(int), 4, &concurrent));
+    GIVEN(arena, held, arena_concurrent_acquire(concurrent, NULL, &held));
     expect(destroy, held, "arena_destroy: the arena belongs to a concurrent arena");
     expect(concurrent_one, concurrent, "arena_concurrent_alloc: the calling thread holds the gate");
     expect(concurrent_reset, concurrent, "arena_concurrent_reset: the calling thread holds the gate");

@@ -291,10 +291,9 @@ TEST(marks_behind_a_gate) {
     struct arena *last = NULL;
     for (int round = 0; round < 3; round++) {
         for (size_t used = 0; used < 90; used += 6) {
-            struct int_arena *arena;
             int_arena_concurrent_alloc(shared, 1);
             (void)int_arena_concurrent_alloc_slab(shared, 2);
-            assert_int_equal(int_arena_concurrent_acquire(shared, NULL, &arena), ARENA_OK);
+            GIVEN(int_arena, arena, int_arena_concurrent_acquire(shared, NULL, &arena));
             last = int_arena_raw(arena);
             check(last, used + 3);
             int_arena_alloc(arena, 1);
@@ -357,13 +356,11 @@ TEST(an_arena_that_cannot_be_touched_keeps_no_page) {
 
 /* A library that was compiled without the sanitizer says itself which variables of its caller's it writes. */
 TEST(variables_that_are_filled_count_as_written) {
-    struct arena *arena;
-    struct arena_concurrent *shared;
     struct arena_stats stats = {.struct_size = sizeof stats};
     struct arena_mark mark;
     struct arena_permit permit;
     void *out;
-    assert_int_equal(arena_create(ARENA_TYPE(int), 4, &arena), ARENA_OK);
+    GIVEN(arena, arena, arena_create(ARENA_TYPE(int), 4, &arena));
     assert_true(is_written(&arena, sizeof arena));
     assert_int_equal(arena_alloc_checked(arena, NULL, &out), ARENA_OK);
     assert_true(is_written(&out, sizeof out));
@@ -372,7 +369,7 @@ TEST(variables_that_are_filled_count_as_written) {
     assert_int_equal(arena_get_mark_checked(arena, &mark), ARENA_OK);
     assert_true(is_written(&mark, sizeof mark));
     arena_destroy(arena);
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 4, &shared), ARENA_OK);
+    GIVEN(arena_concurrent, shared, arena_concurrent_create(ARENA_TYPE(int), 4, &shared));
     assert_int_equal(arena_concurrent_acquire_permit(shared, NULL, &permit), ARENA_OK);
     assert_true(is_written(&permit, sizeof permit));
     assert_int_equal(arena_concurrent_release_permit(shared, &permit), ARENA_OK);

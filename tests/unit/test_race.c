@@ -55,10 +55,8 @@ static void look_for_the_end(void *object) {
 
 /* Before anybody can see that a context has ended, it is told what came before the cancellation. */
 TEST(cancellations_are_told_first) {
-    struct arena_context *parent = NULL;
-    struct arena_context *child = NULL;
-    assert_int_equal(arena_context_with_cancel(NULL, &parent), ARENA_OK);
-    assert_int_equal(arena_context_with_cancel(parent, &child), ARENA_OK);
+    GIVEN(arena_context, parent, arena_context_with_cancel(NULL, &parent));
+    GIVEN(arena_context, child, arena_context_with_cancel(parent, &child));
     int releases_before = releases;
     ending = child;
     on_release = look_for_the_end;
@@ -163,10 +161,9 @@ TEST(half_a_checker_is_none) {
 
 /* Such an arena is cleared as those of one owner are, and stays behind its gate all the same. */
 TEST(a_reset_behind_the_gate_opens_nothing) {
-    struct arena_concurrent *concurrent;
     struct arena *inside;
     const int value = 5;
-    assert_int_equal(arena_concurrent_create(ARENA_TYPE(int), 2000, &concurrent), ARENA_OK);
+    GIVEN(arena_concurrent, concurrent, arena_concurrent_create(ARENA_TYPE(int), 2000, &concurrent));
     for (size_t count = 1; count <= 2000; count *= 2000) { /* the short way, and the other */
         assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &inside), ARENA_OK);
         (void)arena_alloc_slab(inside, count);

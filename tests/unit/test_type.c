@@ -68,9 +68,8 @@ TEST(types_with_the_same_key_are_not_the_same) {
     assert_true(at < 8);
     struct arena *arena;
     struct arena *found_arena;
-    struct arena_context *context;
     assert_int_equal(arena_create(&one, 1, &arena), ARENA_OK);
-    assert_int_equal(arena_inject(NULL, arena, &context), ARENA_OK);
+    GIVEN(arena_context, context, arena_inject(NULL, arena, &context));
     assert_int_equal(arena_extract(context, &other, &found_arena), ARENA_ENOARENA);
     assert_int_equal(arena_extract(context, &one, &found_arena), ARENA_OK);
     assert_ptr_equal(found_arena, arena);
