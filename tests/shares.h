@@ -18,7 +18,7 @@
 static inline struct arena *shares_begin_words(struct share_set *shares) {
     static const struct arena_type type = {"word", 8, 8, NULL};
     const struct slots_plan plan = {.stride = 8, .bytes = 8000};
-    struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena, NULL);
+    struct arena *arena = slots_create(&plan, &type, PART_OF_CONCURRENT, sizeof *arena, NULL);
     assert_non_null(arena);
     slots_close(arena, CLOSED_BEHIND_GATE);
     *shares = (struct share_set){0};

@@ -297,7 +297,7 @@ struct arena_cleanup *arena_bytes_try_defer(struct arena_bytes *bytes, void (*ru
 
 bool arena_bytes_set_cap(struct arena_bytes *bytes, size_t capacity) {
     struct arena *arena = raw(bytes);
-    if (slots_refusal(arena).status != ARENA_OK || arena->owner == SLOTS_OWNER_GATE) return false;
+    if (slots_refusal(arena).status != ARENA_OK || arena->part_of == PART_OF_CONCURRENT) return false;
     slots_settle(arena);
     return bytes_set_cap(arena, capacity);
 }

@@ -496,7 +496,7 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
     int status = slots_plan(type, capacity, options, &plan);
     if (status != ARENA_OK) return status;
     struct arena *slots =
-        slots_create(&plan, type, SLOTS_OWNER_GATE, sizeof(struct arena_concurrent) + type_copy_bytes(type), NULL);
+        slots_create(&plan, type, PART_OF_CONCURRENT, sizeof(struct arena_concurrent) + type_copy_bytes(type), NULL);
     if (slots == NULL) return ARENA_ENOMEM;
     struct arena_concurrent *arena = (struct arena_concurrent *)(void *)slots;
     copy_stamp(&arena->stamp);

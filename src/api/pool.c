@@ -107,7 +107,7 @@ static NOINLINE void put_other(struct pool_arena *arena, struct thread_state *st
     pool_put_slow(arena, state, reset, due ? POOL_TICKS : 1);
 }
 
-/* Takes an arena back that is not hot. */
+/* Takes an arena back that is not standing. */
 HOT_INLINE void put(struct pool_arena *arena, struct thread_state *state) {
     locals_enter(state);
     struct local *local = locals_find(state, &arena->pool->keeper);
@@ -118,7 +118,7 @@ HOT_INLINE void put(struct pool_arena *arena, struct thread_state *state) {
 
 /* --- scopes ------------------------------------------------------------------------------------------------------- */
 
-/* The steady state, in which nothing is called, so that the callers need no frame: the thread's hot arena.  NULL:
+/* The steady state, in which nothing is called, so that the callers need no frame: the thread's standing arena.  NULL:
  * the caller goes on with scope_begin. */
 HOT_INLINE struct arena *scope_begin_fast(struct arena_pool *pool, const struct arena_pool_scope *place) {
     if (UNLIKELY(pool == NULL)) return NULL;
@@ -135,7 +135,7 @@ HOT_INLINE struct arena *scope_begin_fast(struct arena_pool *pool, const struct 
     return &arena->slots;
 }
 
-/* Begins a scope with an arena that was taken.  A thread's first one makes its arena the hot one; others beside it use the
+/* Begins a scope with an arena that was taken.  A thread's first one makes its arena the standing one; others beside it use the
  * list. */
 static void scope_start(struct pool_arena *arena, struct thread_state *state, const struct arena_pool_scope *place,
                         struct arena **out) {
@@ -187,7 +187,7 @@ static NOINLINE void leave(struct pool_arena *arena, struct thread_state *state)
     struct arena_pool *pool = arena->pool;
     (void)scope_pop(state, &arena->scope);
     bool trimmed = arena->trims != atomic_u32_load(&pool->trims, relaxed); /* a trim beside it comes before or after */
-    if (!arena->hot) {
+    if (!arena->standing) {
         arena->ticks = 0;
         if (UNLIKELY(state->exiting) || UNLIKELY(trimmed)) {
             pool_put_slow(arena, state, false, 1);
@@ -213,7 +213,7 @@ static NOINLINE void leave(struct pool_arena *arena, struct thread_state *state)
 
 void pool_leave_scope(struct scope *scope) { leave(CONTAINER_OF(scope, struct pool_arena, scope), thread_state()); }
 
-/* The steady state of leaving: the innermost scope, with the hot arena, which used little.  false: nothing was done but
+/* The steady state of leaving: the innermost scope, with the standing arena, which used little.  false: nothing was done but
  * that ticks may have gone down. */
 HOT_INLINE bool scope_end_fast(struct pool_arena *arena, const struct arena_pool_scope *scope) {
     struct thread_state *state = thread_state();
@@ -354,7 +354,7 @@ int arena_pool_checkout_context(struct arena_pool *pool, struct arena_context *c
 static COLD struct refusal return_refusal(const struct arena_pool *pool, struct arena *arena) {
     const struct pool_arena *returned = pool_arena_of(arena);
     if (pool != NULL && !copy_is_here(&pool->stamp)) return (struct refusal){ARENA_EINVAL, COPY_REFUSAL};
-    if (arena->owner != SLOTS_OWNER_POOL || returned->pool != pool)
+    if (arena->part_of != PART_OF_POOL || returned->pool != pool)
         return (struct refusal){ARENA_EINVAL, "the arena is not one of this pool's"};
     if (atomic_u8_mine(&arena->idle) != 0) return (struct refusal){ARENA_EINVAL, "the arena is not checked out"};
     if (returned->claimed) return (struct refusal){ARENA_EINVAL, "the arena was claimed, by who returns it"};
@@ -364,7 +364,7 @@ static COLD struct refusal return_refusal(const struct arena_pool *pool, struct 
 
 static inline bool may_return(const struct arena_pool *pool, struct arena *arena) {
     const struct pool_arena *returned = pool_arena_of(arena);
-    return LIKELY(arena->owner == SLOTS_OWNER_POOL) && LIKELY(returned->pool == pool) &&
+    return LIKELY(arena->part_of == PART_OF_POOL) && LIKELY(returned->pool == pool) &&
            LIKELY(atomic_u8_mine(&arena->idle) == 0) && LIKELY(!slots_sealed(arena)) && LIKELY(!returned->scoped);
 }
 
@@ -383,7 +383,7 @@ int arena_pool_return_checked(struct arena_pool *pool, struct arena *arena) {
 }
 
 int arena_pool_claim(struct arena *arena) {
-    if (arena == NULL || arena->owner != SLOTS_OWNER_POOL) return ARENA_EINVAL;
+    if (arena == NULL || arena->part_of != PART_OF_POOL) return ARENA_EINVAL;
     struct pool_arena *claimed = pool_arena_of(arena);
     struct refusal refusal = return_refusal(claimed->pool, arena);
     if (refusal.status != ARENA_OK) return refusal.status;
@@ -395,7 +395,7 @@ int arena_pool_claim(struct arena *arena) {
 void arena_pool_return_claimed(struct arena *arena) {
     if (arena == NULL) return;
     struct pool_arena *claimed = pool_arena_of(arena);
-    if (arena->owner != SLOTS_OWNER_POOL || !claimed->claimed)
+    if (arena->part_of != PART_OF_POOL || !claimed->claimed)
         panic_for("arena_pool_return_claimed", (struct refusal){ARENA_EINVAL, "the arena was not claimed"});
     if (UNLIKELY(slots_sealed(arena)))
         panic_for("arena_pool_return_claimed", slots_refusal(arena)); /* by its own drop */
@@ -405,7 +405,7 @@ void arena_pool_return_claimed(struct arena *arena) {
 }
 
 struct arena_pool *arena_pool_of(const struct arena *arena) {
-    if (arena == NULL || arena->owner != SLOTS_OWNER_POOL) return NULL;
+    if (arena == NULL || arena->part_of != PART_OF_POOL) return NULL;
     return ((const struct pool_arena *)(const void *)arena)->pool;
 }
 

@@ -6,14 +6,14 @@
  *   Every arena of a pool hangs on a numbered node (sync/stack.h) for life.  Idle arenas are either in a thread's
  *   cache, its entry for this pool (runtime/locals.h), or in the shared store: two lock-free stacks of nodes, one of warm
  *   arenas and one of those that were trimmed.  Nodes that lost their arena wait in `spare`.
- *   A cache is a list through `next`, and one arena apart from it, the hot one, for scopes alone: the thread's
+ *   A cache is a list through `next`, and one arena apart from it, the standing one, for scopes alone: the thread's
  *   outermost scope of this pool takes it, and it stays where it is meanwhile.  A flag says whether it is idle.
  *   checkout takes from the list; else one arena from the store; else makes a new one.  return resets and puts into the
  *   list, or, where that has no room, into the store.  So in the steady state a thread touches its own memory alone, and
  *   arenas that one thread checks out and another returns flow back through the store.
  *
- *   The hot arena is there because a list is slow: to take from it and put back is a chain of loads, each waiting for
- *   the store of the scope before.  The hot arena's address never changes, and the flag is only looked at by branches,
+ *   The standing arena is there because a list is slow: to take from it and put back is a chain of loads, each waiting for
+ *   the store of the scope before.  The standing arena's address never changes, and the flag is only looked at by branches,
  *   which the processor foresees: scopes overlap.  Measured: 15 % of a scope.
  *
  * Memory
@@ -28,11 +28,11 @@
  *   what nobody needed.  Returns are counted where the store is touched, and elsewhere once in POOL_TICKS.
  *
  * Invariants
- *   an arena is in exactly one of: a cache, the store, out; a hot one that is not idle is out
+ *   an arena is in exactly one of: a cache, the store, out; a standing one that is not idle is out
  *   idle arenas are empty, cleared and sealed.  (Not the other way: an arena that drops its elements is sealed and not
  *   idle, and a drop may use the pool that its arena goes back to.)  `idle` is written by calls on the pool alone, so
  *   that destroy may look at it while another thread works with an arena that is out.
- *   in an entry: credit - room = the weights of what is in the cache, the hot one counted also while it is out
+ *   in an entry: credit - room = the weights of what is in the cache, the standing one counted also while it is out
  *   the credit of all entries = credited, and the touched bytes of what is warm in the store = stored, but for calls
  *   under way
  *   with a limit: free permits of the gate + arenas out = the limit, but for calls under way; no thread has a cache,
@@ -75,13 +75,13 @@
 struct pool_arena {
     struct arena slots; /* first: its address is the public handle */
     struct scope scope;
-    bool hot;                             /* it is the hot arena of some thread's cache */
-    bool scoped;                          /* while it is out: it belongs to a scope.  A hot one always does */
+    bool standing;                        /* it is the standing arena of some thread's cache */
+    bool scoped;                          /* while it is out: it belongs to a scope.  A standing one always does */
     bool claimed;                         /* while it is out: by arena_pool_claim; then it counts as scoped, too */
     const struct arena_pool_scope *place; /* while a scope has it: the variable, of which a copy is no scope */
-    int32_t ticks;                        /* of a hot one: scopes until something is due, below 0 then; else 0 */
+    int32_t ticks;                        /* of a standing one: scopes until something is due, below 0 then; else 0 */
     uint32_t weight;
-    uint32_t trims;            /* of the pool, when its scope began, or the first one it was hot for */
+    uint32_t trims;            /* of the pool, when its scope began, or the first one it was standing for */
     struct atomic_u64 touched; /* bytes, when it came back */
     struct arena_pool *pool;
     struct stack_node *node;
@@ -121,7 +121,7 @@ static inline struct pool_arena *pool_arena_of(struct arena *arena) { return (st
 
 /* Writes what others read; the rest of an arena that changes hands is ordered by what it goes through. */
 static inline void pool_set_idle(struct pool_arena *arena, uint8_t idle) {
-    atomic_u8_store(&arena->slots.idle, idle, release); /* partner: threads that look for a hot arena */
+    atomic_u8_store(&arena->slots.idle, idle, release); /* partner: threads that look for a standing arena */
 }
 
 /* Opens the window of an arena that leaves a cache or the store. */
@@ -158,7 +158,7 @@ void pool_finish_store(struct arena_pool *pool);
 
 /* --- pool_cache.c ------------------------------------------------------------------------------------------------- */
 
-/* What is `at_hand` where there is no hot arena: one that is never idle. */
+/* What is `at_hand` where there is no standing arena: one that is never idle. */
 extern struct pool_arena pool_no_arena __attribute__((visibility("hidden")));
 
 void pool_flush(struct local_keeper *keeper, struct local *local);
@@ -169,7 +169,7 @@ struct pool_arena *pool_take_slow(struct arena_pool *pool, struct thread_state *
 /* Puts back an arena for which the steady state's few instructions do not do.  `reset`: it is reset already.  `returns`: how
  * many arenas have come back since the last call that said so. */
 void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool reset, uint32_t returns) NOINLINE;
-/* Makes an arena that was taken for a scope the thread's hot one, if it has none. */
+/* Makes an arena that was taken for a scope the thread's standing one, if it has none. */
 void pool_warm(struct pool_arena *arena, struct thread_state *state);
 /* Frees what is idle in every thread's cache. */
 void pool_trim_caches(struct arena_pool *pool);

@@ -13,19 +13,19 @@ static struct arena_pool *pool_of(struct local_keeper *keeper) {
 
 /* --- inside of the bracket ---------------------------------------------------------------------------------------- */
 
-static struct pool_arena *hot_of(const struct local *local) {
+static struct pool_arena *standing_of(const struct local *local) {
     return local->at_hand == &pool_no_arena ? NULL : (struct pool_arena *)local->at_hand;
 }
 
-/* Makes the thread's hot arena one like the others.  Where it goes from its place, if it is idle, is the caller's to say. */
-static void cool(struct local *local, struct pool_arena *arena) {
-    arena->hot = false;
+/* Makes the thread's standing arena one like the others.  Where it goes from its place, if it is idle, is the caller's to say. */
+static void stand_down(struct local *local, struct pool_arena *arena) {
+    arena->standing = false;
     arena->ticks = 0;
     local->at_hand = &pool_no_arena;
     local->room += arena->weight;
 }
 
-/* Takes an idle arena out of a cache, the hot one last; NULL: none is idle. */
+/* Takes an idle arena out of a cache, the standing one last; NULL: none is idle. */
 static struct pool_arena *cache_take(struct local *local) {
     struct pool_arena *arena = local->items;
     if (arena != NULL) {
@@ -33,9 +33,9 @@ static struct pool_arena *cache_take(struct local *local) {
         local->room += arena->weight;
         return arena;
     }
-    arena = hot_of(local);
+    arena = standing_of(local);
     if (arena == NULL || atomic_u8_load(&arena->slots.idle, acquire) == 0) return NULL; /* partner: pool_set_idle */
-    cool(local, arena);
+    stand_down(local, arena);
     return arena;
 }
 
@@ -66,9 +66,9 @@ static bool take_room(struct arena_pool *pool, struct local *local, uint32_t wei
     return true;
 }
 
-/* Gives back the credit of a cache without idle arenas: all but the weight of a hot arena that is out. */
+/* Gives back the credit of a cache without idle arenas: all but the weight of a standing arena that is out. */
 static void give_credit_back(struct arena_pool *pool, struct local *local) {
-    uint32_t left = hot_of(local) == NULL ? 0 : hot_of(local)->weight;
+    uint32_t left = standing_of(local) == NULL ? 0 : standing_of(local)->weight;
     (void)atomic_u64_add(&pool->credited, 0 - (uint64_t)(local->credit - left) * POOL_UNIT_BYTES, relaxed);
     local->credit = left;
     local->room = 0;
@@ -104,8 +104,8 @@ void pool_warm(struct pool_arena *arena, struct thread_state *state) {
     struct arena_pool *pool = arena->pool;
     struct locals_pass pass = open_made(pool, state);
     struct local *local = pass.local;
-    if (local != NULL && hot_of(local) == NULL && take_room(pool, local, arena->weight)) {
-        arena->hot = true;
+    if (local != NULL && standing_of(local) == NULL && take_room(pool, local, arena->weight)) {
+        arena->standing = true;
         arena->ticks = POOL_TICKS;
         local->at_hand = arena;
     }
@@ -120,19 +120,19 @@ static void put_exiting(struct pool_arena *arena) {
     struct arena_pool *pool = arena->pool;
     locals_lock();
     pool_set_idle(arena, 1);
-    if (!arena->hot) pool_store_put(arena);
+    if (!arena->standing) pool_store_put(arena);
     if (pool->limited) gate_leave(&pool->gate);
     locals_unlock();
 }
 
 /* Puts the arena into the thread's cache.  false: the thread has none, or it has no room. */
-static bool keep(struct pool_arena *arena, struct thread_state *state, bool hot) {
+static bool keep(struct pool_arena *arena, struct thread_state *state, bool standing) {
     struct arena_pool *pool = arena->pool;
     struct locals_pass pass = open_made(pool, state);
     struct local *local = pass.local;
     bool kept = local != NULL && take_room(pool, local, arena->weight);
-    if (kept && hot && hot_of(local) == NULL) {
-        arena->hot = true;
+    if (kept && standing && standing_of(local) == NULL) {
+        arena->standing = true;
         arena->ticks = POOL_TICKS;
         local->at_hand = arena;
     } else if (kept) {
@@ -144,25 +144,25 @@ static bool keep(struct pool_arena *arena, struct thread_state *state, bool hot)
     return kept;
 }
 
-/* Takes the thread's hot arena out of its place. */
-static void leave_hot(struct pool_arena *arena, struct thread_state *state) {
+/* Takes the thread's standing arena out of its place. */
+static void leave_standing(struct pool_arena *arena, struct thread_state *state) {
     struct locals_pass pass = locals_open(state, &arena->pool->keeper);
-    if (pass.local != NULL && hot_of(pass.local) == arena) cool(pass.local, arena);
+    if (pass.local != NULL && standing_of(pass.local) == arena) stand_down(pass.local, arena);
     locals_close(state, &pass);
 }
 
 /* For runtime/fiber.h: the scope may be left on another thread, which must not touch this one's cache. */
 void pool_park_scope(struct scope *scope, struct thread_state *state) {
     struct pool_arena *arena = CONTAINER_OF(scope, struct pool_arena, scope);
-    if (arena->hot) leave_hot(arena, state);
+    if (arena->standing) leave_standing(arena, state);
 }
 
 void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool reset, uint32_t returns) {
     struct arena_pool *pool = arena->pool;
     locals_exit(state);
-    bool hot = arena->hot;
+    bool standing = arena->standing;
     /* Its weight may change, and its reset may run the program's code, which may open a scope. */
-    if (hot && !state->exiting) leave_hot(arena, state);
+    if (standing && !state->exiting) leave_standing(arena, state);
     if (!reset) slots_reset(&arena->slots);
     slots_close(&arena->slots, CLOSED_IN_POOL);
     pool_weigh(arena);
@@ -170,13 +170,13 @@ void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool re
         put_exiting(arena);
         return;
     }
-    /* A trim frees what is idle, and what is out when it comes back here.  A hot arena that comes back by the fast path does
+    /* A trim frees what is idle, and what is out when it comes back here.  A standing arena that comes back by the fast path does
      * not look, and is freed the next time that it comes here. */
     bool trimmed = arena->scoped && arena->trims != atomic_u32_load(&pool->trims, relaxed);
     pool_set_idle(arena, 1);
     if (trimmed) {
         pool_free(arena);
-    } else if (!keep(arena, state, hot)) {
+    } else if (!keep(arena, state, standing)) {
         pool_store_put(arena);
     }
     if (pool->limited) gate_leave(&pool->gate);
@@ -189,12 +189,12 @@ void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool re
 void pool_flush(struct local_keeper *keeper, struct local *local) {
     struct pool_arena *arena;
     while ((arena = cache_take(local)) != NULL) pool_store_put(arena);
-    arena = hot_of(local);
-    if (arena != NULL) cool(local, arena);
+    arena = standing_of(local);
+    if (arena != NULL) stand_down(local, arena);
     give_credit_back(pool_of(keeper), local);
 }
 
-/* Moves what is idle to the chain that `user` points to; a hot arena that is out stays hot. */
+/* Moves what is idle to the chain that `user` points to; a standing arena that is out stays standing. */
 static void take_idle(struct local_keeper *keeper, struct local *local, void *user) {
     struct pool_arena **chain = user;
     struct pool_arena *arena;

@@ -42,7 +42,7 @@ static struct stack_node *take_node(struct arena_pool *pool) {
 static struct pool_arena *make(struct arena_pool *pool) {
     struct stack_node *node = take_node(pool);
     if (node == NULL) return NULL;
-    struct arena *arena = slots_create(&pool->plan, pool->type, SLOTS_OWNER_POOL, sizeof(struct pool_arena), NULL);
+    struct arena *arena = slots_create(&pool->plan, pool->type, PART_OF_POOL, sizeof(struct pool_arena), NULL);
     if (arena == NULL) {
         stack_push(&pool->spare, node);
         return NULL;

@@ -17,7 +17,7 @@
 #define CHUNK_PARTS 4
 /* A share has cache lines of its own; two, because processors fetch them in pairs. */
 #define SHARE_ALIGN ((size_t)128)
-/* A thread that waits for an owner looks this often in a row, then sleeps between two looks: longer each time, up to
+/* A thread that waits for another's allocation looks this often in a row, then sleeps between two looks: longer each time, up to
  * PAUSE_MOST_NS.
  */
 #define QUIET_SPINS 200
@@ -115,7 +115,7 @@ static void end_chunk(struct share_set *shares, struct share *share) {
     if (!share->active) return;
     char *commit = atomic_ptr_load(&share->commit, relaxed);
     char *limit = atomic_ptr_load(&share->limit, relaxed);
-    atomic_ptr_store(&share->limit, commit, relaxed); /* the owner finds no room, or an epoch that has moved */
+    atomic_ptr_store(&share->limit, commit, relaxed); /* its thread finds no room, or an epoch that has moved */
     slots_return(shares->slots, commit, limit, &share->spare);
     share->active = false;
     shares->active--;
@@ -126,7 +126,7 @@ void shares_retire_mine(struct share_set *shares) {
     if (share != NULL) end_chunk(shares, share);
 }
 
-/* Is its owner between two allocations?  Of a chunk of a passed epoch: then it stays so. */
+/* Is its thread between two allocations?  Of a chunk of a passed epoch: then it stays so. */
 static bool is_quiet(const struct share *share) {
     /* acquire: the last slot is written; partner is share_commit.  The barrier has made the claim visible; acquire for
      * one that mend took back. */
@@ -165,7 +165,7 @@ static bool revoke_now(struct share_set *shares) {
     return end_passed(shares);
 }
 
-/* An owner that runs on another processor takes a moment. */
+/* A thread in the middle of an allocation on another processor takes a moment. */
 bool shares_try_revoke(struct share_set *shares) {
     shares_retire_mine(shares);
     if (shares->active == 0) return true;

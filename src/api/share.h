@@ -4,10 +4,10 @@
  * A thread that finds its chunk used up takes the gate, as every slow operation does, and is lent another.  From then
  * on it allocates with plain stores.  Whoever needs the whole arena (acquire, reset, a slab that does not fit
  * elsewhere, a thread that finds nothing left) revokes: it holds the gate's permit, bumps the epoch, runs the heavy
- * barrier, and ends each chunk once its owner is not in the middle of an allocation.  What the chunks had left is free
+ * barrier, and ends each chunk once its thread is not in the middle of an allocation.  What the chunks had left is free
  * again.
  *
- * One allocation by the owner of a share (no locked instruction, three plain stores):
+ * One allocation by the thread that a share is of (no locked instruction, three plain stores):
  *     read the value, or its first and last byte: a page that faults or comes late is met with nothing begun
  *     slot = commit;  slot != limit or slow
  *     claim = slot + stride
@@ -20,16 +20,16 @@
  *     barrier_heavy
  *     for each chunk: once commit (acquire) == claim, take [commit, limit) back; limit = commit
  * A block of a byte arena claims the padding before it, too, and leaves that as it is.
- * The barriers leave two cases: the owner saw the new epoch and touches no slot, or the revoker sees its claim and
- * leaves the chunk alone until the slot is written.  An owner that read commit and limit long ago does no harm: it sees
+ * The barriers leave two cases: the thread saw the new epoch and touches no slot, or the revoker sees its claim and
+ * leaves the chunk alone until the slot is written.  A thread that read commit and limit long ago does no harm: it sees
  * the epoch moved, and every write to its chunk comes after one more epoch.  The asymmetric barrier is that of
  * userspace-rcu.
  *
- * The wait for an owner ends with the waiting thread's context, or its cancellation.  Nothing has to be undone then:
- * what was ended is free, and a chunk whose owner is still in the middle stays active, of an epoch that has passed.
- * Its owner commits, finds the epoch moved, and brings the rest back at the gate; or the next thread that revokes ends it,
+ * The wait for a thread ends with the context of the one that waits, or its cancellation.  Nothing has to be undone then:
+ * what was ended is free, and a chunk whose thread is still in the middle stays active, of an epoch that has passed.
+ * That thread commits, finds the epoch moved, and brings the rest back at the gate; or the next thread that revokes ends it,
  * and needs no barrier of its own, since the barrier before made every claim of that epoch visible.  So a thread that
- * revokes waits for chunks of passed epochs first, and takes the present ones from their owners only when those are done:
+ * revokes waits for chunks of passed epochs first, and takes the present ones from their threads only when those are done:
  * if it tries again and again beside a thread that is stopped, it disturbs no other one.
  *
  * An allocation that its own thread left by longjmp (out of a signal handler) would never commit.  That thread mends
@@ -37,8 +37,8 @@
  *
  * Invariants
  *   a share is active when it has a chunk; else commit == limit.  Of a chunk of a passed epoch nothing is handed out
- *   but what its owner was in the middle of
- *   only its owner writes claim and commit, and both are equal but for the middle of an allocation; only the thread that
+ *   but what its thread was in the middle of
+ *   only its thread writes claim and commit, and both are equal but for the middle of an allocation; only the thread that
  *   holds the permit writes limit, epoch, active, spare, and the epoch of all
  *   a share with slots left in its chunk has an empty spare: refill takes the share's own spare first, and only a
  *   revocation, which ends the chunk, fills it.  So one spare is enough to hold what a chunk had left.
@@ -65,7 +65,7 @@
 #define SHARE_TOUCH_BYTES ((size_t)4096)
 
 struct share {
-    /* the owner's, at every allocation */
+    /* its thread's, at every allocation */
     struct atomic_ptr commit;
     struct atomic_ptr claim;
     struct atomic_ptr limit;
@@ -155,7 +155,7 @@ static inline void share_touch(const void *from, size_t bytes) {
     (void)at[bytes - 1];
 }
 
-/* `bytes` at *slot that the owner may write; true ends with share_commit. */
+/* `bytes` at *slot that the calling thread may write; true ends with share_commit. */
 HOT_INLINE bool share_claim(const struct share_set *shares, struct share *share, size_t bytes, char **slot,
                             char **past) {
     *slot = atomic_ptr_load(&share->commit, relaxed);

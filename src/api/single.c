@@ -40,7 +40,7 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
     int status = slots_plan(type, capacity, options, &plan);
     if (status != ARENA_OK) return status;
     size_t copied_bytes = copy_bytes(type);
-    struct arena *arena = slots_create(&plan, type, SLOTS_OWNER_USER, header_bytes(copied_bytes), place);
+    struct arena *arena = slots_create(&plan, type, PART_OF_NOTHING, header_bytes(copied_bytes), place);
     if (arena == NULL) return ARENA_ENOMEM;
     if (copied_bytes != 0) arena->type = type_copy_of(arena + 1, type, copied_bytes);
     *out = arena;
@@ -105,8 +105,8 @@ size_t arena_in_bytes(const struct arena_type *type, size_t count, const struct 
 
 static struct refusal destroy(struct arena *arena) {
     if (arena == NULL) return (struct refusal){ARENA_OK, NULL};
-    if (arena->owner == SLOTS_OWNER_POOL) return (struct refusal){ARENA_EBUSY, "the arena belongs to a pool"};
-    if (arena->owner == SLOTS_OWNER_GATE)
+    if (arena->part_of == PART_OF_POOL) return (struct refusal){ARENA_EBUSY, "the arena belongs to a pool"};
+    if (arena->part_of == PART_OF_CONCURRENT)
         return (struct refusal){ARENA_EBUSY, "the arena belongs to a concurrent arena"};
     struct refusal refusal = slots_refusal(arena);
     if (refusal.status == ARENA_OK) slots_destroy(arena);

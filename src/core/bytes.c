@@ -44,7 +44,7 @@ static size_t skip_for(const struct arena *arena, size_t align, size_t *padding)
     size_t offset = (size_t)(arena->head.cursor - arena->base) - arena->zone_bytes;
     size_t skip =
         BLOCKS_ZONE_BYTES + slots_padding(cursor + BLOCKS_ZONE_BYTES, align < ZONE_ALIGN ? ZONE_ALIGN : align);
-    bool counted = !arena->grows && arena->owner != SLOTS_OWNER_GATE;
+    bool counted = !arena->grows && arena->part_of != PART_OF_CONCURRENT;
     *padding = counted ? skip : slots_padding((uintptr_t)arena->base + offset, align);
     return skip;
 }
@@ -115,7 +115,7 @@ int bytes_refusal(const struct arena *arena, size_t size, size_t align) {
  * the window. */
 static void open_behind(struct arena *arena, size_t size_bytes) {
     char *cursor = arena->head.cursor;
-    if (!arena->zeroes || arena->watched || arena->owner == SLOTS_OWNER_GATE) return;
+    if (!arena->zeroes || arena->watched || arena->part_of == PART_OF_CONCURRENT) return;
     if (arena->ready <= cursor && size_bytes <= AHEAD_RAW_BYTES) slots_clear_for_handout(arena, cursor, cursor);
     slots_refresh(arena);
 }
@@ -149,7 +149,7 @@ void bytes_forget_room(struct arena *arena, size_t size_bytes) {
     char *from = arena->head.cursor;
     char *to = from + size_bytes;
     if (size_bytes == 0) return;
-    if (arena->owner == SLOTS_OWNER_GATE && arena->clear == ARENA_CLEAR_ON_RESET) {
+    if (arena->part_of == PART_OF_CONCURRENT && arena->clear == ARENA_CLEAR_ON_RESET) {
         memset(from, 0, size_bytes); /* all that is free is zero there */
     } else {
         if (to > arena->dirty) arena->dirty = to;

@@ -52,7 +52,7 @@ static void clear_far(char *start, size_t size_bytes) {
         _mm_stream_si128(to + 2, zero);
         _mm_stream_si128(to + 3, zero);
     }
-    _mm_sfence(); /* streamed stores are weakly ordered: the next owner of the arena must see them */
+    _mm_sfence(); /* streamed stores are weakly ordered: the thread that has the arena next must see them */
     memset(start + streamed, 0, size_bytes - streamed);
 }
 #else

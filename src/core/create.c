@@ -107,13 +107,13 @@ bool slots_possible(const struct slots_plan *plan) {
 
 /* --- the layout --------------------------------------------------------------------------------------------------- */
 
-/* Where the memory of an arena lies: the struct, what its owner and a label add to it, padding, slots. */
+/* Where the memory of an arena lies: the struct, what a pool or a gate and a label add to it, padding, slots. */
 struct layout {
     bool watched;
     bool apart;           /* the slots have pages of their own */
     enum backing backing; /* of the struct, and of the slots where they lie behind it */
     size_t align;         /* of the first slot */
-    size_t header_bytes;  /* of the struct, what its owner adds and the label */
+    size_t header_bytes;  /* of the struct, what a pool or a gate adds, and the label */
     size_t room_bytes;    /* of all slots; a byte arena's capacity */
     size_t behind_bytes;  /* of the slots behind the struct */
     size_t block_bytes;   /* of the block with the struct */
@@ -158,12 +158,12 @@ static bool lay_out_place(const struct slots_plan *plan, const struct slots_plac
     return true;
 }
 
-HOT_INLINE bool lay_out(const struct slots_plan *plan, enum slots_owner owner, struct layout *layout) {
-    size_t from = owner == SLOTS_OWNER_GATE ? GATE_PAGES_FROM : BACKING_PAGES_FROM;
+HOT_INLINE bool lay_out(const struct slots_plan *plan, enum part_of part_of, struct layout *layout) {
+    size_t from = part_of == PART_OF_CONCURRENT ? GATE_PAGES_FROM : BACKING_PAGES_FROM;
     bool own = plan->source.take != NULL;
     layout->backing = own ? BACKING_SOURCE : BACKING_HEAP;
     layout->behind_bytes = layout->room_bytes;
-    if (plan->of_bytes && owner != SLOTS_OWNER_GATE) {
+    if (plan->of_bytes && part_of != PART_OF_CONCURRENT) {
         layout->behind_bytes = bytes_first_block(plan, layout->header_bytes, layout->watched);
     } else if (!own) {
         layout->apart = layout->room_bytes >= from || layout->align > BACKING_PAGES_FROM ||
@@ -228,14 +228,14 @@ static bool map_slots(struct arena *arena, const struct slots_plan *plan, const 
 /* The slots behind the struct.  Anything may be in that memory: cleared are the struct, what may be handed out at once, and,
  * behind a gate, all of it. */
 HOT_INLINE void place_slots(struct arena *arena, const struct slots_plan *plan, const struct layout *layout,
-                            enum slots_owner owner) {
+                            enum part_of part_of) {
     char *after = (char *)arena + layout->header_bytes;
     if (layout->watched) after += POISON_REDZONE_BYTES;
     char *base = after + slots_padding((uintptr_t)after, layout->align);
     char *end = base + layout->behind_bytes;
     char *clear_to = (char *)arena + layout->header_bytes;
     char *ready = plan->clear == ARENA_CLEAR_NEVER ? end : base;
-    if (owner == SLOTS_OWNER_GATE) {
+    if (part_of == PART_OF_CONCURRENT) {
         clear_to = (char *)arena + layout->block_bytes;
         ready = end;
     } else if (plan->of_bytes && plan->clear != ARENA_CLEAR_NEVER && !layout->watched) {
@@ -248,7 +248,7 @@ HOT_INLINE void place_slots(struct arena *arena, const struct slots_plan *plan, 
     arena->home.memory_bytes = layout->block_bytes;
     arena->base = arena->used_end = arena->touched = base;
     arena->end = end;
-    arena->dirty = owner == SLOTS_OWNER_GATE ? base : end;
+    arena->dirty = part_of == PART_OF_CONCURRENT ? base : end;
     arena->ready = ready;
     arena->usual = plan->usual;
 }
@@ -261,11 +261,11 @@ HOT_INLINE enum copy_way copy_way_of(size_t size, size_t stride) {
 }
 
 HOT_INLINE void set_up(struct arena *arena, const struct slots_plan *plan, const struct arena_type *type,
-                       enum slots_owner owner) {
+                       enum part_of part_of) {
     arena->stride = plan->stride;
     arena->copy = (uint8_t)copy_way_of(type->size, plan->stride);
     arena->clear = (uint8_t)plan->clear;
-    arena->owner = (uint8_t)owner;
+    arena->part_of = (uint8_t)part_of;
     arena->bytes = plan->of_bytes;
     arena->zeroes = plan->of_bytes && plan->clear != ARENA_CLEAR_NEVER;
     arena->closed = arena->watched ? CLOSED_FOR_CHECKER : 0;
@@ -282,7 +282,7 @@ HOT_INLINE void set_up(struct arena *arena, const struct slots_plan *plan, const
 
 /* With room for `room_bytes` of slots.  Inlined into callers that know some of the arguments. */
 HOT_INLINE struct arena *create(const struct slots_plan *plan, size_t room_bytes, const struct arena_type *type,
-                                enum slots_owner owner, size_t header_bytes, const struct slots_place *place,
+                                enum part_of part_of, size_t header_bytes, const struct slots_place *place,
                                 bool watched) {
     struct layout layout = {
         .watched = watched,
@@ -290,31 +290,31 @@ HOT_INLINE struct arena *create(const struct slots_plan *plan, size_t room_bytes
         .header_bytes = header_bytes + label_bytes(plan),
         .room_bytes = room_bytes,
     };
-    if (place != NULL ? !lay_out_place(plan, place, &layout) : !lay_out(plan, owner, &layout)) return NULL;
+    if (place != NULL ? !lay_out_place(plan, place, &layout) : !lay_out(plan, part_of, &layout)) return NULL;
     struct arena *arena = place != NULL ? (struct arena *)(void *)place->memory : take_block(plan, layout.block_bytes);
     if (arena == NULL) return NULL;
     if (layout.apart) {
         memset(arena, 0, layout.header_bytes);
-        if (!map_slots(arena, plan, &layout, owner == SLOTS_OWNER_GATE)) {
+        if (!map_slots(arena, plan, &layout, part_of == PART_OF_CONCURRENT)) {
             struct arena_source source = plan->source;
             backing_give(&source, arena, layout.block_bytes, _Alignof(max_align_t));
             return NULL;
         }
     } else {
-        place_slots(arena, plan, &layout, owner);
+        place_slots(arena, plan, &layout, part_of);
     }
     arena->home.memory_align = _Alignof(max_align_t);
     arena->watched = watched;
     arena->header_bytes = layout.header_bytes;
     arena->block = &arena->home;
-    set_up(arena, plan, type, owner);
+    set_up(arena, plan, type, part_of);
     arena->bound = arena->end;
     if (plan->of_bytes) {
         bytes_start(arena, plan, place);
     } else {
         arena->capacity = layout.room_bytes / plan->stride;
     }
-    if (watched || owner != SLOTS_OWNER_USER) arena->usual = false;
+    if (watched || part_of != PART_OF_NOTHING) arena->usual = false;
     slots_refresh_inline(arena);
     arena->fresh_limit = arena->head.limit;
     if (UNLIKELY(watched)) slots_hide_all(arena);
@@ -325,24 +325,25 @@ HOT_INLINE struct arena *create(const struct slots_plan *plan, size_t room_bytes
     return arena;
 }
 
-struct arena *slots_create(const struct slots_plan *plan, const struct arena_type *type, enum slots_owner owner,
+struct arena *slots_create(const struct slots_plan *plan, const struct arena_type *type, enum part_of part_of,
                            size_t header_bytes, const struct slots_place *place) {
     bool watched = poison_active();
     size_t zoned_bytes;
-    if (UNLIKELY(watched) && plan->of_bytes && owner == SLOTS_OWNER_GATE && bytes_zoned(plan->bytes, &zoned_bytes)) {
-        struct arena *arena = create(plan, zoned_bytes, type, owner, header_bytes, place, watched);
+    if (UNLIKELY(watched) && plan->of_bytes && part_of == PART_OF_CONCURRENT &&
+        bytes_zoned(plan->bytes, &zoned_bytes)) {
+        struct arena *arena = create(plan, zoned_bytes, type, part_of, header_bytes, place, watched);
         if (arena != NULL) return arena;
     }
-    if (LIKELY(!watched) && owner == SLOTS_OWNER_USER && place == NULL && plan->source.take == NULL) {
-        return create(plan, plan->bytes, type, SLOTS_OWNER_USER, header_bytes, NULL, false);
+    if (LIKELY(!watched) && part_of == PART_OF_NOTHING && place == NULL && plan->source.take == NULL) {
+        return create(plan, plan->bytes, type, PART_OF_NOTHING, header_bytes, NULL, false);
     }
-    return create(plan, plan->bytes, type, owner, header_bytes, place, watched);
+    return create(plan, plan->bytes, type, part_of, header_bytes, place, watched);
 }
 
 /* In a function of its own, so that the plan of the other one need not lie in memory. */
 static NOINLINE struct arena *create_watched_bytes(size_t capacity) {
     const struct slots_plan plan = {.stride = 1, .bytes = capacity, .of_bytes = true, .retain_bytes = RETAIN_BYTES};
-    return slots_create(&plan, &bytes_type, SLOTS_OWNER_USER, sizeof(struct arena), NULL);
+    return slots_create(&plan, &bytes_type, PART_OF_NOTHING, sizeof(struct arena), NULL);
 }
 
 /* --- what a thread keeps ------------------------------------------------------------------------------------------ */
@@ -405,7 +406,7 @@ struct arena *slots_create_bytes(size_t capacity) {
     }
     if (UNLIKELY(poison_active())) return create_watched_bytes(capacity);
     const struct slots_plan plan = {.stride = 1, .bytes = capacity, .of_bytes = true, .retain_bytes = RETAIN_BYTES};
-    struct arena *arena = create(&plan, capacity, &bytes_type, SLOTS_OWNER_USER, sizeof(struct arena), NULL, false);
+    struct arena *arena = create(&plan, capacity, &bytes_type, PART_OF_NOTHING, sizeof(struct arena), NULL, false);
     if (LIKELY(arena != NULL)) arena->usual = arena->home.memory_bytes == BYTES_FIRST_BYTES;
     return arena;
 }

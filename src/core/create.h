@@ -48,7 +48,7 @@ struct slots_place {
 
 /* Makes an arena at the start of a block of header_bytes (>= sizeof(struct arena), the rest zeroed and the caller's).
  * `type` is kept, not copied.  `place` may be NULL.  NULL: no memory. */
-struct arena *slots_create(const struct slots_plan *plan, const struct arena_type *type, enum slots_owner owner,
+struct arena *slots_create(const struct slots_plan *plan, const struct arena_type *type, enum part_of part_of,
                            size_t header_bytes, const struct slots_place *place);
 /* The same for a byte arena of the user's with the default options, of which the compiler knows most. */
 struct arena *slots_create_bytes(size_t capacity);

@@ -27,7 +27,7 @@
  * what lies below it neither moves nor grows.  head.floor is the floor, and says that inline code may take back down to it;
  * or it is SLOTS_NO_FLOOR while taking back is more than to clear, and then `floor` is the floor.
  *
- * Who locks what: nothing here locks.  One owner at a time.
+ * Who locks what: nothing here locks.  One thread at a time.
  */
 #ifndef CORE_SLOTS_H
 #define CORE_SLOTS_H
@@ -52,8 +52,8 @@ struct run {
     struct run *next;
 };
 
-/* Whose arena it is, which decides who may destroy it and what a sealed one says. */
-enum slots_owner { SLOTS_OWNER_USER, SLOTS_OWNER_POOL, SLOTS_OWNER_GATE };
+/* What an arena is part of, which decides who may destroy it and what a sealed one says. */
+enum part_of { PART_OF_NOTHING, PART_OF_POOL, PART_OF_CONCURRENT };
 
 /* How an element is copied into its slot (arena.copy): each part no wider than it may have been stored just before, since a
  * wide load would wait for narrow stores.  Measured with arena_alloc, in ns, and by memcpy: 4 bytes 3.6, 7.9; 12 bytes 4.4, 7.7;
@@ -134,14 +134,14 @@ struct arena {
     struct atomic_u8 idle; /* api/pool.h: 1: in a cache or in the store.  Read by others, so an atomic one */
 
     /* what it is; these do not change */
-    uint8_t clear; /* enum arena_clear */
-    uint8_t owner; /* enum slots_owner */
-    bool watched;  /* a memory checker is watching */
-    bool bytes;    /* blocks of any size: no elements */
-    bool grows;    /* more blocks come as they are needed */
-    bool zeroes;   /* inline code hands out what it finds, so the window must be zero */
-    bool usual;    /* made with the defaults: a thread may keep it (core/create.c) */
-    bool advised;  /* its pages are as the program asked for */
+    uint8_t clear;   /* enum arena_clear */
+    uint8_t part_of; /* enum part_of */
+    bool watched;    /* a memory checker is watching */
+    bool bytes;      /* blocks of any size: no elements */
+    bool grows;      /* more blocks come as they are needed */
+    bool zeroes;     /* inline code hands out what it finds, so the window must be zero */
+    bool usual;      /* made with the defaults: a thread may keep it (core/create.c) */
+    bool advised;    /* its pages are as the program asked for */
 
     uint8_t calm;    /* core/retain.c: resets in a row that did not need the excess */
     uint64_t resets; /* generations so far */
@@ -162,10 +162,10 @@ struct arena {
     size_t prior_bytes; /* used in older blocks */
     size_t zone_bytes;  /* in this block: what a checker takes below the cursor, which does not count as used */
     size_t gap_bytes;   /* core/runs.c: in runs */
-    struct run *runs;   /* the owner's, linked in any order */
+    struct run *runs;   /* in shares; linked in any order */
 
     /* elements */
-    const struct arena_type *type; /* a copy, in this block or the owner's */
+    const struct arena_type *type; /* a copy, in this block or in the pool's */
     void *drop_user;               /* what drop functions are given */
     struct type_set *kinds;        /* core/any.c: the descriptors of mixed values, or NULL */
 
@@ -264,7 +264,7 @@ void slots_show_to_leak_checker(struct arena *arena, char *to);
 
 /* --- runs.c: free slots below the cursor ---------------------------------------------------------------------------- */
 
-/* For an owner that lends ranges of slots (api/share.c).  slots_lend takes up to `most` contiguous slots off the cursor,
+/* For api/share.c, which lends ranges of slots to threads.  slots_lend takes up to `most` contiguous slots off the cursor,
  * and slots_lend_any, where none are left there, a whole run; false: there are none.  They count as used.  slots_return makes
  * [from, to) free again: above the cursor where it ends there, else as `run`, an empty one of this arena's. */
 bool slots_lend(struct arena *arena, size_t most, char **from, char **to);

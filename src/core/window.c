@@ -57,7 +57,7 @@ struct refusal slots_refusal(const struct arena *arena) {
     if (!slots_sealed(arena)) return (struct refusal){ARENA_OK, NULL};
     if (atomic_u8_load(&arena->idle, relaxed) != 0)
         return (struct refusal){ARENA_EINVAL, "the arena is back in its pool"};
-    if (arena->owner == SLOTS_OWNER_GATE && !thread_state()->dropping)
+    if (arena->part_of == PART_OF_CONCURRENT && !thread_state()->dropping)
         return (struct refusal){ARENA_EINVAL, "the gate is not held"};
     return (struct refusal){ARENA_EBUSY, "the arena is dropping its elements"};
 }

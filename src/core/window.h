@@ -27,7 +27,7 @@ static inline bool slots_sealed(const struct arena *arena) { return (arena->clos
 HOT_INLINE void slots_refresh_inline(struct arena *arena) {
     unsigned closed = arena->closed & ~(unsigned)CLOSED_FOR_BURST;
     unsigned work = arena->reset_work & ~(unsigned)(WORK_BURST | WORK_CLEANUPS | WORK_BLOCKS);
-    bool reaches_floor = (work & WORK_OF_REWIND) == 0 && arena->owner != SLOTS_OWNER_GATE;
+    bool reaches_floor = (work & WORK_OF_REWIND) == 0 && arena->part_of != PART_OF_CONCURRENT;
     arena->floor = slots_floor(arena);
     if (arena->burst_limit != NULL) {
         closed |= CLOSED_FOR_BURST;

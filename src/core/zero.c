@@ -40,7 +40,7 @@ static void clear_used(struct arena *arena, char *from, char *to) {
 void slots_clear_for_handout(struct arena *arena, char *from, char *to) {
     /* What nobody has touched is zero as it is; the checker was told that it is whatever was there. */
     if (UNLIKELY(arena->watched) && arena->clear == ARENA_CLEAR_NEVER) poison_clear(from, (size_t)(to - from));
-    if (arena->owner == SLOTS_OWNER_GATE) {
+    if (arena->part_of == PART_OF_CONCURRENT) {
         if (arena->clear != ARENA_CLEAR_ON_RESET && from < arena->dirty) {
             clear_used(arena, from, to < arena->dirty ? to : arena->dirty);
         }
@@ -68,9 +68,9 @@ void slots_take_back(struct arena *arena, char *from, char *to) {
     if (arena->watched && arena->bytes) poison_clear(from, (size_t)(to - from)); /* the zones between the blocks */
     if (arena->clear == ARENA_CLEAR_ON_RESET) {
         if (from < to) clear_used(arena, from, to);
-        if (arena->ready < to && arena->owner != SLOTS_OWNER_GATE)
+        if (arena->ready < to && arena->part_of != PART_OF_CONCURRENT)
             arena->ready = arena->ready < from ? arena->ready : to;
-        if (arena->dirty <= to && arena->ready >= arena->dirty && arena->owner != SLOTS_OWNER_GATE)
+        if (arena->dirty <= to && arena->ready >= arena->dirty && arena->part_of != PART_OF_CONCURRENT)
             arena->ready = arena->end;
     } else {
         if (to > arena->dirty) arena->dirty = to;

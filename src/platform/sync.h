@@ -14,7 +14,7 @@
  *               condition_wait and condition_wait_until are cancellation points: a cancelled thread holds the mutex
  *               again when its clean-up runs.
  *   clock       Monotonic nanoseconds since some start, >= 0.  INT64_MAX as a deadline: never.
- *   barriers    What the owner of some data does around barrier_light() and what the revoker does around
+ *   barriers    What the thread that has some data does around barrier_light() and what the revoker does around
  *               barrier_heavy() are ordered as if both were sequentially consistent fences.  light costs nothing,
  *               heavy microseconds.  Only where barrier_available(): false where the kernel lacks membarrier(2).  heavy
  *               is false, and nothing is ordered, where the system has come to refuse it and there is no other way.  The

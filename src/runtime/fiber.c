@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Fibers; see the header.
  *
- * Locking: none.  A fiber that does not run belongs to its owner, which passes it on from thread to thread as any other data.
+ * Locking: none.  A fiber that does not run is data of the program, which passes it on from thread to thread as any other.
  */
 #include "runtime/fiber.h"
 

@@ -273,7 +273,7 @@ static const struct model_scenario scenarios[] = {
     {"pool.exit-store", setup, {execute_done, await_execute}, end_pool},
     {"pool.exit-trim", setup, {execute_done, await_trim}, end_pool},
     {"pool.trim-make", setup, {execute_trim, execute}, end_pool},
-    {"pool.trim.hot", setup, {execute_twice, trim}, end_pool},
+    {"pool.trim.standing", setup, {execute_twice, trim}, end_pool},
     {"pool.trim.list", setup, {borrow_twice, trim}, end_pool},
     {"pool.trim.all", setup, {execute_stay, await_trim_all}, end_pool},
     {"pool.trim.two", setup, {execute_twice, trim, trim}, end_pool, .slow = true},

@@ -37,7 +37,7 @@ static void setup_type(const struct arena_type *of, size_t capacity, const struc
     struct slots_plan plan;
     model_check(mutex_init(&permit));
     model_check(slots_plan(of, capacity, options, &plan) == ARENA_OK);
-    slots = slots_create(&plan, of, SLOTS_OWNER_GATE, sizeof *slots, NULL);
+    slots = slots_create(&plan, of, PART_OF_CONCURRENT, sizeof *slots, NULL);
     model_check(slots != NULL && shares_start(&shares, slots, false));
     slots_close(slots, CLOSED_BEHIND_GATE);
 }

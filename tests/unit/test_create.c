@@ -59,13 +59,13 @@ TEST(sizes_that_no_plan_has) {
     static const struct arena_type far = {"far", 1, (size_t)1 << 20, NULL};
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     struct slots_plan plan = {.stride = 1, .bytes = SIZE_MAX}; /* no whole pages */
-    assert_null(slots_create(&plan, &byte, SLOTS_OWNER_USER, sizeof(struct arena), NULL));
+    assert_null(slots_create(&plan, &byte, PART_OF_NOTHING, sizeof(struct arena), NULL));
     plan.bytes = SIZE_MAX - page + 1; /* whole pages; with a checker one more */
-    assert_null(slots_create(&plan, &byte, SLOTS_OWNER_USER, sizeof(struct arena), NULL));
-    assert_null(slots_create(&plan, &far, SLOTS_OWNER_USER, sizeof(struct arena), NULL));
+    assert_null(slots_create(&plan, &byte, PART_OF_NOTHING, sizeof(struct arena), NULL));
+    assert_null(slots_create(&plan, &far, PART_OF_NOTHING, sizeof(struct arena), NULL));
     plan.bytes = 1;
     const size_t header = SIZE_MAX - 8 - (poison_active() ? POISON_REDZONE_BYTES : 0);
-    assert_null(slots_create(&plan, &byte, SLOTS_OWNER_USER, header, NULL));
+    assert_null(slots_create(&plan, &byte, PART_OF_NOTHING, header, NULL));
 }
 
 static struct thread_kept *kept_of(void *arena) { return &((struct arena *)arena)->kept; }

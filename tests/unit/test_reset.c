@@ -53,7 +53,7 @@ TEST(the_last_step_of_clearing_stays_in_the_block) {
 TEST(resets_clear_beyond_runs) {
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++) {
         const struct slots_plan plan = {.stride = sizeof(int64_t), .bytes = 30 * sizeof(int64_t), .clear = clear};
-        struct arena *arena = slots_create(&plan, ARENA_TYPE(int64_t), SLOTS_OWNER_GATE, sizeof *arena, NULL);
+        struct arena *arena = slots_create(&plan, ARENA_TYPE(int64_t), PART_OF_CONCURRENT, sizeof *arena, NULL);
         assert_non_null(arena);
         arena->reset_work |= WORK_RUNS;
         struct run run = {NULL, NULL, NULL};

@@ -75,7 +75,7 @@ TEST(runs_are_used_up) {
 TEST(lent_ranges_come_back_in_any_order) {
     static const struct arena_type type = {"word", 8, 8, NULL};
     const struct slots_plan plan = {.stride = 8, .bytes = 80};
-    struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena, NULL);
+    struct arena *arena = slots_create(&plan, &type, PART_OF_CONCURRENT, sizeof *arena, NULL);
     assert_non_null(arena);
     slots_close(arena, CLOSED_BEHIND_GATE);
     char *from[3];

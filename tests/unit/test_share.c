@@ -12,7 +12,7 @@
 static struct arena *make_shared(struct share_set *shares, size_t capacity, bool gate_only) {
     static const struct arena_type type = {"number", 8, 8, NULL};
     const struct slots_plan plan = {.stride = 8, .bytes = 8 * capacity};
-    struct arena *arena = slots_create(&plan, &type, SLOTS_OWNER_GATE, sizeof *arena, NULL);
+    struct arena *arena = slots_create(&plan, &type, PART_OF_CONCURRENT, sizeof *arena, NULL);
     assert_non_null(arena);
     slots_close(arena, CLOSED_BEHIND_GATE);
     memset(shares, 0, sizeof *shares);
