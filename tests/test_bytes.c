@@ -470,6 +470,42 @@ static void give_to_budget(void *memory, size_t bytes, size_t align, void *user)
     free(memory);
 }
 
+/* Where nothing would come of what is given back, a peak every now and then costs its memory once. */
+TEST(what_cannot_be_given_back_is_kept) {
+    enum { PEAK = 2 << 20, SIZE = 10000, ROUNDS = 60, PEAKS = 6 };
+    static char memory[8 * PEAK];
+    for (int kind = 0; kind < 4; kind++) {
+        bool child = kind % 2 == 0;
+        struct arena_bytes *parent = make(SIZE_MAX);
+        struct pieces pieces = {memory, memory + sizeof memory, false, 0};
+        struct arena_source source = {take_piece, NULL, &pieces};
+        if (child) source = arena_bytes_source(parent);
+        struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, 0);
+        options.source = &source;
+        struct arena_bytes *arena = arena_bytes_create_with(SIZE_MAX, &options);
+        assert_non_null(arena);
+        size_t taken = 0;
+        for (int peak = 0; peak < PEAKS; peak++) {
+            for (int round = 0; round < ROUNDS; round++) {
+                struct arena_mark mark = arena_bytes_mark(arena);
+                for (int left = round == 0 ? PEAK : SIZE; left > 0; left -= SIZE) {
+                    (void)arena_bytes_try_alloc(arena, SIZE, 8);
+                }
+                if (kind < 2) {
+                    arena_bytes_rewind_end(arena, mark);
+                } else {
+                    arena_bytes_reset(arena);
+                }
+            }
+            size_t now = child ? arena_bytes_used(parent) : (size_t)(pieces.low - memory);
+            if (peak == 2) taken = now;
+            if (peak > 2) assert_int_equal(now, taken);
+        }
+        arena_bytes_destroy(arena);
+        arena_bytes_destroy(parent);
+    }
+}
+
 /* What a loop keeps for its next round does not stand in the way of that round. */
 TEST(a_spare_block_that_is_too_small_makes_room) {
     size_t left = 1000000;

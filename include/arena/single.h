@@ -39,7 +39,8 @@ struct arena_options {
     uint32_t clear;      /* enum arena_clear */
     uint32_t flags;      /* enum arena_flag, or-ed */
     size_t retain_bytes; /* touched memory beyond this is given back once some generations in a row did not
-                            need it; 0: 1 MiB.  ARENA_RETAIN_ALL, ARENA_RETAIN_NONE */
+                            need it; 0: 1 MiB, or all where the source has no `give`, or is arena_bytes_source's.
+                            ARENA_RETAIN_ALL, ARENA_RETAIN_NONE */
     size_t block_bytes;  /* byte arenas: the first block; 0: a few KiB.  Ignored elsewhere */
     const struct arena_source *source; /* where all memory of the arena comes from; NULL: the system.  Copied */
     const char *label;                 /* shown in messages; NULL: none.  Copied */

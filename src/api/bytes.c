@@ -306,13 +306,8 @@ static void *take_from_parent(size_t size, size_t align, void *parent) {
     return arena_bytes_try_alloc_raw(parent, size, align);
 }
 
-static void give_to_parent(void *memory, size_t size, size_t align, void *parent) {
-    (void)align;
-    (void)arena_bytes_resize(parent, memory, size, 0);
-}
-
 struct arena_source arena_bytes_source(struct arena_bytes *parent) {
-    return (struct arena_source){take_from_parent, give_to_parent, parent};
+    return (struct arena_source){take_from_parent, bytes_give_to_parent, parent};
 }
 
 /* --- vectors and buffers --------------------------------------------------------------------------------------------- */

@@ -208,6 +208,13 @@ bool bytes_resize(struct arena *arena, char *block, size_t old_size, size_t new_
     return done;
 }
 
+void bytes_give_to_parent(void *memory, size_t size, size_t align, void *parent) {
+    struct arena *arena = parent;
+    (void)align;
+    slots_settle(arena);
+    (void)bytes_resize(arena, memory, size, 0, true);
+}
+
 /* --- taking back -------------------------------------------------------------------------------------------------- */
 
 void bytes_take_down_to(struct arena *arena, struct block *block, char *place, size_t zone_bytes) {

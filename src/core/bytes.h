@@ -71,6 +71,9 @@ int bytes_refusal(const struct arena *arena, size_t size, size_t align);
 /* Changes the size of a block in place; what it grows by is zero, if it is to be (`zeroed`).  false: nothing has changed. */
 bool bytes_resize(struct arena *arena, char *block, size_t old_size, size_t new_size, bool zeroed);
 
+/* The `give` of a source that is an arena (`parent`), which mostly gets nothing back by it. */
+void bytes_give_to_parent(void *memory, size_t size, size_t align, void *parent);
+
 /* What is free behind the cursor and may be written to before it is taken; 0 bytes under a checker.  What was written there and
  * is not taken has to be forgotten: [cursor, cursor + size_bytes) is then as it was to everybody. */
 char *bytes_free_room(const struct arena *arena, size_t *size_bytes);

@@ -77,6 +77,9 @@ static NOINLINE bool plan_options(const struct arena_options *options, struct sl
     if (known.retain_bytes != 0) plan->retain_bytes = known.retain_bytes;
     plan->block_bytes = known.block_bytes;
     if (known.source != NULL) plan->source = *known.source;
+    /* Where nothing would come of what is given back, each peak would cost its memory again. */
+    bool in_vain = known.source != NULL && (known.source->give == NULL || known.source->give == bytes_give_to_parent);
+    if (in_vain && known.retain_bytes == 0) plan->retain_bytes = SIZE_MAX;
     plan->label = known.label;
     return true;
 }
