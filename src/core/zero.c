@@ -18,6 +18,8 @@
 /* Clearing on hand-out: how far ahead, and behind slabs up to which size. */
 #define AHEAD_BYTES ((size_t)8 << 10)
 #define AHEAD_SLAB_BYTES ((size_t)1 << 10)
+/* The smallest there are. */
+#define PAGE_BYTES ((size_t)4 << 10)
 
 /* Zeroes memory that a program has had: what it did not touch stays as it was. */
 static void clear_used(struct arena *arena, char *from, char *to) {
@@ -36,7 +38,7 @@ static void clear_used(struct arena *arena, char *from, char *to) {
 
 /* Behind a small slab as much again is cleared as this generation used, up to AHEAD_BYTES, so that the next ones find it
  * done: to clear each by itself takes longer than all the rest of handing it out, and its length is a branch that nothing
- * foresees. */
+ * foresees.  It brings in no page for that. */
 void slots_clear_for_handout(struct arena *arena, char *from, char *to) {
     /* What nobody has touched is zero as it is; the checker was told that it is whatever was there. */
     if (UNLIKELY(arena->watched) && arena->clear == ARENA_CLEAR_NEVER) poison_clear(from, (size_t)(to - from));
@@ -53,6 +55,10 @@ void slots_clear_for_handout(struct arena *arena, char *from, char *to) {
     if (to <= arena->ready) return;
     size_t ahead = (size_t)(to - arena->base);
     if (ahead > AHEAD_BYTES) ahead = AHEAD_BYTES;
+    if (to >= slots_touched_end(arena)) {
+        size_t of_page = slots_padding((uintptr_t)to, PAGE_BYTES);
+        if (ahead > of_page) ahead = of_page;
+    }
     if (arena->watched || (size_t)(to - from) > AHEAD_SLAB_BYTES) ahead = 0;
     if (from < arena->ready) from = arena->ready;
     if (to < arena->dirty && ahead < (size_t)(arena->dirty - to)) {

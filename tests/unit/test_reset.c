@@ -35,6 +35,26 @@ TEST(reset_clears_by_policy) {
     }
 }
 
+/* What is cleared ahead lies in pages that are in use, or were. */
+TEST(clearing_ahead_brings_in_no_page) {
+    enum { ROOM = 40000, SIZE = 104, PAGE = 4096 };
+    if (support_checked()) return; /* then nothing is cleared ahead */
+    struct arena_options options = {sizeof options, ARENA_CLEAR_ON_HANDOUT, 0};
+    GIVEN(arena, arena, arena_create_with(ARENA_TYPE(char), ROOM, &options, &arena));
+    bool crossed = false;
+    for (int generation = 0; generation < 2; generation++) {
+        for (int used = 0; used + SIZE <= ROOM / 2; used += SIZE) {
+            (void)arena_alloc_slab(arena, SIZE);
+            bool here = arena->ready <= arena->head.cursor + (-(uintptr_t)arena->head.cursor & (PAGE - 1));
+            if (generation == 0) assert_true(here);
+            crossed = crossed || !here;
+        }
+        arena_reset(arena);
+    }
+    assert_true(crossed);
+    arena_destroy(arena);
+}
+
 /* A quick reset clears in steps, and the last one may run past the last slot: into the arena's own block. */
 TEST(the_last_step_of_clearing_stays_in_the_block) {
 #ifdef __GLIBC__
