@@ -795,8 +795,8 @@ TEST(prefault_touches_all_memory_at_creation) {
 
 /* --- the head ----------------------------------------------------------------------------------------------------- */
 
-TEST(head_is_six_words_and_bounds_a_window_of_whole_slots) {
-    assert_int_equal(sizeof(struct arena_head), 6 * sizeof(char *));
+TEST(head_is_four_words_and_bounds_a_window_of_whole_slots) {
+    assert_int_equal(sizeof(struct arena_head), 4 * sizeof(char *));
     assert_int_equal(offsetof(struct arena_head, cursor), 0);
     assert_int_equal(offsetof(struct arena_head, limit), sizeof(char *));
     const struct arena_type type = {"window", 24, 8, NULL};

@@ -5,12 +5,12 @@
 
 #include <arena/arena.h>
 
-TEST(the_head_is_six_words) {
-    assert_int_equal(sizeof(struct arena_head), 6 * sizeof(char *));
+TEST(the_head_is_four_words) {
+    assert_int_equal(sizeof(struct arena_head), 4 * sizeof(char *));
     assert_int_equal(offsetof(struct arena_head, cursor), 0);
     assert_int_equal(offsetof(struct arena_head, limit), sizeof(char *));
-    assert_int_equal(offsetof(struct arena_head, floor), 4 * sizeof(char *));
-    assert_int_equal(offsetof(struct arena_head, peak), 5 * sizeof(char *));
+    assert_int_equal(offsetof(struct arena_head, floor), 2 * sizeof(char *));
+    assert_int_equal(offsetof(struct arena_head, peak), 3 * sizeof(char *));
 }
 
 /* What the library writes into the first two words of an arena is a window of whole free slots, and what inline code

@@ -261,7 +261,7 @@ ARENA_API const struct arena_type *arena_type_bytes(void);
 
 /* --- The inline path -----------------------------------------------------------------------------------------------
  *
- * The first six words of struct arena, frozen: the only layout a program may depend on.
+ * The first four words of struct arena, frozen: the only layout a program may depend on.
  *
  * [cursor, limit) is a window of free, whole slots, not the rest of the arena: the library may close it
  * (limit == cursor) between calls.  Inline code that finds room takes a slot by advancing cursor by one stride, and
@@ -270,9 +270,6 @@ ARENA_API const struct arena_type *arena_type_bytes(void);
 struct arena_head {
     char *cursor;
     char *limit;
-    char *own
-        [2]; /* the library's.  They lie here to keep apart what a scratch scope writes in turn: some processors are slow
-                     where that is within 32 bytes */
     char *floor; /* inline code may take back down to here by clearing alone; out of reach where it may not */
     char *peak;  /* the highest cursor that was taken back */
 };
@@ -294,10 +291,12 @@ struct arena_head {
 #define ARENA_HEAD_(arena) ((struct arena_head *)(void *)(arena))
 #endif
 
-/* Begins a scope where the head's cursor and floor were just read.  false: the floor is out of reach, and the library has to. */
+/* Begins a scope where the head's cursor and floor were just read.  false: the floor is out of reach, and the library has to.
+ * It is stores that a small scope waits for, so the floor is written where it changes: not by a scope that begins there, as the
+ * outermost one does in an arena that holds nothing else. */
 ARENA_INLINE bool arena_scratch_begin_(struct arena *arena, char *cursor, char *floor) {
     if (!ARENA_LIKELY(floor <= cursor)) return false;
-    ARENA_HEAD_(arena)->floor = cursor;
+    if (floor != cursor) ARENA_HEAD_(arena)->floor = cursor;
     return true;
 }
 
@@ -307,15 +306,14 @@ ARENA_INLINE bool arena_scratch_end_(struct arena *arena, char *from, char *floo
     char *cursor = head->cursor;
     if (!ARENA_LIKELY(head->floor == from)) return false;
     if (ARENA_LIKELY((uintptr_t)cursor <= (uintptr_t)from + ARENA_SCRATCH_STEP_)) {
-        head->floor = floor;
         memset(from, 0, ARENA_SCRATCH_STEP_);
     } else {
         if (cursor - from > ARENA_SCRATCH_BYTES_) return false;
-        head->floor = floor;
         for (char *at = from; at < cursor; at += ARENA_SCRATCH_STEP_) memset(at, 0, ARENA_SCRATCH_STEP_);
     }
     if (cursor > head->peak) head->peak = cursor;
     head->cursor = from;
+    if (floor != from) head->floor = floor;
     return true;
 }
 

@@ -119,14 +119,9 @@ struct block {
 
 /* What is used together lies together: the first line of 64 bytes is what handing out one element and a quick reset need. */
 struct arena {
-    union {
-        struct arena_head head; /* frozen: the public header's inline code reads and writes it */
-        struct {                /* head.own */
-            char *before[2];
-            char *base;
-            char *fresh_limit; /* what head.limit is in an empty arena that is not closed */
-        };
-    };
+    struct arena_head head; /* frozen: the public header's inline code reads and writes it */
+    char *base;
+    char *fresh_limit;     /* what head.limit is in an empty arena that is not closed */
     size_t stride;         /* bytes from slot to slot */
     uint8_t copy;          /* enum copy_way */
     uint8_t closed;        /* enum closed_for, or-ed */

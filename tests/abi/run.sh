@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Compares the binary interface of libarena (and libarena-mhd) with the baseline in this directory: symbols with their
-# versions, parameters, and the layout of the types that the headers define; describe.py writes them as text.  (The six
+# versions, parameters, and the layout of the types that the headers define; describe.py writes them as text.  (The four
 # frozen words of struct arena, which no function names, are tests/test_head.c's.)  Fails on any difference; with
 # --update, writes the baseline anew, which is to be a decision.
 #

@@ -80,7 +80,7 @@ class Declarations(unittest.TestCase):
         self.assertEqual(ffi.alignof("struct arena_type"), lib.arena_type_align())
         for field, description in ffi.typeof("struct arena_type").fields:
             self.assertEqual(lib.arena_type_offset(field.encode()), description.offset, field)
-        self.assertEqual(ffi.sizeof("struct arena_head"), 6 * ffi.sizeof("void *"))
+        self.assertEqual(ffi.sizeof("struct arena_head"), 4 * ffi.sizeof("void *"))
         self.assertEqual(lib.ARENA_ANY_MAX, lib.arena_any_max())
         self.assertEqual([lib.ARENA_VERSION, lib.ARENA_VERSION_MAJOR], [lib.arena_version(), lib.arena_version() >> 16])
         self.assertEqual([lib.ARENA_EINVAL, lib.ARENA_EPANIC, lib.ARENA_GATE_ONLY], [-1, -8, 4])
