@@ -813,6 +813,43 @@ TEST(printf_reads_from_the_arena) {
     }
 }
 
+__attribute__((format(printf, 3, 4))) static char *list_printf(struct arena_bytes *arena, bool tries,
+                                                               const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    char *text =
+        tries ? arena_bytes_try_vprintf(arena, format, arguments) : arena_bytes_vprintf(arena, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+__attribute__((format(printf, 3, 4))) static bool list_append(struct arena_buffer *buffer, bool tries,
+                                                              const char *format, ...) {
+    va_list arguments;
+    bool fits = true;
+    va_start(arguments, format);
+    if (tries) fits = arena_buffer_try_vprintf(buffer, format, arguments);
+    if (!tries) arena_buffer_vprintf(buffer, format, arguments);
+    va_end(arguments);
+    return fits;
+}
+
+TEST(arguments_may_come_in_a_list) {
+    struct arena_bytes *arena = arena_bytes_create(100);
+    struct arena_buffer buffer = {NULL, 0, 0, arena};
+    for (int tries = 0; tries < 2; tries++) {
+        assert_string_equal(list_printf(arena, tries, "%d %s", 7, "texts"), "7 texts");
+        assert_true(list_append(&buffer, tries, "%c%d", 'n', tries));
+    }
+    assert_string_equal(arena_buffer_text(&buffer), "n0n1");
+    size_t used = arena_bytes_used(arena);
+    assert_null(list_printf(arena, true, "%0200d", 7));
+    assert_false(list_append(&buffer, true, "%0200d", 7));
+    assert_int_equal(arena_bytes_used(arena), used);
+    assert_int_equal(buffer.len, 4);
+    arena_bytes_destroy(arena);
+}
+
 /* --- values and vectors -------------------------------------------------------------------------------------------- */
 
 struct point {

@@ -78,7 +78,7 @@ TEST(holder_gets_ebusy_or_a_panic) {
     }
 }
 
-/* A slab of nothing as any other, also of a thread that allocated by itself before it took the gate. */
+/* So does a slab of any length; and so it does where the thread has a chunk from before it took the gate. */
 TEST(slab_of_zero_needs_the_gate_too) {
     BOTH_KINDS(flags) {
         struct request request = {make(4, flags), 0};

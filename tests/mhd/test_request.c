@@ -555,6 +555,9 @@ static void release(void *user) { arena_request_release(user); }
 
 static enum MHD_Result release_too_often(struct arena_request *request, void *user) {
     arena_request_release(arena_request_retain(request));
+    if (arena_request_release_checked(arena_request_retain(request)) != ARENA_OK) return MHD_NO;
+    if (arena_request_release_checked(NULL) != ARENA_OK) return MHD_NO;
+    if (arena_request_release_checked(request) != ARENA_EINVAL) return MHD_NO;
     for (int i = 0; i < 3; i++) seen.status[i] = arena_protect(release, request);
     arena_request_release(request); /* panics: 500 */
     return MHD_YES;
@@ -606,6 +609,8 @@ SERVER_TEST(destroying_the_binding_while_a_request_is_retained_panics) {
     client_close(&client);
     server_stop_daemon(&server);
     assert_panics(destroy_while_retained, NULL, "arena_mhd_destroy");
+    assert_int_equal(arena_mhd_destroy_checked(server.mhd), ARENA_EBUSY);
+    assert_int_equal(arena_mhd_destroy_checked(NULL), ARENA_OK);
     assert_string_equal(arena_request_url(kept), "/kept"); /* nothing has changed */
     arena_request_release(kept_clone);                     /* a clone's reference is its request's */
     server_destroy(&server);
