@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* libarena: the C++ face.  C++17, header only, in namespace libarena: what the C headers have, with owners that end what
- * they own, guards that leave what they entered, and exceptions for statuses.
+/* libarena: the C++ face.  C++17, header only, in namespace libarena: what the C headers have, with owners that end
+ * what they own, guards that leave what they entered, and exceptions for statuses.
  *
  *   arena<T>       owns a struct arena             view<T>     what it can do; also what guards give
  *   bytes          owns a struct arena_bytes       bytes_view  the same; resource, a std::pmr::memory_resource over one
@@ -13,13 +13,13 @@
  * handle, for everything else; thread safety is that of the handle.
  *
  * Elements are objects: emplace constructs one in its slot, and its destructor runs when the slot is taken back (reset,
- * rewind, return, destroy), last to first.  Where the constructor throws, nothing is live that was not before.  A type is
- * named by the compiler's whole spelling of it, as `int` or `app::point`; to share an arena with C, which says `struct
- * point`, specialise name<T>.
+ * rewind, return, destroy), last to first.  Where the constructor throws, nothing is live that was not before.  A type
+ * is named by the compiler's whole spelling of it, as `int` or `app::point`; to share an arena with C, which says
+ * `struct point`, specialise name<T>.
  *
- * Statuses are thrown: libarena::error, whatever it is; one without room (ARENA_EFULL, ARENA_ENOMEM) is a std::bad_alloc
- * too, any other a std::exception.  The functions called try_... return nullptr instead of being out of room.  What a
- * program must never do panics, as in C.
+ * Statuses are thrown: libarena::error, whatever it is; one without room (ARENA_EFULL, ARENA_ENOMEM) is a
+ * std::bad_alloc too, any other a std::exception.  The functions called try_... return nullptr instead of being out of
+ * room.  What a program must never do panics, as in C.
  */
 #ifndef ARENA_ARENA_HPP
 #define ARENA_ARENA_HPP
@@ -190,7 +190,7 @@ private:
 };
 #endif
 
-/* --- what every single-owner arena can do ---------------------------------------------------------------------------- */
+/* --- what every single-owner arena can do ------------------------------------------------------------------------- */
 
 /* An arena of T that somebody else owns.  Copies are the same arena.  false: none. */
 template <class T> class view {
@@ -210,8 +210,8 @@ public:
     ::arena *raw() const noexcept { return raw_; }
     explicit operator bool() const noexcept { return raw_ != nullptr; }
 
-    /* Constructs one element from the arguments (or as an aggregate of them).  Throws std::bad_alloc where the arena is full,
-     * and whatever the constructor throws; then the arena is as it was. */
+    /* Constructs one element from the arguments (or as an aggregate of them).  Throws std::bad_alloc where the arena is
+     * full, and whatever the constructor throws; then the arena is as it was. */
     template <class... Args> T *emplace(Args &&...args) {
         T *made = try_emplace(std::forward<Args>(args)...);
         if (made == nullptr) detail::raise(ARENA_EFULL);
@@ -239,8 +239,8 @@ public:
         }
     }
 
-    /* `count` value-initialised elements.  Throws std::bad_alloc where fewer remain, and what a constructor throws; then the
-     * arena is as it was. */
+    /* `count` value-initialised elements.  Throws std::bad_alloc where fewer remain, and what a constructor throws;
+     * then the arena is as it was. */
     slab<T> alloc_slab(std::size_t count) { return found(try_alloc_slab(count)); }
 
     /* The same; data() is nullptr where fewer remain. */
@@ -253,8 +253,8 @@ public:
         }
     }
 
-    /* `count` copies of values[0 .. count).  Throws std::bad_alloc where fewer remain, and what a constructor throws; then
-     * the arena is as it was. */
+    /* `count` copies of values[0 .. count).  Throws std::bad_alloc where fewer remain, and what a constructor throws;
+     * then the arena is as it was. */
     slab<T> alloc_slab_with(const T *values, std::size_t count) { return found(try_alloc_slab_with(values, count)); }
 
     /* The same; data() is nullptr where fewer remain. */
@@ -339,9 +339,9 @@ private:
     }
     ARENA_OUT_OF_LINE T *put_slow(T value) noexcept { return static_cast<T *>(arena_try_alloc(raw_, &value)); }
 
-    /* Takes `count` slots and makes an element in each.  Where that may throw, in a scratch scope, which takes all back then:
-     * what was made is destroyed, the rest is not.  Else it ends behind the slots, and they stay.  A scope hides free slots
-     * below it (single.h, "Marks"), so there is none where nothing throws. */
+    /* Takes `count` slots and makes an element in each.  Where that may throw, in a scratch scope, which takes all back
+     * then: what was made is destroyed, the rest is not.  Else it ends behind the slots, and they stay.  A scope hides
+     * free slots below it (single.h, "Marks"), so there is none where nothing throws. */
     template <bool Quiet, class Make> slab<T> in_place(std::size_t count, Make make) {
         ::arena_scratch scope{};
         if constexpr (!Quiet) arena_scratch_enter_slow(raw_, &scope);
@@ -404,8 +404,9 @@ public:
     ::arena *release() noexcept { return std::exchange(this->raw_, nullptr); }
 };
 
-/* A byte arena (arena/bytes.h) that somebody else owns: blocks of any size and alignment.  Copies are the same arena.  Objects
- * that are made in it are destroyed newest first, at reset, rewind and the end, before their memory is taken back. */
+/* A byte arena (arena/bytes.h) that somebody else owns: blocks of any size and alignment.  Copies are the same arena.
+ * Objects that are made in it are destroyed newest first, at reset, rewind and the end, before their memory is taken
+ * back. */
 class bytes_view {
 public:
     bytes_view() noexcept = default;
@@ -425,8 +426,8 @@ public:
         return arena_bytes_try_alloc(raw_, size, align);
     }
 
-    /* Constructs an object from the arguments (or an aggregate of them).  Throws std::bad_alloc where there is no room, and
-     * what the constructor throws; then the object's memory is taken back, where nothing lies behind it. */
+    /* Constructs an object from the arguments (or an aggregate of them).  Throws std::bad_alloc where there is no room,
+     * and what the constructor throws; then the object's memory is taken back, where nothing lies behind it. */
     template <class T, class... Args> T *emplace(Args &&...args) {
         void *place = alloc(sizeof(T), alignof(T));
         T *made = nullptr;
@@ -737,8 +738,8 @@ public:
         ::arena_concurrent *gate_;
     };
 
-    /* The same, and no thread's: for tasks that move between threads.  Everybody waits meanwhile, the thread that made it too;
-     * it may end on any. */
+    /* The same, and no thread's: for tasks that move between threads.  Everybody waits meanwhile, the thread that made
+     * it too; it may end on any. */
     class permit : public View {
     public:
         permit() noexcept = default;
@@ -849,7 +850,8 @@ public:
     }
 
     /* Constructs one element.  Throws where the arena is full (std::bad_alloc), where this thread holds the gate
-     * (ARENA_EBUSY), and what the constructor throws.  Elements that are more than their bytes are made behind the gate. */
+     * (ARENA_EBUSY), and what the constructor throws.  Elements that are more than their bytes are made behind the
+     * gate. */
     template <class... Args> T *emplace(Args &&...args) {
         return emplace_within(context(), std::forward<Args>(args)...);
     }
@@ -885,8 +887,8 @@ public:
         return made;
     }
 
-    /* A zeroed block; `align` 0: that of std::max_align_t.  Throws where there is no room (std::bad_alloc), and where this
-     * thread holds the gate (ARENA_EBUSY). */
+    /* A zeroed block; `align` 0: that of std::max_align_t.  Throws where there is no room (std::bad_alloc), and where
+     * this thread holds the gate (ARENA_EBUSY). */
     void *alloc(std::size_t size, std::size_t align = 0) { return alloc_within(context(), size, align); }
     /* The same; nullptr where there is no room. */
     void *try_alloc(std::size_t size, std::size_t align = 0) {
@@ -908,9 +910,9 @@ private:
     }
 };
 
-/* The memory of std::pmr containers out of a byte arena, which has to outlive it.  What is given back is of use again where it
- * is the newest block; the rest is taken back by the arena's reset, before which the containers have to end.  Not for
- * threads. */
+/* The memory of std::pmr containers out of a byte arena, which has to outlive it.  What is given back is of use again
+ * where it is the newest block; the rest is taken back by the arena's reset, before which the containers have to end.
+ * Not for threads. */
 class resource : public std::pmr::memory_resource {
 public:
     explicit resource(bytes_view from) noexcept : raw_(from.raw()) {}

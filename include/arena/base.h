@@ -181,23 +181,23 @@ ARENA_API size_t arena_panic_info_size(void);
  * stays the caller's.  ARENA_EINVAL when action is NULL.  Nests. */
 ARENA_API ARENA_NODISCARD int arena_protect(void (*action)(void *user), void *user);
 
-/* The same, and *out says why: the panic's status and message, or {ARENA_OK, ""} where none ended the action.  NULL: not
- * wanted. */
+/* The same, and *out says why: the panic's status and message, or {ARENA_OK, ""} where none ended the action.  NULL:
+ * not wanted. */
 ARENA_API ARENA_NODISCARD int arena_protect_with(void (*action)(void *user), void *user, struct arena_panic_info *out);
 
 /* Raises a panic of status ARENA_EPANIC.  NULL reads "panic". */
 ARENA_API ARENA_NORETURN void arena_panic(const char *message);
 
-/* Raises a panic with a status of the caller's: for libraries on top of this one, whose own functions panic for the same
- * reasons.  A status that is no failure is raised as ARENA_EPANIC. */
+/* Raises a panic with a status of the caller's: for libraries on top of this one, whose own functions panic for the
+ * same reasons.  A status that is no failure is raised as ARENA_EPANIC. */
 ARENA_API ARENA_NORETURN void arena_panic_with(int status, const char *message);
 
 /* Coroutines.
  *
  * Pool scopes and protected actions belong to a thread, in the order in which they were begun.  A program that switches
  * stacks by itself (makecontext, a library of coroutines, green threads) mixes that order up, unless it says so before
- * each switch: scopes and protected actions then belong to the fiber.  C++20's coroutines have no stack of their own and
- * need none of this, as long as no scope or arena_protect stands around a suspension.
+ * each switch: scopes and protected actions then belong to the fiber.  C++20's coroutines have no stack of their own
+ * and need none of this, as long as no scope or arena_protect stands around a suspension.
  *
  * A fiber may go on on another thread.  A gate that is held stays with its thread.  A fiber must switch to another one
  * before its function returns.
@@ -219,9 +219,9 @@ ARENA_API size_t arena_fiber_size(void);
 ARENA_API void arena_fiber_switch(struct arena_fiber *from, struct arena_fiber *to);
 
 /* Gives up a fiber that does not run and will not run again: the scopes that it is inside of are left, innermost first,
- * and their arenas go back to their pools; what it checked out stays out.  The fiber is zero afterwards.  Any thread may
- * do this.  A fiber that is outside of all scopes needs no end.  NULL is legal.  Panics with ARENA_EINVAL, and nothing
- * changes, when the fiber runs. */
+ * and their arenas go back to their pools; what it checked out stays out.  The fiber is zero afterwards.  Any thread
+ * may do this.  A fiber that is outside of all scopes needs no end.  NULL is legal.  Panics with ARENA_EINVAL, and
+ * nothing changes, when the fiber runs. */
 ARENA_API void arena_fiber_end(struct arena_fiber *fiber);
 
 ARENA_END_DECLS

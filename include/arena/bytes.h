@@ -8,27 +8,29 @@
  *   arena_bytes_destroy(arena);
  *
  * It grows: the capacity (SIZE_MAX: no limit) bounds what is handed out, alignment padding included, and is no
- * reservation.  The arena takes more memory as it needs it, and nothing that was handed out moves.  After a reset it keeps at
- * most one block of memory.  A thread keeps one small arena that it destroyed (4 KiB) for the next one that it makes, until it
- * ends; and a process keeps 4 MiB or little more of what arenas that were destroyed had grown to, unless its address space is
- * limited (RLIMIT_AS).
+ * reservation.  The arena takes more memory as it needs it, and nothing that was handed out moves.  After a reset it
+ * keeps at most one block of memory.  A thread keeps one small arena that it destroyed (4 KiB) for the next one that it
+ * makes, until it ends; and a process keeps 4 MiB or little more of what arenas that were destroyed had grown to,
+ * unless its address space is limited (RLIMIT_AS).
  *
- * There is no room where the block would pass the capacity or its size overflows (ARENA_EFULL), or where the system or the
- * source has no memory (ARENA_ENOMEM).  The plain spellings panic then, the try_ ones return NULL, and nothing has changed.
+ * There is no room where the block would pass the capacity or its size overflows (ARENA_EFULL), or where the system or
+ * the source has no memory (ARENA_ENOMEM).  The plain spellings panic then, the try_ ones return NULL, and nothing has
+ * changed.
  *
- * `align` is 0 (max_align_t's) or a power of two up to at least 65,536; another one panics (try_: NULL), always.  A block of
- * size 0 takes nothing and never fails: its address is aligned, not NULL, may be that of a later block, and it does not grow
- * in place.
+ * `align` is 0 (max_align_t's) or a power of two up to at least 65,536; another one panics (try_: NULL), always.  A
+ * block of size 0 takes nothing and never fails: its address is aligned, not NULL, may be that of a later block, and it
+ * does not grow in place.
  *
  * A memory checker (AddressSanitizer, Valgrind) sees an access before or behind a block, between neighbours too.
  *
  * Of a byte arena every function of the typed face exists with the prefix arena_bytes: create, create_with, create_in,
- * create_on, destroy, raw, from_raw, used, remaining, cap (in bytes), reset, trim, mark, rewind, rewind_end, owns, get_stats,
- * inject, extract, and all of struct arena_bytes_pool; and of struct arena_bytes_concurrent what knows nothing of elements:
- * concurrent_create, create_with, destroy, raw, from_raw, used, remaining, cap, get_stats, reset, reset_context, trim, acquire
- * (a struct arena_bytes), try_acquire, release, permits.  They are inline; a binding calls what is behind them, with
- * arena_type_bytes() for the type: arena_create, arena_pool_create and so on.  Used as a struct arena it hands out one byte
- * by arena_alloc, and n bytes as a slab of n; arena_at returns NULL, and a burst panics.
+ * create_on, destroy, raw, from_raw, used, remaining, cap (in bytes), reset, trim, mark, rewind, rewind_end, owns,
+ * get_stats, inject, extract, and all of struct arena_bytes_pool; and of struct arena_bytes_concurrent what knows
+ * nothing of elements: concurrent_create, create_with, destroy, raw, from_raw, used, remaining, cap, get_stats, reset,
+ * reset_context, trim, acquire (a struct arena_bytes), try_acquire, release, permits.  They are inline; a binding calls
+ * what is behind them, with arena_type_bytes() for the type: arena_create, arena_pool_create and so on.  Used as a
+ * struct arena it hands out one byte by arena_alloc, and n bytes as a slab of n; arena_at returns NULL, and a burst
+ * panics.
  *
  * Thread safety: as struct arena, one thread at a time.
  */
@@ -47,10 +49,10 @@ ARENA_BEGIN_DECLS
 
 struct arena_bytes;
 
-/* --- Blocks --------------------------------------------------------------------------------------------------------- */
+/* --- Blocks ------------------------------------------------------------------------------------------------------- */
 
-/* Hands out a block of `size` bytes, zeroed but with ARENA_CLEAR_NEVER.  Never NULL: panics where there is no room.  Inline in C
- * and C++; the exported function is the same for bindings. */
+/* Hands out a block of `size` bytes, zeroed but with ARENA_CLEAR_NEVER.  Never NULL: panics where there is no room.
+ * Inline in C and C++; the exported function is the same for bindings. */
 ARENA_API void *arena_bytes_alloc(struct arena_bytes *arena, size_t size, size_t align);
 /* The same; NULL where there is no room. */
 ARENA_API void *arena_bytes_try_alloc(struct arena_bytes *arena, size_t size, size_t align);
@@ -58,8 +60,8 @@ ARENA_API void *arena_bytes_try_alloc(struct arena_bytes *arena, size_t size, si
 ARENA_API void *arena_bytes_alloc_raw(struct arena_bytes *arena, size_t size, size_t align);
 /* The same; NULL where there is no room. */
 ARENA_API void *arena_bytes_try_alloc_raw(struct arena_bytes *arena, size_t size, size_t align);
-/* Puts a block into *out, or returns a status: ARENA_EFULL; ARENA_ENOMEM; ARENA_EINVAL: arena or out is NULL, align is no power of two, or
- * the arena is back in its pool; ARENA_EBUSY: it is running cleanups. */
+/* Puts a block into *out, or returns a status: ARENA_EFULL; ARENA_ENOMEM; ARENA_EINVAL: arena or out is NULL, align is
+ * no power of two, or the arena is back in its pool; ARENA_EBUSY: it is running cleanups. */
 ARENA_API ARENA_NODISCARD int arena_bytes_alloc_checked(struct arena_bytes *arena, size_t size, size_t align,
                                                         void **out);
 
@@ -69,22 +71,24 @@ ARENA_API void *arena_bytes_memdup(struct arena_bytes *arena, const void *from, 
 ARENA_API void *arena_bytes_try_memdup(struct arena_bytes *arena, const void *from, size_t size, size_t align);
 
 /* Changes the size of a block where it lies; what it grows by is zero.  The newest block grows and shrinks; another one
- * shrinks, and nothing is gained.  A wrong old_size is undefined.  false, and nothing has changed: it cannot grow, it lies
- * below a living mark, or block is NULL. */
+ * shrinks, and nothing is gained.  A wrong old_size is undefined.  false, and nothing has changed: it cannot grow, it
+ * lies below a living mark, or block is NULL. */
 ARENA_API bool arena_bytes_resize(struct arena_bytes *arena, void *block, size_t old_size, size_t new_size);
-/* The block with its first min(old_size, new_size) bytes, in place where resize can and the address is aligned so, else as a
- * copy (the old one stays as it was); what it grew by is zero.  block NULL: as alloc.  new_size 0: an empty block. */
+/* The block with its first min(old_size, new_size) bytes, in place where resize can and the address is aligned so, else
+ * as a copy (the old one stays as it was); what it grew by is zero.  block NULL: as alloc.  new_size 0: an empty
+ * block. */
 ARENA_API void *arena_bytes_realloc(struct arena_bytes *arena, void *block, size_t old_size, size_t new_size,
                                     size_t align);
 /* The same; NULL where there is no room. */
 ARENA_API void *arena_bytes_try_realloc(struct arena_bytes *arena, void *block, size_t old_size, size_t new_size,
                                         size_t align);
 
-/* --- Text ----------------------------------------------------------------------------------------------------------- */
+/* --- Text --------------------------------------------------------------------------------------------------------- */
 
 /* A copy of a text, with a NUL behind.  NULL of NULL.  Panics where there is no room. */
 ARENA_API char *arena_bytes_strdup(struct arena_bytes *arena, const char *text);
-/* A copy of a text's first `most` bytes at the most, with a NUL behind.  NULL of NULL.  Panics where there is no room. */
+/* A copy of a text's first `most` bytes at the most, with a NUL behind.  NULL of NULL.  Panics where there is no
+ * room. */
 ARENA_API char *arena_bytes_strndup(struct arena_bytes *arena, const char *text, size_t most);
 /* As arena_bytes_strdup; NULL where there is no room, too. */
 ARENA_API char *arena_bytes_try_strdup(struct arena_bytes *arena, const char *text);
@@ -97,8 +101,8 @@ ARENA_API char *arena_bytes_try_strndup(struct arena_bytes *arena, const char *t
 #define ARENA_PRINTF_(text, first)
 #endif
 
-/* What printf would print, with a NUL behind, formatted once where it fits.  Arguments may lie in the arena.  An encoding
- * error panics with ARENA_EINVAL (try_: NULL). */
+/* What printf would print, with a NUL behind, formatted once where it fits.  Arguments may lie in the arena.  An
+ * encoding error panics with ARENA_EINVAL (try_: NULL). */
 ARENA_API char *arena_bytes_printf(struct arena_bytes *arena, const char *format, ...) ARENA_PRINTF_(2, 3);
 /* As arena_bytes_printf, with the arguments in a list. */
 ARENA_API char *arena_bytes_vprintf(struct arena_bytes *arena, const char *format, va_list arguments)
@@ -109,7 +113,7 @@ ARENA_API char *arena_bytes_try_printf(struct arena_bytes *arena, const char *fo
 ARENA_API char *arena_bytes_try_vprintf(struct arena_bytes *arena, const char *format, va_list arguments)
     ARENA_PRINTF_(2, 0);
 
-/* --- Cleanups -------------------------------------------------------------------------------------------------------- */
+/* --- Cleanups ----------------------------------------------------------------------------------------------------- */
 
 /* Lies in the arena, where it takes its own size and a link.  Both fields may be set later; run NULL cancels. */
 struct arena_cleanup {
@@ -117,29 +121,29 @@ struct arena_cleanup {
     void *user;
 };
 
-/* Registers run(user).  The library calls it when the arena is rewound past here, reset, returned to its pool or destroyed:
- * newest first, on the thread that does it, before memory is cleared.  It must not allocate from the arena, panic or exit.  run may be NULL.
- * Panics where there is no room. */
+/* Registers run(user).  The library calls it when the arena is rewound past here, reset, returned to its pool or
+ * destroyed: newest first, on the thread that does it, before memory is cleared.  It must not allocate from the arena,
+ * panic or exit.  run may be NULL. Panics where there is no room. */
 ARENA_API struct arena_cleanup *arena_bytes_defer(struct arena_bytes *arena, void (*run)(void *user), void *user);
 /* The same; NULL where there is no room. */
 ARENA_API struct arena_cleanup *arena_bytes_try_defer(struct arena_bytes *arena, void (*run)(void *user), void *user);
 
-/* --- The whole arena -------------------------------------------------------------------------------------------------- */
+/* --- The whole arena ---------------------------------------------------------------------------------------------- */
 
-/* Changes the capacity.  false, and nothing has changed: it is less than what is used, more than a fixed arena holds, or the
- * arena is NULL, or from acquire. */
+/* Changes the capacity.  false, and nothing has changed: it is less than what is used, more than a fixed arena holds,
+ * or the arena is NULL, or from acquire. */
 ARENA_API bool arena_bytes_set_cap(struct arena_bytes *arena, size_t capacity);
 
-/* A source (struct arena_source) that takes its memory out of `parent`, for a child arena.  What the child gives back is free
- * again only where it is the parent's newest block.  A reset or rewind of the parent takes the child's memory away, and runs
- * none of its cleanups and drops. */
+/* A source (struct arena_source) that takes its memory out of `parent`, for a child arena.  What the child gives back
+ * is free again only where it is the parent's newest block.  A reset or rewind of the parent takes the child's memory
+ * away, and runs none of its cleanups and drops. */
 ARENA_API struct arena_source arena_bytes_source(struct arena_bytes *parent);
 
-/* --- Buffers: text or bytes that grow in an arena ----------------------------------------------------------------------
+/* --- Buffers: text or bytes that grow in an arena --------------------------------------------------------------------
  *
- * A buffer begins as {0} with its arena set.  data[0 .. len) is what was appended, cap what there is room for.  The plain
- * spellings panic where there is no room.  **A buffer begun before
- * a mark moves when it grows after it, and goes with the next rewind to that mark.**
+ * A buffer begins as {0} with its arena set.  data[0 .. len) is what was appended, cap what there is room for.  The
+ * plain spellings panic where there is no room.  **A buffer begun before a mark moves when it grows after
+ * it, and goes with the next rewind to that mark.**
  */
 struct arena_buffer {
     char *data;
@@ -181,32 +185,33 @@ ARENA_API bool arena_buffer_try_reserve(struct arena_buffer *buffer, size_t more
 /* As arena_buffer_text; NULL, and nothing has changed, where there is no room. */
 ARENA_API char *arena_buffer_try_text(struct arena_buffer *buffer);
 
-/* --- Vectors ---------------------------------------------------------------------------------------------------------- */
+/* --- Vectors ------------------------------------------------------------------------------------------------------ */
 
-/* For ARENA_PUSH: makes room for one more element behind `len`, where *cap have room already.  Returns the data, which it moves
- * where they cannot grow in place, and makes *cap larger.  NULL: there is no room, and nothing has changed. */
+/* For ARENA_PUSH: makes room for one more element behind `len`, where *cap have room already.  Returns the data, which
+ * it moves where they cannot grow in place, and makes *cap larger.  NULL: there is no room, and nothing has changed. */
 ARENA_API void *arena_bytes_try_grow(struct arena_bytes *arena, void *data, size_t len, size_t *cap, size_t size,
                                      size_t align);
 /* As arena_bytes_try_grow; panics where there is no room. */
 ARENA_API void *arena_bytes_grow(struct arena_bytes *arena, void *data, size_t len, size_t *cap, size_t size,
                                  size_t align);
 
-/* --- Blocks for threads to share -------------------------------------------------------------------------------------------
+/* --- Blocks for threads to share -------------------------------------------------------------------------------------
  *
- * A concurrent byte arena.  Its capacity is reserved when it is made, and does not grow; alignment padding counts.  As in every
- * concurrent arena threads take memory in chunks.  An allocation fails only where no free run of its size and alignment is left
- * once all chunks are taken back; with ARENA_GATE_ONLY, or one thread, all that is free lies in one piece. */
+ * A concurrent byte arena.  Its capacity is reserved when it is made, and does not grow; alignment padding counts.  As
+ * in every concurrent arena threads take memory in chunks.  An allocation fails only where no free run of its size and
+ * alignment is left once all chunks are taken back; with ARENA_GATE_ONLY, or one thread, all that is free lies in one
+ * piece. */
 struct arena_bytes_concurrent;
 
-/* A block of `size` bytes, zeroed but with ARENA_CLEAR_NEVER; align as above; size 0 takes nothing.  Never NULL: panics, and
- * changes nothing, where there is no room, align is no power of two, or the caller holds the gate.  Any thread; waits for the
- * gate. */
+/* A block of `size` bytes, zeroed but with ARENA_CLEAR_NEVER; align as above; size 0 takes nothing.  Never NULL:
+ * panics, and changes nothing, where there is no room, align is no power of two, or the caller holds the gate.  Any
+ * thread; waits for the gate. */
 ARENA_API void *arena_bytes_concurrent_alloc(struct arena_bytes_concurrent *arena, size_t size, size_t align);
-/* As arena_bytes_concurrent_alloc; NULL, and nothing has changed, where there is no room or align is no power of two.  It
- * waits, too. */
+/* As arena_bytes_concurrent_alloc; NULL, and nothing has changed, where there is no room or align is no power of two.
+ * It waits, too. */
 ARENA_API void *arena_bytes_concurrent_try_alloc(struct arena_bytes_concurrent *arena, size_t size, size_t align);
-/* arena_bytes_concurrent_alloc under a context, which bounds the wait.  Statuses as for arena_concurrent_alloc_context, also for size 0;
- * ARENA_EINVAL also where align is no power of two. */
+/* arena_bytes_concurrent_alloc under a context, which bounds the wait.  Statuses as for arena_concurrent_alloc_context,
+ * also for size 0; ARENA_EINVAL also where align is no power of two. */
 ARENA_API ARENA_NODISCARD int arena_bytes_concurrent_alloc_context(struct arena_bytes_concurrent *arena,
                                                                    struct arena_context *context, size_t size,
                                                                    size_t align, void **out);
@@ -216,13 +221,15 @@ ARENA_API size_t arena_cleanup_size(void);
 /* sizeof(struct arena_buffer) in bytes, for bindings that check their own declaration. */
 ARENA_API size_t arena_buffer_size(void);
 
-/* For the inline form of arena_buffer_append: appends what the buffer has no room for.  Panics where there is no room. */
+/* For the inline form of arena_buffer_append: appends what the buffer has no room for.  Panics where there is no
+ * room. */
 ARENA_API ARENA_COLD void arena_buffer_append_slow(struct arena_buffer *buffer, const void *data, size_t size_bytes);
 /* For the inline form of arena_buffer_text: makes the text of a buffer that is full.  Panics where there is no room. */
 ARENA_API ARENA_COLD char *arena_buffer_text_slow(struct arena_buffer *buffer);
 /* For the inline form of arena_bytes_strdup: copies what the window has no room for.  Panics where there is no room. */
 ARENA_API ARENA_COLD char *arena_bytes_strdup_slow(struct arena_bytes *arena, const char *text, size_t length);
-/* For the inline form of arena_bytes_alloc: hands out what the window has no room for.  Panics where there is no room. */
+/* For the inline form of arena_bytes_alloc: hands out what the window has no room for.  Panics where there is no
+ * room. */
 ARENA_API ARENA_NOTHROW ARENA_COLD void *arena_bytes_alloc_slow(struct arena_bytes *arena, size_t size, size_t align);
 /* For the inline form of arena_bytes_try_alloc: as arena_bytes_alloc_slow; NULL where there is no room. */
 ARENA_API ARENA_NOTHROW ARENA_COLD void *arena_bytes_try_alloc_slow(struct arena_bytes *arena, size_t size,
@@ -230,7 +237,7 @@ ARENA_API ARENA_NOTHROW ARENA_COLD void *arena_bytes_try_alloc_slow(struct arena
 
 ARENA_END_DECLS
 
-/* --- The inline path --------------------------------------------------------------------------------------------------- */
+/* --- The inline path --------------------------------------------------------------------------------------------- */
 
 #if !defined(ARENA_BYTES_IN_LIBRARY)
 #if defined(__cplusplus)
@@ -262,9 +269,9 @@ ARENA_QUIET_BEGIN_
 #if defined(ARENA_TWIN_)
 ARENA_BEGIN_DECLS
 
-/* The window begins at the cursor and is zero (but with ARENA_CLEAR_NEVER).  A block of a size that the compiler knows needs
- * one comparison: no address is so high that a small sum could wrap, but where addresses have 32 bits, of which a stack may
- * be the last ones. */
+/* The window begins at the cursor and is zero (but with ARENA_CLEAR_NEVER).  A block of a size that the compiler knows
+ * needs one comparison: no address is so high that a small sum could wrap, but where addresses have 32 bits, of which a
+ * stack may be the last ones. */
 ARENA_INSIDE_TWIN_ bool arena_bytes_take_(struct arena_bytes *arena, size_t size, size_t align, void **block) {
 #if defined(ARENA_BYTES_IN_LIBRARY)
     if (arena == NULL) return false;
@@ -312,7 +319,8 @@ ARENA_TWIN_ char *arena_bytes_strdup(struct arena_bytes *arena, const char *text
 /* What a buffer that is the newest block takes of the window at a time, or more. */
 #define ARENA_BUFFER_STEP_ 64
 
-/* Begins a buffer at the cursor, or makes it longer where it ends there, by `size` bytes at least.  false: the library has to. */
+/* Begins a buffer at the cursor, or makes it longer where it ends there, by `size` bytes at least.  false: the library
+ * has to. */
 ARENA_INSIDE_TWIN_ bool arena_buffer_extend_(struct arena_buffer *buffer, size_t size) {
     if (buffer->arena == NULL || size == 0) return false;
     struct arena_head *head = ARENA_HEAD_(buffer->arena);
@@ -365,7 +373,7 @@ ARENA_BUFFER_TWIN_ char *arena_buffer_text(struct arena_buffer *buffer) {
 ARENA_END_DECLS
 #endif
 
-/* --- Values, arrays, vectors -------------------------------------------------------------------------------------------- */
+/* --- Values, arrays, vectors ------------------------------------------------------------------------------------- */
 
 #define ARENA_NEW_BYTES_ 256
 
@@ -389,8 +397,8 @@ ARENA_INLINE size_t arena_bytes_flex_(size_t least, size_t head, size_t count, s
 }
 ARENA_QUIET_END_
 
-/* ARENA_NEW(arena, T): a zeroed T out of a byte arena, as a T *.  T without commas outside of parentheses.  Panics where there
- * is no room.
+/* ARENA_NEW(arena, T): a zeroed T out of a byte arena, as a T *.  T without commas outside of parentheses.  Panics
+ * where there is no room.
  * ARENA_TRY_NEW(arena, T): the same; NULL where there is no room.
  * ARENA_NEW_ARRAY(arena, T, count): `count` zeroed ones, one behind the other.  A size that overflows is no room.
  * ARENA_TRY_NEW_ARRAY(arena, T, count): the same; NULL where there is no room.
@@ -414,10 +422,10 @@ ARENA_QUIET_END_
 #define ARENA_TRY_NEW_FLEX(arena, T, member, count)                                                                    \
     ARENA_CAST_(T, arena_bytes_try_new_((arena), ARENA_FLEX_BYTES_(T, member, count), ARENA_ALIGNOF(T)))
 
-/* ARENA_PUSH(arena, &vector): a pointer to one more zeroed element of any struct { T *data; size_t len, cap; ... }, with data
- * NULL and cap 0 at first, or from this arena.  It grows in place where it can, doubling, or by what still fits.  **A vector
- * begun before a mark moves when it grows after it, and goes with the next rewind to that mark.**  Panics where there is no
- * room.  (gcc, clang, C++; arguments are evaluated once.)
+/* ARENA_PUSH(arena, &vector): a pointer to one more zeroed element of any struct { T *data; size_t len, cap; ... },
+ * with data NULL and cap 0 at first, or from this arena.  It grows in place where it can, doubling, or by what still
+ * fits.  **A vector begun before a mark moves when it grows after it, and goes with the next rewind to that mark.**
+ * Panics where there is no room.  (gcc, clang, C++; arguments are evaluated once.)
  * ARENA_TRY_PUSH(arena, &vector): the same; NULL, and nothing has changed, where there is no room. */
 #if defined(__GNUC__)
 #ifdef __cplusplus
@@ -450,7 +458,7 @@ ARENA_QUIET_END_
     })
 #endif
 
-/* --- The typed face of byte arenas --------------------------------------------------------------------------------------- */
+/* --- The typed face of byte arenas ------------------------------------------------------------------------------- */
 
 #define ARENA_PREFIX arena_bytes
 #define ARENA_F(name) ARENA_JOIN_(ARENA_PREFIX, _##name)
@@ -467,7 +475,8 @@ ARENA_INLINE const struct arena_type *arena_bytes_type(void) { return arena_type
 #include <arena/typed/handle.h>
 #include <arena/typed/pool.h>
 
-/* A byte arena that begins in the caller's memory and takes more where that is used up.  NULL: not even the handle fits. */
+/* A byte arena that begins in the caller's memory and takes more where that is used up.  NULL: not even the handle
+ * fits. */
 ARENA_INLINE struct arena_bytes *arena_bytes_create_on(void *memory, size_t size_bytes, size_t capacity,
                                                        const struct arena_options *options) {
     struct arena *arena = NULL;

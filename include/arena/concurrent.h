@@ -18,13 +18,13 @@
  * and no others.
  *
  * A concurrent arena belongs to the copy of the library that made it.  Where a process has two (a static one in a
- * plugin beside the shared one), one that is handed to the other is ARENA_EINVAL in every function that returns a status, and a panic in
- * the others, counts and try_ included.
+ * plugin beside the shared one), one that is handed to the other is ARENA_EINVAL in every function that returns a
+ * status, and a panic in the others, counts and try_ included.
  *
  * Values are read before anything is taken: a thread whose value faults, or has to be fetched, keeps no other
- * waiting, and may leave by siglongjmp.  An allocation that is left by longjmp at another place is finished when its thread next
- * calls any allocation or reset of the arena, or ends; a thread that waits for it without a context reports it on
- * standard error after 10 s.
+ * waiting, and may leave by siglongjmp.  An allocation that is left by longjmp at another place is finished when its
+ * thread next calls any allocation or reset of the arena, or ends; a thread that waits for it without a context reports
+ * it on standard error after 10 s.
  *
  * From the thread that holds the gate (arena_concurrent_acquire): functions that return a status give ARENA_EBUSY, also
  * under a context that has ended; the other allocations and resets panic, try_ ones included; counts work.
@@ -97,9 +97,9 @@ ARENA_API size_t arena_concurrent_used(const struct arena_concurrent *arena);
 ARENA_API size_t arena_concurrent_remaining(const struct arena_concurrent *arena);
 /* How many elements the arena holds in all. */
 ARENA_API size_t arena_concurrent_cap(const struct arena_concurrent *arena);
-/* As arena_get_stats, with what every thread was handed out in used_bytes; the chunks that threads were lent count whole in
- * peak_bytes.  Waits for the gate.  ARENA_OK; ARENA_EINVAL: arena or out is NULL, or struct_size has no room for itself;
- * ARENA_EBUSY: the caller holds the gate, and has the arena itself to ask. */
+/* As arena_get_stats, with what every thread was handed out in used_bytes; the chunks that threads were lent count
+ * whole in peak_bytes.  Waits for the gate.  ARENA_OK; ARENA_EINVAL: arena or out is NULL, or struct_size has no room
+ * for itself; ARENA_EBUSY: the caller holds the gate, and has the arena itself to ask. */
 ARENA_API ARENA_NODISCARD int arena_concurrent_get_stats(const struct arena_concurrent *arena, struct arena_stats *out);
 /* The arena's own copy of its type; valid until the arena is destroyed.  NULL for NULL. */
 ARENA_API const struct arena_type *arena_concurrent_type_of(const struct arena_concurrent *arena);
@@ -139,8 +139,8 @@ ARENA_API ARENA_NODISCARD int arena_concurrent_acquire(struct arena_concurrent *
 /* As arena_concurrent_acquire without a wait: ARENA_EBUSY at once where the gate is not free, or would be only after
  * waiting for an allocation under way. */
 ARENA_API ARENA_NODISCARD int arena_concurrent_try_acquire(struct arena_concurrent *arena, struct arena **out);
-/* Gives the gate, which this thread took by arena_concurrent_acquire, to the next waiter; the handle is void, and so are
- * all marks on it.  Panics where this thread does not hold it. */
+/* Gives the gate, which this thread took by arena_concurrent_acquire, to the next waiter; the handle is void, and so
+ * are all marks on it.  Panics where this thread does not hold it. */
 ARENA_API void arena_concurrent_release(struct arena_concurrent *arena);
 /* As arena_concurrent_release, but a status instead of a panic: ARENA_OK, or, with nothing changed, ARENA_EINVAL: arena
  * is NULL, or this thread does not hold its gate; ARENA_EBUSY: the arena drops its elements. */

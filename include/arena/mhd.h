@@ -22,9 +22,9 @@
  *
  * What the binding answers by itself, as plain text unless the program's `refuse` has other words:
  *   400   the request can be mistaken for another one, or for two; the connection closes (below)
- *   413   the body exceeds the limit.  Where the binding reads it to its end the connection survives; a body that is much
- *         longer (by 16 MiB), or one the client asked about first (Expect: 100-continue), is not read, and costs the
- *         connection
+ *   413   the body exceeds the limit.  Where the binding reads it to its end the connection survives; a body that is
+ *         much longer (by 16 MiB), or one the client asked about first (Expect: 100-continue), is not read, and costs
+ *         the connection
  *   500   the handler returned MHD_YES, but neither queued a response (an interim one, 1xx, is none) nor suspended the
  *         connection; the connection was resumed with no response queued; or a panic ended the handler (below).  Where
  *         the program did not take a piece of a streamed body, the connection closes too
@@ -40,9 +40,9 @@
  * Time: options read_timeout_ns, write_timeout_ns and context_timeout_ns.  At their end the connection closes without
  * an answer, within a second; progress does not prolong them.  They hold in every thread mode; for what libmicrohttpd
  * reads and writes without telling, the binding adds a connection of its own to the daemon, one at a time, for a second
- * each (docs/http.md has more; MHD_USE_ITC is needed where the daemon has threads).  What they do not cover: the head of
- * a request (MHD_OPTION_CONNECTION_TIMEOUT does), connections while they are suspended or once they are upgraded, and
- * responses of the handler's own making that a client takes slowly from a server without other requests.
+ * each (docs/http.md has more; MHD_USE_ITC is needed where the daemon has threads).  What they do not cover: the head
+ * of a request (MHD_OPTION_CONNECTION_TIMEOUT does), connections while they are suspended or once they are upgraded,
+ * and responses of the handler's own making that a client takes slowly from a server without other requests.
  *
  * Panics: what the program gave runs inside arena_protect.  A handler, begin or piece that panics is answered 500 and
  * the server goes on; if it had queued a response already, the connection is closed instead; if the handler had
@@ -94,27 +94,28 @@ enum {
  * time too.  `user` is the handler's. */
 struct arena_mhd_options {
     size_t struct_size; /* sizeof(struct arena_mhd_options) */
-    /* A longer request body is answered 413; 0: 1 MiB.  With a pool of byte arenas (arena_type_bytes) the body lies in the
-     * request's arena, which is checked out at its first byte: 413 where it does not fit.  With other pools it lies in
-     * memory of the binding's own. */
+    /* A longer request body is answered 413; 0: 1 MiB.  With a pool of byte arenas (arena_type_bytes) the body lies in
+     * the request's arena, which is checked out at its first byte: 413 where it does not fit.  With other pools it lies
+     * in memory of the binding's own. */
     size_t body_limit_bytes;
 
-    /* Called when the headers are known, and the body and the arena are not there (the context carries nothing).  Answers
-     * at once, or prepares: arena_request_set_body_limit, arena_request_stream_body, arena_request_set_user.  MHD_YES goes on;
-     * otherwise the connection closes.  Where a body is announced an answer goes out before it, instead of 100 Continue
-     * if the client asked, and costs the connection.  It must not suspend the connection. */
+    /* Called when the headers are known, and the body and the arena are not there (the context carries nothing).
+     * Answers at once, or prepares: arena_request_set_body_limit, arena_request_stream_body, arena_request_set_user.
+     * MHD_YES goes on; otherwise the connection closes.  Where a body is announced an answer goes out before it,
+     * instead of 100 Continue if the client asked, and costs the connection.  It must not suspend the connection. */
     enum MHD_Result (*begin)(struct arena_request *request, void *user);
     /* Once for every request whose head was read, also for those that the binding answered, when it is over and before
      * the arena goes.  `status`: of the answer that was queued, 0 if none was.  A request that a timeout of the binding
-     * ended has MHD_REQUEST_TERMINATED_TIMEOUT_REACHED.  It may only read the request.  Not called for what libmicrohttpd
-     * answers by itself, nor where there was no memory to remember the request by. */
+     * ended has MHD_REQUEST_TERMINATED_TIMEOUT_REACHED.  It may only read the request.  Not called for what
+     * libmicrohttpd answers by itself, nor where there was no memory to remember the request by. */
     void (*completed)(struct arena_request *request, unsigned status, enum MHD_RequestTerminationCode termination,
                       void *user);
     /* Other words for an answer of the binding's own.  *content_type and *body are what it would say, and may be
      * replaced by texts with a NUL behind that are static or live until completed. */
     void (*refuse)(struct arena_request *request, unsigned status, const char **content_type, const char **body,
                    void *user);
-    /* What collected bodies may hold at a time, all together, where no byte arena holds them; beyond it 503; 0: 64 MiB. */
+    /* What collected bodies may hold at a time, all together, where no byte arena holds them; beyond it 503; 0: 64
+     * MiB. */
     size_t total_body_bytes;
 
     int64_t read_timeout_ns;    /* from the headers to the end of the body; 0: 30 s */
@@ -161,8 +162,8 @@ ARENA_API void arena_mhd_completed(void *mhd, struct MHD_Connection *connection,
 /* For MHD_OPTION_URI_LOG_CALLBACK, with the struct arena_mhd as closure: remembers the target as it was sent. */
 ARENA_API void *arena_mhd_uri(void *mhd, const char *uri, struct MHD_Connection *connection);
 
-/* Makes a new request that carries `arena` in its context; the original stays as it was, and all else reads the same from
- * both.  It lives and ends with its request; the caller does not release it (unless retained).  A NULL arena hides
+/* Makes a new request that carries `arena` in its context; the original stays as it was, and all else reads the same
+ * from both.  It lives and ends with its request; the caller does not release it (unless retained).  A NULL arena hides
  * those of every type.
  * ARENA_EINVAL: request or out is NULL.  ARENA_ENOMEM: no memory.  *out is NULL after a failure. */
 ARENA_API ARENA_NODISCARD int arena_request_inject(struct arena_request *request, struct arena *arena,
@@ -188,8 +189,8 @@ ARENA_API const char *arena_request_header(struct arena_request *request, const 
 /* The value of the argument so named, decoded; of several the first.  One without a value reads "".  NULL: not there.
  */
 ARENA_API const char *arena_request_argument(struct arena_request *request, const char *name);
-/* The body, and its length in *size_bytes, which may be NULL.  Never NULL, also when the body is empty or was streamed; a
- * NUL that is not counted follows it. */
+/* The body, and its length in *size_bytes, which may be NULL.  Never NULL, also when the body is empty or was streamed;
+ * a NUL that is not counted follows it. */
 ARENA_API const void *arena_request_body(struct arena_request *request, size_t *size_bytes);
 /* The request's own reference: retain it to keep it longer (the arena it carries lives as long as the request).
  * Cancelled when the request completes.  NULL, which is the background, in begin. */
@@ -214,8 +215,8 @@ enum arena_field_kind {
 ARENA_API size_t arena_field_size(void);
 
 /* Hands out the next field of that kind, in the order they came; *cursor is 0 at first.  false, with
- * *out unchanged: there is no other one, also when called again; the kind is not known; an argument is NULL; or there is no
- * memory for a form.  Trailers are not among the fields. */
+ * *out unchanged: there is no other one, also when called again; the kind is not known; an argument is NULL; or there
+ * is no memory for a form.  Trailers are not among the fields. */
 ARENA_API bool arena_request_next_field(struct arena_request *request, int kind, size_t *cursor,
                                         struct arena_field *out);
 
@@ -242,10 +243,10 @@ ARENA_API size_t arena_part_size(void);
  * has more than 1000 parts, or memory has run out; and for a NULL argument.  One thread at a time. */
 ARENA_API bool arena_request_next_part(struct arena_request *request, size_t *cursor, struct arena_part *out);
 
-/* Gives the request an arena that is out of a pool: it goes back, reset, when the request ends (the last response that may
- * point into it is gone, and the last retain is released).  Nobody else may return it any more.
- * ARENA_EINVAL: request or arena is NULL, or the arena is not out of a pool, a scope's, or a request's already (as its own
- * is).  ARENA_ENOMEM: no memory; the arena stays the caller's. */
+/* Gives the request an arena that is out of a pool: it goes back, reset, when the request ends (the last response that
+ * may point into it is gone, and the last retain is released).  Nobody else may return it any more.
+ * ARENA_EINVAL: request or arena is NULL, or the arena is not out of a pool, a scope's, or a request's already (as its
+ * own is).  ARENA_ENOMEM: no memory; the arena stays the caller's. */
 ARENA_API ARENA_NODISCARD int arena_request_own(struct arena_request *request, struct arena *arena);
 
 /* A pointer of the program's own, NULL at first; the clones of a request share it. */
@@ -273,8 +274,8 @@ ARENA_API void arena_request_release(struct arena_request *request);
 /* As arena_request_release, but a status instead of a panic: ARENA_EINVAL when nothing is retained. */
 ARENA_API ARENA_NODISCARD int arena_request_release_checked(struct arena_request *request);
 
-/* Adds a header to the answer to come, copied; several of the same name are sent in order.  It stays after a respond that
- * failed; answers of the binding's own do not have it.
+/* Adds a header to the answer to come, copied; several of the same name are sent in order.  It stays after a respond
+ * that failed; answers of the binding's own do not have it.
  * ARENA_EINVAL: request, name or value is NULL, the name is no token, the value is empty or has CR or LF, or the header
  * is the server's: Content-Length, Transfer-Encoding, TE, Trailer, Connection, Keep-Alive, Upgrade, Date.
  * ARENA_ENOMEM: no memory.  ARENA_EBUSY: after a respond that succeeded.  ARENA_ECANCELED: the request has completed.
@@ -293,9 +294,9 @@ ARENA_API ARENA_NODISCARD int arena_request_add_header(struct arena_request *req
 ARENA_API ARENA_NODISCARD int arena_request_respond(struct arena_request *request, unsigned status,
                                                     const char *content_type, const void *body, size_t size_bytes);
 
-/* As arena_request_respond, with a text that has a NUL behind it, for the last line of a handler: MHD_YES; or MHD_NO, which
- * closes the connection, where arena_request_respond fails.  A NULL text, as arena_bytes_try_printf gives where there is no room, is
- * answered 500: MHD_YES with no response queued (in begin: MHD_NO). */
+/* As arena_request_respond, with a text that has a NUL behind it, for the last line of a handler: MHD_YES; or MHD_NO,
+ * which closes the connection, where arena_request_respond fails.  A NULL text, as arena_bytes_try_printf gives where
+ * there is no room, is answered 500: MHD_YES with no response queued (in begin: MHD_NO). */
 ARENA_API ARENA_NODISCARD enum MHD_Result arena_request_answer(struct arena_request *request, unsigned status,
                                                                const char *content_type, const char *text);
 
@@ -303,8 +304,8 @@ ARENA_API ARENA_NODISCARD enum MHD_Result arena_request_answer(struct arena_requ
  * takes it: the bytes it put at `to`, which begin at `offset`; 0 at the end; -1 when it failed.  It must not wait long:
  * meanwhile an event loop serves nobody.  size_bytes: of the whole body; -1: not known, then it is sent chunked (to
  * HTTP/1.0: to the end of the connection).  Where read fails, hands out more than it was asked for, or ends before
- * size_bytes, the connection closes; so it does behind an answer to HEAD, or 304, of a size that is not known.  To HEAD read
- * is not called.  end(user) (or NULL) is called once after a success,
+ * size_bytes, the connection closes; so it does behind an answer to HEAD, or 304, of a size that is not known.  To HEAD
+ * read is not called.  end(user) (or NULL) is called once after a success,
  * on whatever thread, when the response is gone; after a failure it is not.  The request's arena lives until then.
  * ARENA_EINVAL also: read is NULL, size_bytes below -1. */
 ARENA_API ARENA_NODISCARD int

@@ -5,16 +5,16 @@
  * pool may run beside it (threads may end beside it).  An arena that is out belongs to the caller that checked it out.
  *
  * In the steady state nothing here takes a lock, allocates, or makes a system call (but for clearing very large
- * arenas).  Each thread keeps a cache, bounded in arenas and in bytes; the excess, and the cache of a thread that ends, go
- * to a shared store.  A pool with a limit may use atomics and locks.
+ * arenas).  Each thread keeps a cache, bounded in arenas and in bytes; the excess, and the cache of a thread that ends,
+ * go to a shared store.  A pool with a limit may use atomics and locks.
  *
- * Memory follows what is out at a time, not the number of threads that ever asked: an arena is made only when all others
- * are out or in a cache, and all caches together hold no more than idle_bytes.  What idle arenas hold beyond that is given
- * back to the system once a number of returns in a row did not need it.
+ * Memory follows what is out at a time, not the number of threads that ever asked: an arena is made only when all
+ * others are out or in a cache, and all caches together hold no more than idle_bytes.  What idle arenas hold beyond
+ * that is given back to the system once a number of returns in a row did not need it.
  *
  * A pool belongs to the copy of the library that made it.  Where a process has two (a static one in a plugin beside the
- * shared one), a pool that is handed to the other is ARENA_EINVAL in every function that returns a status, and a panic in
- * the others.
+ * shared one), a pool that is handed to the other is ARENA_EINVAL in every function that returns a status, and a panic
+ * in the others.
  */
 #ifndef ARENA_POOL_H
 #define ARENA_POOL_H
@@ -73,25 +73,25 @@ ARENA_API ARENA_NODISCARD ARENA_NO_PLT int arena_pool_checkout(struct arena_pool
 ARENA_API ARENA_NODISCARD int arena_pool_checkout_context(struct arena_pool *pool, struct arena_context *context,
                                                           struct arena **out);
 
-/* Resets the arena and puts it back; from any thread.  NULL is legal for the arena, and then for the pool.  Panics where
- * the arena is not one of this pool's that is checked out. */
+/* Resets the arena and puts it back; from any thread.  NULL is legal for the arena, and then for the pool.  Panics
+ * where the arena is not one of this pool's that is checked out. */
 ARENA_API ARENA_NO_PLT void arena_pool_return(struct arena_pool *pool, struct arena *arena);
-/* As arena_pool_return, but never panics.  ARENA_OK; else nothing has changed: ARENA_EINVAL where the arena is not one of
- * this pool's, is not checked out, or belongs to a scope, ARENA_EBUSY from a drop function that its reset runs. */
+/* As arena_pool_return, but never panics.  ARENA_OK; else nothing has changed: ARENA_EINVAL where the arena is not one
+ * of this pool's, is not checked out, or belongs to a scope, ARENA_EBUSY from a drop function that its reset runs. */
 ARENA_API ARENA_NODISCARD int arena_pool_return_checked(struct arena_pool *pool, struct arena *arena);
 
-/* Claims the arena: from here on only arena_pool_return_claimed returns it, for a caller that ties it to something of its
- * own, as libarena-mhd ties one to each request.  ARENA_EINVAL: arena is NULL, not out of a pool, a scope's, or claimed
- * already; ARENA_EBUSY from a drop function that its reset runs. */
+/* Claims the arena: from here on only arena_pool_return_claimed returns it, for a caller that ties it to something of
+ * its own, as libarena-mhd ties one to each request.  ARENA_EINVAL: arena is NULL, not out of a pool, a scope's, or
+ * claimed already; ARENA_EBUSY from a drop function that its reset runs. */
 ARENA_API ARENA_NODISCARD int arena_pool_claim(struct arena *arena);
-/* Resets the arena and puts it back into its pool; from any thread.  NULL is legal.  Panics where it was not claimed, or is
- * dropping its elements. */
+/* Resets the arena and puts it back into its pool; from any thread.  NULL is legal.  Panics where it was not claimed,
+ * or is dropping its elements. */
 ARENA_API void arena_pool_return_claimed(struct arena *arena);
 
 /* Frees what is idle in the shared store and in every thread's cache.  Where a thread is in the middle of a call on the
- * pool, the call frees what the thread has before it ends; and the end of a scope, or of execute, frees what its arena has,
- * where that is more than a little.  Waits for other threads no longer than a few instructions of theirs take, and for a
- * fraction of a second at most.  NULL: nothing. */
+ * pool, the call frees what the thread has before it ends; and the end of a scope, or of execute, frees what its arena
+ * has, where that is more than a little.  Waits for other threads no longer than a few instructions of theirs take, and
+ * for a fraction of a second at most.  NULL: nothing. */
 ARENA_API void arena_pool_trim(struct arena_pool *pool);
 
 /* The pool that the arena belongs to, out or not; NULL where it belongs to none. */
@@ -105,9 +105,9 @@ struct arena_pool_stats {
     size_t out;         /* checked out now, scopes included.  Exact */
     size_t idle;        /* the others that there are now.  Exact */
     size_t idle_bytes;  /* what those have touched, at most, as it was when they came back */
-    /* The most that were out at a time.  Looked at when an arena is made and when statistics are asked for: exact with one
-     * thread.  With several it misses a peak for which no arena had to be made, because their caches had enough; and with
-     * more than 256 arenas it counts those in caches as out. */
+    /* The most that were out at a time.  Looked at when an arena is made and when statistics are asked for: exact with
+     * one thread.  With several it misses a peak for which no arena had to be made, because their caches had enough;
+     * and with more than 256 arenas it counts those in caches as out. */
     size_t peak_out;
     uint64_t waits;    /* begun, for a place under the limit */
     uint64_t refusals; /* ARENA_EFULL, and waits in vain */
@@ -116,9 +116,9 @@ struct arena_pool_stats {
 /* sizeof(struct arena_pool_stats) in bytes, for bindings that check their own declaration. */
 ARENA_API size_t arena_pool_stats_size(void);
 
-/* Fills *out as far as out->struct_size goes; what a longer struct has behind is left alone.  ARENA_EINVAL: pool or out is
- * NULL, or struct_size does not reach to its own end.  Takes time in proportion to the arenas there are, and makes calls
- * that need a new arena wait meanwhile. */
+/* Fills *out as far as out->struct_size goes; what a longer struct has behind is left alone.  ARENA_EINVAL: pool or out
+ * is NULL, or struct_size does not reach to its own end.  Takes time in proportion to the arenas there are, and makes
+ * calls that need a new arena wait meanwhile. */
 ARENA_API ARENA_NODISCARD int arena_pool_get_stats(const struct arena_pool *pool, struct arena_pool_stats *out);
 
 /* How many elements each arena of the pool holds. */
@@ -133,8 +133,8 @@ ARENA_API const struct arena_type *arena_pool_type_of(const struct arena_pool *p
  * cancellation do so at once where the caller is compiled with -fexceptions, else when the thread ends.  No arena to be
  * had: panics.
  *
- * For bindings: enter, and leave on every way out, by the same variable: a copy of it, or one that was moved, is no scope.
- * Leave is idempotent.
+ * For bindings: enter, and leave on every way out, by the same variable: a copy of it, or one that was moved, is no
+ * scope. Leave is idempotent.
  */
 struct arena_pool_scope {
     struct arena *arena; /* NULL once left */
@@ -149,12 +149,12 @@ ARENA_API ARENA_NODISCARD int arena_pool_scope_enter(struct arena_pool *pool, st
  * ARENA_ETIMEDOUT; a context that has ended already fails it in any case). */
 ARENA_API ARENA_NODISCARD int arena_pool_scope_enter_context(struct arena_pool *pool, struct arena_context *context,
                                                              struct arena_pool_scope *out);
-/* Ends a scope: resets its arena and puts it back.  On the thread that entered, by the variable that it entered with, else
- * it panics.  A scope that was left already, or NULL: nothing happens. */
+/* Ends a scope: resets its arena and puts it back.  On the thread that entered, by the variable that it entered with,
+ * else it panics.  A scope that was left already, or NULL: nothing happens. */
 ARENA_API ARENA_NO_PLT void arena_pool_scope_leave(struct arena_pool_scope *scope);
 /* As arena_pool_scope_leave, but never panics.  ARENA_OK, also for NULL and for a scope that was left; else nothing has
- * changed: ARENA_EINVAL for another thread's scope, and for a copy of one, ARENA_EBUSY from a drop function that leaving it
- * runs. */
+ * changed: ARENA_EINVAL for another thread's scope, and for a copy of one, ARENA_EBUSY from a drop function that
+ * leaving it runs. */
 ARENA_API ARENA_NODISCARD int arena_pool_scope_leave_checked(struct arena_pool_scope *scope);
 /* Begins a scope or panics; what ARENA_POOL_SCOPE calls.  The arena, which the caller puts into *place. */
 ARENA_API ARENA_NONNULL ARENA_NO_PLT struct arena *arena_pool_scope_arena(struct arena_pool *pool,

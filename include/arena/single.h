@@ -54,8 +54,8 @@ ARENA_API size_t arena_options_size(void);
 #define ARENA_RETAIN_NONE ((size_t)1) /* all but what is in use */
 
 /* Where memory comes from.  `take` may return NULL, and memory whose contents are anything; `give` (NULL: nothing is
- * given back) gets exactly what one take returned.  A pool's and a concurrent arena's are called from any thread.  Neither
- * throws, panics or ends the thread. */
+ * given back) gets exactly what one take returned.  A pool's and a concurrent arena's are called from any thread.
+ * Neither throws, panics or ends the thread. */
 struct arena_source {
     void *(*take)(size_t bytes, size_t align, void *user);
     void (*give)(void *memory, size_t bytes, size_t align, void *user);
@@ -74,9 +74,10 @@ ARENA_API ARENA_NODISCARD int arena_create(const struct arena_type *type, size_t
 ARENA_API ARENA_NODISCARD int arena_create_with(const struct arena_type *type, size_t capacity,
                                                 const struct arena_options *options, struct arena **out);
 
-/* Drops what is live, gives all memory back and ends the handle; the thread may keep one arena that was made with the defaults,
- * and of which no more than 4 KiB was used, for the next of its type and capacity that it makes, until it ends.  NULL is legal.
- * Panics, and changes nothing, for an arena of a pool, one behind a gate, and one that is dropping its elements. */
+/* Drops what is live, gives all memory back and ends the handle; the thread may keep one arena that was made with the
+ * defaults, and of which no more than 4 KiB was used, for the next of its type and capacity that it makes, until it
+ * ends.  NULL is legal. Panics, and changes nothing, for an arena of a pool, one behind a gate, and one that is
+ * dropping its elements. */
 ARENA_API void arena_destroy(struct arena *arena);
 
 /* Hands out one element, copied from `value`; NULL: a zeroed one.  It is valid until the next reset.  Never NULL:
@@ -139,9 +140,10 @@ ARENA_API ARENA_NODISCARD int arena_alloc_slab_checked(struct arena *arena, size
 ARENA_API ARENA_NODISCARD int arena_alloc_slab_with_checked(struct arena *arena, const void *values, size_t count,
                                                             void **out);
 
-/* --- What an arena says of itself ------------------------------------------------------------------------------------ */
+/* --- What an arena says of itself --------------------------------------------------------------------------------- */
 
-/* Slot `index` of those that are handed out (below the cursor); NULL: there is none, the arena is NULL, or one of bytes. */
+/* Slot `index` of those that are handed out (below the cursor); NULL: there is none, the arena is NULL, or one of
+ * bytes. */
 ARENA_API void *arena_at(const struct arena *arena, size_t index);
 
 /* Does `address` lie in memory that the arena has handed out and not taken back?  false for NULL. */
@@ -161,44 +163,45 @@ struct arena_stats {
 /* ARENA_OK; ARENA_EINVAL: arena or out is NULL, or struct_size has no room for itself.  O(blocks). */
 ARENA_API ARENA_NODISCARD int arena_get_stats(const struct arena *arena, struct arena_stats *out);
 
-/* --- Memory of the caller's ------------------------------------------------------------------------------------------ */
+/* --- Memory of the caller's --------------------------------------------------------------------------------------- */
 
-/* Makes an arena in [memory, memory + size_bytes), its handle included: static memory, or on the stack.  It takes nothing from
- * anywhere, only stores inside, and holds what fits (arena_cap; under a memory checker that may be less).  The source, the
- * retention and the page flags of options are ignored.  arena_destroy drops what is live and leaves the memory to the caller,
- * contents unspecified.
- * ARENA_EINVAL as for arena_create_with, or memory is NULL, or the type is arena_type_any's (whose descriptors have no place
- * there).  ARENA_ENOMEM: not even the handle fits. */
+/* Makes an arena in [memory, memory + size_bytes), its handle included: static memory, or on the stack.  It takes
+ * nothing from anywhere, only stores inside, and holds what fits (arena_cap; under a memory checker that may be less).
+ * The source, the retention and the page flags of options are ignored.  arena_destroy drops what is live and leaves the
+ * memory to the caller, contents unspecified.
+ * ARENA_EINVAL as for arena_create_with, or memory is NULL, or the type is arena_type_any's (whose descriptors have no
+ * place there).  ARENA_ENOMEM: not even the handle fits. */
 ARENA_API ARENA_NODISCARD int arena_create_in(const struct arena_type *type, void *memory, size_t size_bytes,
                                               const struct arena_options *options, struct arena **out);
 
-/* Makes a byte arena that begins in the caller's memory, as arena_create_in does, and takes more where that is used up, up to
- * `capacity` bytes in all.  ARENA_EINVAL also where the type is not arena_type_bytes's. */
+/* Makes a byte arena that begins in the caller's memory, as arena_create_in does, and takes more where that is used up,
+ * up to `capacity` bytes in all.  ARENA_EINVAL also where the type is not arena_type_bytes's. */
 ARENA_API ARENA_NODISCARD int arena_create_on(const struct arena_type *type, void *memory, size_t size_bytes,
                                               size_t capacity, const struct arena_options *options, struct arena **out);
 
-/* What arena_create_in takes for `count` elements, wherever the memory lies (but for a memory checker), in bytes.  Of a byte
- * arena: for one allocation of `count` bytes.  SIZE_MAX: it cannot be, or the type or the options are not valid. */
+/* What arena_create_in takes for `count` elements, wherever the memory lies (but for a memory checker), in bytes.  Of a
+ * byte arena: for one allocation of `count` bytes.  SIZE_MAX: it cannot be, or the type or the options are not
+ * valid. */
 ARENA_API size_t arena_in_bytes(const struct arena_type *type, size_t count, const struct arena_options *options);
 
-/* ARENA_IN_BYTES(size, align, count): a constant that is always enough, as arena_in_bytes says, for elements of that size
- * and alignment, without a label and with a name of up to 64 bytes. */
+/* ARENA_IN_BYTES(size, align, count): a constant that is always enough, as arena_in_bytes says, for elements of that
+ * size and alignment, without a label and with a name of up to 64 bytes. */
 #define ARENA_IN_BYTES(size, align, count)                                                                             \
     ((size_t)1024 + 2 * (size_t)(align) +                                                                              \
      ((size_t)(size) + (size_t)(align)-1) / (size_t)(align) * (size_t)(align) * (size_t)(count))
 
 /* --- Marks ----------------------------------------------------------------------------------------------------------
  *
- * A mark is a place in an arena to rewind to.  Marks nest.  A rewind takes back what was handed out since: drops run last to
- * first, cleanups newest first, memory is cleared by the arena's policy, and a memory checker reports later access.  It makes
- * the marks taken since void, and leaves its own valid, for a loop that rewinds to one mark again and again.  A mark lives
- * until arena_rewind_end, or until a reset, which makes all void.
+ * A mark is a place in an arena to rewind to.  Marks nest.  A rewind takes back what was handed out since: drops run
+ * last to first, cleanups newest first, memory is cleared by the arena's policy, and a memory checker reports later
+ * access.  It makes the marks taken since void, and leaves its own valid, for a loop that rewinds to one mark again and
+ * again.  A mark lives until arena_rewind_end, or until a reset, which makes all void.
  *
- * While a mark lives, **what lies below it does not grow in place**: vectors and buffers begun before it move when they grow,
- * what they moved from stays as it was, and what moved above the mark goes with the next rewind to it.
+ * While a mark lives, **what lies below it does not grow in place**: vectors and buffers begun before it move when they
+ * grow, what they moved from stays as it was, and what moved above the mark goes with the next rewind to it.
  *
- * An open burst is ended, as by any other call.  On a handle from arena_concurrent_acquire marks work too, and end at release;
- * while one lives, free slots below it are not used.
+ * An open burst is ended, as by any other call.  On a handle from arena_concurrent_acquire marks work too, and end at
+ * release; while one lives, free slots below it are not used.
  */
 
 /* Its contents are the library's.  Zero is no mark. */
@@ -218,8 +221,8 @@ struct arena_mark {
 
 /* Marks the place that the arena is at.  Panics where arena or out is NULL, or nothing may be handed out by it. */
 ARENA_API void arena_get_mark(struct arena *arena, struct arena_mark *out);
-/* Takes back what was handed out since the mark.  Panics, and changes nothing, where the mark is zero, another arena's, from
- * before a reset or return, or above the cursor; or void, as far as the library can see it. */
+/* Takes back what was handed out since the mark.  Panics, and changes nothing, where the mark is zero, another arena's,
+ * from before a reset or return, or above the cursor; or void, as far as the library can see it. */
 ARENA_API void arena_rewind(struct arena *arena, const struct arena_mark *mark);
 /* As arena_rewind, and the mark ends. */
 ARENA_API void arena_rewind_end(struct arena *arena, const struct arena_mark *mark);
@@ -248,11 +251,11 @@ struct arena_scratch {
     size_t zones;
 };
 
-/* Begins an ARENA_SCRATCH where the inline form below cannot, and fills *out.  Panics where the arena is NULL or drops its
- * elements. */
+/* Begins an ARENA_SCRATCH where the inline form below cannot, and fills *out.  Panics where the arena is NULL or drops
+ * its elements. */
 ARENA_API ARENA_NOTHROW void arena_scratch_enter_slow(struct arena *arena, struct arena_scratch *out);
-/* Ends an ARENA_SCRATCH where there is more to do than to clear a little.  Takes the fields of the scope one by one, so that
- * it need not lie in memory. */
+/* Ends an ARENA_SCRATCH where there is more to do than to clear a little.  Takes the fields of the scope one by one, so
+ * that it need not lie in memory. */
 ARENA_API ARENA_NOTHROW void arena_scratch_leave_slow(struct arena *arena, char *cursor, char *floor, char *place,
                                                       size_t zones);
 
@@ -276,9 +279,9 @@ struct arena_head {
 
 /* --- Scratch scopes --------------------------------------------------------------------------------------------------
  *
- * ARENA_SCRATCH(prefix, arena) { ... } (gcc, clang): what the block allocates is taken back when it is left, also by break,
- * continue, goto, return and C++ exceptions.  **break and continue leave the block, not a loop around it.**  A panic, longjmp or
- * the thread's end leave it to the outer rewind or reset.
+ * ARENA_SCRATCH(prefix, arena) { ... } (gcc, clang): what the block allocates is taken back when it is left, also by
+ * break, continue, goto, return and C++ exceptions.  **break and continue leave the block, not a loop around it.**
+ * A panic, longjmp or the thread's end leave it to the outer rewind or reset.
  */
 
 /* What is taken back by inline code, in steps that may run over the cursor. */
@@ -291,16 +294,17 @@ struct arena_head {
 #define ARENA_HEAD_(arena) ((struct arena_head *)(void *)(arena))
 #endif
 
-/* Begins a scope where the head's cursor and floor were just read.  false: the floor is out of reach, and the library has to.
- * It is stores that a small scope waits for, so the floor is written where it changes: not by a scope that begins there, as the
- * outermost one does in an arena that holds nothing else. */
+/* Begins a scope where the head's cursor and floor were just read.  false: the floor is out of reach, and the library
+ * has to. It is stores that a small scope waits for, so the floor is written where it changes: not by a scope that
+ * begins there, as the outermost one does in an arena that holds nothing else. */
 ARENA_INLINE bool arena_scratch_begin_(struct arena *arena, char *cursor, char *floor) {
     if (!ARENA_LIKELY(floor <= cursor)) return false;
     if (floor != cursor) ARENA_HEAD_(arena)->floor = cursor;
     return true;
 }
 
-/* Ends one that began so, and clears what it used: up to a step without looking how much.  false: the library has to. */
+/* Ends one that began so, and clears what it used: up to a step without looking how much.  false: the library has
+ * to. */
 ARENA_INLINE bool arena_scratch_end_(struct arena *arena, char *from, char *floor) {
     struct arena_head *head = ARENA_HEAD_(arena);
     char *cursor = head->cursor;
@@ -317,8 +321,8 @@ ARENA_INLINE bool arena_scratch_end_(struct arena *arena, char *from, char *floo
     return true;
 }
 
-/* What an ARENA_SCRATCH that inline code begins needs to know, kept apart from what the library fills, so that it need not lie
- * in memory. */
+/* What an ARENA_SCRATCH that inline code begins needs to know, kept apart from what the library fills, so that it need
+ * not lie in memory. */
 struct arena_private_scratch {
     char *cursor; /* NULL: the library began it */
     char *floor;

@@ -46,8 +46,8 @@ extern "C++" { /* also where a program includes this inside extern "C" */
  * ARENA_DEFINE_NAMED(prefix, T, "name"): the same with a name that is given, where a program's own macro comes between
  * and T arrives expanded.
  * ARENA_DEFINE_DROP(prefix, T, drop): the same with a destructor, drop(T *element).
- * ARENA_DEFINE_DROP_WITH(prefix, T, drop): the same with a destructor, drop(T *element, void *user); user is the arena's
- * drop_user. */
+ * ARENA_DEFINE_DROP_WITH(prefix, T, drop): the same with a destructor, drop(T *element, void *user); user is the
+ * arena's drop_user. */
 #define ARENA_DEFINE(prefix, T) ARENA_DEFINE_ALL_(prefix, T, ARENA_NAME_OF_(#T), NULL)
 #define ARENA_DEFINE_NAMED(prefix, T, name) ARENA_DEFINE_ALL_(prefix, T, name, NULL)
 #define ARENA_DEFINE_DROP(prefix, T, drop_function)                                                                    \

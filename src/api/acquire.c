@@ -3,8 +3,8 @@
  * that has a permit, on any thread.
  *
  * Both keep the gate's permit, end all chunks, and open the arena's window for inline code.  acquire notes the thread
- * as the gate's holder, so that a call of the same thread is refused instead of waiting for itself.  A permit has a ticket
- * instead, which no other permit of the process had or will have, so that a release refuses a stale one.
+ * as the gate's holder, so that a call of the same thread is refused instead of waiting for itself.  A permit has a
+ * ticket instead, which no other permit of the process had or will have, so that a release refuses a stale one.
  *
  * Invariant: the ticket is 0 but while a permit is out; then the gate has no holder.
  * Who locks what: the ticket is set by the thread that holds the gate's permit and taken away, by compare and swap, by
@@ -135,7 +135,8 @@ int arena_concurrent_release_permit(struct arena_concurrent *arena, const struct
     if (arena == NULL || !copy_is_here(&arena->stamp)) return ARENA_EINVAL;
     if (permit == NULL || permit->arena != &arena->slots || permit->ticket == 0) return ARENA_EINVAL;
     uint64_t ticket = permit->ticket;
-    /* relaxed: one of several releases of a permit succeeds.  What was done under the permit came to this thread with it. */
+    /* relaxed: one of several releases of a permit succeeds.  What was done under the permit came to this thread with
+     * it. */
     if (!atomic_u64_cas(&arena->ticket, &ticket, 0, relaxed)) return ARENA_EINVAL;
     if (slots_sealed(&arena->slots)) { /* from inside a drop */
         atomic_u64_store(&arena->ticket, permit->ticket, relaxed);

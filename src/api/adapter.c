@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Byte arenas as other libraries' allocators.
  *
- * Lua tells the size of what it gives back.  For the others a header lies before each block and holds its size, which the
- * library asked for; so a block that is the newest is given back, and its growth is in place. */
+ * Lua tells the size of what it gives back.  For the others a header lies before each block and holds its size, which
+ * the library asked for; so a block that is the newest is given back, and its growth is in place. */
 #include <arena/adapter.h>
 #include <arena/bytes.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The public functions of byte arenas: arguments checked, then core/bytes.h.
  *
- * Each function has one body, which says why it could not be done; the plain spelling panics with that, try_ forgets it, and
- * _checked returns it. */
+ * Each function has one body, which says why it could not be done; the plain spelling panics with that, try_ forgets
+ * it, and _checked returns it. */
 #define ARENA_BYTES_IN_LIBRARY /* the inline functions are compiled here, for languages that cannot read C headers */
 #include <arena/bytes.h>
 
@@ -207,7 +207,8 @@ char *arena_bytes_try_strdup(struct arena_bytes *bytes, const char *text) {
     return end_text(try_take_raw(bytes, length + 1, 1), text, length);
 }
 
-/* Formats into the free memory behind the cursor, unless a memory checker is watching: a text that fits is in place then. */
+/* Formats into the free memory behind the cursor, unless a memory checker is watching: a text that fits is in place
+ * then. */
 PRINTF_LIKE(2, 0)
 static struct refusal format_text(struct arena_bytes *bytes, const char *format, va_list arguments, char **text) {
     *text = NULL;
@@ -267,7 +268,7 @@ char *arena_bytes_try_printf(struct arena_bytes *bytes, const char *format, ...)
     return text;
 }
 
-/* --- cleanups, the whole arena --------------------------------------------------------------------------------------- */
+/* --- cleanups, the whole arena ------------------------------------------------------------------------------------ */
 
 static struct refusal defer(struct arena_bytes *bytes, void (*run)(void *user), void *user,
                             struct arena_cleanup **out) {
@@ -310,7 +311,7 @@ struct arena_source arena_bytes_source(struct arena_bytes *parent) {
     return (struct arena_source){take_from_parent, bytes_give_to_parent, parent};
 }
 
-/* --- vectors and buffers --------------------------------------------------------------------------------------------- */
+/* --- vectors and buffers ------------------------------------------------------------------------------------------ */
 
 /* The next size of something that has `cap` and needs `need`: doubled. */
 static size_t next_cap(size_t cap, size_t need, size_t size) {

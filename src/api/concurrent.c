@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* struct arena_concurrent: an arena behind a gate (sync/gate.h), with chunks of it lent to threads (api/share.h).
  *
- * An operation takes the gate's one permit, works on the arena inside (it copies the value in, too), and puts the permit
- * back.  Most single elements need no permit: they come out of the calling thread's chunk.  acquire and the permits of
- * api/acquire.c keep the gate's permit until they are released.  A thread reads its values before it takes anything: one
- * that waits for a page of its value keeps no other thread waiting.
+ * An operation takes the gate's one permit, works on the arena inside (it copies the value in, too), and puts the
+ * permit back.  Most single elements need no permit: they come out of the calling thread's chunk.  acquire and the
+ * permits of api/acquire.c keep the gate's permit until they are released.  A thread reads its values before it takes
+ * anything: one that waits for a page of its value keeps no other thread waiting.
  *
  * The way of a value from arena_concurrent_alloc to its slot.  Each step is for what the one before had no room for, or
  * cannot copy:
- *   shares_take (share.h)           out of the calling thread's chunk, an element that is copied as words: no lock, no call
+ *   shares_take (share.h)           out of the calling thread's chunk, an element copied as words: no lock, no call
  *   shares_take_parts (share.h)     the same for small elements of other sizes, from here on by try_alloc_slow
  *   shares_take_any (share.c)       the same for any, by try_step and run_lent
- *   shares_refill (share.c)         with the gate's permit, by run: a new chunk for the thread, or a slot of the arena inside
+ *   shares_refill (share.c)         with the gate's permit, by run: a new chunk for the thread, or a slot of the arena
  *   shares_revoke (share.c)         by concurrent_take_back: every chunk is ended, and shares_refill tries once more
- * An arena without chunks (ARENA_GATE_ONLY, no membarrier, a memory checker) has two steps: take_gated, where the gate is
- * free; else run_once, with the permit, which calls slots_take_slow (core/take.c).
+ * An arena without chunks (ARENA_GATE_ONLY, no membarrier, a memory checker) has two steps: take_gated, where the gate
+ * is free; else run_once, with the permit, which calls slots_take_slow (core/take.c).
  *
  * Invariants
  *   the arena inside is sealed, but while an operation works on it or the gate is acquired
@@ -178,8 +178,8 @@ static int step_context(struct arena_concurrent *arena, struct arena_context *co
 
 /* --- allocation --------------------------------------------------------------------------------------------------- */
 
-/* One element of an arena without chunks, where the gate is free: what try_step does, in a few instructions.  NULL: nothing
- * was done. */
+/* One element of an arena without chunks, where the gate is free: what try_step does, in a few instructions.  NULL:
+ * nothing was done. */
 static inline void *take_gated(struct arena_concurrent *arena, const void *value) {
     struct arena *slots = &arena->slots;
     enum copy_way way = (enum copy_way)slots->copy;
@@ -282,7 +282,7 @@ int arena_concurrent_alloc_slab_with_context(struct arena_concurrent *arena, str
     return step_context(arena, context, &(struct step){STEP_SLAB_WITH, values, count, 0}, out);
 }
 
-/* --- blocks of a byte arena ----------------------------------------------------------------------------------------- */
+/* --- blocks of a byte arena --------------------------------------------------------------------------------------- */
 
 static struct arena_concurrent *bytes_raw(struct arena_bytes_concurrent *arena) {
     return (struct arena_concurrent *)(void *)arena;
@@ -319,7 +319,7 @@ int arena_bytes_concurrent_alloc_context(struct arena_bytes_concurrent *arena, s
     return step_context(bytes_raw(arena), context, &step, out);
 }
 
-/* --- mixed values --------------------------------------------------------------------------------------------------- */
+/* --- mixed values ------------------------------------------------------------------------------------------------- */
 
 static struct arena_any *any_once(struct arena *slots, const struct arena_type *type, const void *value) {
     slots_enter(slots);

@@ -14,7 +14,8 @@ static inline bool usable(const struct arena_pool *pool) { return pool != NULL &
 
 /* --- taking and putting back -------------------------------------------------------------------------------------- */
 
-/* The steady state, with no call: takes an arena off the thread's list.  NULL: the caller goes on with pool_take_slow. */
+/* The steady state, with no call: takes an arena off the thread's list.  NULL: the caller goes on with
+ * pool_take_slow. */
 HOT_INLINE struct pool_arena *take_fast(struct arena_pool *pool, struct thread_state *state) {
     locals_enter(state);
     struct local *local = locals_find(state, &pool->keeper);
@@ -135,8 +136,8 @@ HOT_INLINE struct arena *scope_begin_fast(struct arena_pool *pool, const struct 
     return &arena->slots;
 }
 
-/* Begins a scope with an arena that was taken.  A thread's first one makes its arena the standing one; others beside it use the
- * list. */
+/* Begins a scope with an arena that was taken.  A thread's first one makes its arena the standing one; others beside it
+ * use the list. */
 static void scope_start(struct pool_arena *arena, struct thread_state *state, const struct arena_pool_scope *place,
                         struct arena **out) {
     arena->scoped = true;
@@ -213,8 +214,8 @@ static NOINLINE void leave(struct pool_arena *arena, struct thread_state *state)
 
 void pool_leave_scope(struct scope *scope) { leave(CONTAINER_OF(scope, struct pool_arena, scope), thread_state()); }
 
-/* The steady state of leaving: the innermost scope, with the standing arena, which used little.  false: nothing was done but
- * that ticks may have gone down. */
+/* The steady state of leaving: the innermost scope, with the standing arena, which used little.  false: nothing was
+ * done but that ticks may have gone down. */
 HOT_INLINE bool scope_end_fast(struct pool_arena *arena, const struct arena_pool_scope *scope) {
     struct thread_state *state = thread_state();
     if (UNLIKELY(state->scopes != &arena->scope) || UNLIKELY(arena->place != scope) || UNLIKELY(--arena->ticks < 0))
@@ -440,8 +441,8 @@ const struct arena_type *arena_pool_type_of(const struct arena_pool *pool) {
     return pool->type;
 }
 
-/* Where a trim could not reach what threads have cached, they have no caches; nor with a limit, so that what one returns is
- * there for all; nor where a race detector watches the program alone, which sees no bracket. */
+/* Where a trim could not reach what threads have cached, they have no caches; nor with a limit, so that what one
+ * returns is there for all; nor where a race detector watches the program alone, which sees no bracket. */
 static bool has_caches(const struct arena_pool *pool) {
     return !pool->limited && pool->cache_units >= POOL_LEAST_UNITS && barrier_available() && !race_watched();
 }

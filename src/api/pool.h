@@ -4,28 +4,29 @@
  *
  * Shape
  *   Every arena of a pool hangs on a numbered node (sync/stack.h) for life.  Idle arenas are either in a thread's
- *   cache, its entry for this pool (runtime/locals.h), or in the shared store: two lock-free stacks of nodes, one of warm
- *   arenas and one of those that were trimmed.  Nodes that lost their arena wait in `spare`.
+ *   cache, its entry for this pool (runtime/locals.h), or in the shared store: two lock-free stacks of nodes, one of
+ *   warm arenas and one of those that were trimmed.  Nodes that lost their arena wait in `spare`.
  *   A cache is a list through `next`, and one arena apart from it, the standing one, for scopes alone: the thread's
  *   outermost scope of this pool takes it, and it stays where it is meanwhile.  A flag says whether it is idle.
  *   checkout takes from the list; else one arena from the store; else makes a new one.  return resets and puts into the
- *   list, or, where that has no room, into the store.  So in the steady state a thread touches its own memory alone, and
- *   arenas that one thread checks out and another returns flow back through the store.
+ *   list, or, where that has no room, into the store.  So in the steady state a thread touches its own memory alone,
+ *   and arenas that one thread checks out and another returns flow back through the store.
  *
- *   The standing arena is there because a list is slow: to take from it and put back is a chain of loads, each waiting for
- *   the store of the scope before.  The standing arena's address never changes, and the flag is only looked at by branches,
- *   which the processor foresees: scopes overlap.  Measured: 15 % of a scope.
+ *   The standing arena is there because a list is slow: to take from it and put back is a chain of loads, each waiting
+ *   for the store of the scope before.  The standing arena's address never changes, and the flag is only looked at by
+ *   branches, which the processor foresees: scopes overlap.  Measured: 15 % of a scope.
  *
  * Memory
- *   What lies in the store is there for everybody, so an arena is made only when all others are out or in a cache.  What
- *   is in a cache is there for one thread, so all caches together are bounded, in bytes: a cache has room for what it has
- *   credit for, and credit comes out of the pool's idle_bytes, in growing steps.  Larger arenas get no more than half of
- *   them.  An arena weighs what it may have touched, and no less than POOL_LEAST_UNITS, which bounds their number.  So
+ *   What lies in the store is there for everybody, so an arena is made only when all others are out or in a cache.
+ *   What is in a cache is there for one thread, so all caches together are bounded, in bytes: a cache has room for what
+ *   it has credit for, and credit comes out of the pool's idle_bytes, in growing steps.  Larger arenas get no more than
+ *   half of them.  An arena weighs what it may have touched, and no less than POOL_LEAST_UNITS, which bounds their
+ *   number.  So
  *     arenas there are <= most that were out at a time + idle_bytes / weight
  *   and in the steady state nobody counts: credit is a thread's own.  Arenas too large for a cache go through the store
  *   every time; two exchanges of a word are nothing beside the work of so much memory.
- *   Beyond idle_bytes, what the store holds is trimmed, with patience: the least that it held over a period of returns is
- *   what nobody needed.  Returns are counted where the store is touched, and elsewhere once in POOL_TICKS.
+ *   Beyond idle_bytes, what the store holds is trimmed, with patience: the least that it held over a period of returns
+ *   is what nobody needed.  Returns are counted where the store is touched, and elsewhere once in POOL_TICKS.
  *
  * Invariants
  *   an arena is in exactly one of: a cache, the store, out; a standing one that is not idle is out
@@ -36,14 +37,15 @@
  *   the credit of all entries = credited, and the touched bytes of what is warm in the store = stored, but for calls
  *   under way
  *   with a limit: free permits of the gate + arenas out = the limit, but for calls under way; no thread has a cache,
- *   so that what one returns is there for all.  No thread has one, either, where there is no asymmetric barrier, since a trim
- *   could not reach it, or where a race detector watches the program alone, which would not see how a trim is ordered.
+ *   so that what one returns is there for all.  No thread has one, either, where there is no asymmetric barrier, since
+ *   a trim could not reach it, or where a race detector watches the program alone, which would not see how a trim is
+ *   ordered.
  *
  * Who locks what
  *   make_mutex   guards the growth of the node table, which arena a node has, and what is counted of them
- *   the entry of a thread is its own, inside of the bracket of locals.h; a trim, and the thread's end, come from outside
- *   scoped, claimed, place, weight, ticks, trims, scope and next of an arena belong to the thread that has the arena, or to
- *   the cache it lies in
+ *   the entry of a thread is its own, inside of the bracket of locals.h; a trim, and the thread's end, come from
+ *   outside scoped, claimed, place, weight, ticks, trims, scope and next of an arena belong to the thread that has the
+ *   arena, or to the cache it lies in
  *   destroy runs alone (contract), but for threads that end: locals_leave decides between them
  *   Order: the registry of locals.h, then make_mutex.  Neither is held while an arena is made or freed, since that may
  *   call the program's source.
@@ -60,8 +62,8 @@
 #include "sync/gate.h"
 #include "sync/stack.h"
 
-/* Weights are in units of 1 KiB, at least so many each.  The model checker has other figures, so that it comes to the end
- * of every scenario. */
+/* Weights are in units of 1 KiB, at least so many each.  The model checker has other figures, so that it comes to the
+ * end of every scenario. */
 #define POOL_UNIT_BYTES ((size_t)1 << 10)
 #define POOL_LEAST_UNITS 8u
 #ifndef POOL_IDLE_BYTES
@@ -166,8 +168,8 @@ void pool_flush(struct local_keeper *keeper, struct local *local);
 /* An arena for a thread whose cache has none to give, or that has none, or whose bracket could not be entered.  It is
  * out.  NULL: no memory. */
 struct pool_arena *pool_take_slow(struct arena_pool *pool, struct thread_state *state) NOINLINE;
-/* Puts back an arena for which the steady state's few instructions do not do.  `reset`: it is reset already.  `returns`: how
- * many arenas have come back since the last call that said so. */
+/* Puts back an arena for which the steady state's few instructions do not do.  `reset`: it is reset already.
+ * `returns`: how many arenas have come back since the last call that said so. */
 void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool reset, uint32_t returns) NOINLINE;
 /* Makes an arena that was taken for a scope the thread's standing one, if it has none. */
 void pool_warm(struct pool_arena *arena, struct thread_state *state);

@@ -17,7 +17,8 @@ static struct pool_arena *standing_of(const struct local *local) {
     return local->at_hand == &pool_no_arena ? NULL : (struct pool_arena *)local->at_hand;
 }
 
-/* Makes the thread's standing arena one like the others.  Where it goes from its place, if it is idle, is the caller's to say. */
+/* Makes the thread's standing arena one like the others.  Where it goes from its place, if it is idle, is the caller's
+ * to say. */
 static void stand_down(struct local *local, struct pool_arena *arena) {
     arena->standing = false;
     arena->ticks = 0;
@@ -114,8 +115,8 @@ void pool_warm(struct pool_arena *arena, struct thread_state *state) {
 
 /* --- putting back ------------------------------------------------------------------------------------------------- */
 
-/* A thread that ends returns an arena that a longjmp left out.  Another thread may be about to destroy the pool, which it may
- * once it sees the arena idle: the lock keeps it waiting until this one has done with the pool. */
+/* A thread that ends returns an arena that a longjmp left out.  Another thread may be about to destroy the pool, which
+ * it may once it sees the arena idle: the lock keeps it waiting until this one has done with the pool. */
 static void put_exiting(struct pool_arena *arena) {
     struct arena_pool *pool = arena->pool;
     locals_lock();
@@ -170,8 +171,8 @@ void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool re
         put_exiting(arena);
         return;
     }
-    /* A trim frees what is idle, and what is out when it comes back here.  A standing arena that comes back by the fast path does
-     * not look, and is freed the next time that it comes here. */
+    /* A trim frees what is idle, and what is out when it comes back here.  A standing arena that comes back by the fast
+     * path does not look, and is freed the next time that it comes here. */
     bool trimmed = arena->scoped && arena->trims != atomic_u32_load(&pool->trims, relaxed);
     pool_set_idle(arena, 1);
     if (trimmed) {

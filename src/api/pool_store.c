@@ -4,7 +4,8 @@
 
 #include "base/race.h"
 
-/* A period has so many returns, and one more for each arena there is: then it has seen every arena of a rotation out. */
+/* A period has so many returns, and one more for each arena there is: then it has seen every arena of a rotation
+ * out. */
 #define PATIENCE 32u
 /* Arenas that one return trims at most: the rest is for the next ones. */
 #define SHED_MOST 16
@@ -118,8 +119,8 @@ struct pool_arena *pool_store_take(struct arena_pool *pool) {
     return arena != NULL ? arena : take_cold(pool);
 }
 
-/* Making takes long where many threads do it at once, and touch memory beside: what has come back by then is used again, and
- * the new one waits untouched. */
+/* Making takes long where many threads do it at once, and touch memory beside: what has come back by then is used
+ * again, and the new one waits untouched. */
 struct pool_arena *pool_make_or_take(struct arena_pool *pool) {
     struct pool_arena *made = make(pool);
     struct pool_arena *arena = take_warm(pool);

@@ -17,8 +17,8 @@
 #define CHUNK_PARTS 4
 /* A share has cache lines of its own; two, because processors fetch them in pairs. */
 #define SHARE_ALIGN ((size_t)128)
-/* A thread that waits for another's allocation looks this often in a row, then sleeps between two looks: longer each time, up to
- * PAUSE_MOST_NS.
+/* A thread that waits for another's allocation looks this often in a row, then sleeps between two looks: longer each
+ * time, up to PAUSE_MOST_NS.
  */
 #define QUIET_SPINS 200
 #define PAUSE_FIRST_NS ((int64_t)20000)
@@ -362,7 +362,8 @@ static bool set_aside(struct share_set *shares, struct share *share) {
     return true;
 }
 
-/* A chunk that begins with room for the block: the share's spare, what is above the cursor, or a run; the spare is empty then. */
+/* A chunk that begins with room for the block: the share's spare, what is above the cursor, or a run; the spare is
+ * empty then. */
 static bool lend_for_block(struct share_set *shares, struct share *share, size_t size, size_t align, char **from,
                            char **to) {
     struct arena *slots = shares->slots;

@@ -18,14 +18,15 @@
 /* Bytes kept poisoned before the first slot of an arena. */
 #define POISON_REDZONE_BYTES ((size_t)64)
 
-/* Is a checker watching that wants to know what is handed out?  AddressSanitizer, MemorySanitizer, LeakSanitizer, Valgrind. */
+/* Is a checker watching that wants to know what is handed out?  AddressSanitizer, MemorySanitizer, LeakSanitizer,
+ * Valgrind. */
 bool poison_active(void);
 void poison_set(const void *start, size_t size_bytes);             /* any access is an error */
 void poison_clear(const void *start, size_t size_bytes);           /* may be touched; the contents count as written */
 void poison_clear_undefined(const void *start, size_t size_bytes); /* may be touched; reading first is an error */
 
-/* What the library writes into a variable of its caller's counts as written: MemorySanitizer sees nothing of what it does
- * that was compiled without it. */
+/* What the library writes into a variable of its caller's counts as written: MemorySanitizer sees nothing of what it
+ * does that was compiled without it. */
 void __msan_unpoison(const volatile void *start, size_t size_bytes) __attribute__((weak));
 static inline void poison_written(const void *out, size_t size_bytes) {
     if (UNLIKELY(__msan_unpoison != NULL)) __msan_unpoison(out, size_bytes);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Mixed values: slots that hold a descriptor beside the value.
  *
- * The arena keeps one copy of each distinct descriptor (type_set.h), so that a slot is one pointer and the value, and the
- * caller's descriptor need not live on.  A zeroed slot has no descriptor: it holds no value. */
+ * The arena keeps one copy of each distinct descriptor (type_set.h), so that a slot is one pointer and the value, and
+ * the caller's descriptor need not live on.  A zeroed slot has no descriptor: it holds no value. */
 #ifndef CORE_ANY_H
 #define CORE_ANY_H
 

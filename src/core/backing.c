@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* See backing.h.
  *
- * Two lists of ranges.  `kept` has a few that wait for an arena of the same size: KEPT_MOST of them, those that were given back
- * last with BACKING_KEEP_MOST bytes of memory in all, older ones with BACKING_KEEP_FEW each; and none where the address space
- * was limited (`ulimit -v`) when the last range was mapped, because there they would stand in the program's way.
+ * Two lists of ranges.  `kept` has a few that wait for an arena of the same size: KEPT_MOST of them, those that were
+ * given back last with BACKING_KEEP_MOST bytes of memory in all, older ones with BACKING_KEEP_FEW each; and none where
+ * the address space was limited (`ulimit -v`) when the last range was mapped, because there they would stand in the
+ * program's way.
  *
  * `stuck` has those that the system would not take back, since to unmap a range in the middle of others can exceed the
  * number of mappings.  They are used again, and go as soon as they can: each range that does go makes room for another
@@ -202,7 +203,8 @@ void backing_unmap(const struct span *span, size_t touched_bytes, size_t keep_by
 }
 
 #ifndef THREAD_STATE_MODEL /* the model checker's locks are gone by then */
-/* A copy inside a plugin that is unloaded leaves no ranges behind; this runs after the destructors that give some back. */
+/* A copy inside a plugin that is unloaded leaves no ranges behind; this runs after the destructors that give some
+ * back. */
 __attribute__((destructor(101))) static void finish(void) {
     mutex_lock(&mutex);
     flush();

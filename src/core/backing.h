@@ -6,9 +6,10 @@
  *   source    the program's own (struct arena_source): contents are anything, each give is one whole take, no advice
  *   caller    memory that the program handed in (arena_create_in): only stored to, never given to anybody
  *
- * A few ranges of pages that arenas gave back are kept for the next arena of their size, with what they have touched near
- * their start: to map and unmap, and to fault the first pages in again, takes longer than all that a small use does.  The block
- * that a byte arena has grown to keeps some MiB, as malloc's heap does: to fill them takes a fifth of what their faults do.
+ * A few ranges of pages that arenas gave back are kept for the next arena of their size, with what they have touched
+ * near their start: to map and unmap, and to fault the first pages in again, takes longer than all that a small use
+ * does.  The block that a byte arena has grown to keeps some MiB, as malloc's heap does: to fill them takes a fifth of
+ * what their faults do.
  *
  * Who locks what: the kept ranges have a mutex, a leaf.  A span belongs to its arena.
  */
@@ -36,11 +37,11 @@ void backing_give(const struct arena_source *source, void *memory, size_t bytes,
 #define BACKING_KEEP_FEW ((size_t)64 << 10)
 #define BACKING_KEEP_MOST ((size_t)4 << 20)
 
-/* A range of pages; false: no memory.  It may be a kept one, whose first dirty_bytes at the most may hold anything; 0: all of
- * it is zero.  *scarce (may be NULL): address space is limited, so nothing is to be kept. */
+/* A range of pages; false: no memory.  It may be a kept one, whose first dirty_bytes at the most may hold anything; 0:
+ * all of it is zero.  *scarce (may be NULL): address space is limited, so nothing is to be kept. */
 bool backing_map(size_t bytes, size_t dirty_bytes, struct span *out, bool *scarce);
-/* Gives it back: what lies beyond the first touched_bytes was never touched.  It may be kept, with keep_bytes in memory at the
- * most; 0: it may not. */
+/* Gives it back: what lies beyond the first touched_bytes was never touched.  It may be kept, with keep_bytes in memory
+ * at the most; 0: it may not. */
 void backing_unmap(const struct span *span, size_t touched_bytes, size_t keep_bytes);
 
 #endif

@@ -10,7 +10,8 @@
 #define PAGES_FROM ((size_t)128 << 10)
 /* Blocks double up to this size. */
 #define GROW_MOST ((size_t)4 << 20)
-/* A block that is to hold what a generation needs is larger by this part of it: padding differs from one to the next. */
+/* A block that is to hold what a generation needs is larger by this part of it: padding differs from one to the
+ * next. */
 #define WANT_PART ((size_t)64)
 #define GROW_TIMES ((size_t)8)
 #define GROW_LEAST ((size_t)16 << 20)
@@ -69,8 +70,8 @@ static void discard(const struct block *block) {
     if (from < to) (void)pages_discard(from, (size_t)(to - from));
 }
 
-/* Frees a saved block that is not home.  `ends`: with the arena, so that another one like it may want the memory; one that
- * goes on has a larger block, and nobody waits for this one. */
+/* Frees a saved block that is not home.  `ends`: with the arena, so that another one like it may want the memory; one
+ * that goes on has a larger block, and nobody waits for this one. */
 static void free_block(struct arena *arena, struct block *block, bool ends) {
     struct block copy = *block;
     if (arena->watched) {
@@ -155,9 +156,9 @@ static struct block *make_block(struct arena *arena, size_t body, size_t align) 
     return block;
 }
 
-/* A block for a large vector has room for it to double thrice in place, and up to GROW_LEAST, where that is address space, which
- * costs nothing until it is touched.  One that was grown one by one is moved for an eighth of what it would be else, and leaves
- * as little behind.  false: the block is of memory, or address space is scarce. */
+/* A block for a large vector has room for it to double thrice in place, and up to GROW_LEAST, where that is address
+ * space, which costs nothing until it is touched.  One that was grown one by one is moved for an eighth of what it
+ * would be else, and leaves as little behind.  false: the block is of memory, or address space is scarce. */
 static bool room_to_grow(const struct arena *arena, size_t size, size_t *body) {
     if (sizeof(void *) < 8 || size < BACKING_PAGES_FROM || arena->source.take != NULL) return false;
     if (arena->watched || pages_limited() || !arith_mul(size, GROW_TIMES, body)) return false;

@@ -36,8 +36,8 @@ bool bytes_set_cap(struct arena *arena, size_t capacity) {
 
 /* --- handing out -------------------------------------------------------------------------------------------------- */
 
-/* How far behind the cursor a block would begin, and by how much the used bytes would grow before it.  Of addresses only
- * those that are in the block of memory are made: far alignments would lead beyond the last one. */
+/* How far behind the cursor a block would begin, and by how much the used bytes would grow before it.  Of addresses
+ * only those that are in the block of memory are made: far alignments would lead beyond the last one. */
 static size_t skip_for(const struct arena *arena, size_t align, size_t *padding) {
     uintptr_t cursor = (uintptr_t)arena->head.cursor;
     if (!arena->watched) return *padding = slots_padding(cursor, align);
@@ -110,9 +110,9 @@ int bytes_refusal(const struct arena *arena, size_t size, size_t align) {
     return place_for(arena, size, align, &skip, &padding) == PLACE_NONE ? ARENA_EFULL : ARENA_ENOMEM;
 }
 
-/* Behind `size_bytes` that were taken as they are the window is closed, since nothing there is known to be zero.  Where it is
- * little, some of it is cleared ahead, as behind zeroed blocks: what comes next is as likely small, and then comes out of
- * the window. */
+/* Behind `size_bytes` that were taken as they are the window is closed, since nothing there is known to be zero.  Where
+ * it is little, some of it is cleared ahead, as behind zeroed blocks: what comes next is as likely small, and then
+ * comes out of the window. */
 static void open_behind(struct arena *arena, size_t size_bytes) {
     char *cursor = arena->head.cursor;
     if (!arena->zeroes || arena->watched || arena->part_of == PART_OF_CONCURRENT) return;

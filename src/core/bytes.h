@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Byte arenas: blocks of any size, handed out of blocks of memory that come as they are needed (blocks.h), and given back by
- * growing, shrinking, rewinding and resetting.
+/* Byte arenas: blocks of any size, handed out of blocks of memory that come as they are needed (blocks.h), and given
+ * back by growing, shrinking, rewinding and resetting.
  *
- * The window reaches to `ready`: memory is cleared a few KiB ahead of the cursor, so inline code finds it zero whatever the
- * policy; and never beyond the capacity.
+ * The window reaches to `ready`: memory is cleared a few KiB ahead of the cursor, so inline code finds it zero whatever
+ * the policy; and never beyond the capacity.
  *
- * A memory checker sees a zone before each block that is handed out.  zone_bytes is what these take, so that the counts are
- * as without it; where the room for them is not the arena's own (create_in) they count as used.
+ * A memory checker sees a zone before each block that is handed out.  zone_bytes is what these take, so that the counts
+ * are as without it; where the room for them is not the arena's own (create_in) they count as used.
  */
 #ifndef CORE_BYTES_H
 #define CORE_BYTES_H
@@ -68,14 +68,15 @@ void *bytes_take_nothing(const struct arena *arena, size_t align);
 /* Why there was no block: ARENA_EFULL or ARENA_ENOMEM. */
 int bytes_refusal(const struct arena *arena, size_t size, size_t align);
 
-/* Changes the size of a block in place; what it grows by is zero, if it is to be (`zeroed`).  false: nothing has changed. */
+/* Changes the size of a block in place; what it grows by is zero, if it is to be (`zeroed`).  false: nothing has
+ * changed. */
 bool bytes_resize(struct arena *arena, char *block, size_t old_size, size_t new_size, bool zeroed);
 
 /* The `give` of a source that is an arena (`parent`), which mostly gets nothing back by it. */
 void bytes_give_to_parent(void *memory, size_t size, size_t align, void *parent);
 
-/* What is free behind the cursor and may be written to before it is taken; 0 bytes under a checker.  What was written there and
- * is not taken has to be forgotten: [cursor, cursor + size_bytes) is then as it was to everybody. */
+/* What is free behind the cursor and may be written to before it is taken; 0 bytes under a checker.  What was written
+ * there and is not taken has to be forgotten: [cursor, cursor + size_bytes) is then as it was to everybody. */
 char *bytes_free_room(const struct arena *arena, size_t *size_bytes);
 void bytes_forget_room(struct arena *arena, size_t size_bytes);
 

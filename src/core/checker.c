@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What memory checkers are told of an arena: AddressSanitizer, MemorySanitizer, LeakSanitizer, Valgrind.
  *
- * Nothing here runs in a program without one (arena.watched).  Under one the window is closed, each slot or block is marked as
- * it is handed out, and everything that is free is hidden, up to poison_end.
+ * Nothing here runs in a program without one (arena.watched).  Under one the window is closed, each slot or block is
+ * marked as it is handed out, and everything that is free is hidden, up to poison_end.
  */
 #include "core/slots.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Cleanups of a byte arena: calls of the program's that wait for the memory they lie in to be taken back.
  *
- * A cleanup lies in the arena like any block, newest first in a list.  Code that takes memory back runs the cleanups in it before
- * anything else happens to it; the arena is closed meanwhile, as for drops.
+ * A cleanup lies in the arena like any block, newest first in a list.  Code that takes memory back runs the cleanups in
+ * it before anything else happens to it; the arena is closed meanwhile, as for drops.
  */
 #include "core/bytes.h"
 

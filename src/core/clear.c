@@ -73,8 +73,9 @@ NOINLINE void clear_bytes(void *start, size_t size_bytes) {
 
 #define ASKED_PAGES ((size_t)4096)
 
-/* Zeroes whole pages, of which `map` says which are in memory.  What is not is discarded, not left alone: it may lie in the
- * swap.  Where little is in memory, all is discarded in one call.  How many pages from the first on are in memory now. */
+/* Zeroes whole pages, of which `map` says which are in memory.  What is not is discarded, not left alone: it may lie in
+ * the swap.  Where little is in memory, all is discarded in one call.  How many pages from the first on are in memory
+ * now. */
 static size_t clear_pages(char *start, size_t count, size_t page, const unsigned char *map) {
     size_t present = 0;
     size_t first = 0;

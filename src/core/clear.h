@@ -8,8 +8,9 @@
 /* Zeroes [start, start + size_bytes).  start is aligned to 8 bytes at least when size_bytes is a multiple of 8. */
 void clear_bytes(void *start, size_t size_bytes);
 
-/* The same without bringing in pages that hold nothing, for memory of which nobody knows what was touched.  Afterwards all of
- * it reads zero.  The end of what is in memory as a whole from the start on: for that clear_bytes will do the next time. */
+/* The same without bringing in pages that hold nothing, for memory of which nobody knows what was touched.  Afterwards
+ * all of it reads zero.  The end of what is in memory as a whole from the start on: for that clear_bytes will do the
+ * next time. */
 char *clear_touched(char *start, size_t size_bytes);
 
 /* From so many bytes on it is cheaper to ask. */

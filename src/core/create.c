@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* See create.h.
  *
- * To make a byte arena, use a little of it and end it costs little more than the malloc and free in it: the plan is read
- * field by field where it lies (a copy in wide loads would wait for the stores before it), and the struct and the first bytes
- * of a byte arena are cleared by one memset.  A thread keeps one byte arena that it ended, and one of elements, for the next that
- * it makes like them: to take memory and give it back costs as much as all the rest, and of the struct most is as it has to be.
+ * To make a byte arena, use a little of it and end it costs little more than the malloc and free in it: the plan is
+ * read field by field where it lies (a copy in wide loads would wait for the stores before it), and the struct and the
+ * first bytes of a byte arena are cleared by one memset.  A thread keeps one byte arena that it ended, and one of
+ * elements, for the next that it makes like them: to take memory and give it back costs as much as all the rest, and of
+ * the struct most is as it has to be.
  */
 #include "core/create.h"
 
@@ -28,8 +29,8 @@
 /* What a new byte arena has cleared, together with its struct, for the first blocks. */
 #define FIRST_CLEAR_BYTES ((size_t)1 << 10)
 #define RETAIN_BYTES ((size_t)1 << 20)
-/* A thread keeps an arena of elements of which no more was used, with no more address space than leaves room for thousands of
- * threads. */
+/* A thread keeps an arena of elements of which no more was used, with no more address space than leaves room for
+ * thousands of threads. */
 #define KEPT_USED_BYTES ((size_t)4 << 10)
 #define KEPT_MOST_BYTES (sizeof(void *) < 8 ? (size_t)0 : (size_t)((uint64_t)1 << 35))
 /* Less than this is not worth a call. */
@@ -51,8 +52,8 @@ bool slots_options_read(const void *options, void *known, size_t known_size) {
     return true;
 }
 
-/* One by one: a compiler that clears a struct as a whole does it with a string instruction, which takes as long as all else
- * that is done for a plan. */
+/* One by one: a compiler that clears a struct as a whole does it with a string instruction, which takes as long as all
+ * else that is done for a plan. */
 static void plan_defaults(struct slots_plan *plan) {
     plan->usual = false;
     plan->clear = ARENA_CLEAR_ON_RESET;
@@ -228,8 +229,8 @@ static bool map_slots(struct arena *arena, const struct slots_plan *plan, const 
     return true;
 }
 
-/* The slots behind the struct.  Anything may be in that memory: cleared are the struct, what may be handed out at once, and,
- * behind a gate, all of it. */
+/* The slots behind the struct.  Anything may be in that memory: cleared are the struct, what may be handed out at once,
+ * and, behind a gate, all of it. */
 HOT_INLINE void place_slots(struct arena *arena, const struct slots_plan *plan, const struct layout *layout,
                             enum part_of part_of) {
     char *after = (char *)arena + layout->header_bytes;
@@ -439,8 +440,8 @@ HOT_INLINE void keep_at(struct thread_kept **link, struct thread_kept *next, str
     *link = &arena->kept;
 }
 
-/* Keeps an arena that has nothing but its first block; false: the thread has enough, or ends.  Of byte arenas it keeps the
- * first, of those of elements the last, since the next one can only be like that. */
+/* Keeps an arena that has nothing but its first block; false: the thread has enough, or ends.  Of byte arenas it keeps
+ * the first, of those of elements the last, since the next one can only be like that. */
 HOT_INLINE bool keep(struct arena *arena) {
     if (!arena->usual) return false;
     struct thread_state *state = thread_state();

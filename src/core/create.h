@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* How an arena comes to be, and how it ends.
  *
- * Options are read into a plan once; any number of arenas can be made of it (a pool does).  Where the slots lie, and how many
- * bytes that takes, is worked out before anything is taken (struct layout in create.c).  Small arenas are one block of the
- * heap, the slots behind the struct; large ones have their slots in pages of their own, which cost memory as they are touched.
+ * Options are read into a plan once; any number of arenas can be made of it (a pool does).  Where the slots lie, and
+ * how many bytes that takes, is worked out before anything is taken (struct layout in create.c).  Small arenas are one
+ * block of the heap, the slots behind the struct; large ones have their slots in pages of their own, which cost memory
+ * as they are touched.
  *
- * A new option: CONTRIBUTING.md has the list ("To add").  plan_defaults sets each field of a plan by name, and two plans for
- * byte arenas are written out in create.c.
+ * A new option: CONTRIBUTING.md has the list ("To add").  plan_defaults sets each field of a plan by name, and two
+ * plans for byte arenas are written out in create.c.
  */
 #ifndef CORE_CREATE_H
 #define CORE_CREATE_H

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Marks: places to rewind to.  See slots.h for the floor.
  *
- * A mark that a call took (struct arena_mark) has a number.  A rewind to it makes the numbers after it void, of which the
- * arena remembers one range: the last, or what it makes with the one before.  A block of memory knows which marks are older than
- * its use.  So of marks that are used though they are void, those above the cursor and those in that range are always found,
- * and so are those in a block that was free in between, or lies where one did.
+ * A mark that a call took (struct arena_mark) has a number.  A rewind to it makes the numbers after it void, of which
+ * the arena remembers one range: the last, or what it makes with the one before.  A block of memory knows which marks
+ * are older than its use.  So of marks that are used though they are void, those above the cursor and those in that
+ * range are always found, and so are those in a block that was free in between, or lies where one did.
  *
- * A scratch scope that inline code entered says no more than where it began, and what the floor was: that is enough, because
- * its block of memory is found by address.
+ * A scratch scope that inline code entered says no more than where it began, and what the floor was: that is enough,
+ * because its block of memory is found by address.
  */
 #ifndef CORE_MARK_H
 #define CORE_MARK_H
@@ -50,8 +50,8 @@ HOT_INLINE void mark_fill(struct arena *arena, struct arena_mark *mark, char *fl
     };
 }
 
-/* The quick forms, for a mark in the newest block with little above it, in an arena whose floor is within reach of inline code.
- * false: nothing was done, and the others look what there is to do, or to refuse. */
+/* The quick forms, for a mark in the newest block with little above it, in an arena whose floor is within reach of
+ * inline code. false: nothing was done, and the others look what there is to do, or to refuse. */
 HOT_INLINE bool mark_take_quick(struct arena *arena, struct arena_mark *mark) {
     char *cursor = arena->head.cursor;
     if (UNLIKELY(arena->closed != 0 || arena->head.floor > cursor)) return false;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* A reset that has more to do than to clear a little (arena.reset_work): drops, free slots between live ones, a peak to give
- * back.  The quick one is in take.h; that of byte arenas in bytes.c.
+/* A reset that has more to do than to clear a little (arena.reset_work): drops, free slots between live ones, a peak to
+ * give back.  The quick one is in take.h; that of byte arenas in bytes.c.
  */
 #include "core/slots.h"
 
 #include "core/bytes.h"
 #include "runtime/thread.h"
 
-/* Drops the live elements down to `from`, down the addresses.  The arena is sealed meanwhile: a drop must not touch it.  Nor
- * is it left by cancellation, though it may close files and print. */
+/* Drops the live elements down to `from`, down the addresses.  The arena is sealed meanwhile: a drop must not touch it.
+ * Nor is it left by cancellation, though it may close files and print. */
 void slots_drop_down_to(struct arena *arena, char *from) {
     void (*drop)(void *, void *) = arena->type->drop;
     struct thread_state *state = thread_state();

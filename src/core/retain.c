@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* How much memory an arena keeps that it does not use.
  *
- * What was used beyond retain_bytes goes back to the system after CALM_RESETS generations that did not need it, so that a peak
- * every few generations costs no more than keeping it; a trim gives it back at once.  used_end bounds what may be resident:
- * code that gives back pages moves it down, with dirty and touched, and no other code does.
+ * What was used beyond retain_bytes goes back to the system after CALM_RESETS generations that did not need it, so that
+ * a peak every few generations costs no more than keeping it; a trim gives it back at once.  used_end bounds what may
+ * be resident: code that gives back pages moves it down, with dirty and touched, and no other code does.
  */
 #include "core/slots.h"
 

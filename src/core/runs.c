@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Free slots below the cursor: what the chunks of threads had left (api/share.c), of an arena behind a gate.
  *
- * The memory of each run is of the share whose chunk it was left of.  Runs are linked in any order from arena.runs, and one
- * that has nothing is empty; gap_bytes is their sum.  A run that ends at the cursor is no run: the cursor goes down over it.
+ * The memory of each run is of the share whose chunk it was left of.  Runs are linked in any order from arena.runs, and
+ * one that has nothing is empty; gap_bytes is their sum.  A run that ends at the cursor is no run: the cursor goes down
+ * over it.
  */
 #include "core/slots.h"
 

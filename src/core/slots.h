@@ -6,26 +6,27 @@
  *   base <= head.cursor <= head.limit <= bound <= end
  *   [base, head.cursor)        live but for the runs, unless a burst is open and left: see below
  *   [head.cursor, head.limit)  the window: what inline code may take.  Empty (closed) while there is a reason (enum
- *                              closed_for).  Else it reaches to bound, or, where what is handed out has to be zero as it
- *                              lies (`zeroes`), to ready if that comes first.
+ *                              closed_for).  Else it reaches to bound, or, where what is handed out has to be zero as
+ *                              it lies (`zeroes`), to ready if that comes first.
  *   bound                      end, or where a byte arena's capacity ends before that
- *   [head.cursor, ready)       zero, or (ARENA_CLEAR_NEVER, where ready is end) may be anything.  ready may be below the
- *                              cursor: then nothing is known.  In the arenas behind a gate it is base from the first reset on.
+ *   [head.cursor, ready)       zero, or (ARENA_CLEAR_NEVER, where ready is end) may be anything.  ready may be below
+ *                              the cursor: then nothing is known.  In the arenas behind a gate it is base from the
+ *                              first reset on.
  *   [dirty, end)               zero, where it is free
  *                              In an arena behind a gate with ARENA_CLEAR_ON_RESET all that is free is zero.
  *   [base, touched)            in memory: cleared before as a whole, so to clear it again brings nothing in
- *   [used_end, end)            not in memory; what a program may have touched lies below used_end, or below the cursor, or
- *                              below head.peak
- *   runs                       free slots below the cursor: each a range [from, to), disjoint, none ending at the cursor.
- *                              They read as free slots above it do.  gap_bytes is their sum.  Only the arenas behind a
- *                              gate have any.
- *   burst_limit                end of the open burst's window [head.cursor, burst_limit), NULL when none is open.  Any other
- *                              call ends the burst: what it wrote is not live and is cleared.
+ *   [used_end, end)            not in memory; what a program may have touched lies below used_end, or below the cursor,
+ *                              or below head.peak
+ *   runs                       free slots below the cursor: each a range [from, to), disjoint, none ending at the
+ *                              cursor.  They read as free slots above it do.  gap_bytes is their sum.  Only the arenas
+ *                              behind a gate have any.
+ *   burst_limit                end of the open burst's window [head.cursor, burst_limit), NULL when none is open.  Any
+ *                              other call ends the burst: what it wrote is not live and is cleared.
  *   SLOTS_CLEAR_STEP bytes behind end are the arena's too: wide stores may run over.
  *
- * Marks (core/mark.c).  The floor is the position of the innermost living mark, or base where it has none in this block;
- * what lies below it neither moves nor grows.  head.floor is the floor, and says that inline code may take back down to it;
- * or it is SLOTS_NO_FLOOR while taking back is more than to clear, and then `floor` is the floor.
+ * Marks (core/mark.c).  The floor is the position of the innermost living mark, or base where it has none in this
+ * block; what lies below it neither moves nor grows.  head.floor is the floor, and says that inline code may take back
+ * down to it; or it is SLOTS_NO_FLOOR while taking back is more than to clear, and then `floor` is the floor.
  *
  * Who locks what: nothing here locks.  One thread at a time.
  */
@@ -55,9 +56,9 @@ struct run {
 /* What an arena is part of, which decides who may destroy it and what a sealed one says. */
 enum part_of { PART_OF_NOTHING, PART_OF_POOL, PART_OF_CONCURRENT };
 
-/* How an element is copied into its slot (arena.copy): each part no wider than it may have been stored just before, since a
- * wide load would wait for narrow stores.  Measured with arena_alloc, in ns, and by memcpy: 4 bytes 3.6, 7.9; 12 bytes 4.4, 7.7;
- * 32 bytes 3.8 (in a loop 5.7), 40 bytes 6.9, 10.1. */
+/* How an element is copied into its slot (arena.copy): each part no wider than it may have been stored just before,
+ * since a wide load would wait for narrow stores.  Measured with arena_alloc, in ns, and by memcpy: 4 bytes 3.6, 7.9;
+ * 12 bytes 4.4, 7.7; 32 bytes 3.8 (in a loop 5.7), 40 bytes 6.9, 10.1. */
 enum copy_way {
     COPY_WORD,    /* one word of 8 bytes */
     COPY_4_WORDS, /* 32 bytes */
@@ -68,10 +69,10 @@ enum copy_way {
     COPY_PADDED,  /* by memcpy; the slot has a gap behind the element, which is cleared */
 };
 
-/* Why the window is closed (arena.closed); a debugger shows it by `print (enum closed_for)arena->closed`, and a call that was
- * refused by its status and text (slots_refusal).  Set by slots_close in the file named here, and cleared by slots_open or
- * slots_enter.  Where it is 0 and inline code finds no room all the same, the window is at its end: that of the capacity or of
- * the block (`bound`), or what follows is not known to be zero (`ready`). */
+/* Why the window is closed (arena.closed); a debugger shows it by `print (enum closed_for)arena->closed`, and a call
+ * that was refused by its status and text (slots_refusal).  Set by slots_close in the file named here, and cleared by
+ * slots_open or slots_enter.  Where it is 0 and inline code finds no room all the same, the window is at its end: that
+ * of the capacity or of the block (`bound`), or what follows is not known to be zero (`ready`). */
 enum closed_for {
     CLOSED_FOR_CHECKER = 1, /* a memory checker is watching, and each block is marked as it is handed out: create.c */
     CLOSED_FOR_BURST = 2,   /* a burst is open, and holds the window: window.h */
@@ -95,8 +96,8 @@ enum reset_work {
 /* What a rewind has to do as well, wherever it goes. */
 #define WORK_OF_REWIND (WORK_DROP | WORK_CHECKER | WORK_RUNS | WORK_BURST | WORK_EXCESS)
 
-/* A block of memory.  That of a typed arena, and the first one of a byte arena, is `home`; others lie at the start of their
- * own memory.  What follows `end` is saved here while a newer block is in use. */
+/* A block of memory.  That of a typed arena, and the first one of a byte arena, is `home`; others lie at the start of
+ * their own memory.  What follows `end` is saved here while a newer block is in use. */
 struct block {
     struct block *older;
     char *memory;
@@ -117,7 +118,8 @@ struct block {
     size_t zone_bytes;
 };
 
-/* What is used together lies together: the first line of 64 bytes is what handing out one element and a quick reset need. */
+/* What is used together lies together: the first line of 64 bytes is what handing out one element and a quick reset
+ * need. */
 struct arena {
     struct arena_head head; /* frozen: the public header's inline code reads and writes it */
     char *base;
@@ -199,11 +201,11 @@ void *slots_take_slow(struct arena *arena, const void *value);
 void *slots_take_slab(struct arena *arena, size_t count);
 void *slots_take_slab_with(struct arena *arena, const void *values, size_t count);
 
-/* Fills slots that were taken out of memory whose contents are still those of before: with values[0 .. count), or, where
- * that is NULL, with zeros where `clears` says there may be something else. */
+/* Fills slots that were taken out of memory whose contents are still those of before: with values[0 .. count), or,
+ * where that is NULL, with zeros where `clears` says there may be something else. */
 void slots_fill(const struct arena *arena, char *slab, const void *values, size_t count, bool clears);
 
-/* --- window.c: what may be handed out now, and why not ------------------------------------------------------------- */
+/* --- window.c: what may be handed out now, and why not ------------------------------------------------------------ */
 
 /* Works out what inline code may do, from all the rest: how far the window reaches, and what is quick. */
 void slots_refresh(struct arena *arena);
@@ -215,11 +217,12 @@ struct refusal slots_refusal(const struct arena *arena);
 int slots_none_status(const struct arena *arena) COLD;
 _Noreturn void slots_panic_full(const struct arena *arena, const char *function, size_t count) COLD;
 
-/* --- zero.c: what is zero ------------------------------------------------------------------------------------------- */
+/* --- zero.c: what is zero ----------------------------------------------------------------------------------------- */
 
 /* Makes [from, to) zero, which is about to be handed out, and some more behind it. */
 void slots_clear_for_handout(struct arena *arena, char *from, char *to);
-/* Makes [from, to), the end of what is handed out, free memory again, by the policy; the cursor is the caller's to move. */
+/* Makes [from, to), the end of what is handed out, free memory again, by the policy; the cursor is the caller's to
+ * move. */
 void slots_take_back(struct arena *arena, char *from, char *to);
 
 /* Makes one slot zero, which is being handed out. */
@@ -231,13 +234,13 @@ static inline void slots_zero_slot(struct arena *arena, char *slot) {
     }
 }
 
-/* --- reset.c -------------------------------------------------------------------------------------------------------- */
+/* --- reset.c ------------------------------------------------------------------------------------------------------ */
 
 void slots_reset_slow(struct arena *arena);
 /* Drops the elements in [from, head.cursor), last to first. */
 void slots_drop_down_to(struct arena *arena, char *from);
 
-/* --- retain.c: memory that is not used ------------------------------------------------------------------------------ */
+/* --- retain.c: memory that is not used ---------------------------------------------------------------------------- */
 
 /* A generation ends, or much of it was taken back; `used_bytes` was the most that it used.  Gives back what a number of
  * generations in a row did not need.  The arena uses no more than up to its cursor now.  `all`: it was a reset. */
@@ -246,7 +249,7 @@ void slots_trim(struct arena *arena);
 /* At most so much of its memory is resident. */
 size_t slots_touched_bytes(const struct arena *arena);
 
-/* --- checker.c ------------------------------------------------------------------------------------------------------ */
+/* --- checker.c ---------------------------------------------------------------------------------------------------- */
 
 /* Marks what is handed out, and what is free, for the checker that is watching. */
 void slots_show(const struct arena *arena, char *from, char *to);
@@ -257,17 +260,18 @@ void slots_show_all(struct arena *arena);
 /* Tells a leak checker that [base, to) is in use. */
 void slots_show_to_leak_checker(struct arena *arena, char *to);
 
-/* --- runs.c: free slots below the cursor ---------------------------------------------------------------------------- */
+/* --- runs.c: free slots below the cursor -------------------------------------------------------------------------- */
 
-/* For api/share.c, which lends ranges of slots to threads.  slots_lend takes up to `most` contiguous slots off the cursor,
- * and slots_lend_any, where none are left there, a whole run; false: there are none.  They count as used.  slots_return makes
- * [from, to) free again: above the cursor where it ends there, else as `run`, an empty one of this arena's. */
+/* For api/share.c, which lends ranges of slots to threads.  slots_lend takes up to `most` contiguous slots off the
+ * cursor, and slots_lend_any, where none are left there, a whole run; false: there are none.  They count as used.
+ * slots_return makes [from, to) free again: above the cursor where it ends there, else as `run`, an empty one of this
+ * arena's. */
 bool slots_lend(struct arena *arena, size_t most, char **from, char **to);
 bool slots_lend_any(struct arena *arena, size_t most, char **from, char **to);
 bool slots_lend_run(struct arena *arena, struct run *run, char **from, char **to);
 void slots_return(struct arena *arena, char *from, char *to, struct run *run);
-/* Takes `bytes` at a multiple of `align` out of a run; the padding goes with them.  NULL: none fits, or a mark lives, which
- * has to take back all that came after it. */
+/* Takes `bytes` at a multiple of `align` out of a run; the padding goes with them.  NULL: none fits, or a mark lives,
+ * which has to take back all that came after it. */
 char *slots_take_run(struct arena *arena, size_t bytes, size_t align);
 /* Puts the runs in order, the highest first. */
 void slots_sort_runs(struct arena *arena);
@@ -276,13 +280,13 @@ void slots_forget_runs(struct arena *arena);
 /* The cursor has gone down, and takes with it the runs that end there now. */
 void slots_absorb_runs(struct arena *arena);
 
-/* --- stats.c -------------------------------------------------------------------------------------------------------- */
+/* --- stats.c ------------------------------------------------------------------------------------------------------ */
 
 void slots_stats(const struct arena *arena, struct arena_stats *stats);
 /* Does the address lie in what is handed out? */
 bool slots_owns(const struct arena *arena, const char *address);
 
-/* --- addresses and counts ------------------------------------------------------------------------------------------- */
+/* --- addresses and counts ----------------------------------------------------------------------------------------- */
 
 /* What is between an address and the next multiple of `align`, a power of two: arith_padding without its division. */
 static inline size_t slots_padding(uintptr_t address, size_t align) { return (size_t)-address & (align - 1); }
@@ -318,8 +322,8 @@ static inline char *slots_highest(const struct arena *arena) {
     return arena->head.peak > arena->head.cursor ? arena->head.peak : arena->head.cursor;
 }
 
-/* May pages of the newest block be discarded, and read zero then?  Not those that a caller or a source handed in: they may be
- * of a file. */
+/* May pages of the newest block be discarded, and read zero then?  Not those that a caller or a source handed in: they
+ * may be of a file. */
 static inline bool slots_gives_pages(const struct arena *arena) {
     return arena->block->backing != BACKING_CALLER && arena->block->backing != BACKING_SOURCE;
 }
@@ -337,8 +341,9 @@ static inline void slots_note_high(struct arena *arena) {
     if (bytes > arena->peak_bytes) arena->peak_bytes = bytes;
 }
 
-/* Every block of slots starts at a multiple of the one, and has as much room behind its end as the other.  What is within a
- * step is cleared without looking how much it is: one more store costs less than a branch that is not foreseen. */
+/* Every block of slots starts at a multiple of the one, and has as much room behind its end as the other.  What is
+ * within a step is cleared without looking how much it is: one more store costs less than a branch that is not
+ * foreseen. */
 #define SLOTS_BLOCK_ALIGN ((size_t)16)
 #define SLOTS_CLEAR_STEP ((size_t)ARENA_SCRATCH_STEP_)
 

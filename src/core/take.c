@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Handing out by a call: what the window did not have, slabs, and values of any size.
  *
- * The inline path is take.h.  A take moves the cursor first, and fills afterwards: what it hands out has the contents of before
- * until then, so nothing here calls the program in between.
+ * The inline path is take.h.  A take moves the cursor first, and fills afterwards: what it hands out has the contents
+ * of before until then, so nothing here calls the program in between.
  */
 #include "core/slots.h"
 

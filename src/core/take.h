@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Handing out slots and taking all back, where that is quick: what hot functions inline.  Part of slots.h, which includes
- * it. */
+/* Handing out slots and taking all back, where that is quick: what hot functions inline.  Part of slots.h, which
+ * includes it. */
 #ifndef CORE_TAKE_H
 #define CORE_TAKE_H
 
@@ -126,8 +126,8 @@ HOT_INLINE void *slots_take_window_with(struct arena *arena, const void *values,
     return memcpy(slab, values, (size_t)(past - slab));
 }
 
-/* Clears [from, to), if that is little, in wide stores that may run past the end (what lies there is free): up to a step
- * without looking how much.  false: it is not little. */
+/* Clears [from, to), if that is little, in wide stores that may run past the end (what lies there is free): up to a
+ * step without looking how much.  false: it is not little. */
 HOT_INLINE bool slots_clear_little(char *from, const char *to) {
     if (LIKELY((uintptr_t)to <= (uintptr_t)from + SLOTS_CLEAR_STEP)) {
         if (LIKELY(to != from)) memset(from, 0, SLOTS_CLEAR_STEP);

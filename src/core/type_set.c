@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An open-addressed table, at most half full, of copies that each are a block of their own: a slot of mixed values points to
- * its type, so that a copy must not move. */
+/* An open-addressed table, at most half full, of copies that each are a block of their own: a slot of mixed values
+ * points to its type, so that a copy must not move. */
 #include "core/type_set.h"
 
 #include "core/type.h"

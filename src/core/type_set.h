@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The descriptors that an arena of mixed values keeps: one copy of each distinct one.  Two are distinct when anything in
- * them differs, the destructor included.
+/* The descriptors that an arena of mixed values keeps: one copy of each distinct one.  Two are distinct when anything
+ * in them differs, the destructor included.
  *
  * Who locks what: nothing here locks.  A set belongs to its arena. */
 #ifndef CORE_TYPE_SET_H

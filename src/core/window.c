@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What may be handed out now, and why not.
  *
- * Inline code asks nothing: it takes what lies in the window [head.cursor, head.limit), and takes back down to head.floor.  So
- * code that changes what the window depends on (a reason in arena.closed, bound, ready, burst_limit, cleanups, blocks, the floor)
- * calls slots_refresh afterwards, which works all of it out anew; nothing else opens the window but slots_open, of an empty
- * arena, and the quick reset.  A call that finds the window shut comes here for the reason: slots_refusal.
+ * Inline code asks nothing: it takes what lies in the window [head.cursor, head.limit), and takes back down to
+ * head.floor.  So code that changes what the window depends on (a reason in arena.closed, bound, ready, burst_limit,
+ * cleanups, blocks, the floor) calls slots_refresh afterwards, which works all of it out anew; nothing else opens the
+ * window but slots_open, of an empty arena, and the quick reset.  A call that finds the window shut comes here for the
+ * reason: slots_refusal.
  */
 #include "core/slots.h"
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What is zero, and who pays for it.
  *
- * A reset clears what was used (ARENA_CLEAR_ON_RESET), or the next generation clears what it is handed (ON_HANDOUT); a block of
- * the heap holds anything at first, and is cleared as it is handed out whatever the policy, so that a large capacity costs
- * nothing until it is used.  Three marks say how far that went: ready, dirty and touched (see slots.h).  Code that leaves
- * free memory behind that is not zero moves ready down to it, and dirty up to its end.
+ * A reset clears what was used (ARENA_CLEAR_ON_RESET), or the next generation clears what it is handed (ON_HANDOUT); a
+ * block of the heap holds anything at first, and is cleared as it is handed out whatever the policy, so that a large
+ * capacity costs nothing until it is used.  Three marks say how far that went: ready, dirty and touched (see slots.h).
+ * Code that leaves free memory behind that is not zero moves ready down to it, and dirty up to its end.
  *
- * A slab may be handed out and never touched, and the library does not learn of it.  So code that takes memory back clears
- * what is known to be resident (below `touched`), and asks the system about the rest (clear_touched): what was not touched stays out.
- * Of memory that was handed in the library does not know what an untouched page reads, so it clears all of it.
+ * A slab may be handed out and never touched, and the library does not learn of it.  So code that takes memory back
+ * clears what is known to be resident (below `touched`), and asks the system about the rest (clear_touched): what was
+ * not touched stays out. Of memory that was handed in the library does not know what an untouched page reads, so it
+ * clears all of it.
  */
 #include "core/slots.h"
 
@@ -36,9 +37,9 @@ static void clear_used(struct arena *arena, char *from, char *to) {
     if (known <= arena->touched) arena->touched = present;
 }
 
-/* Behind a small slab as much again is cleared as this generation used, up to AHEAD_BYTES, so that the next ones find it
- * done: to clear each by itself takes longer than all the rest of handing it out, and its length is a branch that nothing
- * foresees.  It brings in no page for that. */
+/* Behind a small slab as much again is cleared as this generation used, up to AHEAD_BYTES, so that the next ones find
+ * it done: to clear each by itself takes longer than all the rest of handing it out, and its length is a branch that
+ * nothing foresees.  It brings in no page for that. */
 void slots_clear_for_handout(struct arena *arena, char *from, char *to) {
     /* What nobody has touched is zero as it is; the checker was told that it is whatever was there. */
     if (UNLIKELY(arena->watched) && arena->clear == ARENA_CLEAR_NEVER) poison_clear(from, (size_t)(to - from));

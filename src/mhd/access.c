@@ -13,9 +13,9 @@
  *                       not cost the connection.  An arena is checked out, the handler runs, once.
  *   any after that      The request was suspended, and resumed with no response: 500.
  *
- * The arena is checked out as late as that so that slow clients cannot exhaust the pool by sending slowly; but a byte arena
- * with the first piece of the body, which lies in it: then the pool bounds what bodies hold, and the time to send one
- * how long.
+ * The arena is checked out as late as that so that slow clients cannot exhaust the pool by sending slowly; but a byte
+ * arena with the first piece of the body, which lies in it: then the pool bounds what bodies hold, and the time to send
+ * one how long.
  *
  * The connection pointer is used inside the callbacks, and by the functions on a request until it completes. */
 #include "mhd/answer.h"
@@ -79,8 +79,8 @@ static enum MHD_Result after_handler(struct exchange *exchange, struct MHD_Conne
 }
 
 /* A panic ended the handler.  With a response queued already the client must not take it for whole: MHD_NO closes the
- * connection.  A suspended connection whose request is retained belongs to the thread that retained it, which will answer
- * and resume; otherwise nobody else would, and libmicrohttpd does not close a suspended connection. */
+ * connection.  A suspended connection whose request is retained belongs to the thread that retained it, which will
+ * answer and resume; otherwise nobody else would, and libmicrohttpd does not close a suspended connection. */
 static enum MHD_Result after_panic(struct exchange *exchange, struct MHD_Connection *connection) {
     bool suspended = is_suspended(connection);
     if (suspended && atomic_u64_load(&exchange->retains, relaxed) != 0) return MHD_YES;
@@ -93,8 +93,8 @@ static enum MHD_Result after_panic(struct exchange *exchange, struct MHD_Connect
     return queued;
 }
 
-/* The handler said no: libmicrohttpd closes the connection; a suspended one only once it is resumed, and it stops no daemon
- * before that.  Where the request is retained, its holder has to resume the connection, as after a panic. */
+/* The handler said no: libmicrohttpd closes the connection; a suspended one only once it is resumed, and it stops no
+ * daemon before that.  Where the request is retained, its holder has to resume the connection, as after a panic. */
 static enum MHD_Result after_no(struct exchange *exchange, struct MHD_Connection *connection) {
     if (!is_suspended(connection)) return MHD_NO;
     if (atomic_u64_load(&exchange->retains, relaxed) != 0) return MHD_YES;

@@ -203,8 +203,8 @@ static struct MHD_Response *response_make(struct exchange *exchange) {
     return response;
 }
 
-/* libmicrohttpd 0.9 ends the chunks of a body that it does not send, and the client takes the five bytes for the beginning
- * of the next answer.  So such an answer goes without chunks, and the connection closes behind it. */
+/* libmicrohttpd 0.9 ends the chunks of a body that it does not send, and the client takes the five bytes for the
+ * beginning of the next answer.  So such an answer goes without chunks, and the connection closes behind it. */
 static void avoid_chunks(const struct exchange *exchange, unsigned status, struct MHD_Response *response) {
     const char *method = exchange->fields->method;
     bool sends_body = status != MHD_HTTP_NOT_MODIFIED && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0;
@@ -253,7 +253,8 @@ static int respond(struct arena_request *request, unsigned status, const char *c
     struct exchange *exchange = request->exchange;
     struct MHD_Connection *connection = connection_of(exchange);
     if (connection == NULL) return ARENA_ECANCELED;
-    /* relaxed: the flag says which thread queues; what the answer consists of is handed over by libmicrohttpd's locks. */
+    /* relaxed: the flag says which thread queues; what the answer consists of is handed over by libmicrohttpd's
+     * locks. */
     uint32_t unanswered = 0;
     if (!atomic_u32_cas(&exchange->answered, &unanswered, 1, relaxed)) return ARENA_EBUSY;
     exchange->source = *source;

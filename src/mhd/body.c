@@ -95,8 +95,8 @@ static size_t next_capacity(const struct body *body, size_t needed, size_t most)
     return capacity < needed ? needed : capacity;
 }
 
-/* What a block moves out of is lost in an arena.  So one that is no small one moves once: to where there is room for all that
- * the body may come to, or for what the arena has left.  Memory is used as it is written. */
+/* What a block moves out of is lost in an arena.  So one that is no small one moves once: to where there is room for
+ * all that the body may come to, or for what the arena has left.  Memory is used as it is written. */
 static bool grow_in_arena(struct body *body, size_t needed, size_t most) {
     if (most > arena_bytes_cap(body->arena)) most = arena_bytes_cap(body->arena);
     size_t capacity = next_capacity(body, needed, most);

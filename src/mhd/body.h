@@ -2,11 +2,11 @@
 /* The body of a request, collected piece by piece: in the request's byte arena, or in memory of the binding's own.
  *
  * No more than the limit is ever kept, and memory is used as the body arrives, not as it was announced: a client that
- * announces much and sends little costs little.  In an arena the block is made in one piece where the length was announced,
- * and else moves once at most when it is no small one any more, since what a block moves out of is lost there; elsewhere it
- * doubles.  All bodies elsewhere hold no more than their budget together.  Once a body is known to be refused, the rest is
- * read and thrown away, so that the client gets to read the answer and the connection survives; up to BODY_DRAIN_BYTES of
- * it.  One thread at a time; the budget is everybody's. */
+ * announces much and sends little costs little.  In an arena the block is made in one piece where the length was
+ * announced, and else moves once at most when it is no small one any more, since what a block moves out of is lost
+ * there; elsewhere it doubles.  All bodies elsewhere hold no more than their budget together.  Once a body is known to
+ * be refused, the rest is read and thrown away, so that the client gets to read the answer and the connection survives;
+ * up to BODY_DRAIN_BYTES of it.  One thread at a time; the budget is everybody's. */
 #ifndef MHD_BODY_H
 #define MHD_BODY_H
 

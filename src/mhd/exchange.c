@@ -129,8 +129,8 @@ static void call_completed(void *user) {
     mhd->options.completed(&call->exchange->original, call->status, call->termination, mhd->user);
 }
 
-/* The status of the response: that of the binding's, or `own`, that of one which the handler queued by libmicrohttpd's own
- * calls. */
+/* The status of the response: that of the binding's, or `own`, that of one which the handler queued by libmicrohttpd's
+ * own calls. */
 static unsigned status_of(struct exchange *exchange, const union MHD_ConnectionInfo *own) {
     if (exchange->status != 0) return exchange->status;
     return own == NULL ? 0 : own->http_status & ~(unsigned)MHD_ICY_FLAG;

@@ -9,9 +9,9 @@
  *
  * Threads: `key`, `bucket`, `mhd` and `target` never change.  `fields`, `body`, `arena`, `piece` and the original's
  * context change before the handler runs only, on the daemon's thread, and any other thread that uses the request has
- * it from the handler; `stage` is the daemon's thread's own.  What belongs to the answer belongs to the thread that made
- * `answered` 1; libmicrohttpd's locks hand it over to the thread that sends.  The count of references orders every thread's
- * last use before the end. */
+ * it from the handler; `stage` is the daemon's thread's own.  What belongs to the answer belongs to the thread that
+ * made `answered` 1; libmicrohttpd's locks hand it over to the thread that sends.  The count of references orders every
+ * thread's last use before the end. */
 #ifndef MHD_EXCHANGE_H
 #define MHD_EXCHANGE_H
 
@@ -130,9 +130,10 @@ void exchange_release(struct exchange *exchange);
 /* Notes one more arena, to be returned when the exchange ends. */
 void exchange_add_owned(struct exchange *exchange, struct owned *owned);
 
-/* Notes the present deadline, of the body or of the answer, in the registry.  Where libmicrohttpd does not end the exchange
- * by then, the next request or the watch cuts it off.  An upload wakes the watch.  An answer does not, because any thread
- * may queue one: its first piece does, on the connection's thread.  exchange_watch_answer returns what was noted before. */
+/* Notes the present deadline, of the body or of the answer, in the registry.  Where libmicrohttpd does not end the
+ * exchange by then, the next request or the watch cuts it off.  An upload wakes the watch.  An answer does not, because
+ * any thread may queue one: its first piece does, on the connection's thread.  exchange_watch_answer returns what was
+ * noted before. */
 void exchange_watch_body(struct exchange *exchange, struct MHD_Connection *connection);
 struct overdue exchange_watch_answer(struct exchange *exchange, struct MHD_Connection *connection);
 

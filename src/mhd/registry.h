@@ -22,8 +22,8 @@
 
 struct exchange;
 
-/* A request that may go on past its deadline, because libmicrohttpd reads and writes on without calling the binding: the
- * lines between chunks, and trailers; the rest of an answer that it has been handed.
+/* A request that may go on past its deadline, because libmicrohttpd reads and writes on without calling the binding:
+ * the lines between chunks, and trailers; the rest of an answer that it has been handed.
  *
  * A connection can die without a word while its request is read, when memory is short, and its descriptor then is
  * somebody else's; so the socket is told by its cookie, too.  One that has its answer cannot. */
@@ -61,8 +61,8 @@ struct exchange *registry_find(struct registry *registry, const struct MHD_Conne
                                const void *candidate);
 /* An open exchange of the connection, or NULL. */
 struct exchange *registry_left_over(struct registry *registry, const struct MHD_Connection *connection);
-/* The exchange's headers are known.  A thread that asks registry_busy before does not see the exchange; then this thread sees,
- * after it, what that one did before it asked. */
+/* The exchange's headers are known.  A thread that asks registry_busy before does not see the exchange; then this
+ * thread sees, after it, what that one did before it asked. */
 void registry_begin(struct exchange *exchange);
 /* Is one open whose headers are there? */
 bool registry_busy(struct registry *registry);

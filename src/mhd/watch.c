@@ -55,9 +55,10 @@ bool watch_is(struct watch *watch, struct MHD_Connection *connection) {
     return connection != NULL && has_mark(watch, connection, &serial);
 }
 
-/* Can that daemon be given a connection?  The thread that calls is then the one that runs the daemon.  With a thread per
- * connection it is not: there one that comes while the daemon stops is put on a list that is no longer looked at.  Nor may
- * it be with version 1.0, which names the daemon of the whole pool, and that gives the connection to any thread of it. */
+/* Can that daemon be given a connection?  The thread that calls is then the one that runs the daemon.  With a thread
+ * per connection it is not: there one that comes while the daemon stops is put on a list that is no longer looked at.
+ * Nor may it be with version 1.0, which names the daemon of the whole pool, and that gives the connection to any thread
+ * of it. */
 static bool takes_connections(struct MHD_Daemon *daemon) {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_FLAGS);
     if (info == NULL) return false;

@@ -8,9 +8,9 @@
  * overdue are swept, and the next one is made if there is still somebody to watch.  The program's handler and hooks do
  * not see these requests; what the program itself installs in the daemon does (docs/http.md).
  *
- * No such connection is made where the daemon has a thread per connection, or in version 1.0 any thread of its own; where
- * it speaks TLS, cannot be woken (no MHD_USE_ITC), has as many connections as it may, or does not take them from the
- * program's policy.  Then the next request sweeps, as it does anyway. */
+ * No such connection is made where the daemon has a thread per connection, or in version 1.0 any thread of its own;
+ * where it speaks TLS, cannot be woken (no MHD_USE_ITC), has as many connections as it may, or does not take them from
+ * the program's policy.  Then the next request sweeps, as it does anyway. */
 #ifndef MHD_WATCH_H
 #define MHD_WATCH_H
 

@@ -2,7 +2,8 @@
 /* The call at a thread's end.
  *
  * Contract
- *   exit_arm(state, hook)  Has hook(state) run when this thread ends (by return, pthread_exit or cancellation), after its
+ *   exit_arm(state, hook)  Has hook(state) run when this thread ends (by return, pthread_exit or cancellation), after
+ *   its
  *                          frames are gone.  The hook is the same each time.  false: no resources; nothing is armed.
  *                          One pthread_key serves the whole process, whatever the number of threads.  A thread that
  *                          arms again in a destructor has the hook run once more, unless no round of destructors is

@@ -4,9 +4,9 @@
  * Contract
  *   heap     memory_take gives bytes whose contents are anything, memory_alloc zeroed ones, aligned to max_align_t, or
  *            NULL.  Both are freed by memory_free; NULL is legal.
- *   pages    pages_reserve gives a page-aligned range of zero bytes that costs memory only as it is touched, also where the
- *            program has locked its memory (mlockall), or NULL.  size > 0.  pages_release takes the same start and size;
- *            false: the system would not take it (too many mappings), and the range is the caller's still.
+ *   pages    pages_reserve gives a page-aligned range of zero bytes that costs memory only as it is touched, also where
+ *            the program has locked its memory (mlockall), or NULL.  size > 0.  pages_release takes the same start and
+ *            size; false: the system would not take it (too many mappings), and the range is the caller's still.
  *   discard  pages_discard gives whole pages back: they read zero afterwards.  start and size are multiples of the
  *            page size, inside one reservation.  false: not done, the contents are as they were.
  *   touched  pages_touched tells which whole pages are in memory: bit 0 of a byte for each.  Another page

@@ -17,8 +17,8 @@
  *   barriers    What the thread that has some data does around barrier_light() and what the revoker does around
  *               barrier_heavy() are ordered as if both were sequentially consistent fences.  light costs nothing,
  *               heavy microseconds.  Only where barrier_available(): false where the kernel lacks membarrier(2).  heavy
- *               is false, and nothing is ordered, where the system has come to refuse it and there is no other way.  The
- *               technique is that of userspace-rcu's sys-membarrier flavour.
+ *               is false, and nothing is ordered, where the system has come to refuse it and there is no other way.
+ *               The technique is that of userspace-rcu's sys-membarrier flavour.
  */
 #ifndef PLATFORM_SYNC_H
 #define PLATFORM_SYNC_H

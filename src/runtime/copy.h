@@ -4,7 +4,8 @@
  * A process may have several copies, a static one in a plugin beside the shared one, and each is a library of its own:
  * its threads' tables, its scopes, its numbers.  What was made by one and is handed to another must be told from its
  * own.  So each such object bears the address of a variable that every copy has for itself, and the slow paths look at
- * it.  Hot paths need not: what they find in this copy's tables names what it is of, and a foreign object is in none of them.
+ * it.  Hot paths need not: what they find in this copy's tables names what it is of, and a foreign object is in none of
+ * them.
  */
 #ifndef RUNTIME_COPY_H
 #define RUNTIME_COPY_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Fibers; see the header.
  *
- * Locking: none.  A fiber that does not run is data of the program, which passes it on from thread to thread as any other.
+ * Locking: none.  A fiber that does not run is data of the program, which passes it on from thread to thread as any
+ * other.
  */
 #include "runtime/fiber.h"
 

@@ -27,7 +27,7 @@ static struct {
     uint32_t free_room;
 } registry = {.mutex = MUTEX_INIT};
 
-/* --- keepers ------------------------------------------------------------------------------------------------------- */
+/* --- keepers ------------------------------------------------------------------------------------------------------ */
 
 #define MOST_INDICES (LOCAL_NONE / 2 / (uint32_t)sizeof(struct local)) /* half: a table may be twice as long */
 
@@ -218,8 +218,8 @@ struct local *locals_make(struct thread_state *state, struct local_keeper *keepe
     return local;
 }
 
-/* From here on the thread itself finds no entries, so that it keeps nothing more; other threads find them until they are
- * handed back under the mutex. */
+/* From here on the thread itself finds no entries, so that it keeps nothing more; other threads find them until they
+ * are handed back under the mutex. */
 void thread_exit_hook(struct thread_state *state) {
     struct thread_record *record = state->record;
     state->exiting = true;

@@ -22,15 +22,15 @@
  *     offset, or, where it is NONE, the mutex     wait until busy (acquire) == 0
  *     what is to be done, a few instructions      look at the entry
  *     busy = 0 (release)                          offset = what it was (release)
- * The barriers leave two cases: the thread saw that the keeper is closed, and touches nothing, or the visitor sees it busy
- * and waits.  The thread reads offset with acquire, so it sees what the last visitor did; the visitor sees by busy what the
- * thread did.  Nothing slow, and nothing of the program's, runs inside of a bracket.  All of it costs a thread two plain
- * stores.  (Keepers that nobody visits, concurrent arenas, do without.)
+ * The barriers leave two cases: the thread saw that the keeper is closed, and touches nothing, or the visitor sees it
+ * busy and waits.  The thread reads offset with acquire, so it sees what the last visitor did; the visitor sees by busy
+ * what the thread did.  Nothing slow, and nothing of the program's, runs inside of a bracket.  All of it costs a thread
+ * two plain stores.  (Keepers that nobody visits, concurrent arenas, do without.)
  *
  * The wait is bounded all the same: a thread may be stopped there, or a signal handler may have left the bracket by
- * longjmp.  Such a thread is asked instead, and answers with its next call, when it finds the keeper closed; so the keeper
- * stays closed until all have answered: its threads then take the mutex, one at a time, and go on.  Where the barrier is
- * refused, all are asked.
+ * longjmp.  Such a thread is asked instead, and answers with its next call, when it finds the keeper closed; so the
+ * keeper stays closed until all have answered: its threads then take the mutex, one at a time, and go on.  Where the
+ * barrier is refused, all are asked.
  */
 #ifndef RUNTIME_LOCALS_H
 #define RUNTIME_LOCALS_H
@@ -77,15 +77,16 @@ bool locals_join(struct local_keeper *keeper, void (*flush)(struct local_keeper 
  * thread ends meanwhile.  NULL agrees.  false: it did not, and nothing has changed. */
 bool locals_leave(struct local_keeper *keeper, bool (*may_leave)(struct local_keeper *keeper));
 
-/* For what an ending thread gives back outside of flush: it may do so beside the keeper's end, so both are locked out of
- * each other's way. */
+/* For what an ending thread gives back outside of flush: it may do so beside the keeper's end, so both are locked out
+ * of each other's way. */
 void locals_lock(void);
 void locals_unlock(void);
 
 /* Makes this thread's entry.  NULL: no memory, or the thread is at its end or past it. */
 struct local *locals_make(struct thread_state *state, struct local_keeper *keeper) COLD;
 
-/* Calls visit for every thread's entry of the keeper, each with its thread kept out.  The registry is locked meanwhile. */
+/* Calls visit for every thread's entry of the keeper, each with its thread kept out.  The registry is locked
+ * meanwhile. */
 void locals_visit(struct local_keeper *keeper,
                   void (*visit)(struct local_keeper *keeper, struct local *local, void *user), void *user);
 
@@ -94,7 +95,8 @@ HOT_INLINE struct local *locals_at(const struct thread_state *state, uint32_t of
     return (struct local *)(void *)((char *)state->locals + offset);
 }
 
-/* The `at_hand` of the keeper's entry in this thread's table; NULL: there is none.  For keepers that are not visited. */
+/* The `at_hand` of the keeper's entry in this thread's table; NULL: there is none.  For keepers that are not
+ * visited. */
 HOT_INLINE void *locals_at_hand(const struct thread_state *state, const struct local_keeper *keeper) {
     uint32_t offset = atomic_u32_load(&keeper->offset, relaxed); /* it never changes */
     if (UNLIKELY(offset >= state->local_bytes)) return NULL;

@@ -25,8 +25,8 @@ struct refusal {
 /* "function: why". */
 _Noreturn void panic_for(const char *function, struct refusal refusal) COLD;
 
-/* For what the program cannot go on from, such as damaged memory: aborts, inside arena_protect too, once the handler has seen
- * it. */
+/* For what the program cannot go on from, such as damaged memory: aborts, inside arena_protect too, once the handler
+ * has seen it. */
 _Noreturn void panic_fatal(const char *message) COLD;
 
 /* Says on standard error what a program should know and could not find out; nothing else happens. */

@@ -3,7 +3,8 @@
  *
  * A protected action is a setjmp in a frame of protect_run.  The frames of a thread (of a fiber, see runtime/fiber.h)
  * form a chain, in which a frame returns before those outside of it.  But the program's own longjmp may leave frames
- * without a word, and then the chain leads to memory that other functions use.  So the code here does not trust the chain:
+ * without a word, and then the chain leads to memory that other functions use.  So the code here does not trust the
+ * chain:
  *
  *   - It is held by its outermost frame.  Frames that were left are the innermost ones, so a walk from the outermost
  *     one never needs to read through one of them.

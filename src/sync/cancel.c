@@ -2,18 +2,18 @@
 /* See cancel.h.
  *
  * cancel_trigger takes the guard only where the node may have children or waiters.  The node's word decides: a thread
- * that links a child or a waiter marks the word, a thread that cancels puts the cause into it, and whichever comes second
- * sees the other.  So what is linked later is born ended, and what was linked before is looked for.  Where there is
- * something to look for, the cause is put in under the guard, and all below gets its cause under the same hold: a
+ * that links a child or a waiter marks the word, a thread that cancels puts the cause into it, and whichever comes
+ * second sees the other.  So what is linked later is born ended, and what was linked before is looked for.  Where there
+ * is something to look for, the cause is put in under the guard, and all below gets its cause under the same hold: a
  * thread that finds the cause and then gets the guard has nothing left to do.  Nor has a thread that finds that the
  * cause was a deadline: nothing below has a later one.  A root with a fan is ended branch by branch: each branch says
  * whether that was done, and the thread that comes second does what is left.  So after any cancel_trigger all below has
  * ended.
  *
  * Under a guard it works in two rounds.  First it walks the nodes below, gives each its cause and gathers their waiters
- * into one list; a child that is added meanwhile waits for the lock, and then finds its parent ended.  Then it takes the
- * waiters off that list one at a time and signals each with the lock released; a waiter that leaves in between unlinks
- * itself from the same list.
+ * into one list; a child that is added meanwhile waits for the lock, and then finds its parent ended.  Then it takes
+ * the waiters off that list one at a time and signals each with the lock released; a waiter that leaves in between
+ * unlinks itself from the same list.
  */
 #include "sync/cancel.h"
 

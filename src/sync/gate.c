@@ -8,7 +8,8 @@
 #include "base/locking.h"
 
 /* How often a newcomer looks again before it sleeps.  It pauses twice as long before each look: a look
- * takes the word's cache line from the holder, and a thread that looked all the time would slow every operation down. */
+ * takes the word's cache line from the holder, and a thread that looked all the time would slow every operation
+ * down. */
 #define LOOKS 8
 /* Between two looks of a thread that has no memory to wait with. */
 #define POLL_NS ((int64_t)50000)

@@ -77,8 +77,8 @@ static inline void gate_leave(struct gate *gate) {
 /* For gates of one permit: which thread is inside. */
 void gate_set_holder(struct gate *gate);
 static inline void gate_clear_holder(struct gate *gate) { atomic_u32_store(&gate->holder, 0, relaxed); }
-/* relaxed: the thread that holds the gate reads the number that it wrote; any other thread reads a number that is not its
- * own, whichever. */
+/* relaxed: the thread that holds the gate reads the number that it wrote; any other thread reads a number that is not
+ * its own, whichever. */
 static inline bool gate_held_by_me(const struct gate *gate) {
     uint32_t holder = atomic_u32_load(&gate->holder, relaxed);
     return holder != 0 && holder == thread_state()->number;

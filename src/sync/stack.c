@@ -26,7 +26,8 @@ static unsigned place(uint32_t index, uint32_t *offset) {
 struct stack_node *stack_table_at(struct stack_table *table, uint32_t index) {
     uint32_t offset;
     unsigned segment = place(index, &offset);
-    /* relaxed: a thread that has the number got it, through a stack's head, a link or the lock, after the segment was there.
+    /* relaxed: a thread that has the number got it, through a stack's head, a link or the lock, after the segment was
+     * there.
      */
     return (struct stack_node *)atomic_ptr_load(&table->segments[segment], relaxed) + offset;
 }
@@ -60,8 +61,8 @@ void stack_push(struct stack *stack, struct stack_node *node) {
         /* release: a bulk pop that comes by a stale head follows this link; the node it leads to has to be there. */
         atomic_u32_store(&node->next, (uint32_t)(head & INDEX_MASK), release);
         next = (head & ~INDEX_MASK) | node->index;
-        /* release: the link, the item and what it points to are there for the thread that pops it.  Later pushes and pops are
-         * read-modify-writes, so they carry this release on. */
+        /* release: the link, the item and what it points to are there for the thread that pops it.  Later pushes and
+         * pops are read-modify-writes, so they carry this release on. */
     } while (!atomic_u64_cas(&stack->head, &head, next, release));
 }
 

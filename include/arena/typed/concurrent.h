@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* libarena: a part of the typed face, which arena/template.h includes and ARENA_DEFINE is made of: the allocations of
- * struct arena_concurrent; concurrent_handle.h has the rest of it.  What a function does, and how it fails, arena/concurrent.h says of its namesake. */
+ * struct arena_concurrent; concurrent_handle.h has the rest of it.  What a function does, and how it fails,
+ * arena/concurrent.h says of its namesake. */
 
 /* So that ARENA_SLAB_WITH and its like take the prefix of these functions too. */
 typedef ARENA_ELEMENT ARENA_F(concurrent_element);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* libarena: a part of the typed face, which arena/template.h includes and ARENA_DEFINE is made of, and arena/bytes.h for byte
- * arenas: the handle of struct arena_concurrent, and all that knows nothing of elements.  What a function does, and how it
- * fails, arena/concurrent.h says of its namesake. */
+/* libarena: a part of the typed face, which arena/template.h includes and ARENA_DEFINE is made of, and arena/bytes.h
+ * for byte arenas: the handle of struct arena_concurrent, and all that knows nothing of elements.  What a function
+ * does, and how it fails, arena/concurrent.h says of its namesake. */
 
 /* --- the handle --------------------------------------------------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* libarena: a part of the typed face, which arena/template.h and arena/bytes.h include and ARENA_DEFINE is made of: what
- * struct arena does whatever its elements.  What a function does, and how it fails, arena/single.h says of its namesake. */
+/* libarena: a part of the typed face, which arena/template.h and arena/bytes.h include and ARENA_DEFINE is made of:
+ * what struct arena does whatever its elements.  What a function does, and how it fails, arena/single.h says of its
+ * namesake. */
 
 /* --- the handle --------------------------------------------------------------------------------------------------- */
 

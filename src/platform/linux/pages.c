@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The page part of platform/memory.h on Linux.
  *
- * Locked memory.  After mlockall(MCL_FUTURE) the kernel makes each new mapping resident as a whole, and refuses to discard
- * pages of it.  Here such a range is mapped without access first, which nothing populates, and then locked page by page as it
- * is touched (MLOCK_ONFAULT): so memory still follows use, and what is in use stays locked.
+ * Locked memory.  After mlockall(MCL_FUTURE) the kernel makes each new mapping resident as a whole, and refuses to
+ * discard pages of it.  Here such a range is mapped without access first, which nothing populates, and then locked page
+ * by page as it is touched (MLOCK_ONFAULT): so memory still follows use, and what is in use stays locked.
  */
 #include "platform/memory.h"
 
