@@ -108,7 +108,7 @@ void blocks_keep_spare(struct arena *arena, struct block *block) {
 }
 
 void blocks_note_taken(struct arena *arena, size_t bytes) {
-    if (arena->spare != NULL && bytes > body_of(arena->spare) && bytes > arena->want_bytes) arena->want_bytes = bytes;
+    if (arena->spare != NULL && bytes > body_of(arena->spare)) arena->want_bytes = bytes;
 }
 
 /* A block with room for `body` bytes at `align`; NULL: no memory. */

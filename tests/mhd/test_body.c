@@ -162,6 +162,35 @@ TEST(a_body_of_unknown_length_fills_its_arena) {
     }
 }
 
+static void *take_little(size_t bytes, size_t align, void *user) {
+    void *memory = NULL;
+    return bytes <= *(size_t *)user && posix_memalign(&memory, align, bytes) == 0 ? memory : NULL;
+}
+static void give_little(void *memory, size_t bytes, size_t align, void *user) { free(memory); }
+
+/* Memory that is short ends it sooner than the arena's capacity, and no sooner than it has to. */
+TEST(where_memory_is_short_a_body_has_what_it_needs) {
+    fill_source();
+    size_t most = 40000;
+    const struct arena_source little = {take_little, give_little, &most};
+    const struct arena_options options = {.struct_size = sizeof options, .source = &little};
+    static const size_t capacities[] = {1 << 20, 120000}; /* more than the body may come to, and less */
+    for (size_t i = 0; i < 2; i++) {
+        struct arena_bytes *arena = arena_bytes_create_with(capacities[i], &options);
+        assert_non_null(arena);
+        struct body body;
+        body_begin(&body, (size_t)1 << 19, NULL);
+        body_use_arena(&body, arena);
+        for (size_t at = 0; at < 20000; at += 1000) assert_true(body_take(&body, source + at, 1000));
+        assert_int_equal(body.state, BODY_KEPT);
+        assert_memory_equal(body_data(&body), source, 20000);
+        assert_true(body_take(&body, source, 30000));
+        assert_int_equal(body.state, BODY_TOO_LONG);
+        body_end(&body);
+        arena_bytes_destroy(arena);
+    }
+}
+
 TEST(what_a_body_has_too_much_of_goes_back) {
     fill_source();
     struct arena_bytes *arena = arena_bytes_create((size_t)4 << 20);
