@@ -187,7 +187,7 @@ TEST(the_checked_spelling_says_why) {
     /* More than any machine has, and no limit: memory, not the capacity. */
     arena = make(SIZE_MAX);
     if (sizeof(size_t) == 8 && !support_slow()) {
-        assert_int_equal(arena_bytes_alloc_checked(arena, (size_t)1 << 47, 1, &out), ARENA_ENOMEM);
+        assert_int_equal(arena_bytes_alloc_checked(arena, (size_t)(UINT64_C(1) << 47), 1, &out), ARENA_ENOMEM);
         assert_int_equal(arena_bytes_used(arena), 0);
     }
     assert_non_null(arena_bytes_alloc(arena, 1, 1));
