@@ -296,7 +296,9 @@ struct arena_head {
 
 /* Begins a scope where the head's cursor and floor were just read.  false: the floor is out of reach, and the library
  * has to. It is stores that a small scope waits for, so the floor is written where it changes: not by a scope that
- * begins there, as the outermost one does in an arena that holds nothing else. */
+ * begins there, as the outermost one does in an arena that holds nothing else.  When a scope ends, that comes before
+ * clearing: stores to the floor by its end and the next one's begin, close together, took AMD Zen 4 a fifth more time.
+ */
 ARENA_INLINE bool arena_scratch_begin_(struct arena *arena, char *cursor, char *floor) {
     if (!ARENA_LIKELY(floor <= cursor)) return false;
     if (floor != cursor) ARENA_HEAD_(arena)->floor = cursor;
@@ -310,14 +312,15 @@ ARENA_INLINE bool arena_scratch_end_(struct arena *arena, char *from, char *floo
     char *cursor = head->cursor;
     if (!ARENA_LIKELY(head->floor == from)) return false;
     if (ARENA_LIKELY((uintptr_t)cursor <= (uintptr_t)from + ARENA_SCRATCH_STEP_)) {
+        if (floor != from) head->floor = floor;
         memset(from, 0, ARENA_SCRATCH_STEP_);
     } else {
         if (cursor - from > ARENA_SCRATCH_BYTES_) return false;
+        head->floor = floor;
         for (char *at = from; at < cursor; at += ARENA_SCRATCH_STEP_) memset(at, 0, ARENA_SCRATCH_STEP_);
     }
     if (cursor > head->peak) head->peak = cursor;
     head->cursor = from;
-    if (floor != from) head->floor = floor;
     return true;
 }
 
