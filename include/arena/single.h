@@ -311,7 +311,7 @@ ARENA_INLINE bool arena_scratch_end_(struct arena *arena, char *from, char *floo
     struct arena_head *head = ARENA_HEAD_(arena);
     char *cursor = head->cursor;
     if (!ARENA_LIKELY(head->floor == from)) return false;
-    if (ARENA_LIKELY((uintptr_t)cursor <= (uintptr_t)from + ARENA_SCRATCH_STEP_)) {
+    if (ARENA_LIKELY(cursor - from <= ARENA_SCRATCH_STEP_)) {
         if (floor != from) head->floor = floor;
         memset(from, 0, ARENA_SCRATCH_STEP_);
     } else {
