@@ -346,6 +346,15 @@ TEST(cleanups_of_an_inner_scope_alone) {
 TEST(a_rewind_over_little_runs_cleanups) {
     EACH_POLICY(clear) {
         struct arena_bytes *arena = make(SIZE_MAX, clear);
+        struct arena_mark first = arena_bytes_mark(arena);
+        struct arena_mark second = arena_bytes_mark(arena);
+        arena_bytes_rewind_end(arena, first);
+        assert_int_equal(arena_bytes_rewind_checked(arena, second), ARENA_EINVAL); /* though all are at the start */
+        first = arena_bytes_mark(arena);
+        arena_bytes_reset(arena);
+        second = arena_bytes_mark(arena);
+        assert_int_equal(arena_bytes_rewind_checked(arena, first), ARENA_EINVAL);
+        arena_bytes_rewind_end(arena, second);
         ran[0] = 0;
         struct arena_mark outer = arena_bytes_mark(arena);
         for (int way = 0; way < 4; way++) {

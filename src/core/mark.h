@@ -66,8 +66,8 @@ HOT_INLINE bool mark_rewind_quick(struct arena *arena, const struct arena_mark *
     char *cursor = arena->head.cursor;
     uint64_t serial = mark->serial;
     if (UNLIKELY(mark->arena != arena || arena->closed != 0 || arena->head.floor != place)) return false;
-    if (UNLIKELY(mark->resets != arena->resets || mark->block != arena->block)) return false;
-    if (UNLIKELY(mark->depth > arena->mark_depth || mark_is_void(arena, serial))) return false;
+    if (UNLIKELY(mark->resets != arena->resets || mark->depth > arena->mark_depth)) return false;
+    if (UNLIKELY(mark_is_void(arena, serial))) return false; /* else it is in the newest block, as the floor is */
     if (ends && UNLIKELY(slots_has_cleanup_above(arena, mark->floor))) return false;
     if (UNLIKELY(!slots_clear_little(place, cursor))) return false;
     if (UNLIKELY(cursor > arena->head.peak)) arena->head.peak = cursor;
