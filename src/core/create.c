@@ -218,10 +218,12 @@ static bool map_slots(struct arena *arena, const struct slots_plan *plan, const 
     arena->base = base;
     arena->end = base + room;
     arena->used_end = arena->dirty = arena->touched = base;
-    if (span.dirty_bytes != 0) {
-        arena->dirty = arena->used_end = span.memory + span.dirty_bytes;
-        if (arena->dirty > arena->end) arena->dirty = arena->used_end = arena->end;
+    char *dirty = span.memory + span.dirty_bytes;
+    if (dirty > arena->end) { /* what lies behind the end is another arena's next, and nobody would know of it */
+        memset(arena->end, 0, (size_t)(dirty - arena->end));
+        dirty = arena->end;
     }
+    if (dirty > base) arena->dirty = arena->used_end = dirty;
     arena->ready = arena->dirty == base || plan->clear == ARENA_CLEAR_NEVER ? arena->end : base;
     arena->advised = advised;
     arena->usual = plan->usual && !scarce && bytes <= KEPT_MOST_BYTES;

@@ -3,6 +3,7 @@
 #include "base/poison.h"
 #include "core/create.h"
 #include "core/slots.h"
+#include "platform/memory.h"
 #include "runtime/thread.h"
 
 #include "../support.h"
@@ -220,6 +221,28 @@ TEST(what_a_thread_keeps_is_taken_for_nothing_else) {
     arena_destroy(make_words(&word, 100)); /* after the thread's end nothing is kept */
     assert_null(thread_state()->kept);
     thread_state()->exited = false;
+}
+
+/* A range that waits for an arena of its size goes from one to the next with what it has in memory, also through one whose end
+ * comes before that. */
+TEST(what_a_range_has_behind_an_arena_is_not_handed_out) {
+    enum { RANGE_BYTES = 256 << 10, DIRTY_BYTES = 64 << 10 };
+    static const struct arena_type far = {"far", 1, RANGE_BYTES, NULL};
+    static const struct arena_type near = {"near", 1, RANGE_BYTES / 2, NULL};
+    char *reserved = pages_reserve(2 * (size_t)RANGE_BYTES);
+    assert_non_null(reserved);
+    size_t before = slots_padding((uintptr_t)reserved, RANGE_BYTES);
+    struct span span = {reserved + before, RANGE_BYTES, 0};
+    if (before != 0) assert_true(pages_release(reserved, before));
+    assert_true(pages_release(span.memory + RANGE_BYTES, RANGE_BYTES - before));
+    memset(span.memory, 'x', DIRTY_BYTES);
+    backing_unmap(&span, DIRTY_BYTES, BACKING_KEEP_FEW);
+    arena_destroy(make_words(&far, 0));
+    thread_end_kept(thread_state());
+    struct arena *arena = make_words(&near, 1);
+    const char *slot = arena_alloc_slab(arena, 1);
+    for (size_t at = 0; at < DIRTY_BYTES; at++) assert_int_equal(slot[at], 0);
+    arena_destroy(arena);
 }
 
 int main(void) { return support_run("create"); }
