@@ -606,4 +606,61 @@ TEST(marks_work_behind_a_gate) {
     }
 }
 
+static void run_nothing(void *user) { (void)user; }
+
+/* Also where the library has to begin the scope. */
+TEST(a_rewind_from_inside_a_scope_leaves_its_mark_valid) {
+    for (int by_library = 0; by_library < 2; by_library++) {
+        struct arena_bytes *arena = make(SIZE_MAX, 0);
+        (void)take(arena, 10, 0);
+        struct arena_mark mark = arena_bytes_mark(arena);
+        if (by_library) (void)arena_bytes_defer(arena, run_nothing, NULL);
+        (void)take(arena, 5, 0);
+        ARENA_SCRATCH(arena_bytes, arena) {
+            (void)take(arena, 20, 0);
+            arena_bytes_rewind(arena, mark);
+            (void)take(arena, 300, 0);
+        }
+        arena_bytes_rewind(arena, mark);
+        assert_int_equal(arena_bytes_used(arena), 10);
+        arena_bytes_rewind_end(arena, mark);
+        arena_bytes_destroy(arena);
+    }
+}
+
+static void take_one_slot(struct worker *worker) {
+    (void)!arena_concurrent_try_alloc((struct arena_concurrent *)worker->user, NULL);
+}
+
+static void panic_in_scope(void *user) {
+    struct ints *inside = (struct ints *)user;
+    ARENA_SCRATCH(ints, inside) {
+        (void)ints_alloc(inside, 1);
+        arena_panic("left");
+    }
+}
+
+/* What a thread has left of its slots, below those of another, is used again when no mark lives. */
+TEST(a_scope_behind_a_gate_ends_its_marks) {
+    GIVEN(arena_concurrent, concurrent, arena_concurrent_create(ARENA_TYPE(int), 1000, &concurrent));
+    assert_non_null(arena_concurrent_try_alloc(concurrent, NULL));
+    (void)worker_run(take_one_slot, concurrent, 0);
+    struct arena *inside;
+    assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &inside), ARENA_OK);
+    struct ints *slots = ints_from_raw(inside);
+    assert_int_equal(arena_protect(panic_in_scope, slots), ARENA_EPANIC);
+    arena_concurrent_release(concurrent);
+    assert_int_equal(arena_concurrent_acquire(concurrent, NULL, &inside), ARENA_OK);
+    size_t used = ints_used(slots);
+    ARENA_SCRATCH(ints, slots) {
+        (void)ints_mark(slots);
+        (void)ints_alloc(slots, 1);
+    }
+    assert_int_equal(ints_used(slots), used);
+    for (; used < 1000; used++) assert_non_null(ints_try_alloc(slots, 1));
+    assert_null(ints_try_alloc(slots, 1));
+    arena_concurrent_release(concurrent);
+    arena_concurrent_destroy(concurrent);
+}
+
 int main(void) { return support_run("mark"); }

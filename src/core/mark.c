@@ -62,9 +62,8 @@ void mark_rewind(struct arena *arena, const struct arena_mark *mark, bool ends) 
 
 void mark_end_all(struct arena *arena) {
     if (arena->mark_serial != 0) mark_make_void(arena, 1);
-    if (arena->mark_depth == 0) return;
     arena->mark_depth = 0;
-    set_floor(arena, arena->base);
+    if (slots_floor(arena) != arena->base) set_floor(arena, arena->base);
 }
 
 struct arena_scratch mark_enter_scratch(struct arena *arena) {
@@ -76,7 +75,6 @@ struct arena_scratch mark_enter_scratch(struct arena *arena) {
         .place = arena->head.cursor,
         .zones = arena->zone_bytes,
     };
-    arena->mark_depth++;
     set_floor(arena, arena->head.cursor);
     return scratch;
 }
@@ -88,7 +86,6 @@ void mark_leave_scratch(struct arena *arena, const struct arena_scratch *scratch
     char *place = counted ? scratch->place : scratch->cursor;
     struct block *block = arena->block;
     while (block != NULL && !holds(arena, block, place)) block = block->older;
-    if (counted && arena->mark_depth > 0) arena->mark_depth--;
     if (block == NULL) return;
     take_down_to(arena, block, place, counted ? scratch->zones : 0);
     char *floor = scratch->floor;

@@ -27,7 +27,7 @@ void slots_forget_runs(struct arena *arena) {
 }
 
 char *slots_take_run(struct arena *arena, size_t bytes, size_t align) {
-    if (arena->gap_bytes == 0 || arena->mark_depth != 0) return NULL;
+    if (arena->gap_bytes == 0 || slots_floor(arena) != arena->base) return NULL;
     for (struct run *run = arena->runs; run != NULL; run = run->next) {
         if (run->from == run->to || !slots_fits(run->from, run->to, bytes, align)) continue;
         char *slab = run->from + slots_padding((uintptr_t)run->from, align);
