@@ -8,7 +8,7 @@
 #include "runtime/thread.h"
 
 /* Drops the live elements down to `from`, down the addresses.  The arena is sealed meanwhile: a drop must not touch it.
- * Nor is it left by cancellation, though it may close files and print. */
+ * Cancellation does not end a drop, though it may close files and print. */
 void slots_drop_down_to(struct arena *arena, char *from) {
     void (*drop)(void *, void *) = arena->type->drop;
     struct thread_state *state = thread_state();

@@ -10,7 +10,8 @@
 #include "core/blocks.h"
 #include "platform/memory.h"
 
-/* A peak goes back after so many generations without one; within twice as many, since they are counted in lots. */
+/* The memory of a peak goes back after this many generations without one, and after twice as many at the latest: they
+ * are counted in lots. */
 #define CALM_RESETS 12
 
 /* Gives pages back from `keep` on, but for what is in use. */
@@ -22,7 +23,7 @@ static void give_back_from(struct arena *arena, char *keep) {
     if (arena->block->backing == BACKING_PAGES) {
         to += slots_padding((uintptr_t)to, page);
     } else {
-        to -= (uintptr_t)to % page; /* of the last page the rest is not this arena's */
+        to -= (uintptr_t)to % page; /* the rest of the last page is not this arena's */
     }
     if (keep >= to || !pages_discard(keep, (size_t)(to - keep))) return;
     arena->used_end = keep;
@@ -71,7 +72,7 @@ void slots_trim(struct arena *arena) {
     slots_refresh(arena);
 }
 
-/* Of a block: what may be resident. */
+/* What may be resident of a block. */
 static size_t resident_bytes(const struct block *block, const char *used_end) {
     return block->backing == BACKING_CALLER ? 0 : (size_t)(used_end - block->memory);
 }
