@@ -67,7 +67,8 @@ HOT_INLINE bool mark_rewind_quick(struct arena *arena, const struct arena_mark *
     uint64_t serial = mark->serial;
     if (UNLIKELY(mark->arena != arena || arena->closed != 0 || arena->head.floor != place)) return false;
     if (UNLIKELY(mark->resets != arena->resets || mark->depth > arena->mark_depth)) return false;
-    if (UNLIKELY(mark_is_void(arena, serial))) return false; /* else it is in the newest block, as the floor is */
+    /* Else it is in the newest block, as the floor is; but maybe of an earlier life of its memory. */
+    if (UNLIKELY(mark_is_void(arena, serial) || serial <= arena->block->marks_before)) return false;
     if (ends && UNLIKELY(slots_has_cleanup_above(arena, mark->floor))) return false;
     if (UNLIKELY(!slots_clear_little(place, cursor))) return false;
     if (UNLIKELY(cursor > arena->head.peak)) arena->head.peak = cursor;
