@@ -443,7 +443,7 @@ ARENA_QUIET_END_
         bool ARENA_CONCAT(it, _ok) = true;                                                                             \
         if (!ARENA_LIKELY(it->len < it->cap)) {                                                                        \
             __typeof__(it->cap) ARENA_CONCAT(it, _cap) = it->cap; /* so that the vector need not lie in memory */      \
-            void *ARENA_CONCAT(it, _data) = grow(ARENA_CONCAT(it, _in), (void *)(it->data), it->len,                   \
+            void *ARENA_CONCAT(it, _data) = grow(ARENA_CONCAT(it, _in), ARENA_CAST_(void, it->data), it->len,          \
                                                  &ARENA_CONCAT(it, _cap), sizeof *it->data, __alignof__(*it->data));   \
             if (ARENA_CONCAT(it, _data) == NULL) {                                                                     \
                 ARENA_CONCAT(it, _ok) = false;                                                                         \
@@ -453,7 +453,7 @@ ARENA_QUIET_END_
             }                                                                                                          \
         }                                                                                                              \
         ARENA_CONCAT(it, _ok)                                                                                          \
-        ? ARENA_SAME_(it->data, memset((void *)(it->data + it->len++), 0, sizeof *it->data))                           \
+        ? ARENA_SAME_(it->data, memset(ARENA_CAST_(void, it->data + it->len++), 0, sizeof *it->data))                  \
         : ARENA_SAME_(it->data, NULL);                                                                                 \
     })
 #endif

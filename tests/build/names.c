@@ -44,6 +44,11 @@ static int in_expressions(int which) {
     return sum;
 }
 
+struct vector {
+    int *data;
+    size_t len, cap;
+};
+
 /* The compiler knows that a panic does not return. */
 static int answer(int which) {
     if (which == 0) return 42;
@@ -70,5 +75,13 @@ int main(void) {
     if (arena_create(arena_type_any(), 1, &mixed) != ARENA_OK) return 1;
     if (ARENA_ANY_GET(ARENA_ANY_ALLOC(mixed, int, 5), int) == NULL) sum++;
     arena_destroy(mixed);
+    struct arena_bytes *bytes = arena_bytes_create(SIZE_MAX);
+    ARENA_SCRATCH(arena_bytes, bytes) {
+        struct vector vector = {NULL, 0, 0};
+        *ARENA_PUSH(bytes, &vector) = *ARENA_NEW(bytes, int);
+        if (ARENA_TRY_PUSH(bytes, &vector) == NULL) sum++;
+        if (ARENA_TRY_NEW_ARRAY(bytes, int, 4) == NULL) sum++;
+    }
+    arena_bytes_destroy(bytes);
     return sum + in_expressions(sum + 1) + answer(0);
 }
