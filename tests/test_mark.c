@@ -637,6 +637,37 @@ TEST(a_rewind_from_inside_a_scope_leaves_its_mark_valid) {
     }
 }
 
+static void count_run(void *user) { ++*(int *)user; }
+
+/* What a program takes after that is the mark's, wherever the scope began: here in the middle of a cleanup. */
+TEST(a_scope_that_a_rewind_ended_takes_nothing_back) {
+    EACH_POLICY(clear) {
+        for (int by_library = 0; by_library < 2; by_library++) {
+            struct arena_bytes *arena = make(SIZE_MAX, clear);
+            int runs = 0;
+            (void)arena_bytes_alloc(arena, 16, 16);
+            struct arena_mark mark = arena_bytes_mark(arena);
+            if (by_library) (void)arena_bytes_defer(arena, count_run, &runs);
+            (void)arena_bytes_alloc(arena, 8, 8);
+            ARENA_SCRATCH(arena_bytes, arena) {
+                (void)take(arena, 100, clear);
+                arena_bytes_rewind(arena, mark);
+                if (by_library) (void)arena_bytes_alloc(arena, 16, 8);
+                (void)arena_bytes_defer(arena, count_run, &runs);
+                (void)take(arena, 50, clear);
+            }
+            size_t used = 16 + (by_library ? 16 : 0) + sizeof(struct arena_cleanup) + sizeof(void *) + 50;
+            assert_int_equal(arena_bytes_used(arena), used);
+            assert_int_equal(runs, by_library);
+            (void)take(arena, 1000, clear);
+            arena_bytes_rewind_end(arena, mark);
+            assert_int_equal(runs, by_library + 1);
+            assert_int_equal(arena_bytes_used(arena), 16);
+            arena_bytes_destroy(arena);
+        }
+    }
+}
+
 static void take_one_slot(struct worker *worker) {
     (void)!arena_concurrent_try_alloc((struct arena_concurrent *)worker->user, NULL);
 }

@@ -27,7 +27,7 @@ static void run_cleanups(struct arena *arena, const char *from, const char *to) 
     slots_close(arena, CLOSED_DROPPING);
     state->dropping = true;
     for (struct cleanup *at = arena->cleanups; at != NULL; at = arena->cleanups) {
-        if ((const char *)at < from || (const char *)at >= to) break;
+        if ((const char *)(at + 1) <= from || (const char *)at >= to) break;
         arena->cleanups = at->older;
         if (at->run != NULL) at->run(at->user);
     }

@@ -11,6 +11,10 @@ static char *base_of(const struct arena *arena, const struct block *block) {
     return block == arena->block ? arena->base : block->base;
 }
 
+static char *floor_of(const struct arena *arena, const struct block *block) {
+    return block == arena->block ? slots_floor(arena) : block->floor;
+}
+
 static bool holds(const struct arena *arena, const struct block *block, const char *place) {
     return place >= base_of(arena, block) && place <= cursor_in(arena, block);
 }
@@ -79,14 +83,15 @@ struct arena_scratch mark_enter_scratch(struct arena *arena) {
     return scratch;
 }
 
-/* A scope whose place is gone, by an outer rewind or a reset, has nothing left to take back. */
+/* A scope whose place is gone, by an outer rewind or a reset, has nothing left to take back: what is there now, if anything, is
+ * of that mark, to which the floor went down, and may begin below the place. */
 void mark_leave_scratch(struct arena *arena, const struct arena_scratch *scratch) {
     slots_settle(arena);
     bool counted = scratch->cursor == NULL;
     char *place = counted ? scratch->place : scratch->cursor;
     struct block *block = arena->block;
     while (block != NULL && !holds(arena, block, place)) block = block->older;
-    if (block == NULL) return;
+    if (block == NULL || floor_of(arena, block) < place) return;
     take_down_to(arena, block, place, counted ? scratch->zones : 0);
     char *floor = scratch->floor;
     set_floor(arena, floor >= arena->base && floor <= arena->head.cursor ? floor : arena->base);
