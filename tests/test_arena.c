@@ -1037,4 +1037,27 @@ TEST(arena_moves_between_threads) {
     arena_destroy(arena);
 }
 
+/* Also where the slots are much larger than what lies in them: as many would be beyond all addresses, or 32 bits of them. */
+TEST(memory_of_the_callers_holds_what_was_asked) {
+    static _Alignas(16) char memory[(size_t)600 << 10];
+    for (size_t align = 1; align <= 8192; align *= 2) {
+        for (size_t shift = 0; shift < 3; shift++) {
+            const struct arena_type type = {"slot", 1 + shift, align, NULL, 0, 0};
+            const size_t bytes = arena_in_bytes(&type, 40, NULL);
+            assert_true(bytes <= ARENA_IN_BYTES(type.size, align, 40) && bytes + shift <= sizeof memory);
+            memset(memory, 0x5a, sizeof memory);
+            GIVEN(arena, arena, arena_create_in(&type, memory + shift, bytes, NULL, &arena));
+            const size_t count = arena_cap(arena);
+            if (!support_checked()) assert_true(count >= 40);
+            for (size_t i = 0; i < count; i++) {
+                const char *slot = arena_try_alloc(arena, NULL);
+                assert_true(slot != NULL && aligned(slot, align) && all_zero(slot, type.size));
+            }
+            assert_null(arena_try_alloc(arena, NULL));
+            arena_destroy(arena);
+            assert_int_equal(memory[shift + bytes], 0x5a);
+        }
+    }
+}
+
 int main(void) { return support_run("single-owner arena"); }

@@ -83,7 +83,9 @@ static int create_at(const struct arena_type *type, void *memory, size_t size_by
 
 int arena_create_in(const struct arena_type *type, void *memory, size_t size_bytes, const struct arena_options *options,
                     struct arena **out) {
-    size_t capacity = type_valid(type) ? size_bytes / type->size : 0;
+    size_t stride; /* where it overflows, the type is refused whatever the capacity */
+    bool known = type_valid(type) && arith_round_up(type->size, type->align, &stride);
+    size_t capacity = known ? size_bytes / stride : 0;
     return create_at(type, memory, size_bytes, capacity, false, options, out);
 }
 
