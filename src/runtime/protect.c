@@ -30,11 +30,11 @@
 
 #include "base/compiler.h"
 #include "platform/stack.h"
+#include "platform/unwind.h"
 #include "runtime/thread.h"
 
 #include <setjmp.h>
 #include <stdio.h>
-#include <unwind.h>
 
 #ifdef HAVE_VALGRIND
 #include <valgrind/memcheck.h>
@@ -154,8 +154,6 @@ struct walk {
     unsigned steps;
 };
 
-static uintptr_t function_at(uintptr_t code) { return (uintptr_t)_Unwind_FindEnclosingFunction((void *)code); }
-
 static bool within(uintptr_t address, uintptr_t low, uintptr_t high) { return address >= low && address < high; }
 
 /* The frame of the chain that lies in [low, high), a part of the stack that belongs to `function`. */
@@ -165,14 +163,14 @@ static struct protect_frame *frame_in(const struct thread_state *state, uintptr_
     struct protect_frame *at = state->frames;
     for (bool known = look(at, &links); known; at = links.inner, known = look(at, &links)) {
         if (!within(links.place, low, high) && !within((uintptr_t)at, low, high)) continue;
-        if (function_at(links.code) == function) return at;
+        if (unwind_function_at(links.code) == function) return at;
     }
     return NULL;
 }
 
 static _Unwind_Reason_Code walk_step(struct _Unwind_Context *context, void *argument) {
     struct walk *walk = argument;
-    uintptr_t low = (uintptr_t)_Unwind_GetCFA(context);
+    uintptr_t low = unwind_stack(context);
     if (walk->steps == 0) {
         walk->from = low;
         walk->to = low;
@@ -182,7 +180,7 @@ static _Unwind_Reason_Code walk_step(struct _Unwind_Context *context, void *argu
     }
     walk->low = low;
     walk->function = (uintptr_t)_Unwind_GetRegionStart(context);
-    return walk->met != NULL || ++walk->steps == STEPS_MOST ? _URC_NORMAL_STOP : _URC_NO_REASON;
+    return walk->met != NULL || ++walk->steps == STEPS_MOST ? _URC_END_OF_STACK : _URC_NO_REASON;
 }
 
 /* Is a frame at this place, which was not met, gone for certain?  A fiber has one stack. */

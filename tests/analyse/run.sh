@@ -26,6 +26,7 @@ exists() {
 exists valgrind/memcheck.h && flags="$flags -DHAVE_VALGRIND"
 sources="$(library_sources_without_memory) $(library_memory_sources)"
 sources="$sources $root/src/platform/posix/pages.c $root/src/platform/posix/barrier.c $root/src/platform/posix/stack.c"
+sources="$sources $root/src/platform/arm/unwind.c"
 exists microhttpd.h && sources="$sources $(ls "$root"/src/mhd/*.c)"
 exists microhttpd.h && exists jansson.h && sources="$sources $(find "$root/examples/http-server" -name '*.c' ! -name 'test_*')"
 

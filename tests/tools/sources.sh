@@ -8,7 +8,7 @@ library_flags="-D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -fexceptions -I$root/
 library_sources_without_memory() {
     ls "$root"/src/base/*.c "$root"/src/core/*.c "$root"/src/sync/*.c "$root"/src/api/*.c "$root"/src/runtime/*.c \
         "$root"/src/platform/posix/sync.c "$root"/src/platform/posix/exit.c "$root"/src/platform/linux/barrier.c \
-        "$root"/src/platform/linux/stack.c
+        "$root"/src/platform/linux/stack.c "$root"/src/platform/posix/unwind.c
 }
 library_memory_sources() { ls "$root"/src/platform/posix/heap.c "$root"/src/platform/linux/pages.c; }
 
