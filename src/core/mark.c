@@ -83,16 +83,20 @@ struct arena_scratch mark_enter_scratch(struct arena *arena) {
     return scratch;
 }
 
-/* A scope whose place is gone, by an outer rewind or a reset, has nothing left to take back: what is there now, if anything, is
- * of that mark, to which the floor went down, and may begin below the place. */
+/* A scope whose place is gone, by an outer rewind or a reset, has nothing left to take back: what is there now, if
+ * anything, is of that mark, to which the floor went down, and may begin below the place.  One that keeps all that came
+ * (the C++ face) gives the cursor as its place. */
 void mark_leave_scratch(struct arena *arena, const struct arena_scratch *scratch) {
     slots_settle(arena);
     bool counted = scratch->cursor == NULL;
     char *place = counted ? scratch->place : scratch->cursor;
     struct block *block = arena->block;
     while (block != NULL && !holds(arena, block, place)) block = block->older;
-    if (block == NULL || floor_of(arena, block) < place) return;
+    if (block == NULL) return;
+    if (floor_of(arena, block) < place && place != arena->head.cursor) return;
     take_down_to(arena, block, place, counted ? scratch->zones : 0);
     char *floor = scratch->floor;
-    set_floor(arena, floor >= arena->base && floor <= arena->head.cursor ? floor : arena->base);
+    if (floor < arena->base || floor > arena->head.cursor) floor = arena->base;
+    char *now = slots_floor(arena);
+    set_floor(arena, floor < now ? floor : now);
 }
