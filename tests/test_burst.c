@@ -339,6 +339,10 @@ TEST(bursts_that_are_not_open) {
     stale.limit = NULL;
     struct bad_burst wrong_limit = {arena, &stale};
     assert_panics(end_burst, &wrong_limit, "arena_burst_end: the burst is not the arena's open one");
+    struct arena_burst others = burst; /* that of an arena whose memory begins where this one's ends, say */
+    others.arena = NULL;
+    struct bad_burst wrong_arena = {arena, &others};
+    assert_panics(end_burst, &wrong_arena, "arena_burst_end: the burst is not the arena's open one");
     arena_burst_end(arena, &burst);
     assert_panics(put_into_burst, &both, "arena_burst_put: the burst is not open");
     assert_panics(end_burst, &both, "arena_burst_end: the burst is not the arena's open one");
@@ -354,42 +358,6 @@ TEST(bursts_that_are_not_open) {
     assert_panics(put_into_burst, &too_late, "arena_burst_put: the burst is not open");
     assert_panics(end_burst, &too_late, "arena_burst_end: the burst is not the arena's open one");
     arena_destroy(arena);
-}
-
-/* One mapping may begin where another ends: then a burst that is full ends where one of the other arena begins. */
-TEST(a_burst_of_the_arena_next_door_is_diagnosed) {
-    enum { TRIES = 64, BYTES = 1 << 18 };
-    struct arena *arenas[TRIES];
-    char *bases[TRIES];
-    size_t lower = TRIES, upper = TRIES;
-    for (size_t i = 0; i < TRIES; i++) {
-        assert_int_equal(arena_create(ARENA_TYPE(char), BYTES, &arenas[i]), ARENA_OK);
-        bases[i] = arena_alloc_slab(arenas[i], 0);
-        for (size_t j = 0; j < i; j++) {
-            if (bases[i] + BYTES == bases[j]) lower = i, upper = j;
-            if (bases[j] + BYTES == bases[i]) lower = j, upper = i;
-        }
-    }
-    bool found = lower != TRIES;
-    if (found) {
-        struct closing closing;
-        struct arena_burst others;
-        arena_burst_begin(arenas[lower], &closing.burst);
-        arena_burst_begin(arenas[upper], &others);
-        while (arena_burst_put(&closing.burst, NULL) != NULL) continue;
-        closing.arena = arenas[upper];
-        assert_panics(close_burst, &closing, "arena_burst_end");
-        assert_int_equal(arena_used(arenas[upper]), 0);
-        arena_burst_begin(arenas[upper], &others);
-        assert_non_null(arena_burst_put(&others, NULL));
-        arena_burst_end(arenas[upper], &others);
-        closing.arena = arenas[lower];
-        close_burst(&closing);
-        assert_int_equal(arena_used(arenas[lower]), BYTES);
-        assert_int_equal(arena_used(arenas[upper]), 1);
-    }
-    for (size_t i = 0; i < TRIES; i++) arena_destroy(arenas[i]);
-    if (!found) skip(); /* this system leaves gaps between mappings, or a checker has them marked */
 }
 
 TEST(checked_bursts_say_what_the_plain_ones_panic_with) {

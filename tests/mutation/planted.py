@@ -267,7 +267,7 @@ PLANTS = [
      "UNLIKELY(arena->closed != 0) ? arena->base : arena->fresh_limit",
      "arena->fresh_limit", ["unit race"]),
     ("wrong arena: a burst is ended by the one whose memory begins at its limit", "src/api/burst.c",
-     "burst == NULL || burst->arena != arena || !", "burst == NULL || !", ["unit pages"]),
+     "burst == NULL || burst->arena != arena || !", "burst == NULL || !", ["burst"]),
     ("wrong order of unwinding: an action gives its era back", "src/runtime/protect.c",
      "    if (at != NULL) cut(state, frame->links.outer);\n", "    if (at != NULL) cut(state, frame->links.outer);\n    state->era--;\n", ["scope"]),
     ("a copy of a scope passes for the scope, as it is left quickly", "src/api/pool.c",
