@@ -656,7 +656,7 @@ TEST(a_scope_that_a_rewind_ended_takes_nothing_back) {
                 (void)arena_bytes_defer(arena, count_run, &runs);
                 (void)take(arena, 50, clear);
             }
-            size_t used = 16 + (by_library ? 16 : 0) + sizeof(struct arena_cleanup) + sizeof(void *) + 50;
+            size_t used = 16 + (by_library ? 16U : 0U) + sizeof(struct arena_cleanup) + sizeof(void *) + 50;
             assert_int_equal(arena_bytes_used(arena), used);
             assert_int_equal(runs, by_library);
             (void)take(arena, 1000, clear);
