@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* platform/unwind.h for 32-bit ARM, whose unwinder says nothing of use as the frame's address while a stack is walked, and
- * has no call for a function's beginning.  Its table is looked into, as the exception
- * handling ABI of the ARM architecture (EHABI) describes it: an entry for each function, in the order of their
- * addresses. */
+/* platform/unwind.h for 32-bit ARM, whose unwinder says nothing of use as the frame's address while a stack is walked,
+ * and has no call for a function's beginning.  Its table is looked into, as the exception handling ABI of the ARM
+ * architecture (EHABI) describes it: an entry for each function, in the order of their addresses. */
 #include "platform/unwind.h"
 
 #include <stddef.h>
