@@ -474,8 +474,7 @@ int arena_concurrent_get_stats(const struct arena_concurrent *arena, struct aren
     stats.used_bytes = unused_bytes > stats.used_bytes ? 0 : stats.used_bytes - unused_bytes;
     concurrent_leave(entered);
     size_t filled = size < sizeof stats ? size : sizeof stats;
-    memcpy(out, &stats, filled);
-    poison_written(out, filled); /* after it: the copy brings along what the checker thinks of this stack */
+    poison_copy_out(out, &stats, filled);
     return ARENA_OK;
 }
 

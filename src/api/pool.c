@@ -424,8 +424,7 @@ int arena_pool_get_stats(const struct arena_pool *pool, struct arena_pool_stats 
     pool_count((struct arena_pool *)(uintptr_t)pool, &stats); /* notes the peak, and takes a lock */
     size_t size = out->struct_size < sizeof stats ? out->struct_size : sizeof stats;
     stats.struct_size = out->struct_size;
-    memcpy(out, &stats, size);
-    poison_written(out, size); /* after it: the copy brings along what the checker thinks of this stack */
+    poison_copy_out(out, &stats, size);
     return ARENA_OK;
 }
 

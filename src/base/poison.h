@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* Poison at most this much memory ahead of the cursor: an arena may be as large as the address space. */
 #define POISON_BOUND_BYTES ((size_t)1 << 24)
@@ -30,6 +31,11 @@ void poison_clear_undefined(const void *start, size_t size_bytes); /* may be tou
 void __msan_unpoison(const volatile void *start, size_t size_bytes) __attribute__((weak));
 static inline void poison_written(const void *out, size_t size_bytes) {
     if (UNLIKELY(__msan_unpoison != NULL)) __msan_unpoison(out, size_bytes);
+}
+/* Copies into one.  In this order: the copy brings along what MemorySanitizer thinks of the library's own variable. */
+static inline void poison_copy_out(void *out, const void *from, size_t size_bytes) {
+    memcpy(out, from, size_bytes);
+    poison_written(out, size_bytes);
 }
 
 /* Tells a leak checker to look for pointers in [start, end), which the system gave and not the heap; and no longer. */
