@@ -355,9 +355,7 @@ static NOINLINE struct arena *create_watched_bytes(size_t capacity) {
 /* --- what a thread keeps ------------------------------------------------------------------------------------------ */
 
 /* A list of no more than two: a byte arena, if there is one, before one of elements. */
-HOT_INLINE struct arena *kept_arena(struct thread_kept *kept) {
-    return (struct arena *)(void *)((char *)kept - offsetof(struct arena, kept));
-}
+HOT_INLINE struct arena *kept_arena(struct thread_kept *kept) { return CONTAINER_OF(kept, struct arena, kept); }
 HOT_INLINE bool keeps_bytes(const struct thread_state *state) {
     return state->kept != NULL && kept_arena(state->kept)->bytes;
 }
