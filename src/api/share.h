@@ -27,7 +27,7 @@
  *
  * The wait for a thread ends with the context of the one that waits, or its cancellation.  Nothing has to be undone
  * then: what was ended is free, and a chunk whose thread is still in the middle stays active, of an epoch that has
- * passed. That thread commits, finds the epoch moved, and brings the rest back at the gate; or the next thread that
+ * passed.  That thread commits, finds the epoch moved, and brings the rest back at the gate; or the next thread that
  * revokes ends it, and needs no barrier of its own, since the barrier before made every claim of that epoch visible.
  * So a thread that revokes waits for chunks of passed epochs first, and takes the present ones from their threads only
  * when those are done: if it tries again and again beside a thread that is stopped, it disturbs no other one.
@@ -44,10 +44,12 @@
  *   revocation, which ends the chunk, fills it.  So one spare is enough to hold what a chunk had left.
  *   of a byte arena the spare may be too short for the block that is wanted: then it is moved into an extra run, which
  *   is nobody's, and there are as many of those as were needed between two resets.  The padding before a block counts
- *   as used. every free slot is in exactly one chunk, or in a spare or an extra run, or above the cursor of the arena:
- *   capacity is exact. a chunk begins with a slot that is handed out: what it has left never lies next to what another
- *   one has left below it.  So the longest run that all chunks together could give is known without ending any
- *   (shares_could_fit). Between two resets nothing becomes free, so that it only gets shorter (longest_bytes).
+ *   as used.
+ *   every free slot is in exactly one chunk, or in a spare or an extra run, or above the cursor of the arena: capacity
+ *   is exact.
+ *   a chunk begins with a slot that is handed out: what it has left never lies next to what another one has left below
+ *   it.  So the longest run that all chunks together could give is known without ending any (shares_could_fit).
+ *   Between two resets nothing becomes free, so that it only gets shorter (longest_bytes).
  *
  * A thread that ends leaves its share as it is; a new thread adopts it.  There are as many shares as there were threads
  * at one time.  With ARENA_GATE_ONLY there are none, and neither light nor heavy barriers.

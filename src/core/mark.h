@@ -51,7 +51,7 @@ HOT_INLINE void mark_fill(struct arena *arena, struct arena_mark *mark, char *fl
 }
 
 /* The quick forms, for a mark in the newest block with little above it, in an arena whose floor is within reach of
- * inline code. false: nothing was done, and the others look what there is to do, or to refuse. */
+ * inline code.  false: nothing was done, and the others look what there is to do, or to refuse. */
 HOT_INLINE bool mark_take_quick(struct arena *arena, struct arena_mark *mark) {
     char *cursor = arena->head.cursor;
     if (UNLIKELY(arena->closed != 0 || arena->head.floor > cursor)) return false;
