@@ -21,7 +21,8 @@
 static void *record_create(void) { return __tsan_create_fiber(0); }
 static void record_destroy(void *record) { __tsan_destroy_fiber(record); }
 static void *record_current(void) { return __tsan_get_current_fiber(); }
-static void record_switch(void *to) {
+/* Inlined, or it would be entered on one record of calls and left on another. */
+static inline __attribute__((always_inline)) void record_switch(void *to) {
     if (to != NULL) __tsan_switch_to_fiber(to, 0);
 }
 #else

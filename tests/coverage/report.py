@@ -14,7 +14,7 @@ import json
 import os
 import sys
 
-LAYERS = ("base", "platform", "core", "sync", "api")
+LAYERS = ("base", "platform", "runtime", "core", "sync", "api")
 # A count that is computed as a difference is this where it came out below 0.
 NEGATIVE = 1 << 62
 # Kinds of regions in the export.

@@ -66,8 +66,11 @@ cover() {
 for sanitizer in none address thread; do cover $sanitizer; done
 
 # Of all builds together: a condition decides alone where it differs between two runs, which may be of two builds.
+# Inline functions of headers, which several programs compile each in its own way, do not fit together: they are not
+# looked at, and merge.log names them.
 find "$build/raw" -name '*.profraw' >"$build/raw.list"
-llvm-profdata-19 merge -sparse -failure-mode=all -f "$build/raw.list" -o "$build/all.profdata"
+llvm-profdata-19 merge -sparse -failure-mode=all -f "$build/raw.list" -o "$build/all.profdata" 2>"$build/merge.log" ||
+    { tail -20 "$build/merge.log"; exit 1; }
 for sanitizer in none address thread; do
     directory=$build/$sanitizer
     objects=
