@@ -257,6 +257,38 @@ TEST(panics_name_the_type_as_it_is) {
 }
 
 /* count x stride over the boundary table: each count that is too large fails, and nothing changes. */
+static void fill_concurrent(void *user) {
+    for (;;) (void)arena_concurrent_alloc(user, NULL);
+}
+static void fill_single(void *user) {
+    for (;;) (void)arena_alloc(user, NULL);
+}
+
+/* A label is the arena's own copy, and stands in what is said of it, whatever the handle. */
+TEST(panics_show_the_label) {
+    char label[] = "frames";
+    const struct arena_options options = {.struct_size = sizeof options, .label = label};
+    const struct arena_pool_options pool_options = {.struct_size = sizeof pool_options, .arena_options = &options};
+    GIVEN(arena, arena, arena_create_with(ARENA_TYPE(int), 4, &options, &arena));
+    GIVEN(arena_concurrent, concurrent, arena_concurrent_create_with(ARENA_TYPE(int), 4, &options, &concurrent));
+    GIVEN(arena_pool, pool, arena_pool_create_with(ARENA_TYPE(int), 4, &pool_options, &pool));
+    static _Alignas(16) char memory[2048];
+    GIVEN(arena, placed, arena_create_in(ARENA_TYPE(int), memory, sizeof memory, &options, &placed));
+    const size_t with = arena_in_bytes(ARENA_TYPE(int), 4, &options);
+    memset(label, 'x', sizeof label - 1);
+    assert_panics(fill_single, arena, "arena of int frames is full: 1 wanted, 0 of 4 free");
+    assert_panics(fill_single, placed, "arena of int frames is full: 1 wanted, 0 of ");
+    assert_panics(fill_concurrent, concurrent, "arena of int frames is full: 1 wanted, 0 of 4 free");
+    GIVEN(arena, pooled, arena_pool_checkout(pool, &pooled));
+    assert_panics(fill_single, pooled, "arena of int frames is full: 1 wanted, 0 of 4 free");
+    arena_pool_return(pool, pooled);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    arena_concurrent_destroy(concurrent);
+    arena_destroy(placed);
+    arena_destroy(arena);
+    assert_true(with >= arena_in_bytes(ARENA_TYPE(int), 4, NULL) + sizeof label);
+}
+
 TEST(counts_that_do_not_fit_change_nothing) {
     static const size_t sizes[] = {1, 2, 3, 4, 7, 8, 12, 24, 1000, 4096};
     static const unsigned char values[2 * 4096] = {1};

@@ -150,8 +150,7 @@ static void *try_step(struct arena_concurrent *arena, const char *function, cons
 
 static COLD _Noreturn void panic_full(const struct arena_concurrent *arena, const char *function, size_t count) {
     if (arena == NULL) panic(ARENA_EINVAL, "%s: arena is NULL", function);
-    panic(ARENA_EFULL, "%s: arena of %s is full: %zu wanted, %zu of %zu free", function, arena->slots.type->name, count,
-          arena_concurrent_remaining(arena), slots_capacity(&arena->slots));
+    slots_panic_no_room(&arena->slots, function, count, arena_concurrent_remaining(arena));
 }
 
 static inline void *step_or_panic(struct arena_concurrent *arena, const char *function, const struct step *step) {

@@ -216,6 +216,8 @@ struct refusal slots_refusal(const struct arena *arena);
 /* What is wrong when an allocation found nothing: as a status, and as a panic, which ends the caller. */
 int slots_none_status(const struct arena *arena) COLD;
 _Noreturn void slots_panic_full(const struct arena *arena, const char *function, size_t count) COLD;
+/* The second half of it. */
+_Noreturn void slots_panic_no_room(const struct arena *arena, const char *function, size_t count, size_t free) COLD;
 
 /* --- zero.c: what is zero ----------------------------------------------------------------------------------------- */
 

@@ -71,7 +71,11 @@ int slots_none_status(const struct arena *arena) {
 _Noreturn void slots_panic_full(const struct arena *arena, const char *function, size_t count) {
     struct refusal refusal = slots_refusal(arena);
     if (refusal.status != ARENA_OK) panic_for(function, refusal);
+    slots_panic_no_room(arena, function, count, slots_remaining(arena));
+}
+
+_Noreturn void slots_panic_no_room(const struct arena *arena, const char *function, size_t count, size_t free) {
     const char *label = arena->label == NULL ? "" : arena->label;
     panic(ARENA_EFULL, "%s: arena of %s%s%s is full: %zu wanted, %zu of %zu free", function, arena->type->name,
-          label[0] == 0 ? "" : " ", label, count, slots_remaining(arena), slots_capacity(arena));
+          label[0] == 0 ? "" : " ", label, count, free, slots_capacity(arena));
 }
