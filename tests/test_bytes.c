@@ -6,6 +6,7 @@
 #include <arena/arena.h>
 
 #include <sys/mman.h>
+#include <wchar.h>
 
 #pragma GCC diagnostic ignored "-Wpedantic" /* flexible arrays and compound literals, in C++ */
 
@@ -58,6 +59,14 @@ static void do_realloc(void *user) {
 static void do_strdup(void *user) { (void)arena_bytes_strdup(((struct call *)user)->arena, "0123456789"); }
 static void do_strndup(void *user) { (void)arena_bytes_strndup(((struct call *)user)->arena, "0123456789", 9); }
 static void do_printf(void *user) { (void)arena_bytes_printf(((struct call *)user)->arena, "%s", "0123456789"); }
+static void do_printf_unknown(void *user) {
+    static const wchar_t unknown[] = {0x7fffffff, 0};
+    (void)arena_bytes_printf(((struct call *)user)->arena, "%ls", unknown);
+}
+static void do_buffer_printf_unknown(void *user) {
+    static const wchar_t unknown[] = {0x7fffffff, 0};
+    arena_buffer_printf((struct arena_buffer *)((struct call *)user)->block, "%ls", unknown);
+}
 static void do_defer(void *user) { (void)arena_bytes_defer(((struct call *)user)->arena, NULL, NULL); }
 
 /* --- blocks ------------------------------------------------------------------------------------------------------- */
@@ -763,6 +772,7 @@ TEST(texts_are_copied) {
     assert_null(arena_bytes_strdup(arena, NULL));
     assert_null(arena_bytes_strndup(arena, NULL, 3));
     assert_null(arena_bytes_try_strdup(arena, NULL));
+    assert_null(arena_bytes_try_strndup(arena, NULL, 3));
     assert_string_equal(arena_bytes_strdup(arena, "abc"), "abc");
     assert_string_equal(arena_bytes_strndup(arena, "abcdef", 2), "ab");
     assert_string_equal(arena_bytes_try_strndup(arena, "ab", SIZE_MAX), "ab");
@@ -850,6 +860,47 @@ TEST(arguments_may_come_in_a_list) {
     arena_bytes_destroy(arena);
 }
 
+/* What was written of it before it failed is not to be seen. */
+TEST(a_text_that_cannot_be_formatted_is_refused) {
+    static const wchar_t unknown[] = {0x7fffffff, 0};
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make_clearing(400, clear);
+        struct arena_buffer buffer = {NULL, 0, 0, arena};
+        arena_buffer_append_text(&buffer, "abc");
+        arena_buffer_reserve(&buffer, 100);
+        struct arena_buffer was = buffer;
+        assert_false(arena_buffer_try_printf(&buffer, "%050d%ls", 7, unknown));
+        struct call call = {arena, &buffer, 0, 0};
+        assert_int_equal(panic_status(do_buffer_printf_unknown, call), ARENA_EINVAL);
+        assert_memory_equal(&was, &buffer, sizeof was);
+        assert_string_equal(arena_buffer_text(&buffer), "abc");
+        size_t used = arena_bytes_used(arena);
+        assert_null(arena_bytes_try_printf(arena, "%050d%ls", 7, unknown));
+        assert_int_equal(panic_status(do_printf_unknown, call), ARENA_EINVAL);
+        assert_int_equal(arena_bytes_used(arena), used);
+        char *block = (char *)arena_bytes_alloc(arena, 200, 1);
+        if (clear != ARENA_CLEAR_NEVER) assert_true(all_zero(block, 200));
+        arena_bytes_destroy(arena);
+    }
+}
+
+/* More room than a formatting function can be told of. */
+TEST(texts_are_formatted_into_gigabytes) {
+    const size_t bytes = (size_t)(UINT64_C(3) << 30);
+    if (sizeof(void *) < 8 || support_slow()) skip();
+    char *memory =
+        (char *)mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == (char *)MAP_FAILED) skip();
+    struct arena_bytes *arena = arena_bytes_create_in(memory, bytes, NULL);
+    assert_string_equal(arena_bytes_printf(arena, "%s %d", "text", 7), "text 7");
+    struct arena_buffer buffer = {NULL, 0, 0, arena};
+    arena_buffer_reserve(&buffer, (size_t)INT_MAX + 100);
+    arena_buffer_printf(&buffer, "%d", 1234);
+    assert_string_equal(arena_buffer_text(&buffer), "1234");
+    arena_bytes_destroy(arena);
+    assert_int_equal(munmap(memory, bytes), 0);
+}
+
 /* --- values and vectors -------------------------------------------------------------------------------------------- */
 
 struct point {
@@ -926,6 +977,28 @@ TEST(vectors_grow) {
 
 static void do_push(void *user) {
     (void)ARENA_PUSH(((struct call *)user)->arena, (struct numbers *)((struct call *)user)->block);
+}
+
+/* Elements of more than a line, and as many as no arena has. */
+TEST(vectors_of_any_size) {
+    struct arena_bytes *arena = make(SIZE_MAX);
+    struct {
+        struct {
+            char bytes[100];
+        } * data;
+        size_t len, cap;
+    } wide = {NULL, 0, 0};
+    for (int i = 0; i < 100; i++) {
+        assert_true(all_zero(ARENA_PUSH(arena, &wide), 100));
+        memset(&wide.data[i], i, 100);
+    }
+    for (int i = 0; i < 100; i++) assert_int_equal(wide.data[i].bytes[99], i);
+    size_t used = arena_bytes_used(arena);
+    size_t cap = 0;
+    assert_null(arena_bytes_try_grow(arena, NULL, SIZE_MAX / 8, &cap, 8, 8));
+    assert_int_equal(cap, 0);
+    assert_int_equal(arena_bytes_used(arena), used);
+    arena_bytes_destroy(arena);
 }
 
 TEST(vectors_take_what_still_fits) {
@@ -1053,6 +1126,37 @@ TEST(a_full_buffer_stays_as_it_is) {
     assert_false(arena_buffer_try_append_byte(&lost, 'x'));
     call = (struct call){NULL, &lost, 1, 1};
     assert_int_equal(panic_status(do_append, call), ARENA_EINVAL);
+    char letters[] = "ab";
+    lost = (struct arena_buffer){letters, 2, 2, NULL};
+    assert_int_equal(panic_status(do_append, call), ARENA_EINVAL);
+    assert_true(lost.data == letters && lost.len == 2 && lost.cap == 2);
+}
+
+TEST(no_arena_and_no_buffer_are_diagnosed) {
+    struct call call = {NULL, NULL, 8, 8};
+    void (*const of_arena[])(void *) = {do_alloc_raw, do_memdup, do_realloc, do_strndup, do_printf, do_defer};
+    void (*const of_buffer[])(void *) = {do_buffer_printf, do_reserve};
+    for (size_t i = 0; i < sizeof of_arena / sizeof of_arena[0]; i++) {
+        assert_int_equal(panic_status(of_arena[i], call), ARENA_EINVAL);
+    }
+    for (size_t i = 0; i < sizeof of_buffer / sizeof of_buffer[0]; i++) {
+        assert_int_equal(panic_status(of_buffer[i], call), ARENA_EINVAL);
+    }
+    assert_null(arena_bytes_try_alloc_raw(NULL, 8, 8));
+    assert_null(arena_bytes_try_memdup(NULL, NULL, 8, 8));
+    assert_null(arena_bytes_try_realloc(NULL, NULL, 0, 8, 8));
+    assert_null(arena_bytes_try_strdup(NULL, "text"));
+    assert_null(arena_bytes_try_strndup(NULL, "text", 2));
+    assert_null(arena_bytes_try_printf(NULL, "%s", "text"));
+    assert_null(arena_bytes_try_defer(NULL, NULL, NULL));
+    assert_false(arena_buffer_try_append(NULL, "a", 1));
+    assert_false(arena_buffer_try_append_byte(NULL, 'a'));
+    assert_false(arena_buffer_try_append_text(NULL, "a"));
+    assert_false(arena_buffer_try_append_text(NULL, NULL));
+    assert_false(arena_buffer_try_printf(NULL, "%s", "a"));
+    assert_false(arena_buffer_try_reserve(NULL, 1));
+    assert_null(arena_buffer_try_text(NULL));
+    arena_buffer_clear(NULL);
 }
 
 /* --- cleanups ------------------------------------------------------------------------------------------------------ */

@@ -120,6 +120,7 @@ TEST(blocks_are_aligned_and_apart) {
 struct turns {
     struct arena_bytes_concurrent *arena;
     int turn;
+    bool holds; /* the gate, now and then */
 };
 
 static void take_turns(struct worker *self) {
@@ -132,16 +133,19 @@ static void take_turns(struct worker *self) {
         if (block == NULL || !all_zero(block, size)) self->status = 2;
         if (block != NULL) memset(block, 1, size);
         self->count += size;
+        struct arena_bytes *held = turns->holds && round % 5 == 4 ? hold(turns->arena) : NULL;
+        if (held != NULL) arena_bytes_concurrent_release(turns->arena);
         flag_add(&turns->turn, 1);
     }
 }
 
 TEST(what_chunks_leave_is_found_again) {
     size_t capacity = (size_t)1 << 20;
-    struct turns turns = {make(capacity), 0};
+    struct turns turns = {make(capacity), 0, false};
     for (int generation = 0; generation < 3; generation++) {
         struct worker workers[2];
         flag_set(&turns.turn, 0);
+        turns.holds = generation == 1;
         for (unsigned i = 0; i < 2; i++) worker_start(&workers[i], take_turns, &turns, i);
         workers_join(workers, 2);
         size_t used = 0;
@@ -221,6 +225,7 @@ TEST(what_cannot_be_is_told) {
     out = arena;
     assert_int_equal(arena_bytes_concurrent_alloc_context(arena, NULL, 1, 48, &out), ARENA_EINVAL);
     assert_null(out);
+    assert_int_equal(arena_bytes_concurrent_alloc_context(arena, NULL, 1, 48, NULL), ARENA_EINVAL);
     assert_int_equal(arena_bytes_concurrent_alloc_context(arena, NULL, 1, 1, NULL), ARENA_EINVAL);
 
     GIVEN(arena_context, ended, arena_context_with_cancel(NULL, &ended));
@@ -342,6 +347,41 @@ TEST(marks_end_with_the_gate_of_elements) {
     assert_int_equal(arena_used(held), 1);
     arena_concurrent_release(arena);
     arena_concurrent_destroy(arena);
+}
+
+/* What is asked for as it lies comes as it lies, out of a chunk, as a new one, and past all chunks. */
+TEST(what_is_never_cleared_comes_as_it_lies) {
+    static const size_t sizes[] = {100, 200, 70000};
+    struct arena_options options = OPTIONS(ARENA_CLEAR_NEVER, gate_only);
+    struct arena_bytes_concurrent *arena = make_with(1 << 20, ARENA_CLEAR_NEVER);
+    GIVEN(arena_concurrent, words, arena_concurrent_create_with(ARENA_TYPE(uint64_t), 1000, &options, &words));
+    unsigned char *blocks[3] = {NULL, NULL, NULL};
+    uint64_t *slabs[2] = {NULL, NULL};
+    for (int generation = 0; generation < 3; generation++) {
+        for (int i = 0; i < 3; i++) {
+            unsigned char *block = arena_bytes_concurrent_alloc(arena, sizes[i], 8);
+            if (generation != 0 && !support_checked()) {
+                assert_ptr_equal(block, blocks[i]);
+                for (size_t at = 0; at < sizes[i]; at++) assert_int_equal(block[at], i + 1);
+            }
+            blocks[i] = memset(block, i + 1, sizes[i]);
+        }
+        for (int i = 0; i < 2; i++) {
+            void *out = NULL;
+            assert_int_equal(arena_concurrent_alloc_slab_context(words, NULL, 7, &out), ARENA_OK);
+            uint64_t *slab = out;
+            if (generation != 0 && !support_checked() && gate_only == 0) { /* else the reset has cleared so little */
+                assert_ptr_equal(slab, slabs[i]);
+                for (int at = 0; at < 7; at++) assert_int_equal(slab[at], i + 1);
+            }
+            slabs[i] = slab;
+            for (int at = 0; at < 7; at++) slab[at] = (uint64_t)i + 1;
+        }
+        arena_bytes_concurrent_reset(arena);
+        arena_concurrent_reset(words);
+    }
+    arena_bytes_concurrent_destroy(arena);
+    arena_concurrent_destroy(words);
 }
 
 /* --- statistics --------------------------------------------------------------------------------------------------- */

@@ -467,6 +467,11 @@ TEST(acquired_handles_find_what_is_free_between_live_slots) {
             }
             struct arena *held = hold(arena);
             arena_trim(held);
+            int64_t *first = workers[0].pointer;
+            size_t owned = 0; /* what is free between them is not handed out */
+            for (size_t i = 0; i < CAPACITY; i++) owned += arena_owns(held, first + i);
+            assert_int_equal(owned, THREADS);
+            for (unsigned t = 0; t < THREADS; t++) assert_true(arena_owns(held, workers[t].pointer));
             for (unsigned t = 0; t < THREADS; t++) assert_true(*(int64_t *)workers[t].pointer == stamp_of(t, 0));
             fill_around_live_slots(held, THREADS + 1, variant / 2 == 0);
             assert_int_equal(arena_used(held), CAPACITY);

@@ -584,6 +584,24 @@ TEST(a_panic_leaves_a_scope_to_the_outer_rewind) {
     arena_bytes_destroy(arena);
 }
 
+static void drop_nothing(int *element) { (void)element; }
+ARENA_DEFINE_DROP(dropped, int, drop_nothing)
+
+static void begin_scratch(void *user) {
+    ARENA_SCRATCH(dropped, (struct dropped *)user) {}
+}
+
+/* Where inline code cannot begin it, the library looks. */
+TEST(a_scratch_scope_needs_an_arena_that_is_out) {
+    struct dropped_pool *pool = dropped_pool_create(10);
+    GIVEN(dropped, arena, dropped_pool_checkout(pool, &arena));
+    begin_scratch(arena);
+    dropped_pool_return(pool, arena);
+    panics_record();
+    assert_panics(begin_scratch, arena, "ARENA_SCRATCH: the arena is back in its pool");
+    assert_int_equal(dropped_pool_destroy(pool), ARENA_OK);
+}
+
 /* On a handle from acquire: capacity is exact, but for free slots below the mark. */
 TEST(marks_work_behind_a_gate) {
     EACH_POLICY(clear) {

@@ -60,6 +60,19 @@ static void use_context(void) {
     arena_destroy(arena);
 }
 
+static void use_bytes_concurrent(void) {
+    struct arena_bytes_concurrent *arena = arena_bytes_concurrent_create(1000);
+    CHECK(arena != NULL);
+    char *first = arena_bytes_concurrent_try_alloc(arena, 100, 8);
+    char *second = arena_bytes_concurrent_try_alloc(arena, 800, 8);
+    CHECK(first != NULL && all_zero(first, 100) && second != NULL && all_zero(second, 800));
+    CHECK(arena_bytes_concurrent_try_alloc(arena, 101, 1) == NULL);
+    CHECK(arena_bytes_concurrent_used(arena) >= 900 && arena_bytes_concurrent_used(arena) <= 904);
+    arena_bytes_concurrent_reset(arena);
+    CHECK(arena_bytes_concurrent_try_alloc(arena, 1000, 64) != NULL);
+    arena_bytes_concurrent_destroy(arena);
+}
+
 static void use_concurrent(struct arena_concurrent *shared) {
     struct arena_concurrent *own = NULL;
     struct arena *inside = NULL;
@@ -125,6 +138,7 @@ static void use_all(void) {
     use_single();
     use_context();
     use_concurrent(shared_concurrent);
+    use_bytes_concurrent();
     use_pool(shared_pool);
 }
 

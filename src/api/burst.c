@@ -19,9 +19,9 @@ static bool burst_ends_at(const struct arena *arena, const char *cursor) {
     return arena != NULL && arena->burst_limit != NULL && arena->burst_limit == cursor;
 }
 
-/* Lends the next piece: [cursor, the result). */
+/* Lends the next piece: [cursor, the result).  What seals an arena has ended its burst. */
 static char *burst_refill(struct arena *arena, char *cursor) {
-    size_t room = slots_sealed(arena) ? 0 : (size_t)(arena->end - cursor);
+    size_t room = (size_t)(arena->end - cursor);
     size_t piece = PIECE_BYTES - PIECE_BYTES % arena->stride;
     if (piece == 0 || arena->watched) piece = arena->stride; /* a checker sees each slot as it is handed out */
     if (piece > room) piece = room;

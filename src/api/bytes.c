@@ -225,7 +225,7 @@ static struct refusal format_text(struct arena_bytes *bytes, const char *format,
     if (length >= 0 && (size_t)length < room) {
         *text = bytes_take(arena, (size_t)length + 1, 1);
     } else {
-        bytes_forget_room(arena, length < 0 || (size_t)length >= room ? room : (size_t)length + 1);
+        bytes_forget_room(arena, room);
         if (length < 0) {
             refusal = (struct refusal){ARENA_EINVAL, "the text cannot be formatted"};
         } else {
@@ -313,10 +313,11 @@ struct arena_source arena_bytes_source(struct arena_bytes *parent) {
 
 /* --- vectors and buffers ------------------------------------------------------------------------------------------ */
 
-/* The next size of something that has `cap` and needs `need`: doubled. */
+/* The next size of something that has `cap` and needs `need`: doubled, which is no overflow, since no object is larger
+ * than half of all that a size can be. */
 static size_t next_cap(size_t cap, size_t need, size_t size) {
     size_t least = size > 64 ? 1 : 64 / size;
-    size_t wanted = cap > SIZE_MAX / 2 / size ? need : cap * 2;
+    size_t wanted = cap * 2;
     if (wanted < least) wanted = least;
     return wanted < need ? need : wanted;
 }

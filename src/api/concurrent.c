@@ -354,9 +354,7 @@ struct arena_any *arena_concurrent_try_alloc_any(struct arena_concurrent *arena,
     if (any_refusal(&arena->slots, type) != NULL) return NULL;
     struct arena_any *slot = NULL;
     int status = take_any(arena, NULL, type, value, &slot);
-    if (status == ARENA_EBUSY || status == ARENA_EINVAL) {
-        panic_for("arena_concurrent_try_alloc_any", concurrent_refusal(arena));
-    }
+    if (status == ARENA_EBUSY) panic_for("arena_concurrent_try_alloc_any", concurrent_refusal(arena));
     return slot;
 }
 
@@ -371,7 +369,7 @@ struct arena_any *arena_concurrent_alloc_any(struct arena_concurrent *arena, con
     int status = take_any(arena, NULL, type, value, &slot);
     if (LIKELY(status == ARENA_OK)) return slot;
     if (status == ARENA_ENOMEM) panic(ARENA_ENOMEM, "%s: no memory for the descriptor of %s", function, type->name);
-    if (status == ARENA_EBUSY || status == ARENA_EINVAL) panic_for(function, concurrent_refusal(arena));
+    if (status == ARENA_EBUSY) panic_for(function, concurrent_refusal(arena));
     panic_full(arena, function, 1);
 }
 
@@ -469,8 +467,7 @@ int arena_concurrent_get_stats(const struct arena_concurrent *arena, struct aren
     if (status != ARENA_OK) return status;
     struct arena_stats stats = {.struct_size = size};
     slots_stats(&entered->slots, &stats);
-    size_t unused_bytes = shares_unused_bytes(&entered->shares);
-    stats.used_bytes = unused_bytes > stats.used_bytes ? 0 : stats.used_bytes - unused_bytes;
+    stats.used_bytes -= shares_unused_bytes(&entered->shares); /* no more than is lent, while the permit is held */
     concurrent_leave(entered);
     size_t filled = size < sizeof stats ? size : sizeof stats;
     poison_copy_out(out, &stats, filled);

@@ -40,12 +40,11 @@ static inline void concurrent_leave(struct arena_concurrent *arena) {
     gate_leave(&arena->gate);
 }
 
-/* Why this thread gets no permit however long it waits. */
+/* Why concurrent_enter refused this thread, which waits for no context. */
 static inline struct refusal concurrent_refusal(const struct arena_concurrent *arena) {
     if (arena == NULL) return (struct refusal){ARENA_EINVAL, "arena is NULL"};
     if (!copy_is_here(&arena->stamp)) return (struct refusal){ARENA_EINVAL, COPY_REFUSAL};
-    if (gate_held_by_me(&arena->gate)) return (struct refusal){ARENA_EBUSY, "the calling thread holds the gate"};
-    return (struct refusal){ARENA_OK, NULL};
+    return (struct refusal){ARENA_EBUSY, "the calling thread holds the gate"};
 }
 
 /* Ends every chunk for the thread that has the permit: what was left of them is free, and used_bytes says

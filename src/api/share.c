@@ -304,7 +304,6 @@ static bool lend(struct share_set *shares, struct share *share, size_t count, ch
     }
     /* With slots in the spare there is no place for what a new chunk may have left. */
     if (share->spare.from != share->spare.to) return false;
-    if (!arith_fits(count, slots->stride, (size_t)(slots->end - slots->head.cursor))) return false;
     return slots_lend(slots, chunk_size(shares, count), from, to);
 }
 
@@ -377,7 +376,7 @@ static bool lend_for_block(struct share_set *shares, struct share *share, size_t
         size_t bytes = arith_padding((uintptr_t)cursor, align) + size;
         size_t step = size + arith_padding(size, align); /* what one more of the same takes */
         size_t most = chunk_size(shares, 1);
-        if (most > bytes && step != 0) bytes += (most - bytes) / step * step; /* a block is never empty here */
+        if (most > bytes) bytes += (most - bytes) / step * step; /* a block is never empty here */
         return slots_lend(slots, bytes, from, to);
     }
     for (struct run *run = slots->runs; run != NULL; run = run->next) {
@@ -412,16 +411,15 @@ void *shares_refill_block(struct share_set *shares, size_t size, size_t align, b
     return block;
 }
 
-/* Does it fit into the free slots at the end, or into a run, as they would be if every chunk were ended? */
+/* Does what was not to be had without ending chunks fit into the free slots at the end, or into what one chunk has left,
+ * as they would be if every chunk were ended? */
 static bool could_fit(struct share_set *shares, size_t bytes, size_t align) {
     const struct arena *slots = shares->slots;
     const char *top = slots->head.cursor; /* where the free slots at the end would begin */
     size_t longest = 0;
     bool fits = false;
-    for (const struct run *run = slots->runs; run != NULL; run = run->next) {
-        if (run->from == run->to) continue;
+    for (const struct run *run = slots->runs; run != NULL; run = run->next) { /* too short, or it had been taken */
         if ((size_t)(run->to - run->from) > longest) longest = (size_t)(run->to - run->from);
-        fits = fits || slots_fits(run->from, run->to, bytes, align);
     }
     for (const struct share *share = atomic_ptr_load(&shares->first, relaxed); share != NULL; share = share->next) {
         if (!share->active) continue;

@@ -90,7 +90,6 @@ void *bytes_take_nothing(const struct arena *arena, size_t align) {
 
 /* `grows`: a vector, see blocks_open. */
 static void *take(struct arena *arena, size_t size, size_t align, bool grows) {
-    if (slots_sealed(arena)) return NULL;
     size_t skip;
     size_t padding;
     enum place place = place_for(arena, size, align, &skip, &padding);

@@ -55,7 +55,8 @@ bool bytes_zoned(size_t bytes, size_t *zoned_bytes);
 /* Runs the cleanups, and frees every block but home, which is the newest afterwards. */
 void bytes_finish(struct arena *arena);
 
-/* Takes a block of size > 0, whose contents are those of before.  NULL: bytes_refusal says why. */
+/* Takes a block of size > 0 of an arena that is not sealed, whose contents are those of before.  NULL: bytes_refusal
+ * says why. */
 void *bytes_take(struct arena *arena, size_t size, size_t align);
 /* The same, for a block that the program fills: the window is open behind it, where it is small. */
 void *bytes_take_raw(struct arena *arena, size_t size, size_t align);

@@ -7,6 +7,8 @@
  */
 #include "core/slots.h"
 
+#include "base/arith.h"
+
 /* Puts the runs in order, the highest first.  There are at most as many as threads. */
 void slots_sort_runs(struct arena *arena) {
     struct run *sorted = NULL;
@@ -47,17 +49,16 @@ bool slots_lend_run(struct arena *arena, struct run *run, char **from, char **to
     return true;
 }
 
-bool slots_lend(struct arena *arena, size_t most, char **from, char **to) {
-    size_t room = (size_t)(arena->end - arena->head.cursor) / arena->stride;
-    if (room == 0) return false;
+bool slots_lend(struct arena *arena, size_t count, char **from, char **to) {
+    if (!arith_fits(count, arena->stride, (size_t)(arena->end - arena->head.cursor))) return false;
     *from = arena->head.cursor;
-    *to = *from + (room < most ? room : most) * arena->stride;
+    *to = *from + count * arena->stride;
     arena->head.cursor = arena->head.limit = *to;
     return true;
 }
 
-bool slots_lend_any(struct arena *arena, size_t most, char **from, char **to) {
-    if (slots_lend(arena, most, from, to)) return true;
+bool slots_lend_any(struct arena *arena, size_t count, char **from, char **to) {
+    if (slots_lend(arena, count, from, to)) return true;
     if (arena->gap_bytes == 0) return false;
     struct run *run = arena->runs;
     while (!slots_lend_run(arena, run, from, to)) run = run->next;

@@ -264,12 +264,12 @@ void slots_show_to_leak_checker(struct arena *arena, char *to);
 
 /* --- runs.c: free slots below the cursor -------------------------------------------------------------------------- */
 
-/* For api/share.c, which lends ranges of slots to threads.  slots_lend takes up to `most` contiguous slots off the
- * cursor, and slots_lend_any, where none are left there, a whole run; false: there are none.  They count as used.
+/* For api/share.c, which lends ranges of slots to threads.  slots_lend takes `count` contiguous slots off the
+ * cursor, and slots_lend_any, where there are not so many, a whole run; false: there are none.  They count as used.
  * slots_return makes [from, to) free again: above the cursor where it ends there, else as `run`, an empty one of this
  * arena's. */
-bool slots_lend(struct arena *arena, size_t most, char **from, char **to);
-bool slots_lend_any(struct arena *arena, size_t most, char **from, char **to);
+bool slots_lend(struct arena *arena, size_t count, char **from, char **to);
+bool slots_lend_any(struct arena *arena, size_t count, char **from, char **to);
 bool slots_lend_run(struct arena *arena, struct run *run, char **from, char **to);
 void slots_return(struct arena *arena, char *from, char *to, struct run *run);
 /* Takes `bytes` at a multiple of `align` out of a run; the padding goes with them.  NULL: none fits, or a mark lives,

@@ -76,8 +76,9 @@
 static struct { FUNCTIONS(MEMBER) } other;
 
 static const struct arena_type type = {.name = "int", .size = sizeof(int), .align = _Alignof(int)};
+static const struct arena_type word = {.name = "word", .size = 8, .align = 8};
 static struct arena_pool *pool;
-static struct arena_concurrent *concurrent;
+static struct arena_concurrent *concurrent, *gated;
 static struct arena_context *context;
 static struct arena_pool_scope scope;
 static struct arena *lent;
@@ -181,6 +182,9 @@ static void call_that_panics(int number) {
         other.arena_context_cancel(context);
         break;
     case 23:
+        (void)other.arena_concurrent_alloc(gated, values);
+        break;
+    case 24:
         (void)other.arena_context_retain(context);
         break;
     default:
@@ -188,7 +192,7 @@ static void call_that_panics(int number) {
         break;
     }
 }
-enum { CALLS = 25 };
+enum { CALLS = 26 };
 
 static void panicking(void *user) {
     call_that_panics(*(int *)user);
@@ -248,6 +252,7 @@ static void look_at_statuses(void) {
     REFUSED(other.arena_pool_execute_context(own_pool, context, do_nothing, NULL));
     REFUSED(other.arena_pool_scope_enter_context(own_pool, context, &entered));
     REFUSED(other.arena_concurrent_alloc_context(own, context, values, &slot));
+    REFUSED(other.arena_concurrent_alloc_any_context(own, context, &type, values, &any));
     REFUSED(other.arena_concurrent_reset_context(own, context));
     REFUSED(other.arena_concurrent_acquire(own, context, &arena));
     REFUSED(other.arena_pool_return_checked(own_pool, lent)); /* and with what is out of a pool of ours */
@@ -280,6 +285,8 @@ int main(int argc, char **argv) {
     if (arena_pool_create(&type, 4, &pool) != ARENA_OK ||
         arena_concurrent_create(&type, 100000, &concurrent) != ARENA_OK)
         return 2;
+    const struct arena_options options = {.struct_size = sizeof options, .flags = ARENA_GATE_ONLY};
+    if (arena_concurrent_create_with(&word, 4, &options, &gated) != ARENA_OK) return 2;
     if (arena_context_with_cancel(NULL, &context) != ARENA_OK) return 2;
     if (arena_pool_checkout(pool, &lent) != ARENA_OK || arena_pool_scope_enter(pool, &scope) != ARENA_OK) return 2;
     if (arena_concurrent_alloc(concurrent, values) == NULL) return 2;
@@ -301,6 +308,8 @@ int main(int argc, char **argv) {
     arena_pool_scope_leave(&scope);
     arena_pool_return(pool, lent);
     arena_context_release(context);
+    if (arena_concurrent_used(gated) != 0) wrong++;
+    arena_concurrent_destroy(gated);
     arena_concurrent_destroy(concurrent);
     if (arena_pool_destroy(pool) != ARENA_OK) wrong++;
     other.arena_concurrent_destroy(own_concurrent);
