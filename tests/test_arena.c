@@ -891,7 +891,37 @@ TEST(null_arena_is_diagnosed) {
     assert_int_equal(arena_used(NULL), 0);
     assert_int_equal(arena_remaining(NULL), 0);
     assert_int_equal(arena_cap(NULL), 0);
+    assert_null(arena_at(NULL, 0));
+    assert_false(arena_owns(NULL, &request));
     arena_destroy(NULL);
+}
+
+/* As much as the caller's struct has room for, and not a byte behind it. */
+TEST(statistics_fill_as_much_as_they_are_given) {
+    GIVEN(arena, arena, arena_create(ARENA_TYPE(int64_t), 10, &arena));
+    (void)arena_alloc_slab(arena, 3);
+    struct {
+        struct arena_stats stats;
+        unsigned char behind[64];
+    } wide;
+    const size_t sizes[] = {sizeof(size_t), offsetof(struct arena_stats, peak_bytes), sizeof(struct arena_stats),
+                            sizeof wide};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        memset(&wide, 0x5a, sizeof wide);
+        wide.stats.struct_size = sizes[i];
+        assert_int_equal(arena_get_stats(arena, &wide.stats), ARENA_OK);
+        assert_int_equal(wide.stats.struct_size, sizes[i]);
+        const size_t known = sizes[i] < sizeof wide.stats ? sizes[i] : sizeof wide.stats;
+        for (size_t at = known; at < sizeof wide; at++) assert_int_equal(((unsigned char *)&wide)[at], 0x5a);
+        if (i > 0) assert_int_equal(wide.stats.used_bytes, 24);
+    }
+    wide.stats = (struct arena_stats){.struct_size = sizeof(size_t) - 1, .used_bytes = 7};
+    assert_int_equal(arena_get_stats(arena, &wide.stats), ARENA_EINVAL);
+    assert_int_equal(wide.stats.used_bytes, 7);
+    wide.stats.struct_size = sizeof wide.stats;
+    assert_int_equal(arena_get_stats(NULL, &wide.stats), ARENA_EINVAL);
+    assert_int_equal(arena_get_stats(arena, NULL), ARENA_EINVAL);
+    arena_destroy(arena);
 }
 
 /* The status that arena_panic_info has for what panics; ARENA_OK where it did not. */
@@ -909,6 +939,8 @@ static void mark_plainly(void *user) {
     struct arena_mark mark;
     arena_get_mark(user, &mark);
 }
+
+static void mark_nowhere(void *user) { arena_get_mark(user, NULL); }
 
 /* The plain spellings panic with the status that the checked ones return. */
 static void assert_panic_statuses(struct arena *arena, int status, int destroy_status) {
@@ -969,6 +1001,7 @@ TEST(checked_spellings_do_what_the_plain_ones_do) {
     assert_int_equal(arena_trim_checked(arena), ARENA_OK);
     struct arena_mark mark;
     assert_int_equal(arena_get_mark_checked(arena, NULL), ARENA_EINVAL);
+    assert_int_equal(panic_status(mark_nowhere, arena), ARENA_EINVAL);
     assert_int_equal(arena_get_mark_checked(arena, &mark), ARENA_OK);
     assert_int_equal(arena_alloc_checked(arena, &(int){10}, &out), ARENA_OK);
     assert_int_equal(arena_rewind_checked(arena, NULL), ARENA_EINVAL);
@@ -1066,6 +1099,54 @@ TEST(arena_moves_between_threads) {
     assert_int_equal(*first, 3);
     assert_int_equal(arena_used(arena), 1);
     assert_ptr_equal(arena_alloc(arena, NULL), first + 1);
+    arena_destroy(arena);
+}
+
+TEST(memory_of_the_callers_may_be_refused) {
+    static _Alignas(16) char memory[4096];
+    const struct arena_type no_name = {NULL, 4, 4, NULL, 0, 0};
+    const struct arena_type unknown = {"t", 4, 4, NULL, 1, 0};
+    const struct arena_type reserved = {"t", 4, 4, NULL, 0, 1};
+    const struct arena_type far = {"far", SIZE_MAX - 1, 16, NULL, 0, 0};
+    const struct arena_options unset = {0};
+    const struct {
+        const struct arena_type *type;
+        void *memory;
+        const struct arena_options *options;
+        int status;
+    } refused[] = {
+        {NULL, memory, NULL, ARENA_EINVAL},
+        {&no_name, memory, NULL, ARENA_EINVAL},
+        {&unknown, memory, NULL, ARENA_EINVAL},
+        {&reserved, memory, NULL, ARENA_EINVAL},
+        {arena_type_any(), memory, NULL, ARENA_EINVAL},
+        {ARENA_TYPE(int), NULL, NULL, ARENA_EINVAL},
+        {ARENA_TYPE(int), memory, &unset, ARENA_EINVAL},
+        {&far, memory, NULL, ARENA_ENOMEM},
+    };
+    memset(memory, 0x5a, sizeof memory);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        struct arena *arena = (struct arena *)(void *)memory;
+        assert_int_equal(arena_create_in(refused[i].type, refused[i].memory, sizeof memory, refused[i].options, &arena),
+                         refused[i].status);
+        assert_null(arena);
+        arena = (struct arena *)(void *)memory;
+        if (i < 5) assert_int_equal(arena_create_on(refused[i].type, memory, 4096, 9, NULL, &arena), ARENA_EINVAL);
+        if (i < 5) assert_null(arena);
+    }
+    assert_int_equal(arena_create_in(ARENA_TYPE(int), memory, sizeof memory, NULL, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_create_on(arena_type_bytes(), memory, sizeof memory, 9, NULL, NULL), ARENA_EINVAL);
+    for (size_t i = 0; i < sizeof memory; i++) assert_int_equal(memory[i], 0x5a);
+
+    assert_int_equal(arena_in_bytes(NULL, 1, NULL), SIZE_MAX);
+    assert_int_equal(arena_in_bytes(ARENA_TYPE(int), SIZE_MAX, NULL), SIZE_MAX);
+    assert_int_equal(arena_in_bytes(ARENA_TYPE(char), PTRDIFF_MAX, NULL), SIZE_MAX); /* with what lies before them */
+
+    /* Nothing has more bytes than a difference of pointers counts, whatever is said. */
+    if (support_checked()) return;
+    GIVEN(arena, arena, arena_create_in(ARENA_TYPE(char), memory, SIZE_MAX, NULL, &arena));
+    assert_true(arena_cap(arena) > 1000 && arena_cap(arena) < PTRDIFF_MAX);
+    assert_int_equal(*(char *)arena_alloc(arena, "x"), 'x');
     arena_destroy(arena);
 }
 

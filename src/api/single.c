@@ -23,16 +23,17 @@ static size_t header_bytes(size_t copied_bytes) {
     return (sizeof(struct arena) + copied_bytes + align - 1) / align * align;
 }
 
+/* `place` comes with options. */
 static int create(const struct arena_type *type, size_t capacity, const struct arena_options *options,
                   const struct slots_place *place, struct arena **out) {
     if (out == NULL) return ARENA_EINVAL;
     poison_written(out, sizeof *out);
     *out = NULL;
-    if (LIKELY(type == &bytes_type) && LIKELY(options == NULL) && LIKELY(place == NULL)) {
+    if (LIKELY(type == &bytes_type) && LIKELY(options == NULL)) {
         *out = slots_create_bytes(capacity);
         return LIKELY(*out != NULL) ? ARENA_OK : ARENA_ENOMEM;
     }
-    if (options == NULL && place == NULL) {
+    if (options == NULL) {
         *out = slots_create_kept(type, capacity);
         if (LIKELY(*out != NULL)) return ARENA_OK;
     }
@@ -56,12 +57,15 @@ int arena_create_with(const struct arena_type *type, size_t capacity, const stru
     return create(type, capacity, options, NULL, out);
 }
 
+/* No object has more. */
+static size_t object_bytes(size_t size_bytes) { return size_bytes < ARITH_MAX_BYTES ? size_bytes : ARITH_MAX_BYTES; }
+
 /* The part of the caller's memory in which a struct may lie.  false: there is none. */
 static bool aligned_place(void *memory, size_t size_bytes, struct slots_place *place) {
     size_t skipped = arith_padding((uintptr_t)memory, _Alignof(max_align_t));
     if (skipped >= size_bytes) return false;
     place->memory = (char *)memory + skipped;
-    place->bytes = size_bytes - skipped < ARITH_MAX_BYTES ? size_bytes - skipped : ARITH_MAX_BYTES;
+    place->bytes = size_bytes - skipped;
     return true;
 }
 
@@ -72,7 +76,7 @@ static int create_at(const struct arena_type *type, void *memory, size_t size_by
     *out = NULL;
     if (memory == NULL || !type_valid(type) || type_same(type, arena_type_any())) return ARENA_EINVAL;
     struct slots_place place = {.grows = grows};
-    if (!aligned_place(memory, size_bytes, &place)) return ARENA_ENOMEM;
+    if (!aligned_place(memory, object_bytes(size_bytes), &place)) return ARENA_ENOMEM;
     struct arena_options known;
     if (!slots_options_read(options, &known, sizeof known)) return ARENA_EINVAL;
     known.struct_size = sizeof known;
@@ -85,7 +89,7 @@ int arena_create_in(const struct arena_type *type, void *memory, size_t size_byt
                     struct arena **out) {
     size_t stride; /* where it overflows, the type is refused whatever the capacity */
     bool known = type_valid(type) && arith_round_up(type->size, type->align, &stride);
-    size_t capacity = known ? size_bytes / stride : 0;
+    size_t capacity = known ? object_bytes(size_bytes) / stride : 0;
     return create_at(type, memory, size_bytes, capacity, false, options, out);
 }
 
