@@ -7,6 +7,9 @@
 
 #include <sys/mman.h>
 #include <wchar.h>
+#ifdef __GLIBC__
+#include <printf.h>
+#endif
 
 #pragma GCC diagnostic ignored "-Wpedantic" /* flexible arrays and compound literals, in C++ */
 
@@ -1094,6 +1097,73 @@ static void do_buffer_printf(void *user) {
 static void do_reserve(void *user) {
     arena_buffer_reserve((struct arena_buffer *)((struct call *)user)->block, ((struct call *)user)->size);
 }
+
+/* All that was printed is there, nothing else, and a buffer that is the newest block does not move. */
+TEST(a_buffer_prints_into_the_room_behind_it) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make_clearing(3000, clear);
+        for (int round = 0; round < 4; round++) {
+            struct arena_buffer buffer = {NULL, 0, 0, arena};
+            char wanted[2000] = "";
+            const char *data = NULL;
+            for (int i = 0; i < 12; i++) { /* of 1 to 100 bytes: within what the buffer has, and beyond it */
+                arena_buffer_printf(&buffer, "%0*d", i * 9 + 1, i);
+                (void)snprintf(wanted + strlen(wanted), 110, "%0*d", i * 9 + 1, i);
+                if (i == 0) data = buffer.data;
+                assert_true(buffer.len <= buffer.cap);
+            }
+            assert_ptr_equal(buffer.data, data);
+            assert_string_equal(arena_buffer_text(&buffer), wanted);
+            struct arena_buffer was = buffer;
+            assert_false(arena_buffer_try_printf(&buffer, "%03000d", 1)); /* nothing of it stays */
+            assert_memory_equal(&was, &buffer, sizeof was);
+            assert_string_equal(buffer.data, wanted);
+            size_t rest = arena_bytes_remaining(arena);
+            unsigned char *free_bytes = (unsigned char *)arena_bytes_alloc(arena, rest, 1);
+            if (clear != ARENA_CLEAR_NEVER) assert_true(all_zero(free_bytes, rest));
+            memset(free_bytes, 0x55, rest);
+            arena_buffer_clear(&buffer); /* it is not the newest block any more, and moves when it has to */
+            assert_false(arena_buffer_try_printf(&buffer, "%03000d", 1));
+            arena_bytes_reset(arena);
+        }
+        /* Below a mark it does not grow where it is. */
+        struct arena_buffer below = {NULL, 0, 0, arena};
+        arena_buffer_printf(&below, "%s", "below");
+        const char *stays = below.data;
+        struct arena_mark mark = arena_bytes_mark(arena);
+        struct arena_buffer moved = below;
+        arena_buffer_printf(&moved, "%0200d", 1);
+        assert_ptr_not_equal(moved.data, stays);
+        arena_bytes_rewind_end(arena, mark);
+        assert_memory_equal(stays, "below", 5);
+        arena_bytes_destroy(arena);
+    }
+}
+
+#ifdef __GLIBC__
+/* %Y: an x, and how often it was asked for. */
+static int printed;
+static int print_counted(FILE *stream, const struct printf_info *info, const void *const *arguments) {
+    printed++;
+    return fputc('x', stream) == EOF ? -1 : 1;
+}
+static int counted_arguments(const struct printf_info *info, size_t count, int *types, int *sizes) { return 0; }
+__attribute__((format_arg(1))) static const char *any_format(const char *standard) { return "%Y%d"; }
+
+/* What fits behind a buffer is formatted once, also where it is a buffer's first text. */
+TEST(a_buffer_formats_once) {
+    if (support_checked()) return; /* the room is hidden then */
+    assert_int_equal(register_printf_specifier('Y', print_counted, counted_arguments), 0);
+    struct arena_bytes *arena = make(SIZE_MAX);
+    struct arena_buffer buffer = {NULL, 0, 0, arena};
+    for (int i = 1; i <= 30; i++) {
+        assert_true(list_append(&buffer, i % 2 == 0, any_format("%d"), i));
+        assert_int_equal(printed, i);
+    }
+    assert_int_equal(strspn(arena_buffer_text(&buffer), "x0123456789"), buffer.len);
+    arena_bytes_destroy(arena);
+}
+#endif
 
 TEST(a_full_buffer_stays_as_it_is) {
     struct arena_bytes *arena = make(100);

@@ -386,20 +386,47 @@ static struct refusal append(struct arena_buffer *buffer, const void *data, size
     return none;
 }
 
+/* Where a buffer's data lie, or would begin; *behind is what it may grow into where it is, and what may be written to
+ * before it does. */
+static char *data_of(const struct arena_buffer *buffer, size_t *behind) {
+    struct arena *arena = raw(buffer->arena);
+    *behind = 0;
+    if (slots_refusal(arena).status != ARENA_OK) return buffer->data;
+    slots_settle(arena);
+    size_t room;
+    char *cursor = bytes_free_room(arena, &room);
+    if (buffer->cap == 0 || bytes_newest(arena, buffer->data, buffer->cap)) *behind = room;
+    return buffer->cap == 0 ? cursor : buffer->data;
+}
+
+/* Formats into what the buffer has and what is free behind it, as format_text does. */
 PRINTF_LIKE(2, 0)
 static struct refusal append_format(struct arena_buffer *buffer, const char *format, va_list arguments) {
     if (buffer == NULL) return (struct refusal){ARENA_EINVAL, "buffer is NULL"};
+    struct arena *arena = raw(buffer->arena);
+    size_t behind;
+    char *data = data_of(buffer, &behind);
     /* One byte further than it belongs, so that the buffer's own text, as an argument, keeps its NUL. */
-    size_t room = buffer->cap - buffer->len;
-    room = room == 0 ? 0 : room - 1 > INT_MAX ? INT_MAX : room - 1;
+    size_t own = buffer->cap - buffer->len;
+    size_t room = own + behind == 0 ? 0 : own + behind - 1 > INT_MAX ? INT_MAX : own + behind - 1;
     va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(room == 0 ? NULL : buffer->data + buffer->len + 1, room, format, arguments);
+    int length = vsnprintf(room == 0 ? NULL : data + buffer->len + 1, room, format, arguments);
     struct refusal refusal = none;
     size_t shift = 1;
-    if (length < 0) {
+    if (length >= 0 && (size_t)length < room) {
+        if ((size_t)length + 2 > own) {
+            size_t cap = next_cap(buffer->cap, buffer->len + (size_t)length + 2, 1);
+            if (cap > buffer->cap + behind) cap = buffer->cap + behind;
+            bytes_take_room(arena, cap - buffer->cap);
+            buffer->data = data;
+            buffer->cap = cap;
+        }
+    } else if (length < 0) {
+        bytes_forget_room(arena, behind);
         refusal = (struct refusal){ARENA_EINVAL, "the text cannot be formatted"};
-    } else if ((size_t)length >= room) {
+    } else {
+        bytes_forget_room(arena, behind);
         refusal = reserve(buffer, (size_t)length + 2);
         if (refusal.status != ARENA_OK) {
             shift = 0;

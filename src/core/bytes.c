@@ -144,10 +144,16 @@ char *bytes_free_room(const struct arena *arena, size_t *size_bytes) {
     return arena->head.cursor;
 }
 
+void bytes_take_room(struct arena *arena, size_t size_bytes) {
+    (void)take_at(arena, 0, size_bytes, 0);
+    open_behind(arena, size_bytes);
+    slots_refresh(arena);
+}
+
 void bytes_forget_room(struct arena *arena, size_t size_bytes) {
+    if (size_bytes == 0) return;
     char *from = arena->head.cursor;
     char *to = from + size_bytes;
-    if (size_bytes == 0) return;
     if (arena->part_of == PART_OF_CONCURRENT && arena->clear == ARENA_CLEAR_ON_RESET) {
         memset(from, 0, size_bytes); /* all that is free is zero there */
     } else {
@@ -188,11 +194,15 @@ static bool grow_last(struct arena *arena, size_t by, bool zeroed) {
     return true;
 }
 
+bool bytes_newest(const struct arena *arena, const char *block, size_t size) {
+    bool movable = block >= slots_floor(arena) && block >= arena->base && block <= arena->head.cursor;
+    return movable && size != 0 && size == (size_t)(arena->head.cursor - block);
+}
+
 bool bytes_resize(struct arena *arena, char *block, size_t old_size, size_t new_size, bool zeroed) {
     if (slots_sealed(arena)) return false;
     if (new_size == old_size) return true;
-    bool movable = block >= slots_floor(arena) && block >= arena->base && block <= arena->head.cursor;
-    bool last = movable && old_size != 0 && old_size == (size_t)(arena->head.cursor - block);
+    bool last = bytes_newest(arena, block, old_size);
     bool done = true;
     if (new_size < old_size) {
         if (last) {

@@ -69,6 +69,8 @@ void *bytes_take_nothing(const struct arena *arena, size_t align);
 /* Why there was no block: ARENA_EFULL or ARENA_ENOMEM. */
 int bytes_refusal(const struct arena *arena, size_t size, size_t align);
 
+/* Is that block the newest, and may it change where it lies: does it not lie below a mark? */
+bool bytes_newest(const struct arena *arena, const char *block, size_t size);
 /* Changes the size of a block in place; what it grows by is zero, if it is to be (`zeroed`).  false: nothing has
  * changed. */
 bool bytes_resize(struct arena *arena, char *block, size_t old_size, size_t new_size, bool zeroed);
@@ -79,6 +81,8 @@ void bytes_give_to_parent(void *memory, size_t size, size_t align, void *parent)
 /* What is free behind the cursor and may be written to before it is taken; 0 bytes under a checker.  What was written
  * there and is not taken has to be forgotten: [cursor, cursor + size_bytes) is then as it was to everybody. */
 char *bytes_free_room(const struct arena *arena, size_t *size_bytes);
+/* Takes [cursor, cursor + size_bytes) of it as it is. */
+void bytes_take_room(struct arena *arena, size_t size_bytes);
 void bytes_forget_room(struct arena *arena, size_t size_bytes);
 
 bool bytes_set_cap(struct arena *arena, size_t capacity);
