@@ -1436,6 +1436,27 @@ TEST(an_arena_begins_in_the_callers_memory) {
     assert_null(typed);
 }
 
+static void drop_byte(void *element, void *user) {
+    (void)element;
+    (void)user;
+}
+
+TEST(bytes_are_not_dropped) {
+    static unsigned char memory[1000];
+    struct arena_type dropped = *arena_type_bytes();
+    dropped.drop = drop_byte;
+    struct arena *arena = NULL;
+    assert_int_equal(arena_create(&dropped, 100, &arena), ARENA_EINVAL);
+    assert_int_equal(arena_create_in(&dropped, memory, sizeof memory, NULL, &arena), ARENA_EINVAL);
+    assert_int_equal(arena_create_on(&dropped, memory, sizeof memory, 100, NULL, &arena), ARENA_EINVAL);
+    assert_null(arena);
+    assert_true(arena_in_bytes(&dropped, 100, NULL) == SIZE_MAX);
+    struct arena_concurrent *concurrent = NULL;
+    assert_int_equal(arena_concurrent_create(&dropped, 100, &concurrent), ARENA_EINVAL);
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create(&dropped, 100, &pool), ARENA_EINVAL);
+}
+
 TEST(a_child_lives_in_its_parent) {
     struct arena_bytes *parent = make(SIZE_MAX);
     (void)arena_bytes_alloc(parent, 10, 1);

@@ -259,7 +259,8 @@ ARENA_API ARENA_NOTHROW void arena_scratch_enter_slow(struct arena *arena, struc
 ARENA_API ARENA_NOTHROW void arena_scratch_leave_slow(struct arena *arena, char *cursor, char *floor, char *place,
                                                       size_t zones);
 
-/* The byte arenas' type (<arena/bytes.h>): any create of this type makes one.  Static. */
+/* The byte arenas' type (<arena/bytes.h>): any create of this type makes one.  It has no elements, and no drop function
+ * (ARENA_EINVAL).  Static. */
 ARENA_API const struct arena_type *arena_type_bytes(void);
 
 /* --- The inline path -----------------------------------------------------------------------------------------------

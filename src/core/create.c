@@ -91,13 +91,14 @@ int slots_plan(const struct arena_type *type, size_t capacity, const struct aren
     plan_defaults(plan);
     plan->of_bytes = type_same(type, &bytes_type);
     if (options != NULL && !plan_options(options, plan)) return ARENA_EINVAL;
-    if (plan->clear == ARENA_CLEAR_NEVER && type->drop != NULL) return ARENA_EINVAL;
+    bool drops = type->drop != NULL;
+    if (drops && (plan->of_bytes || plan->clear == ARENA_CLEAR_NEVER)) return ARENA_EINVAL; /* bytes are no elements */
     if (plan->of_bytes) { /* it grows as far as memory does */
         plan->stride = 1;
         plan->bytes = capacity;
         return ARENA_OK;
     }
-    plan->usual = options == NULL && type->drop == NULL;
+    plan->usual = options == NULL && !drops;
     return arith_slots(type->size, type->align, capacity, &plan->stride, &plan->bytes) ? ARENA_OK : ARENA_ENOMEM;
 }
 
