@@ -1192,7 +1192,18 @@ TEST(a_full_buffer_stays_as_it_is) {
     arena_buffer_printf(&exact, "%s", "0123456789");
     assert_string_equal(arena_buffer_text(&exact), "0123456789");
     arena_bytes_destroy(arena);
+
+    /* An empty text needs no room. */
+    arena = make(0);
+    struct arena_buffer empty = {NULL, 0, 0, arena};
+    was = empty;
+    assert_string_equal(arena_buffer_text(&empty), "");
+    assert_string_equal(arena_buffer_try_text(&empty), "");
+    assert_memory_equal(&was, &empty, sizeof was);
+    arena_bytes_destroy(arena);
     struct arena_buffer lost = {NULL, 0, 0, NULL};
+    assert_null(arena_buffer_try_text(&lost));
+    assert_null(arena_buffer_try_text(NULL));
     assert_false(arena_buffer_try_append_byte(&lost, 'x'));
     call = (struct call){NULL, &lost, 1, 1};
     assert_int_equal(panic_status(do_append, call), ARENA_EINVAL);

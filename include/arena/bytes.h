@@ -158,7 +158,7 @@ ARENA_API void arena_buffer_append(struct arena_buffer *buffer, const void *data
 ARENA_API void arena_buffer_append_byte(struct arena_buffer *buffer, unsigned char byte);
 /* Appends a text without its NUL; NULL appends nothing. */
 ARENA_API void arena_buffer_append_text(struct arena_buffer *buffer, const char *text);
-/* Appends what printf would print, without a NUL.  Arguments may lie in the arena. */
+/* Appends what printf would print, without a NUL, but there has to be room for one.  Arguments may lie in the arena. */
 ARENA_API void arena_buffer_printf(struct arena_buffer *buffer, const char *format, ...) ARENA_PRINTF_(2, 3);
 /* As arena_buffer_printf, with the arguments in a list. */
 ARENA_API void arena_buffer_vprintf(struct arena_buffer *buffer, const char *format, va_list arguments)
@@ -167,7 +167,8 @@ ARENA_API void arena_buffer_vprintf(struct arena_buffer *buffer, const char *for
 ARENA_API void arena_buffer_reserve(struct arena_buffer *buffer, size_t more);
 /* Sets the length to 0; the room stays. */
 ARENA_API void arena_buffer_clear(struct arena_buffer *buffer);
-/* The data with a NUL behind, which is not counted; "" when it is empty.  Valid until the next call that appends. */
+/* The data with a NUL behind, which is not counted.  When it is empty "", not to be written to, also where there is no
+ * room.  Valid until the next call that appends. */
 ARENA_API char *arena_buffer_text(struct arena_buffer *buffer);
 /* As arena_buffer_append; false, and nothing has changed, where there is no room. */
 ARENA_API bool arena_buffer_try_append(struct arena_buffer *buffer, const void *data, size_t size_bytes);
@@ -224,7 +225,7 @@ ARENA_API size_t arena_buffer_size(void);
 /* For the inline form of arena_buffer_append: appends what the buffer has no room for.  Panics where there is no
  * room. */
 ARENA_API ARENA_COLD void arena_buffer_append_slow(struct arena_buffer *buffer, const void *data, size_t size_bytes);
-/* For the inline form of arena_buffer_text: makes the text of a buffer that is full.  Panics where there is no room. */
+/* For the inline form of arena_buffer_text: the text of a buffer that is full.  Panics where there is no room. */
 ARENA_API ARENA_COLD char *arena_buffer_text_slow(struct arena_buffer *buffer);
 /* For the inline form of arena_bytes_strdup: copies what the window has no room for.  Panics where there is no room. */
 ARENA_API ARENA_COLD char *arena_bytes_strdup_slow(struct arena_bytes *arena, const char *text, size_t length);
@@ -362,9 +363,9 @@ ARENA_BUFFER_TWIN_ void arena_buffer_append_text(struct arena_buffer *buffer, co
 ARENA_BUFFER_TWIN_ char *arena_buffer_text(struct arena_buffer *buffer) {
     if (!ARENA_LIKELY(buffer->len < buffer->cap) && !arena_buffer_extend_(buffer, 1)) {
         struct arena_buffer moved = *buffer;
-        (void)arena_buffer_text_slow(&moved);
+        char *text = arena_buffer_text_slow(&moved);
         *buffer = moved;
-        return moved.data;
+        return text;
     }
     buffer->data[buffer->len] = 0;
     return buffer->data;

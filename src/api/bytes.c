@@ -444,10 +444,17 @@ static struct refusal append_format(struct arena_buffer *buffer, const char *for
     return none;
 }
 
-static struct refusal text_of(struct arena_buffer *buffer) {
-    struct refusal refusal = reserve(buffer, 1);
-    if (refusal.status == ARENA_OK) buffer->data[buffer->len] = 0;
-    return refusal;
+/* NULL: *refusal says why.  An empty text needs no room of the arena's. */
+static char *text_of(struct arena_buffer *buffer, struct refusal *refusal) {
+    static const char empty[1] = "";
+    *refusal = reserve(buffer, 1);
+    if (refusal->status == ARENA_OK) {
+        buffer->data[buffer->len] = 0;
+        return buffer->data;
+    }
+    if (refusal->status == ARENA_EINVAL || buffer->len != 0) return NULL;
+    *refusal = none;
+    return (char *)(uintptr_t)empty;
 }
 
 /* Panics where a call on the buffer was refused or found no room. */
@@ -508,10 +515,13 @@ void arena_buffer_clear(struct arena_buffer *buffer) {
 }
 
 char *arena_buffer_text_slow(struct arena_buffer *buffer) {
-    must(buffer, "arena_buffer_text", text_of(buffer), 1);
-    return buffer->data;
+    struct refusal refusal;
+    char *text = text_of(buffer, &refusal);
+    must(buffer, "arena_buffer_text", refusal, 1);
+    return text;
 }
 
 char *arena_buffer_try_text(struct arena_buffer *buffer) {
-    return text_of(buffer).status == ARENA_OK ? buffer->data : NULL;
+    struct refusal refusal;
+    return text_of(buffer, &refusal);
 }
