@@ -560,6 +560,22 @@ TEST(containers_live_among_bytes) {
     arena.reset();
 }
 
+TEST(what_bytes_are_refused_for_is_said) {
+    auto arena = libarena::bytes::create();
+    bool full = false;
+    assert_int_equal(thrown([&] { (void)arena.alloc(8, 3); }), ARENA_EINVAL);
+    assert_int_equal(thrown([&] { (void)arena.alloc_raw(8, 3); }), ARENA_EINVAL);
+    assert_int_equal(thrown([&] { (void)arena.alloc(SIZE_MAX, 1); }, &full), ARENA_EFULL);
+    assert_true(full);
+    if (sizeof(void *) == 8) { /* where no system has that much */
+        full = false;
+        assert_int_equal(thrown([&] { (void)arena.alloc(SIZE_MAX / 4, 1); }, &full), ARENA_ENOMEM);
+        assert_true(full);
+        assert_int_equal(thrown([&] { (void)libarena::resource(arena).allocate(SIZE_MAX / 4, 1); }), ARENA_ENOMEM);
+    }
+    assert_int_equal(arena.used(), 0);
+}
+
 /* --- contexts ------------------------------------------------------------------------------------------------------- */
 
 TEST(contexts_carry_arenas) {

@@ -79,6 +79,17 @@ inline void check(int status) {
     if (status != ARENA_OK) detail::raise(status);
 }
 
+namespace detail {
+
+/* For a block that could not be had: throws why. */
+ARENA_OUT_OF_LINE void *alloc_or_raise(::arena_bytes *arena, std::size_t size, std::size_t align) {
+    void *block = nullptr;
+    check(arena_bytes_alloc_checked(arena, size, align, &block));
+    return block;
+}
+
+} // namespace detail
+
 /* --- types -------------------------------------------------------------------------------------------------------- */
 
 namespace detail {
@@ -415,11 +426,16 @@ public:
     ::arena_bytes *raw() const noexcept { return raw_; }
     explicit operator bool() const noexcept { return raw_ != nullptr; }
 
-    /* A zeroed block; `align` 0: that of std::max_align_t.  Throws std::bad_alloc where there is no room. */
-    void *alloc(std::size_t size, std::size_t align = 0) { return found(arena_bytes_try_alloc(raw_, size, align)); }
+    /* A zeroed block; `align` 0: that of std::max_align_t.  Throws std::bad_alloc where there is no room, ARENA_EINVAL
+     * where align is no power of two. */
+    void *alloc(std::size_t size, std::size_t align = 0) {
+        void *block = arena_bytes_try_alloc(raw_, size, align);
+        return ARENA_LIKELY(block != nullptr) ? block : detail::alloc_or_raise(raw_, size, align);
+    }
     /* A block whose contents are anything. */
     void *alloc_raw(std::size_t size, std::size_t align = 0) {
-        return found(arena_bytes_try_alloc_raw(raw_, size, align));
+        void *block = arena_bytes_try_alloc_raw(raw_, size, align);
+        return ARENA_LIKELY(block != nullptr) ? block : detail::alloc_or_raise(raw_, size, align);
     }
     /* The same; nullptr where there is no room. */
     void *try_alloc(std::size_t size, std::size_t align = 0) noexcept {
@@ -482,10 +498,6 @@ private:
 
     explicit bytes_view(::arena *raw) noexcept : raw_(raw == nullptr ? nullptr : arena_bytes_from_raw(raw)) {}
     static const ::arena_type *descriptor() noexcept { return arena_type_bytes(); }
-    static void *found(void *block) {
-        if (block == nullptr) detail::raise(ARENA_EFULL);
-        return block;
-    }
 };
 
 /* A byte arena.  It grows. */
@@ -924,8 +936,7 @@ private:
 
     void *do_allocate(std::size_t size, std::size_t align) override {
         void *block = arena_bytes_try_alloc_raw(raw_, size, align);
-        if (block == nullptr) detail::raise(ARENA_EFULL);
-        return block;
+        return ARENA_LIKELY(block != nullptr) ? block : detail::alloc_or_raise(raw_, size, align);
     }
     void do_deallocate(void *block, std::size_t size, std::size_t) override {
         (void)arena_bytes_resize(raw_, block, size, 0);
