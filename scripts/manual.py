@@ -132,6 +132,7 @@ def as_prefix(template):
     template = re.sub(r"\bARENA_F\((\w+)\)", r"prefix_\1", template)
     template = re.sub(r"\bARENA_PRIVATE_F\((\w+)\)", r"prefix_\1_", template)
     template = re.sub(r"\bARENA_PREFIX\b", "prefix", template)
+    template = re.sub(r"\bARENA_ARENA_(?= )", "struct arena", template)
     return re.sub(r"\bARENA_(ELEMENT|SLAB|BURST|CONCURRENT|POOL)\b", lambda match: "prefix_" + match.group(1).lower(), template)
 
 

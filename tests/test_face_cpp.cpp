@@ -576,6 +576,33 @@ TEST(what_bytes_are_refused_for_is_said) {
     assert_int_equal(arena.used(), 0);
 }
 
+/* --- beside the C face ---------------------------------------------------------------------------------------------- */
+
+namespace crowded {
+using namespace libarena; /* whose `arena` the macros of C do not mean */
+
+ARENA_DEFINE(numbers, int)
+#define ARENA_PREFIX letters
+#define ARENA_T char
+#include <arena/template.h>
+
+TEST(the_macros_of_c_mean_the_arena_of_c) {
+    struct numbers *some = numbers_create(2);
+    ARENA_SCRATCH(numbers, some) {
+        assert_int_equal(*numbers_alloc(some, 3), 3);
+    }
+    assert_int_equal(numbers_used(some), 0);
+    numbers_destroy(some);
+    libarena::pool<int> ints = libarena::pool<int>::create(1);
+    ARENA_POOL_SCOPE(ints.raw(), scratch) {
+        assert_int_equal(arena_cap(scratch), 1);
+    }
+    struct letters *word = letters_create(1);
+    assert_int_equal(*letters_alloc(word, 'a'), 'a');
+    letters_destroy(word);
+}
+} // namespace crowded
+
 /* --- contexts ------------------------------------------------------------------------------------------------------- */
 
 TEST(contexts_carry_arenas) {

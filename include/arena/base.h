@@ -101,14 +101,18 @@
 #define ARENA_WRITTEN_BY_LIBRARY_
 #endif
 
+/* ARENA_ARENA_: struct arena, where a macro or template writes it into a program.  In C++ the global one, whatever else
+ * is called so there (libarena::arena, after `using namespace libarena`). */
 #ifdef __cplusplus
 #define ARENA_BEGIN_DECLS extern "C" {
 #define ARENA_END_DECLS }
 #define ARENA_ALIGNOF(T) alignof(T)
+#define ARENA_ARENA_ struct ::arena
 #else
 #define ARENA_BEGIN_DECLS
 #define ARENA_END_DECLS
 #define ARENA_ALIGNOF(T) _Alignof(T)
+#define ARENA_ARENA_ struct arena
 #endif
 
 ARENA_BEGIN_DECLS

@@ -176,7 +176,7 @@ ARENA_END_DECLS
         for (tag *name = ARENA_POOL_SCOPE_CAST_(tag, scope.arena); name; name = NULL)
 /* ARENA_POOL_SCOPE(pool, name) { ... }: the block runs with an arena of the pool, as said above. */
 #define ARENA_POOL_SCOPE(pool, name)                                                                                   \
-    ARENA_POOL_SCOPE_AS_(pool, struct arena, name, ARENA_CONCAT(arena_scope_, __COUNTER__))
+    ARENA_POOL_SCOPE_AS_(pool, ARENA_ARENA_, name, ARENA_CONCAT(arena_scope_, __COUNTER__))
 #endif
 
 #endif

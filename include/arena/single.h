@@ -355,7 +355,7 @@ ARENA_INLINE void arena_scratch_leave_(struct arena_private_scratch *scratch) {
 #if defined(__GNUC__)
 #define ARENA_SCRATCH(prefix, arena) ARENA_SCRATCH_AS_(prefix##_raw(arena), ARENA_CONCAT(arena_scratch_, __COUNTER__))
 #define ARENA_SCRATCH_AS_(handle, scratch)                                                                             \
-    for (struct arena * ARENA_CONCAT(scratch, _in) = (handle),                                                         \
+    for (ARENA_ARENA_ * ARENA_CONCAT(scratch, _in) = (handle),                                                         \
                                               **ARENA_CONCAT(scratch, _in_once) = &ARENA_CONCAT(scratch, _in);         \
          ARENA_CONCAT(scratch, _in_once); ARENA_CONCAT(scratch, _in_once) = NULL)                                      \
         for (struct arena_scratch ARENA_CONCAT(scratch, _slow) ARENA_WRITTEN_BY_LIBRARY_,                              \

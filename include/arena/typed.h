@@ -128,11 +128,14 @@ extern "C++" { /* also where a program includes this inside extern "C" */
 #define ARENA_CALLBACK_ static
 #endif
 
-/* The descriptor: an object of the function that hands it out; in C++ one beside it, because gcc emits none for an
- * inline function of a module. */
-#ifdef __cplusplus
+/* The descriptor: an object of the function that hands it out; from C++17 on one beside it, because gcc emits none for
+ * an inline function of a module. */
+#if defined(__cplusplus) && __cplusplus >= 201703L
 #define ARENA_DESCRIPTOR_OUTSIDE_(object, ...) inline constexpr struct arena_type object = {__VA_ARGS__};
 #define ARENA_DESCRIPTOR_INSIDE_(object, ...)
+#elif defined(__cplusplus)
+#define ARENA_DESCRIPTOR_OUTSIDE_(object, ...)
+#define ARENA_DESCRIPTOR_INSIDE_(object, ...) static constexpr struct arena_type object = {__VA_ARGS__};
 #else
 #define ARENA_DESCRIPTOR_OUTSIDE_(object, ...)
 #define ARENA_DESCRIPTOR_INSIDE_(object, ...) static const struct arena_type object = {__VA_ARGS__};

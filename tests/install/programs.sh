@@ -52,8 +52,10 @@ for compiler in ${TEST_COMPILERS:-${CC:-cc}}; do
 done
 for compiler in ${TEST_COMPILERS_CPP:-${CXX:-c++}}; do
     have "$compiler" || continue
-    build_and_run "$compiler, shared" "$printed" \
-        "$compiler" -std=c++17 $strict use.cpp $(pkg-config --cflags --libs arena)
+    for standard in c++11 c++17; do
+        build_and_run "$compiler, shared, $standard" "$printed" \
+            "$compiler" -std=$standard $strict use.cpp $(pkg-config --cflags --libs arena)
+    done
     build_and_run "$compiler, static" "$printed" \
         "$compiler" -std=c++17 $strict -static use.cpp $(pkg-config --static --cflags --libs arena)
     if [ "$mhd" = true ]; then

@@ -75,7 +75,7 @@ ARENA_INLINE ARENA_NODISCARD int ARENA_F(concurrent_reset_context)(struct ARENA_
 
 ARENA_INLINE ARENA_NODISCARD int ARENA_F(concurrent_acquire)(struct ARENA_CONCURRENT *arena,
                                                              struct arena_context *context, struct ARENA_PREFIX **out) {
-    struct arena *handle = NULL;
+    ARENA_ARENA_ *handle = NULL;
     int status = arena_concurrent_acquire(ARENA_F(concurrent_raw)(arena), context, out == NULL ? NULL : &handle);
     if (out != NULL) *out = (struct ARENA_PREFIX *)(void *)handle;
     return status;
@@ -83,7 +83,7 @@ ARENA_INLINE ARENA_NODISCARD int ARENA_F(concurrent_acquire)(struct ARENA_CONCUR
 
 ARENA_INLINE ARENA_NODISCARD int ARENA_F(concurrent_try_acquire)(struct ARENA_CONCURRENT *arena,
                                                                  struct ARENA_PREFIX **out) {
-    struct arena *handle = NULL;
+    ARENA_ARENA_ *handle = NULL;
     int status = arena_concurrent_try_acquire(ARENA_F(concurrent_raw)(arena), out == NULL ? NULL : &handle);
     if (out != NULL) *out = (struct ARENA_PREFIX *)(void *)handle;
     return status;

@@ -6,10 +6,10 @@
 /* --- the handle --------------------------------------------------------------------------------------------------- */
 
 /* The handle as the erased functions take it: the same pointer under another tag. */
-ARENA_INLINE struct arena *ARENA_F(raw)(const struct ARENA_PREFIX *arena) { return (struct arena *)(uintptr_t)arena; }
+ARENA_INLINE ARENA_ARENA_ *ARENA_F(raw)(const struct ARENA_PREFIX *arena) { return (ARENA_ARENA_ *)(uintptr_t)arena; }
 
 /* And back; panics where it is an arena of another type.  NULL stays NULL. */
-ARENA_INLINE struct ARENA_PREFIX *ARENA_F(from_raw)(struct arena *arena) {
+ARENA_INLINE struct ARENA_PREFIX *ARENA_F(from_raw)(ARENA_ARENA_ *arena) {
     if (arena != NULL && !arena_type_equal(arena_type_of(arena), ARENA_F(type)()))
         arena_panic_type(ARENA_F(type)()->name, arena_type_of(arena));
     return (struct ARENA_PREFIX *)(void *)arena;
@@ -18,7 +18,7 @@ ARENA_INLINE struct ARENA_PREFIX *ARENA_F(from_raw)(struct arena *arena) {
 /* NULL: out of memory, too large, or options that are not understood. */
 ARENA_INLINE ARENA_NODISCARD struct ARENA_PREFIX *ARENA_F(create_with)(size_t capacity,
                                                                        const struct arena_options *options) {
-    struct arena *arena = NULL;
+    ARENA_ARENA_ *arena = NULL;
     (void)!arena_create_with(ARENA_F(type)(), capacity, options, &arena);
     return (struct ARENA_PREFIX *)(void *)arena;
 }
@@ -31,7 +31,7 @@ ARENA_INLINE ARENA_NODISCARD struct ARENA_PREFIX *ARENA_F(create)(size_t capacit
  * understood. */
 ARENA_INLINE ARENA_NODISCARD struct ARENA_PREFIX *ARENA_F(create_in)(void *memory, size_t size_bytes,
                                                                      const struct arena_options *options) {
-    struct arena *arena = NULL;
+    ARENA_ARENA_ *arena = NULL;
     (void)!arena_create_in(ARENA_F(type)(), memory, size_bytes, options, &arena);
     return (struct ARENA_PREFIX *)(void *)arena;
 }
@@ -110,7 +110,7 @@ ARENA_INLINE ARENA_NODISCARD int ARENA_F(inject)(struct arena_context *parent, s
 }
 
 ARENA_INLINE ARENA_NODISCARD int ARENA_F(extract)(struct arena_context *context, struct ARENA_PREFIX **out) {
-    struct arena *arena = NULL;
+    ARENA_ARENA_ *arena = NULL;
     int status = arena_extract(context, ARENA_F(type)(), out == NULL ? NULL : &arena);
     if (out != NULL) *out = (struct ARENA_PREFIX *)(void *)arena;
     return status;

@@ -50,7 +50,7 @@ struct ARENA_PRIVATE_F(action) {
     void *user;
 };
 
-ARENA_CALLBACK_ void ARENA_PRIVATE_F(run)(struct arena *arena, void *user) {
+ARENA_CALLBACK_ void ARENA_PRIVATE_F(run)(ARENA_ARENA_ *arena, void *user) {
     const struct ARENA_PRIVATE_F(action) *call = (const struct ARENA_PRIVATE_F(action) *)user;
     call->action((struct ARENA_PREFIX *)(void *)arena, call->user);
 }
@@ -89,7 +89,7 @@ ARENA_INLINE ARENA_NODISCARD int ARENA_F(pool_scope_enter_context)(struct ARENA_
 /* --- checkout and return ------------------------------------------------------------------------------------------ */
 
 ARENA_INLINE ARENA_NODISCARD int ARENA_F(pool_checkout)(struct ARENA_POOL *pool, struct ARENA_PREFIX **out) {
-    struct arena *arena = NULL;
+    ARENA_ARENA_ *arena = NULL;
     int status = arena_pool_checkout(ARENA_F(pool_raw)(pool), out == NULL ? NULL : &arena);
     if (out != NULL) *out = (struct ARENA_PREFIX *)(void *)arena;
     return status;
@@ -97,7 +97,7 @@ ARENA_INLINE ARENA_NODISCARD int ARENA_F(pool_checkout)(struct ARENA_POOL *pool,
 
 ARENA_INLINE ARENA_NODISCARD int ARENA_F(pool_checkout_context)(struct ARENA_POOL *pool, struct arena_context *context,
                                                                 struct ARENA_PREFIX **out) {
-    struct arena *arena = NULL;
+    ARENA_ARENA_ *arena = NULL;
     int status = arena_pool_checkout_context(ARENA_F(pool_raw)(pool), context, out == NULL ? NULL : &arena);
     if (out != NULL) *out = (struct ARENA_PREFIX *)(void *)arena;
     return status;

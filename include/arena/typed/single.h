@@ -210,7 +210,7 @@ ARENA_INLINE ARENA_NODISCARD int ARENA_F(alloc_slab_with_checked)(struct ARENA_P
 struct ARENA_BURST {
     char *cursor;
     char *limit;
-    struct arena *arena;
+    ARENA_ARENA_ *arena;
 };
 
 ARENA_INLINE struct ARENA_BURST ARENA_F(burst_begin)(struct ARENA_PREFIX *arena) {
