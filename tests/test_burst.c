@@ -387,6 +387,20 @@ TEST(checked_bursts_say_what_the_plain_ones_panic_with) {
     arena_destroy(arena);
 }
 
+/* What it was lent is no peak. */
+TEST(a_burst_that_was_left_was_not_in_use) {
+    GIVEN(arena, arena, arena_create(ARENA_TYPE(int), 100000, &arena));
+    struct arena_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0};
+    assert_non_null(arena_alloc(arena, NULL));
+    struct arena_burst burst;
+    arena_burst_begin(arena, &burst);
+    assert_non_null(arena_burst_put(&burst, NULL));
+    assert_non_null(arena_alloc(arena, NULL));
+    assert_int_equal(arena_get_stats(arena, &stats), ARENA_OK);
+    assert_int_equal(stats.peak_bytes, 2 * sizeof(int));
+    arena_destroy(arena);
+}
+
 /* Its owner lost it: a burst gets no more than a single allocation does. */
 TEST(an_arena_that_is_back_in_its_pool_lends_nothing) {
     GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(int), 10, &pool));

@@ -406,6 +406,29 @@ TEST(one_block_serves_a_generation) {
     arena_bytes_destroy(arena);
 }
 
+/* Whatever gives memory back meanwhile. */
+TEST(a_peak_is_the_most_since_creation) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make_clearing(SIZE_MAX, clear);
+        struct arena_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0};
+        (void)arena_bytes_alloc(arena, 100, 1);
+        ARENA_SCRATCH(arena_bytes, arena) {
+            (void)arena_bytes_alloc(arena, 200, 1);
+        }
+        arena_bytes_trim(arena);
+        assert_int_equal(arena_bytes_get_stats(arena, &stats), ARENA_OK);
+        assert_int_equal(stats.peak_bytes, 300);
+        char *block = (char *)arena_bytes_alloc(arena, 400, 1);
+        assert_true(arena_bytes_resize(arena, block, 400, 1));
+        for (int i = 0; i < 40; i++) { /* under a checker with zones, which were not there at the peak */
+            (void)arena_bytes_alloc(arena, 1, 1);
+            assert_int_equal(arena_bytes_get_stats(arena, &stats), ARENA_OK);
+            assert_int_equal(stats.peak_bytes, 500);
+        }
+        arena_bytes_destroy(arena);
+    }
+}
+
 TEST(a_large_block_does_not_double_what_follows) {
     struct arena_bytes *arena = make(SIZE_MAX);
     (void)arena_bytes_alloc(arena, 4000, 8);

@@ -169,7 +169,12 @@ void bytes_forget_room(struct arena *arena, size_t size_bytes) {
 /* [from, cursor) is free again. */
 static void give_tail(struct arena *arena, char *from) {
     char *to = arena->head.cursor;
-    if (to > arena->head.peak) arena->head.peak = to;
+    if (arena->watched) { /* what the zones take changes: the peak is what it is now */
+        slots_note_high(arena);
+        if (to > arena->used_end) arena->used_end = to;
+    } else if (to > arena->head.peak) {
+        arena->head.peak = to;
+    }
     if (arena->clear == ARENA_CLEAR_ON_HANDOUT && (size_t)(to - from) <= CLEAR_TAIL_BYTES) {
         memset(from, 0, (size_t)(to - from));
         if (arena->watched) slots_hide(arena, from, to);

@@ -65,6 +65,7 @@ void slots_trim(struct arena *arena) {
     slots_settle(arena);
     if (arena->bytes) blocks_drop_spare(arena);
     if (!slots_gives_pages(arena)) return;
+    slots_note_high(arena);
     arena->used_end = slots_touched_end(arena);
     give_back_from(arena, arena->head.cursor);
     arena->head.peak = arena->head.cursor;

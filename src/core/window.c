@@ -48,7 +48,7 @@ void slots_settle(struct arena *arena) {
         if (limit > arena->dirty) arena->dirty = limit;
         if (arena->clear == ARENA_CLEAR_ON_HANDOUT && arena->ready > cursor) arena->ready = cursor;
     }
-    if (limit > arena->head.peak) arena->head.peak = limit;
+    if (limit > arena->used_end) arena->used_end = limit; /* it was lent, and never in use: no peak */
     if (arena->watched) slots_hide(arena, cursor, limit);
     slots_refresh(arena);
 }
