@@ -533,6 +533,33 @@ TEST(mixed_values_leave_the_rest_in_one_piece) {
     arena_concurrent_destroy(arena);
 }
 
+static void take_one_slot(struct worker *worker) {
+    (void)!arena_concurrent_try_alloc((struct arena_concurrent *)worker->user, NULL);
+}
+
+/* Free slots below a mark are not used. */
+TEST(mixed_values_above_a_mark_are_full_like_others) {
+    enum { CAPACITY = 1000 };
+    GIVEN(arena_concurrent, arena, arena_concurrent_create(arena_type_any(), CAPACITY, &arena));
+    assert_non_null(arena_concurrent_try_alloc(arena, NULL));
+    (void)worker_run(take_one_slot, arena, 0);
+    struct arena *inside = NULL;
+    assert_int_equal(arena_concurrent_acquire(arena, NULL, &inside), ARENA_OK);
+    struct arena_mark mark;
+    arena_get_mark(inside, &mark);
+    struct arena_any *slot = NULL;
+    int status;
+    do status = arena_alloc_any_checked(inside, ARENA_TYPE(int), &(int){1}, &slot);
+    while (status == ARENA_OK);
+    assert_int_equal(status, ARENA_EFULL);
+    assert_null(arena_try_alloc_any(inside, ARENA_TYPE(int), &(int){1}));
+    arena_rewind_end(inside, &mark);
+    size_t used = arena_used(inside);
+    for (; used < CAPACITY; used++) assert_non_null(arena_try_alloc_any(inside, ARENA_TYPE(int), &(int){1}));
+    arena_concurrent_release(arena);
+    arena_concurrent_destroy(arena);
+}
+
 static void put_mixed(struct arena *arena, void *user) {
     int *total = user;
     struct largest value;

@@ -23,8 +23,13 @@ const char *any_refusal(const struct arena *arena, const struct arena_type *type
     return NULL;
 }
 
+/* Free ones below a mark that lives are not used. */
+static bool has_slot(const struct arena *arena) {
+    return arena->head.cursor != arena->bound || (arena->gap_bytes != 0 && slots_floor(arena) == arena->base);
+}
+
 struct arena_any *any_take(struct arena *arena, const struct arena_type *type, const void *value) {
-    if (slots_sealed(arena) || slots_remaining(arena) == 0) return NULL;
+    if (slots_sealed(arena) || !has_slot(arena)) return NULL;
     const struct arena_type *kept = type_set_keep(&arena->kinds, type);
     if (kept == NULL) return NULL;
     struct arena_any *slot = slots_take_slow(arena, NULL);
@@ -35,7 +40,7 @@ struct arena_any *any_take(struct arena *arena, const struct arena_type *type, c
 
 int any_none_status(const struct arena *arena, const struct arena_type *type) {
     if (any_refusal(arena, type) != NULL) return ARENA_EINVAL;
-    return !slots_sealed(arena) && slots_remaining(arena) != 0 ? ARENA_ENOMEM : slots_none_status(arena);
+    return !slots_sealed(arena) && has_slot(arena) ? ARENA_ENOMEM : slots_none_status(arena);
 }
 
 _Noreturn void any_panic(const struct arena *arena, const struct arena_type *type, const char *function) {
