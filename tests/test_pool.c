@@ -364,6 +364,31 @@ TEST(an_arena_that_drops_is_not_returned) {
     assert_int_equal(arena_pool_destroy(handoff.pool), ARENA_OK);
 }
 
+/* What one user does to the limit is no other's. */
+TEST(a_byte_arena_comes_with_the_capacity_of_the_pool) {
+    enum { CAPACITY = 5000 };
+    GIVEN(arena_pool, pool, arena_pool_create(arena_type_bytes(), CAPACITY, &pool));
+    static const size_t changes[] = {100, SIZE_MAX, CAPACITY, 2};
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        GIVEN(arena, arena, arena_pool_checkout(pool, &arena));
+        struct arena_bytes *out = arena_bytes_from_raw(arena);
+        assert_int_equal(arena_bytes_cap(out), CAPACITY);
+        assert_true(arena_bytes_set_cap(out, changes[i]));
+        arena_bytes_reset(out);
+        assert_int_equal(arena_bytes_cap(out), changes[i]);
+        arena_pool_return(pool, arena);
+        ARENA_POOL_SCOPE(pool, scoped) {
+            struct arena_bytes *in_scope = arena_bytes_from_raw(scoped);
+            assert_int_equal(arena_bytes_cap(in_scope), CAPACITY);
+            assert_non_null(arena_bytes_try_alloc(in_scope, CAPACITY, 1));
+            assert_null(arena_bytes_try_alloc(in_scope, 1, 1));
+            arena_bytes_reset(in_scope);
+            assert_true(arena_bytes_set_cap(in_scope, changes[i]));
+        }
+    }
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 static void return_claimed(void *arena) { arena_pool_return_claimed(arena); }
 static void return_plainly(void *arena) { arena_pool_return(arena_pool_of(arena), arena); }
 

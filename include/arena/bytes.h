@@ -130,8 +130,8 @@ ARENA_API struct arena_cleanup *arena_bytes_try_defer(struct arena_bytes *arena,
 
 /* --- The whole arena ---------------------------------------------------------------------------------------------- */
 
-/* Changes the capacity.  false, and nothing has changed: it is less than what is used, more than a fixed arena holds,
- * or the arena is NULL, or from acquire. */
+/* Changes the capacity; of an arena of a pool for as long as it is out.  false, and nothing has changed: it is less than
+ * what is used, more than a fixed arena holds, or the arena is NULL, or from acquire. */
 ARENA_API bool arena_bytes_set_cap(struct arena_bytes *arena, size_t capacity);
 
 /* A source (struct arena_source) that takes its memory out of `parent`, for a child arena.  What the child gives back

@@ -4,6 +4,7 @@
 #include "api/pool.h"
 
 #include "base/race.h"
+#include "core/bytes.h"
 
 struct pool_arena pool_no_arena;
 
@@ -165,6 +166,10 @@ void pool_put_slow(struct pool_arena *arena, struct thread_state *state, bool re
     /* Its weight may change, and its reset may run the program's code, which may open a scope. */
     if (standing && !state->exiting) leave_standing(arena, state);
     if (!reset) slots_reset(&arena->slots);
+    if ((arena->slots.reset_work & WORK_CAPACITY) != 0) { /* the next one who has it has what the pool says */
+        (void)bytes_set_cap(&arena->slots, pool->capacity);
+        arena->slots.reset_work &= (uint8_t)~WORK_CAPACITY;
+    }
     slots_close(&arena->slots, CLOSED_IN_POOL);
     pool_weigh(arena);
     if (state->exiting) {

@@ -29,6 +29,7 @@ bool bytes_set_cap(struct arena *arena, size_t capacity) {
     if (capacity < slots_used_bytes(arena)) return false;
     if (!arena->grows && capacity > (size_t)(arena->end - arena->base)) return false;
     arena->capacity = capacity;
+    if (arena->part_of == PART_OF_POOL) arena->reset_work |= WORK_CAPACITY;
     blocks_set_bound(arena);
     slots_refresh(arena);
     return true;

@@ -85,13 +85,14 @@ enum closed_for {
 
 /* What a reset has to do beside clearing (arena.reset_work); nothing: it is quick. */
 enum reset_work {
-    WORK_DROP = 1,      /* elements have a drop */
-    WORK_CHECKER = 2,   /* a memory checker is told */
-    WORK_RUNS = 4,      /* there may be free slots below the cursor */
-    WORK_BURST = 8,     /* a burst is open */
-    WORK_CLEANUPS = 16, /* cleanups wait */
-    WORK_BLOCKS = 32,   /* there is more than one block */
-    WORK_EXCESS = 64,   /* more is in memory than is to be retained: resets count, until it goes back */
+    WORK_DROP = 1,       /* elements have a drop */
+    WORK_CHECKER = 2,    /* a memory checker is told */
+    WORK_RUNS = 4,       /* there may be free slots below the cursor */
+    WORK_BURST = 8,      /* a burst is open */
+    WORK_CLEANUPS = 16,  /* cleanups wait */
+    WORK_BLOCKS = 32,    /* there is more than one block */
+    WORK_EXCESS = 64,    /* more is in memory than is to be retained: resets count, until it goes back */
+    WORK_CAPACITY = 128, /* of a pool's arena: its user changed the capacity, for as long as it is out */
 };
 /* What a rewind has to do as well, wherever it goes. */
 #define WORK_OF_REWIND (WORK_DROP | WORK_CHECKER | WORK_RUNS | WORK_BURST | WORK_EXCESS)
