@@ -188,6 +188,57 @@ TEST(marks_that_are_none_are_refused) {
     arena_bytes_destroy(arena);
 }
 
+/* The library still knows it when other marks have come and gone, and the cursor has passed it. */
+TEST(marks_that_a_rewind_made_void_are_refused_later) {
+    EACH_POLICY(clear) {
+        enum { NESTED = 3 };
+        struct arena_bytes *arena = make(SIZE_MAX, clear);
+        for (int round = 0; round < 3; round++) {
+            struct arena_mark marks[NESTED];
+            struct arena_mark gone[NESTED];
+            for (int i = 0; i < NESTED; i++) {
+                marks[i] = arena_bytes_mark(arena);
+                (void)take(arena, 10, clear);
+                gone[i] = arena_bytes_mark(arena);
+                (void)take(arena, 10, clear);
+                arena_bytes_rewind(arena, marks[i]);
+                (void)take(arena, 100, clear);
+                for (int k = 0; k <= i; k++) assert_refused(arena, gone[k]);
+            }
+            size_t used = arena_bytes_used(arena);
+            for (int i = NESTED; i-- > 0;) {
+                arena_bytes_rewind(arena, marks[i]);
+                (void)take(arena, used, clear);
+                for (int k = 0; k < NESTED; k++) assert_refused(arena, gone[k]);
+                for (int k = i + 1; k < NESTED; k++) assert_refused(arena, marks[k]);
+                if (round != 1) arena_bytes_rewind_end(arena, marks[i]);
+            }
+            if (round == 1) arena_bytes_rewind_end(arena, marks[0]);
+            assert_int_equal(arena_bytes_used(arena), 0);
+        }
+        arena_bytes_destroy(arena);
+    }
+}
+
+/* Also one that was taken in a scratch scope. */
+TEST(a_mark_above_all_that_live_is_refused) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make(SIZE_MAX, clear);
+        struct arena_mark inner;
+        struct arena_mark outer = arena_bytes_mark(arena);
+        ARENA_SCRATCH(arena_bytes, arena) {
+            (void)take(arena, 10, clear);
+            inner = arena_bytes_mark(arena);
+            (void)take(arena, 10, clear);
+        }
+        assert_refused(arena, inner);
+        (void)take(arena, 100, clear);
+        assert_refused(arena, inner);
+        arena_bytes_rewind_end(arena, outer);
+        arena_bytes_destroy(arena);
+    }
+}
+
 static size_t block_count(const struct arena_bytes *arena) {
     struct arena_stats stats;
     memset(&stats, 0, sizeof stats);

@@ -195,7 +195,8 @@ ARENA_API size_t arena_in_bytes(const struct arena_type *type, size_t count, con
  * A mark is a place in an arena to rewind to.  Marks nest.  A rewind takes back what was handed out since: drops run
  * last to first, cleanups newest first, memory is cleared by the arena's policy, and a memory checker reports later
  * access.  It makes the marks taken since void, and leaves its own valid, for a loop that rewinds to one mark again and
- * again.  A mark lives until arena_rewind_end, or until a reset, which makes all void.
+ * again.  A mark lives until arena_rewind_end, or until a reset, which makes all void; one that was taken inside an
+ * ARENA_SCRATCH until that is left, at the latest.
  *
  * While a mark lives, **what lies below it does not grow in place**: vectors and buffers begun before it move when they
  * grow, what they moved from stays as it was, and what moved above the mark goes with the next rewind to it.

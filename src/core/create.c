@@ -377,6 +377,7 @@ HOT_INLINE void renew(struct arena *arena) {
     arena->resets = 0;
     arena->mark_serial = arena->mark_depth = arena->void_high = 0;
     arena->void_low = 1;
+    arena->void_count = 0;
 }
 
 HOT_INLINE struct arena *renew_bytes(struct arena *arena, size_t capacity) {

@@ -19,6 +19,21 @@ static bool holds(const struct arena *arena, const struct block *block, const ch
     return place >= base_of(arena, block) && place <= cursor_in(arena, block);
 }
 
+void mark_begin_range(struct arena *arena, uint64_t low) {
+    unsigned count = arena->void_count;
+    uint64_t last = arena->void_low;
+    if (arena->void_high != 0) { /* it may have come to overlap with older ones */
+        for (; count != 0 && arena->voids[count - 1].high + 1 >= last; count--) {
+            if (arena->voids[count - 1].low < last) last = arena->voids[count - 1].low;
+        }
+        if (UNLIKELY(count == MARK_RANGES)) memmove(arena->voids, arena->voids + 1, --count * sizeof *arena->voids);
+        arena->voids[count] = (struct mark_range){last, arena->void_high};
+        arena->void_count = (uint8_t)(count + 1);
+    }
+    arena->void_low = low;
+    arena->void_high = arena->mark_serial;
+}
+
 static void set_floor(struct arena *arena, char *floor) {
     arena->floor = arena->head.floor = floor;
     slots_refresh(arena);
@@ -53,7 +68,8 @@ bool mark_valid(const struct arena *arena, const struct arena_mark *mark) {
     if (mark->arena != arena || mark->resets != arena->resets) return false;
     if (mark->depth > arena->mark_depth || mark_is_void(arena, mark->serial)) return false;
     const struct block *block = mark->block;
-    return blocks_has(arena, block) && mark->serial > block->marks_before && holds(arena, block, mark->place);
+    return blocks_has(arena, block) && mark->serial > block->marks_before && holds(arena, block, mark->place) &&
+           mark->place <= floor_of(arena, block);
 }
 
 void mark_rewind(struct arena *arena, const struct arena_mark *mark, bool ends) {

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Marks: places to rewind to.  See slots.h for the floor.
  *
- * A mark that a call took (struct arena_mark) has a number.  A rewind to it makes the numbers after it void, of which
- * the arena remembers one range: the last, or what it makes with the one before.  A block of memory knows which marks
- * are older than its use.  So of marks that are used though they are void, those above the cursor and those in that
- * range are always found, and so are those in a block that was free in between, or lies where one did.
+ * A mark that a call took (struct arena_mark) has a number.  A rewind to it makes the numbers after it void.  Marks that
+ * live lie between the ranges of numbers that are void, so there is at most one range more than there are of these; the
+ * arena remembers the last few.  A block of memory knows which marks are older than its use, and a mark that lives does
+ * not lie above the floor of its block.  So of marks that are used though they are void, those are always found that lie
+ *   above the cursor, or above all marks and scopes that live
+ *   in a range that is remembered: where no more than MARK_RANGES marks live, all that a rewind made void
+ *   in a block that was free in between, or lies where one did
+ * What is not: a mark that was taken in a scratch scope, which was left, where another one now lives at or above its
+ * place.  To know which marks those are, each scope would have to note a number as it is entered: one load and one store
+ * more for inline code, which is why it does not.
  *
  * A scratch scope that inline code entered says no more than where it began, and what the floor was: that is enough,
  * because its block of memory is found by address.
@@ -23,18 +29,33 @@ void mark_rewind(struct arena *arena, const struct arena_mark *mark, bool ends);
 /* No mark that was taken so far can be used any more. */
 void mark_end_all(struct arena *arena);
 
+/* Is it in one of the older ranges? */
+HOT_INLINE bool mark_in_older_range(const struct arena *arena, uint64_t serial) {
+    for (unsigned i = arena->void_count; i-- > 0 && serial <= arena->voids[i].high;) {
+        if (serial >= arena->voids[i].low) return true;
+    }
+    return false;
+}
+/* A range that begins at `low`, behind a mark that lives, is the last one now. */
+void mark_begin_range(struct arena *arena, uint64_t low);
+
 /* Is it none of the numbers that were given, or void? */
 HOT_INLINE bool mark_is_void(const struct arena *arena, uint64_t serial) {
-    return serial - 1 >= arena->mark_serial || (serial >= arena->void_low && serial <= arena->void_high);
+    if (UNLIKELY(serial - 1 >= arena->mark_serial)) return true;
+    if (LIKELY(serial > arena->void_high)) return false;
+    return serial >= arena->void_low || mark_in_older_range(arena, serial);
 }
 
 /* Marks from this number on are void. */
 HOT_INLINE void mark_make_void(struct arena *arena, uint64_t low) {
     uint64_t high = arena->mark_serial;
     if (low > high) return;
-    bool joins = arena->void_low <= arena->void_high && low <= arena->void_high + 1;
-    if (!joins || low < arena->void_low) arena->void_low = low;
-    arena->void_high = high;
+    if (low > arena->void_high + 1) {
+        mark_begin_range(arena, low);
+    } else {
+        if (low < arena->void_low) arena->void_low = low;
+        arena->void_high = high;
+    }
 }
 
 HOT_INLINE void mark_fill(struct arena *arena, struct arena_mark *mark, char *floor) {
@@ -74,8 +95,8 @@ HOT_INLINE bool mark_rewind_quick(struct arena *arena, const struct arena_mark *
     if (UNLIKELY(cursor > arena->head.peak)) arena->head.peak = cursor;
     arena->head.cursor = place;
     if (ends) arena->head.floor = mark->floor;
-    mark_make_void(arena, ends ? serial : serial + 1);
     arena->mark_depth = ends ? mark->depth - 1 : mark->depth;
+    mark_make_void(arena, ends ? serial : serial + 1);
     return true;
 }
 

@@ -119,6 +119,12 @@ struct block {
     size_t zone_bytes;
 };
 
+/* Numbers of marks (core/mark.h). */
+struct mark_range {
+    uint64_t low, high;
+};
+#define MARK_RANGES 3
+
 /* What is used together lies together: the first line of 64 bytes is what handing out one element and a quick reset
  * need. */
 struct arena {
@@ -141,6 +147,7 @@ struct arena {
     bool usual;      /* made with the defaults: a thread may keep it (core/create.c) */
     bool advised;    /* its pages are as the program asked for */
 
+    uint8_t void_count;
     uint8_t calm;    /* core/retain.c: resets in a row that did not need the excess */
     uint64_t resets; /* generations so far */
     size_t capacity; /* slots; it may change in byte arenas */
@@ -168,9 +175,10 @@ struct arena {
     struct type_set *kinds;        /* core/any.c: the descriptors of mixed values, or NULL */
 
     /* marks (core/mark.c) */
-    uint64_t mark_serial;         /* of the last mark that was taken */
-    uint64_t mark_depth;          /* marks that live, of those that were taken by a call */
-    uint64_t void_low, void_high; /* marks with these numbers are void; empty: low > high */
+    uint64_t mark_serial;                 /* of the last mark that was taken */
+    uint64_t mark_depth;                  /* marks that live, of those that were taken by a call */
+    uint64_t void_low, void_high;         /* marks with these numbers are void; empty: low > high */
+    struct mark_range voids[MARK_RANGES]; /* and those in the first void_count of these: lower, ascending, apart */
 
     /* retention (core/retain.c) */
     size_t retain_bytes;
