@@ -40,9 +40,11 @@
 
 #if defined(__GNUC__)
 #define ARENA_COLD __attribute__((cold))
+#define ARENA_CONST __attribute__((const)) /* the same result each time: a compiler may ask once */
 #define ARENA_IS_CONSTANT(value) __builtin_constant_p(value)
 #else
 #define ARENA_COLD
+#define ARENA_CONST
 #define ARENA_IS_CONSTANT(value) 0
 #endif
 

@@ -262,7 +262,7 @@ ARENA_API ARENA_NOTHROW void arena_scratch_leave_slow(struct arena *arena, char 
 
 /* The byte arenas' type (<arena/bytes.h>): any create of this type makes one.  It has no elements, and no drop function
  * (ARENA_EINVAL).  Static. */
-ARENA_API const struct arena_type *arena_type_bytes(void);
+ARENA_API ARENA_CONST ARENA_NO_PLT const struct arena_type *arena_type_bytes(void);
 
 /* --- The inline path -----------------------------------------------------------------------------------------------
  *

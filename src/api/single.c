@@ -29,7 +29,7 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
     if (out == NULL) return ARENA_EINVAL;
     poison_written(out, sizeof *out);
     *out = NULL;
-    if (LIKELY(type == &bytes_type) && LIKELY(options == NULL)) {
+    if (type == &bytes_type && options == NULL) {
         *out = slots_create_bytes(capacity);
         return LIKELY(*out != NULL) ? ARENA_OK : ARENA_ENOMEM;
     }
@@ -48,13 +48,31 @@ static int create(const struct arena_type *type, size_t capacity, const struct a
     return ARENA_OK;
 }
 
-int arena_create(const struct arena_type *type, size_t capacity, struct arena **out) {
-    return create(type, capacity, NULL, NULL, out);
+static NOINLINE int create_slow(const struct arena_type *type, size_t capacity, const struct arena_options *options,
+                                struct arena **out) {
+    return create(type, capacity, options, NULL, out);
 }
 
-int arena_create_with(const struct arena_type *type, size_t capacity, const struct arena_options *options,
-                      struct arena **out) {
-    return create(type, capacity, options, NULL, out);
+/* A byte arena that the thread kept: a leaf, and a tail call for all else. */
+HOT_INLINE int create_quick(const struct arena_type *type, size_t capacity, const struct arena_options *options,
+                            struct arena **out) {
+    if (LIKELY(type == &bytes_type) && LIKELY(options == NULL) && LIKELY(out != NULL) && !poison_hears_of_writes()) {
+        struct arena *arena = slots_renew_bytes(capacity);
+        if (LIKELY(arena != NULL)) {
+            *out = arena;
+            return ARENA_OK;
+        }
+    }
+    return create_slow(type, capacity, options, out);
+}
+
+int arena_create(const struct arena_type *type, size_t capacity, struct arena **out) {
+    return create_quick(type, capacity, NULL, out);
+}
+
+OWN_LINE int arena_create_with(const struct arena_type *type, size_t capacity, const struct arena_options *options,
+                               struct arena **out) {
+    return create_quick(type, capacity, options, out);
 }
 
 /* No object has more. */
@@ -114,14 +132,19 @@ static struct refusal destroy(struct arena *arena) {
     if (arena->part_of == PART_OF_POOL) return (struct refusal){ARENA_EBUSY, "the arena belongs to a pool"};
     if (arena->part_of == PART_OF_CONCURRENT)
         return (struct refusal){ARENA_EBUSY, "the arena belongs to a concurrent arena"};
-    struct refusal refusal = slots_refusal(arena);
-    if (refusal.status == ARENA_OK) slots_destroy(arena);
-    return refusal;
+    if (UNLIKELY(slots_sealed(arena))) return slots_refusal(arena);
+    slots_destroy(arena);
+    return (struct refusal){ARENA_OK, NULL};
 }
 
-void arena_destroy(struct arena *arena) {
+static NOINLINE void destroy_slow(struct arena *arena) {
     struct refusal refusal = destroy(arena);
     if (refusal.status != ARENA_OK) panic_for("arena_destroy", refusal);
+}
+
+OWN_LINE void arena_destroy(struct arena *arena) {
+    if (LIKELY(arena != NULL) && LIKELY(slots_keep_bytes(arena))) return;
+    destroy_slow(arena);
 }
 
 int arena_destroy_checked(struct arena *arena) { return destroy(arena).status; }

@@ -29,8 +29,9 @@ void poison_clear_undefined(const void *start, size_t size_bytes); /* may be tou
 /* What the library writes into a variable of its caller's counts as written: MemorySanitizer sees nothing of what it
  * does that was compiled without it. */
 void __msan_unpoison(const volatile void *start, size_t size_bytes) __attribute__((weak));
+static inline bool poison_hears_of_writes(void) { return UNLIKELY(__msan_unpoison != NULL); }
 static inline void poison_written(const void *out, size_t size_bytes) {
-    if (UNLIKELY(__msan_unpoison != NULL)) __msan_unpoison(out, size_bytes);
+    if (poison_hears_of_writes()) __msan_unpoison(out, size_bytes);
 }
 /* Copies into one.  In this order: the copy brings along what MemorySanitizer thinks of the library's own variable. */
 static inline void poison_copy_out(void *out, const void *from, size_t size_bytes) {

@@ -5,7 +5,8 @@
  * read field by field where it lies (a copy in wide loads would wait for the stores before it), and the struct and the
  * first bytes of a byte arena are cleared by one memset.  A thread keeps one byte arena that it ended, and one of
  * elements, for the next that it makes like them: to take memory and give it back costs as much as all the rest, and of
- * the struct most is as it has to be.
+ * the struct most is as it has to be.  What was used is cleared as the arena ends, while it is in the cache, so that a
+ * byte arena is made and ended by two functions that call nothing (create.h).
  */
 #include "core/create.h"
 
@@ -227,7 +228,7 @@ static bool map_slots(struct arena *arena, const struct slots_plan *plan, const 
     if (dirty > base) arena->dirty = arena->used_end = dirty;
     arena->ready = arena->dirty == base || plan->clear == ARENA_CLEAR_NEVER ? arena->end : base;
     arena->advised = advised;
-    arena->usual = plan->usual && !scarce && bytes <= KEPT_MOST_BYTES;
+    if (plan->usual && !scarce && bytes <= KEPT_MOST_BYTES) arena->keeps = KEEPS_ELEMENTS;
     if ((plan->flags & ARENA_PREFAULT) != 0) arena->touched = arena->used_end = arena->end;
     return true;
 }
@@ -257,7 +258,7 @@ HOT_INLINE void place_slots(struct arena *arena, const struct slots_plan *plan, 
     arena->end = end;
     arena->dirty = part_of == PART_OF_CONCURRENT ? base : end;
     arena->ready = ready;
-    arena->usual = plan->usual;
+    arena->keeps = plan->usual ? KEEPS_ELEMENTS : KEEPS_NOT;
 }
 
 HOT_INLINE enum copy_way copy_way_of(size_t size, size_t stride) {
@@ -282,7 +283,6 @@ HOT_INLINE void set_up(struct arena *arena, const struct slots_plan *plan, const
     arena->retain_bytes = plan->retain_bytes < RETAIN_LEAST ? RETAIN_LEAST : plan->retain_bytes;
     if ((plan->flags & ARENA_PREFAULT) != 0) arena->retain_bytes = SIZE_MAX; /* no later access is to fault */
     if (UNLIKELY(plan->source.take != NULL)) arena->source = plan->source;
-    arena->void_low = 1; /* and void_high is 0: none */
     arena->head.cursor = arena->head.peak = arena->head.floor = arena->floor = arena->base;
     arena->poison_end = arena->rooted = arena->base;
 }
@@ -321,7 +321,7 @@ HOT_INLINE struct arena *create(const struct slots_plan *plan, size_t room_bytes
     } else {
         arena->capacity = layout.room_bytes / plan->stride;
     }
-    if (watched || part_of != PART_OF_NOTHING) arena->usual = false;
+    if (watched || part_of != PART_OF_NOTHING) arena->keeps = KEEPS_NOT;
     slots_refresh_inline(arena);
     arena->fresh_limit = arena->head.limit;
     if (UNLIKELY(watched)) slots_hide_all(arena);
@@ -347,78 +347,22 @@ struct arena *slots_create(const struct slots_plan *plan, const struct arena_typ
     return create(plan, plan->bytes, type, part_of, header_bytes, place, watched);
 }
 
-/* In a function of its own, so that the plan of the other one need not lie in memory. */
-static NOINLINE struct arena *create_watched_bytes(size_t capacity) {
+static struct arena *create_watched_bytes(size_t capacity) {
     const struct slots_plan plan = {.stride = 1, .bytes = capacity, .of_bytes = true, .retain_bytes = RETAIN_BYTES};
     return slots_create(&plan, &bytes_type, PART_OF_NOTHING, sizeof(struct arena), NULL);
 }
 
-/* --- what a thread keeps ------------------------------------------------------------------------------------------ */
-
-/* A list of no more than two: a byte arena, if there is one, before one of elements. */
-HOT_INLINE struct arena *kept_arena(struct thread_kept *kept) { return CONTAINER_OF(kept, struct arena, kept); }
-HOT_INLINE bool keeps_bytes(const struct thread_state *state) {
-    return state->kept != NULL && kept_arena(state->kept)->bytes;
-}
-HOT_INLINE struct thread_kept **kept_of_elements(struct thread_state *state) {
-    return keeps_bytes(state) ? &state->kept->next : &state->kept;
-}
-
-/* Makes an arena that a thread kept as good as new: what it used is cleared, and forgotten. */
-HOT_INLINE void renew(struct arena *arena) {
-    char *base = arena->base;
-    char *cursor = arena->head.cursor;
-    if (arena->ready < cursor) arena->ready = cursor;
-    memset(base, 0, (size_t)(cursor - base));
-    arena->head.cursor = arena->head.peak = arena->head.floor = arena->floor = base;
-    arena->touched = base;
-    arena->high_bytes = arena->need_bytes = arena->peak_bytes = 0;
-    arena->calm = 0;
-    arena->resets = 0;
-    arena->mark_serial = arena->mark_depth = arena->void_high = 0;
-    arena->void_low = 1;
-    arena->void_count = 0;
-}
-
-HOT_INLINE struct arena *renew_bytes(struct arena *arena, size_t capacity) {
-    renew(arena);
-    arena->used_end = arena->base;
-    arena->capacity = capacity;
-    arena->grow_bytes = BLOCKS_GROW_FIRST;
-    arena->want_bytes = 0;
-    blocks_set_bound(arena);
-    arena->head.limit = arena->fresh_limit = arena->ready < arena->bound ? arena->ready : arena->bound;
-    return arena;
-}
-
-struct arena *slots_create_kept(const struct arena_type *type, size_t capacity) {
-    struct thread_kept **link = kept_of_elements(thread_state());
-    if (*link == NULL || !type_valid(type) || type->drop != NULL) return NULL;
-    struct arena *arena = kept_arena(*link);
-    if (arena->capacity != capacity || !type_same(arena->type, type)) return NULL;
-    *link = NULL;
-    arena->used_end = slots_touched_end(arena);
-    renew(arena);
-    arena->head.limit = arena->bound;
-    return arena;
-}
-
 struct arena *slots_create_bytes(size_t capacity) {
-    struct thread_state *state = thread_state();
-    if (LIKELY(keeps_bytes(state))) {
-        struct arena *kept = kept_arena(state->kept);
-        state->kept = kept->kept.next;
-        return renew_bytes(kept, capacity);
-    }
     if (UNLIKELY(poison_active())) return create_watched_bytes(capacity);
     const struct slots_plan plan = {.stride = 1, .bytes = capacity, .of_bytes = true, .retain_bytes = RETAIN_BYTES};
     struct arena *arena = create(&plan, capacity, &bytes_type, PART_OF_NOTHING, sizeof(struct arena), NULL, false);
-    if (LIKELY(arena != NULL)) arena->usual = arena->home.memory_bytes == BYTES_FIRST_BYTES;
+    if (LIKELY(arena != NULL) && arena->home.memory_bytes == BYTES_FIRST_BYTES) arena->keeps = KEEPS_BYTES;
     return arena;
 }
 
-/* --- the end ------------------------------------------------------------------------------------------------------ */
+/* --- what a thread keeps ------------------------------------------------------------------------------------------ */
 
+/* Of an arena that holds nothing more. */
 static void free_home(struct arena *arena) {
     const struct block *home = &arena->home;
     struct arena_source source = arena->source;
@@ -432,35 +376,45 @@ static void free_home(struct arena *arena) {
     }
 }
 
-static void end_kept(struct thread_kept *kept) { free_home(kept_arena(kept)); }
+void slots_end_kept(struct thread_kept *kept) { free_home(slots_of_kept(kept)); }
 
-static NOINLINE bool arm(struct thread_state *state) { return !state->exited && thread_exit_arm(state); }
-
-HOT_INLINE void keep_at(struct thread_kept **link, struct thread_kept *next, struct arena *arena) {
-    arena->kept.end = end_kept;
-    arena->kept.next = next;
-    *link = &arena->kept;
+struct arena *slots_create_kept(const struct arena_type *type, size_t capacity) {
+    struct thread_state *state = thread_state();
+    struct thread_kept *kept = state->kept[KEPT_ELEMENTS];
+    if (kept == NULL || !type_valid(type) || type->drop != NULL) return NULL;
+    struct arena *arena = slots_of_kept(kept);
+    if (arena->capacity != capacity || !type_same(arena->type, type)) return NULL;
+    state->kept[KEPT_ELEMENTS] = NULL;
+    char *used_end = slots_touched_end(arena);
+    slots_forget_past(arena);
+    arena->used_end = used_end;
+    arena->head.limit = arena->bound;
+    return arena;
 }
 
-/* Keeps an arena that has nothing but its first block; false: the thread has enough, or ends.  Of byte arenas it keeps
- * the first, of those of elements the last, since the next one can only be like that. */
-HOT_INLINE bool keep(struct arena *arena) {
-    if (!arena->usual) return false;
+/* Of arenas of elements a thread keeps the last: the next one can only be like that.  false: the thread ends, or it
+ * would be too much. */
+static bool keep_elements(struct arena *arena) {
     struct thread_state *state = thread_state();
-    struct thread_kept **link = arena->bytes ? &state->kept : kept_of_elements(state);
-    bool taken = arena->bytes ? keeps_bytes(state) : *link != NULL;
-    if (UNLIKELY(taken) && *link == &arena->kept) panic(ARENA_EINVAL, "the arena was destroyed already");
-    if (UNLIKELY(state->exiting) || (UNLIKELY(!state->armed) && !arm(state))) return false;
-    if (arena->bytes) {
-        if (taken) return false;
-        keep_at(link, *link, arena);
-        return true;
-    }
+    struct thread_kept *before = state->kept[KEPT_ELEMENTS];
+    if (UNLIKELY(before == &arena->kept)) panic(ARENA_EINVAL, "the arena was destroyed already");
+    if (UNLIKELY(!thread_may_keep(state))) return false;
     if ((size_t)(slots_touched_end(arena) - arena->base) > KEPT_USED_BYTES) return false;
-    if (UNLIKELY(taken)) end_kept(*link);
-    keep_at(link, NULL, arena);
+    if (UNLIKELY(before != NULL)) before->end(before);
+    state->kept[KEPT_ELEMENTS] = NULL;
+    slots_keep(state, KEPT_ELEMENTS, arena);
+    slots_clear_ended(arena);
     return true;
 }
+
+/* Of byte arenas the first: they are all alike.  false: the thread has one, or ends. */
+static bool keep_bytes(struct arena *arena) {
+    struct thread_state *state = thread_state();
+    if (UNLIKELY(state->kept[KEPT_BYTES] == &arena->kept)) panic(ARENA_EINVAL, "the arena was destroyed already");
+    return thread_may_keep(state) && slots_keep_bytes(arena);
+}
+
+/* --- the end ------------------------------------------------------------------------------------------------------ */
 
 #ifndef THREAD_STATE_MODEL
 /* A copy inside a plugin that is unloaded leaves none behind, of the thread that unloads it. */
@@ -469,15 +423,15 @@ __attribute__((destructor)) static void drop_kept(void) { thread_end_kept(thread
 
 void slots_destroy(struct arena *arena) {
     if (LIKELY(arena->reset_work == 0) && arena->block == &arena->home && arena->spare == NULL &&
-        LIKELY(arena->kinds == NULL)) {
-        if (keep(arena)) return;
-        free_home(arena); /* there is nothing but this block */
-        return;
+        LIKELY(arena->kinds == NULL)) { /* there is nothing but this block */
+        if (arena->keeps == KEEPS_ELEMENTS && keep_elements(arena)) return;
+    } else {
+        slots_settle(arena);
+        if (arena->type->drop != NULL) slots_drop_down_to(arena, arena->base);
+        if (arena->bytes) bytes_finish(arena);
+        type_set_destroy(arena->kinds);
+        if (arena->watched) slots_show_all(arena);
     }
-    slots_settle(arena);
-    if (arena->type->drop != NULL) slots_drop_down_to(arena, arena->base);
-    if (arena->bytes) bytes_finish(arena);
-    type_set_destroy(arena->kinds);
-    if (arena->watched) slots_show_all(arena);
+    if (arena->keeps == KEEPS_BYTES && keep_bytes(arena)) return;
     free_home(arena);
 }

@@ -12,7 +12,7 @@
 #ifndef CORE_CREATE_H
 #define CORE_CREATE_H
 
-#include "core/slots.h"
+#include "core/blocks.h"
 
 /* What an arena is to be: options that are checked and complete. */
 struct slots_plan {
@@ -59,5 +59,65 @@ struct arena *slots_create_kept(const struct arena_type *type, size_t capacity);
 bool slots_in_bytes(const struct slots_plan *plan, const struct arena_type *type, size_t header_bytes, size_t *bytes);
 /* Drops what is live and frees the block. */
 void slots_destroy(struct arena *arena);
+
+/* --- the life of a small byte arena ------------------------------------------------------------------------------- */
+
+/* What a thread keeps was cleared as far as it was used, when it ended. */
+HOT_INLINE struct arena *slots_of_kept(struct thread_kept *kept) { return CONTAINER_OF(kept, struct arena, kept); }
+void slots_end_kept(struct thread_kept *kept);
+/* Its end is this copy's of the library: the one that made the arena may be gone by then. */
+HOT_INLINE void slots_keep(struct thread_state *state, int kind, struct arena *arena) {
+    arena->kept.end = slots_end_kept;
+    state->kept[kind] = &arena->kept;
+}
+HOT_INLINE void slots_clear_ended(struct arena *arena) {
+    char *base = arena->base;
+    char *cursor = arena->head.cursor;
+    if (arena->ready < cursor) arena->ready = cursor;
+    memset(base, 0, (size_t)(cursor - base));
+}
+
+/* An empty arena has no past.  The base alone is loaded: the field beside it was just written. */
+HOT_INLINE void slots_forget_past(struct arena *arena) {
+    char *base = arena->base;
+    OPAQUE(base);
+    arena->head.cursor = arena->head.floor = arena->head.peak = base;
+    arena->floor = base;
+    arena->touched = arena->used_end = base;
+    arena->calm = arena->void_count = 0;
+    arena->resets = 0;
+    arena->high_bytes = arena->need_bytes = arena->peak_bytes = arena->want_bytes = 0;
+    arena->mark_serial = arena->mark_depth = arena->void_low = arena->void_high = 0;
+}
+
+/* One with the default options; NULL: this thread keeps none.  It and the next are all that most lives of a small arena
+ * take, so they call nothing, and need no frame. */
+HOT_INLINE struct arena *slots_renew_bytes(size_t capacity) {
+    struct thread_state *state = thread_state();
+    struct thread_kept *kept = state->kept[KEPT_BYTES];
+    if (UNLIKELY(kept == NULL)) return NULL;
+    state->kept[KEPT_BYTES] = NULL;
+    struct arena *arena = slots_of_kept(kept);
+    slots_forget_past(arena);
+    arena->capacity = capacity;
+    arena->grow_bytes = BLOCKS_GROW_FIRST;
+    char *bound = capacity < (size_t)(arena->end - arena->base) ? arena->base + capacity : arena->end;
+    arena->bound = bound;
+    arena->head.limit = arena->fresh_limit = arena->ready < bound ? arena->ready : bound;
+    return arena;
+}
+
+/* Ends one that the thread can keep as it is; false: nothing was done, and slots_destroy is to be called. */
+HOT_INLINE bool slots_keep_bytes(struct arena *arena) {
+    uint8_t keeps = arena->keeps;
+    OPAQUE(keeps); /* looked at alone: those beside it may just have been written, and a wide load would wait */
+    if (UNLIKELY(keeps != KEEPS_BYTES) || UNLIKELY(arena->closed != 0) || UNLIKELY(arena->reset_work != 0))
+        return false;
+    struct thread_state *state = thread_state();
+    if (UNLIKELY(state->keeps == THREAD_KEEPS_NOTHING || state->kept[KEPT_BYTES] != NULL)) return false;
+    slots_keep(state, KEPT_BYTES, arena);
+    slots_clear_ended(arena);
+    return true;
+}
 
 #endif

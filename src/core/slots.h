@@ -97,6 +97,13 @@ enum reset_work {
 /* What a rewind has to do as well, wherever it goes. */
 #define WORK_OF_REWIND (WORK_DROP | WORK_CHECKER | WORK_RUNS | WORK_BURST | WORK_EXCESS)
 
+/* What a thread does with an arena that ends (arena.keeps; core/create.c). */
+enum keeps {
+    KEEPS_NOT,      /* frees it */
+    KEEPS_ELEMENTS, /* it is of elements and made with the defaults: may keep it for the next of its type and capacity */
+    KEEPS_BYTES,    /* it is of bytes, made with the defaults, and has had nothing but its first block: may keep it */
+};
+
 /* A block of memory.  That of a typed arena, and the first one of a byte arena, is `home`; others lie at the start of
  * their own memory.  What follows `end` is saved here while a newer block is in use. */
 struct block {
@@ -136,20 +143,29 @@ struct arena {
     uint8_t closed;        /* enum closed_for, or-ed */
     uint8_t reset_work;    /* enum reset_work, or-ed */
     struct atomic_u8 idle; /* api/pool.h: 1: in a cache or in the store.  Read by others, so an atomic one */
+    uint8_t keeps;         /* enum keeps */
 
     /* what it is; these do not change */
-    uint8_t clear;   /* enum arena_clear */
     uint8_t part_of; /* enum part_of */
-    bool watched;    /* a memory checker is watching */
+    uint8_t clear;   /* enum arena_clear */
     bool bytes;      /* blocks of any size: no elements */
+    bool watched;    /* a memory checker is watching */
     bool grows;      /* more blocks come as they are needed */
     bool zeroes;     /* inline code hands out what it finds, so the window must be zero */
-    bool usual;      /* made with the defaults: a thread may keep it (core/create.c) */
     bool advised;    /* its pages are as the program asked for */
 
-    uint8_t void_count;
-    uint8_t calm;    /* core/retain.c: resets in a row that did not need the excess */
-    uint64_t resets; /* generations so far */
+    /* what it went through: all of it 0 in a new one (slots_forget_past) */
+    uint8_t calm;                 /* core/retain.c: resets in a row that did not need the excess */
+    uint8_t void_count;           /* see voids */
+    uint64_t resets;              /* generations so far */
+    size_t high_bytes;            /* core/retain.c: the most that this generation used, as far as it was noted */
+    size_t need_bytes;            /* core/retain.c: the most that any of the calm generations used */
+    size_t peak_bytes;            /* the most that was used, up to the last reset or rewind by a call */
+    size_t want_bytes;            /* core/blocks.c: what one generation needs: the next first block is to hold it */
+    uint64_t mark_serial;         /* core/mark.c: of the last mark that was taken */
+    uint64_t mark_depth;          /* marks that live, of those that were taken by a call */
+    uint64_t void_low, void_high; /* marks with these numbers are void; 0 and 0: none */
+
     size_t capacity; /* slots; it may change in byte arenas */
     /* the newest block, see above */
     char *bound;
@@ -175,20 +191,11 @@ struct arena {
     struct type_set *kinds;        /* core/any.c: the descriptors of mixed values, or NULL */
 
     /* marks (core/mark.c) */
-    uint64_t mark_serial;                 /* of the last mark that was taken */
-    uint64_t mark_depth;                  /* marks that live, of those that were taken by a call */
-    uint64_t void_low, void_high;         /* marks with these numbers are void; empty: low > high */
-    struct mark_range voids[MARK_RANGES]; /* and those in the first void_count of these: lower, ascending, apart */
+    struct mark_range voids[MARK_RANGES]; /* the first void_count are void, too: lower, ascending, apart */
 
-    /* retention (core/retain.c) */
+    /* blocks of memory (core/blocks.c, core/retain.c) */
     size_t retain_bytes;
-    size_t high_bytes; /* the most that this generation used, as far as it was noted */
-    size_t need_bytes; /* the most that any of the calm generations used */
-    size_t peak_bytes; /* the most that was used, up to the last reset or rewind by a call */
-
-    /* blocks of memory (core/blocks.c) */
     size_t grow_bytes;          /* the next block's, if nothing larger is wanted */
-    size_t want_bytes;          /* what one generation needs: the next first block is to hold it */
     struct block *spare;        /* kept for the next growth, or NULL */
     struct arena_source source; /* take is NULL: the system */
     size_t header_bytes;        /* of the block that this struct begins */

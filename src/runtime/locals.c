@@ -223,6 +223,7 @@ struct local *locals_make(struct thread_state *state, struct local_keeper *keepe
 void thread_exit_hook(struct thread_state *state) {
     struct thread_record *record = state->record;
     state->exiting = true;
+    state->keeps = THREAD_KEEPS_NOTHING;
     state->local_bytes = 0;
     locals_exit(state);        /* where a cancellation left the bracket */
     fiber_leave_thread(state); /* scopes that a longjmp left behind; and, where nothing unwinds frames, all others */

@@ -3,7 +3,7 @@
  *
  * Contract
  *   thread_state()     This thread's state: zero when the thread begins, its address unlike that of every other living
- *                      thread.  At most 96 bytes: the library's thread-locals are initial-exec, and a library loaded
+ *                      thread.  At most 104 bytes: the library's thread-locals are initial-exec, and a library loaded
  *                      with dlopen has to fit into what the loader keeps in reserve.
  *   thread_exit_arm()  Has thread_exit_hook run when this thread ends (by return, pthread_exit or cancellation), after
  *                      its frames are gone.  Once armed, again is free.  false: no resources; nothing is armed.
@@ -28,10 +28,16 @@ struct protect_frame;
 struct waiter;
 struct thread_record;
 
-/* What a thread keeps of what ended on it, for the next that is like it. */
+/* What a thread keeps of what ended on it, for the next that is like it: one of each kind. */
+enum { KEPT_BYTES, KEPT_ELEMENTS, KEPT_KINDS };
 struct thread_kept {
-    struct thread_kept *next;
     void (*end)(struct thread_kept *kept);
+};
+
+/* Armed, and not at its end yet: what ends may be kept. */
+enum thread_keeps {
+    THREAD_KEEPS_NOTHING,
+    THREAD_KEEPS,
 };
 
 struct thread_state {
@@ -42,6 +48,7 @@ struct thread_state {
     bool armed;                   /* the exit hook will run */
     bool exiting;                 /* the exit hook is running */
     bool exited;                  /* the exit hook has run */
+    uint8_t keeps;                /* enum thread_keeps */
     bool unwinding;               /* runtime/panic.c: a panic is leaving scopes */
     bool handling;                /* runtime/panic.c: the handler is running */
     bool dropping;                /* core/reset.c, core/cleanup.c: drop functions or cleanups are running */
@@ -52,11 +59,11 @@ struct thread_state {
     void *own[2];                 /* runtime/fiber.h: the scopes and frames of the thread itself while a fiber runs */
     struct waiter *waiter;        /* runtime/waiter.c: the record this thread waits with, once it has waited */
     struct thread_record *record; /* runtime/locals.c: what other threads may find of this one */
-    struct thread_kept *kept;     /* core/create.c: arenas */
+    struct thread_kept *kept[KEPT_KINDS]; /* core/create.c: arenas */
 };
 
 #ifndef THREAD_STATE_MODEL
-_Static_assert(sizeof(struct thread_state) <= 96, "initial-exec thread-locals have to stay small");
+_Static_assert(sizeof(struct thread_state) <= 104, "initial-exec thread-locals have to stay small");
 
 /* Initial-exec keeps the address one load away; the build turns it off where the C library cannot load such a library
  * at run time (musl). */
@@ -73,12 +80,18 @@ struct thread_state *thread_state(void); /* the model checker's threads share on
 
 bool thread_exit_arm(struct thread_state *state);
 
-/* Ends what the thread keeps. */
+/* May this thread keep what ends?  Once it may, until its end. */
+static inline bool thread_may_keep(struct thread_state *state) {
+    if (state->keeps == THREAD_KEEPS_NOTHING && !state->exiting && !state->exited && thread_exit_arm(state))
+        state->keeps = THREAD_KEEPS;
+    return state->keeps != THREAD_KEEPS_NOTHING;
+}
+/* Ends what it keeps. */
 static inline void thread_end_kept(struct thread_state *state) {
-    while (state->kept != NULL) {
-        struct thread_kept *kept = state->kept;
-        state->kept = kept->next;
-        kept->end(kept);
+    for (int kind = 0; kind < KEPT_KINDS; kind++) {
+        struct thread_kept *kept = state->kept[kind];
+        state->kept[kind] = NULL;
+        if (kept != NULL) kept->end(kept);
     }
 }
 

@@ -207,6 +207,25 @@ static void bytes_reset(size_t times) {
     }
 }
 
+/* A whole life, on a thread that keeps the arena which ended before. */
+static void bytes_life(size_t times) {
+    for (size_t i = 0; i < times; i++) {
+        struct arena_bytes *arena = arena_bytes_create(SIZE_MAX);
+        keep(arena_bytes_alloc(arena, 900, 8));
+        arena_bytes_destroy(arena);
+    }
+}
+static void prepare_bytes_life(void) { bytes_life(1); }
+
+static void typed_life(size_t times) {
+    for (size_t i = 0; i < times; i++) {
+        struct perf_i64 *arena = perf_i64_create((size_t)1 << 16);
+        keep(perf_i64_alloc_slab(arena, 100).data);
+        perf_i64_destroy(arena);
+    }
+}
+static void prepare_typed_life(void) { typed_life(1); }
+
 /* Large enough for a whole chunk: 4 KiB hold 512 values. */
 static void prepare_chunked(void) {
     chunked = perf_i64_concurrent_create(1 << 20);
@@ -294,6 +313,8 @@ const struct path path_list[] = {
     {"two blocks in each of nested ones", prepare_bytes, bytes_nested},
     {"two blocks, mark and rewind", prepare_bytes, bytes_mark},
     {"two blocks and reset", prepare_bytes, bytes_reset},
+    {"life of a byte arena", prepare_bytes_life, bytes_life},
+    {"life of an arena of elements", prepare_typed_life, typed_life},
     {"concurrent alloc, in chunks", prepare_chunked, chunked_alloc},
     {"concurrent slab, in chunks", prepare_chunked, chunked_slab},
     {"concurrent alloc, gate only", prepare_gated, gated_alloc},

@@ -70,7 +70,16 @@ TEST(sizes_that_no_plan_has) {
 }
 
 static struct thread_kept *kept_of(void *arena) { return &((struct arena *)arena)->kept; }
-
+static struct thread_kept *kept_bytes(void) { return thread_state()->kept[KEPT_BYTES]; }
+static struct thread_kept *kept_elements(void) { return thread_state()->kept[KEPT_ELEMENTS]; }
+static void assert_new(void *arena) {
+    struct arena_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0};
+    assert_int_equal(arena_get_stats(arena, &stats), ARENA_OK);
+    assert_true(stats.used_bytes == 0 && stats.peak_bytes == 0 && stats.resets == 0 && stats.blocks == 1);
+}
+static void assert_zero(const char *block, size_t size) {
+    for (size_t i = 0; i < size; i++) assert_int_equal(block[i], 0);
+}
 /* A byte arena that ends is the next one on that thread, as good as new; one alone, and it ends with the thread. */
 TEST(a_thread_keeps_one_arena) {
     (void)state;
@@ -80,45 +89,42 @@ TEST(a_thread_keeps_one_arena) {
     struct arena_bytes *third = arena_bytes_create(1000000);
     struct arena_bytes *small = arena_bytes_create(10);
     assert_true(first != NULL && second != NULL && third != NULL && small != NULL);
-    memset(arena_bytes_alloc(first, 2000, 1), 'x', 2000);
-    arena_bytes_reset(first);
-    memset(arena_bytes_alloc(first, 2000, 1), 'x', 2000);
     thread_end_kept(thread_state());
     arena_bytes_destroy(small); /* not of the usual size */
-    assert_null(thread_state()->kept);
+    assert_null(kept_bytes());
     arena_bytes_destroy(arena_bytes_create_with(SIZE_MAX, &(struct arena_options){sizeof(struct arena_options)}));
-    assert_null(thread_state()->kept); /* nor with options */
+    assert_null(kept_bytes()); /* nor with options */
+    for (int round = 0; round < 3; round++) {
+        memset(arena_bytes_alloc(first, 1500, 1), 'x', 1500);
+        struct arena_mark mark = arena_bytes_mark(first);
+        if (round == 1) arena_bytes_reset(first);
+        memset(arena_bytes_alloc(first, 200, 1), 'x', 200);
+        if (round == 2) arena_bytes_rewind(first, mark); /* the mark lives */
+        struct arena_bytes *before = first;
+        arena_bytes_destroy(first);
+        assert_ptr_equal(kept_bytes(), kept_of(before));
+        assert_ptr_equal(first = arena_bytes_create(1600), before);
+        assert_null(kept_bytes());
+        assert_new(first);
+        assert_int_equal(arena_bytes_cap(first), 1600);
+        assert_zero(arena_bytes_alloc(first, 1600, 1), 1600);
+        assert_null(arena_bytes_try_alloc(first, 1, 1));
+        arena_bytes_destroy(first);
+        assert_ptr_equal(first = arena_bytes_create(SIZE_MAX), before);
+    }
     arena_bytes_destroy(first);
     arena_bytes_destroy(third);
-    assert_ptr_equal(thread_state()->kept, kept_of(first));
-    first = arena_bytes_create(2500);
-    assert_null(thread_state()->kept);
-    struct arena_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0};
-    assert_int_equal(arena_bytes_get_stats(first, &stats), ARENA_OK);
-    assert_true(stats.used_bytes == 0 && stats.peak_bytes == 0 && stats.resets == 0 && stats.blocks == 1);
-    assert_int_equal(arena_bytes_cap(first), 2500);
-    const char *block = arena_bytes_alloc(first, 2500, 1);
-    for (int i = 0; i < 2500; i++) assert_int_equal(block[i], 0);
-    assert_null(arena_bytes_try_alloc(first, 1, 1));
-    memset(arena_bytes_alloc_raw(second, 3000, 1), 'x', 3000); /* further than what is known to be zero */
+    assert_ptr_equal(kept_bytes(), kept_of(first));
+    thread_end_kept(thread_state());
+    memset(arena_bytes_alloc_raw(second, 1800, 1), 'x', 1800); /* further than what is known to be zero */
     arena_bytes_destroy(second);
     second = arena_bytes_create(SIZE_MAX);
-    block = arena_bytes_alloc(second, 3200, 1);
-    for (int i = 0; i < 3200; i++) assert_int_equal(block[i], 0);
+    assert_zero(arena_bytes_alloc(second, 1800, 1), 1800);
     arena_bytes_destroy(second);
-    thread_end_kept(thread_state());
-    arena_bytes_reset(first);
-    struct arena_cleanup *cleanup = arena_bytes_defer(first, NULL, NULL);
-    assert_non_null(cleanup);
-    arena_bytes_destroy(first); /* with more to do than to free */
-    assert_null(thread_state()->kept);
-    first = arena_bytes_create(70000);
-    arena_bytes_destroy(first);
-    assert_non_null(thread_state()->kept);
     thread_exit_hook(thread_state());
-    assert_null(thread_state()->kept);
+    assert_null(kept_bytes());
     arena_bytes_destroy(arena_bytes_create(70000)); /* after the thread's end nothing is kept */
-    assert_null(thread_state()->kept);
+    assert_null(kept_bytes());
     thread_state()->exited = false;
 }
 
@@ -143,7 +149,7 @@ TEST(a_thread_keeps_one_arena_of_elements) {
         struct arena *arena = make_words(&word, capacity);
         if (arena->home.backing == BACKING_PAGES && sizeof(void *) < 8) {
             arena_destroy(arena);
-            assert_null(thread_state()->kept); /* there is no address space to spare */
+            assert_null(kept_elements()); /* there is no address space to spare */
             continue;
         }
         for (int round = 0; round < 3; round++) {
@@ -156,18 +162,16 @@ TEST(a_thread_keeps_one_arena_of_elements) {
             if (round == 1) arena_rewind(arena, &mark); /* used all the same */
             struct arena *before = arena;
             arena_destroy(arena);
-            assert_ptr_equal(thread_state()->kept, kept_of(before));
+            assert_ptr_equal(kept_elements(), kept_of(before));
             assert_ptr_equal(arena = make_words(&word, capacity), before);
-            assert_null(thread_state()->kept);
-            struct arena_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0};
-            assert_int_equal(arena_get_stats(arena, &stats), ARENA_OK);
-            assert_true(stats.used_bytes == 0 && stats.peak_bytes == 0 && stats.resets == 0);
+            assert_null(kept_elements());
+            assert_new(arena);
             assert_int_equal(arena_cap(arena), capacity);
         }
         assert_non_null(arena_try_alloc_slab(arena, capacity));
         assert_null(arena_try_alloc(arena, NULL));
         arena_destroy(arena);
-        assert_int_equal(thread_state()->kept != NULL, capacity == 10); /* much was handed out */
+        assert_int_equal(kept_elements() != NULL, capacity == 10); /* much was handed out */
         thread_end_kept(thread_state());
     }
 }
@@ -180,10 +184,10 @@ TEST(what_a_thread_keeps_is_taken_for_nothing_else) {
     if (support_checked()) skip();
     thread_end_kept(thread_state());
     arena_destroy(make_words(&dropped, 100));
-    assert_null(thread_state()->kept);
+    assert_null(kept_elements());
     struct arena *arena = make_words(&word, 100);
     arena_destroy(arena);
-    assert_ptr_equal(thread_state()->kept, kept_of(arena));
+    assert_ptr_equal(kept_elements(), kept_of(arena));
     struct arena *others[] = {make_words(&other, 100), make_words(&wide, 100), make_words(&dropped, 100),
                               make_words(&word, 101)};
     struct arena *with = NULL;
@@ -192,34 +196,36 @@ TEST(what_a_thread_keeps_is_taken_for_nothing_else) {
     struct arena *failed;
     assert_int_equal(arena_create(&none, 100, &failed), ARENA_EINVAL);
     assert_int_equal(arena_create(NULL, 100, &failed), ARENA_EINVAL);
-    assert_ptr_equal(thread_state()->kept, kept_of(arena));
+    assert_ptr_equal(kept_elements(), kept_of(arena));
     arena_destroy(with);
     arena_destroy(others[2]);
-    assert_ptr_equal(thread_state()->kept, kept_of(arena));
+    assert_ptr_equal(kept_elements(), kept_of(arena));
     arena_destroy(others[0]); /* the last one stays */
-    assert_ptr_equal(thread_state()->kept, kept_of(others[0]));
+    assert_ptr_equal(kept_elements(), kept_of(others[0]));
     arena_destroy(others[1]);
     arena_destroy(others[3]);
-    assert_ptr_equal(thread_state()->kept, kept_of(others[3]));
+    assert_ptr_equal(kept_elements(), kept_of(others[3]));
     /* Beside it one of bytes, in whatever order they come and go. */
-    struct arena_bytes *bytes = arena_bytes_create(1000);
+    struct arena_bytes *bytes = arena_bytes_create(1000000);
     arena_bytes_destroy(arena_bytes_create(SIZE_MAX));
-    struct thread_kept *first = thread_state()->kept;
-    assert_ptr_equal(first->next, kept_of(others[3]));
+    struct thread_kept *first = kept_bytes();
+    assert_non_null(first);
+    assert_ptr_equal(kept_elements(), kept_of(others[3]));
     assert_ptr_equal(make_words(&word, 101), others[3]);
-    assert_null(first->next);
+    assert_null(kept_elements());
+    assert_ptr_equal(kept_bytes(), first);
     arena_destroy(others[3]);
-    assert_ptr_equal(first->next, kept_of(others[3]));
     struct arena_bytes *again = arena_bytes_create(SIZE_MAX);
     assert_ptr_equal(first, kept_of(again));
-    assert_ptr_equal(thread_state()->kept, kept_of(others[3]));
+    assert_null(kept_bytes());
+    assert_ptr_equal(kept_elements(), kept_of(others[3]));
     arena_bytes_destroy(again);
     arena_bytes_destroy(bytes);
-    assert_ptr_equal(thread_state()->kept, kept_of(again));
+    assert_ptr_equal(kept_bytes(), kept_of(again));
     thread_exit_hook(thread_state());
-    assert_null(thread_state()->kept);
+    assert_true(kept_bytes() == NULL && kept_elements() == NULL);
     arena_destroy(make_words(&word, 100)); /* after the thread's end nothing is kept */
-    assert_null(thread_state()->kept);
+    assert_null(kept_elements());
     thread_state()->exited = false;
 }
 
