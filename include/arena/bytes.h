@@ -9,9 +9,9 @@
  *
  * It grows: the capacity (SIZE_MAX: no limit) bounds what is handed out, alignment padding included, and is no
  * reservation.  The arena takes more memory as it needs it, and nothing that was handed out moves.  After a reset it
- * keeps at most one block of memory.  A thread keeps one small arena that it destroyed (4 KiB) for the next one that it
- * makes, until it ends; and a process keeps 4 MiB or little more of what arenas that were destroyed had grown to,
- * unless its address space is limited (RLIMIT_AS).
+ * keeps at most one block of memory.  A thread keeps one small arena that it destroyed, or one as large as that needed
+ * (up to 16 KiB), for the next one that it makes, until it ends; and a process keeps 4 MiB or little more of what arenas
+ * that were destroyed had grown to, unless its address space is limited (RLIMIT_AS).
  *
  * There is no room where the block would pass the capacity or its size overflows (ARENA_EFULL), or where the system or
  * the source has no memory (ARENA_ENOMEM).  The plain spellings panic then, the try_ ones return NULL, and nothing has

@@ -210,7 +210,7 @@ bool blocks_open(struct arena *arena, size_t size, size_t align, bool grows) {
     block->older = arena->block; /* also where that has nothing in it: a mark may live there */
     blocks_load(arena, block);
     arena->reset_work |= WORK_BLOCKS;
-    arena->keeps = KEEPS_NOT;
+    if (arena->keeps == KEEPS_BYTES) arena->keeps = KEEPS_GROWN;
     return true;
 }
 

@@ -283,8 +283,8 @@ void bytes_take_all(struct arena *arena) {
 }
 
 void bytes_finish(struct arena *arena) {
-    if (arena->block == &arena->home && arena->cleanups == NULL && arena->spare == NULL) return;
     blocks_save(arena);
     bytes_run_cleanups(arena, &arena->home, arena->home.base);
-    blocks_go_on_with(arena, &arena->home, true);
+    if (arena->block != &arena->home || arena->spare != NULL) blocks_go_on_with(arena, &arena->home, true);
+    slots_refresh(arena);
 }

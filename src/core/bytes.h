@@ -24,15 +24,18 @@ struct cleanup {
     struct cleanup *older;
 };
 
-/* What the first block and the struct take together: a page less what the heap adds. */
-#define BYTES_FIRST_BYTES ((size_t)4096 - 32)
+/* What the first block and the struct take together, less what the heap adds.  A page would be more than many small
+ * lives use, and all of it comes to be resident. */
+#define BYTES_FIRST_BYTES ((size_t)2560 - 32)
 #define BYTES_FIRST_LEAST ((size_t)1024)
 /* A first block that is asked for lies behind the struct up to this size. */
 #define BYTES_HOME_MOST ((size_t)64 << 10)
 
+#define BYTES_AROUND_FIRST (BLOCKS_ALIGN + SLOTS_CLEAR_STEP)
+
 /* Bytes for blocks behind a header of that size. */
 HOT_INLINE size_t bytes_first_block(const struct slots_plan *plan, size_t header_bytes, bool watched) {
-    size_t around = header_bytes + BLOCKS_ALIGN + SLOTS_CLEAR_STEP;
+    size_t around = header_bytes + BYTES_AROUND_FIRST;
     size_t bytes = around + BYTES_FIRST_LEAST > BYTES_FIRST_BYTES ? BYTES_FIRST_LEAST : BYTES_FIRST_BYTES - around;
     if (plan->block_bytes != 0) bytes = plan->block_bytes < BYTES_HOME_MOST ? plan->block_bytes : BYTES_HOME_MOST;
     if (bytes > plan->bytes) bytes = plan->bytes;
@@ -52,7 +55,7 @@ HOT_INLINE void bytes_start(struct arena *arena, const struct slots_plan *plan, 
 
 /* Room for so many bytes with zones, in an arena that does not grow; false: too much. */
 bool bytes_zoned(size_t bytes, size_t *zoned_bytes);
-/* Runs the cleanups, and frees every block but home, which is the newest afterwards. */
+/* Runs the cleanups, and frees every block but home, which is the newest afterwards; peak_bytes is right. */
 void bytes_finish(struct arena *arena);
 
 /* Takes a block of size > 0 of an arena that is not sealed, whose contents are those of before.  NULL: bytes_refusal

@@ -30,6 +30,13 @@
 /* What a new byte arena has cleared, together with its struct, for the first blocks. */
 #define FIRST_CLEAR_BYTES ((size_t)1 << 10)
 #define RETAIN_BYTES ((size_t)1 << 20)
+/* First blocks, the struct included, for a byte arena that needs more than there is in an ordinary one. */
+static const size_t larger_bytes[] = {((size_t)4 << 10) - 32, ((size_t)8 << 10) - 32, ((size_t)16 << 10) - 32};
+enum {
+    LARGER_SIZES = sizeof larger_bytes / sizeof larger_bytes[0],
+    FIRST_AROUND = sizeof(struct arena) + BYTES_AROUND_FIRST
+};
+_Static_assert(BYTES_FIRST_BYTES - FIRST_AROUND >= FIRST_CLEAR_BYTES, "what is cleared at first has room");
 /* A thread keeps an arena of elements of which no more was used, with no more address space than leaves room for
  * thousands of threads. */
 #define KEPT_USED_BYTES ((size_t)4 << 10)
@@ -352,11 +359,18 @@ static struct arena *create_watched_bytes(size_t capacity) {
     return slots_create(&plan, &bytes_type, PART_OF_NOTHING, sizeof(struct arena), NULL);
 }
 
+/* first_bytes: of the first block; 0: as it is by default. */
+static NOINLINE struct arena *create_bytes(size_t capacity, size_t first_bytes) {
+    const struct slots_plan plan = {
+        .stride = 1, .bytes = capacity, .of_bytes = true, .retain_bytes = RETAIN_BYTES, .block_bytes = first_bytes};
+    return create(&plan, capacity, &bytes_type, PART_OF_NOTHING, sizeof(struct arena), NULL, false);
+}
+
 struct arena *slots_create_bytes(size_t capacity) {
     if (UNLIKELY(poison_active())) return create_watched_bytes(capacity);
-    const struct slots_plan plan = {.stride = 1, .bytes = capacity, .of_bytes = true, .retain_bytes = RETAIN_BYTES};
-    struct arena *arena = create(&plan, capacity, &bytes_type, PART_OF_NOTHING, sizeof(struct arena), NULL, false);
-    if (LIKELY(arena != NULL) && arena->home.memory_bytes == BYTES_FIRST_BYTES) arena->keeps = KEEPS_BYTES;
+    bool larger = thread_state()->keeps == THREAD_KEEPS_LARGER;
+    struct arena *arena = create_bytes(capacity, larger ? larger_bytes[0] - FIRST_AROUND : 0);
+    if (LIKELY(arena != NULL) && arena->home.memory_bytes >= BYTES_FIRST_BYTES) arena->keeps = KEEPS_BYTES;
     return arena;
 }
 
@@ -414,6 +428,44 @@ static bool keep_bytes(struct arena *arena) {
     return thread_may_keep(state) && slots_keep_bytes(arena);
 }
 
+/* The first block that would have done; 0: an ordinary one, or one that would be large. */
+static size_t first_for(size_t need_bytes) {
+    if (need_bytes <= BYTES_FIRST_BYTES - FIRST_AROUND) return 0;
+    for (size_t i = 0; i < LARGER_SIZES; i++) {
+        if (need_bytes <= larger_bytes[i] - FIRST_AROUND) return larger_bytes[i] - FIRST_AROUND;
+    }
+    return 0;
+}
+
+/* Of one that grew and has ended: as it began, if that would have done, or if it needed a lot; else, in its place, a new
+ * one whose first block would have done, so that lives that are alike come to need no other.  false: as before. */
+static NOINLINE bool keep_grown(struct arena *arena) {
+    struct thread_state *state = thread_state();
+    if (state->kept[KEPT_BYTES] != NULL || !thread_may_keep(state)) return false;
+    size_t first_bytes = first_for(arena->peak_bytes);
+    if (first_bytes > (size_t)(arena->end - arena->base)) {
+        free_home(arena);
+        arena = create_bytes(SIZE_MAX, first_bytes);
+        if (arena == NULL) return true;
+    } else {
+        if (arena->head.cursor > arena->dirty) arena->dirty = arena->head.cursor;
+        arena->ready = arena->base + FIRST_CLEAR_BYTES;
+        memset(arena->base, 0, FIRST_CLEAR_BYTES);
+        arena->reset_work = 0;
+    }
+    arena->keeps = KEEPS_BYTES;
+    slots_keep(state, KEPT_BYTES, arena);
+    return true;
+}
+
+/* A thread that has several at a time keeps no more than one.  The next ones that it makes begin as large as the last
+ * that it could not keep would have had to, where that is little. */
+static void note_need(const struct arena *arena) {
+    struct thread_state *state = thread_state();
+    bool larger = first_for(arena->peak_bytes) == larger_bytes[0] - FIRST_AROUND;
+    if (state->keeps != THREAD_KEEPS_NOTHING) state->keeps = larger ? THREAD_KEEPS_LARGER : THREAD_KEEPS;
+}
+
 /* --- the end ------------------------------------------------------------------------------------------------------ */
 
 #ifndef THREAD_STATE_MODEL
@@ -433,5 +485,10 @@ void slots_destroy(struct arena *arena) {
         if (arena->watched) slots_show_all(arena);
     }
     if (arena->keeps == KEEPS_BYTES && keep_bytes(arena)) return;
+    if (arena->keeps >= KEEPS_BYTES) {
+        slots_note_high(arena);
+        if (arena->keeps == KEEPS_GROWN && keep_grown(arena)) return;
+        note_need(arena);
+    }
     free_home(arena);
 }

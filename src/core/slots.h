@@ -102,6 +102,7 @@ enum keeps {
     KEEPS_NOT,      /* frees it */
     KEEPS_ELEMENTS, /* it is of elements and made with the defaults: may keep it for the next of its type and capacity */
     KEEPS_BYTES,    /* it is of bytes, made with the defaults, and has had nothing but its first block: may keep it */
+    KEEPS_GROWN,    /* the same, but has had more blocks: may keep one with a first block that would have done */
 };
 
 /* A block of memory.  That of a typed arena, and the first one of a byte arena, is `home`; others lie at the start of

@@ -38,6 +38,7 @@ struct thread_kept {
 enum thread_keeps {
     THREAD_KEEPS_NOTHING,
     THREAD_KEEPS,
+    THREAD_KEEPS_LARGER, /* core/create.c: byte arenas begin with a larger block */
 };
 
 struct thread_state {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the slots of an arena lie, sizes that cannot be, and the arena that a thread keeps. */
 #include "base/poison.h"
+#include "core/bytes.h"
 #include "core/create.h"
 #include "core/slots.h"
 #include "platform/memory.h"
@@ -80,6 +81,12 @@ static void assert_new(void *arena) {
 static void assert_zero(const char *block, size_t size) {
     for (size_t i = 0; i < size; i++) assert_int_equal(block[i], 0);
 }
+static size_t blocks_of(struct arena_bytes *arena) {
+    struct arena_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0};
+    assert_int_equal(arena_bytes_get_stats(arena, &stats), ARENA_OK);
+    return stats.blocks;
+}
+
 /* A byte arena that ends is the next one on that thread, as good as new; one alone, and it ends with the thread. */
 TEST(a_thread_keeps_one_arena) {
     (void)state;
@@ -126,6 +133,82 @@ TEST(a_thread_keeps_one_arena) {
     arena_bytes_destroy(arena_bytes_create(70000)); /* after the thread's end nothing is kept */
     assert_null(kept_bytes());
     thread_state()->exited = false;
+}
+
+static int cleaned;
+static void clean(void *user) { cleaned += user == NULL; }
+
+/* With cleanups, too; and one that grew is not kept as it is: its blocks go, and the next one has a first block that is as large
+ * as it needed, up to a bound. */
+TEST(what_an_arena_needed_is_kept_for_the_next) {
+    static const size_t needs[] = {1500, 3000, 7000, 15000, 100000, 15000, 1500};
+    if (support_checked()) skip();
+    thread_end_kept(thread_state());
+    cleaned = 0;
+    for (int round = 0; round < 3; round++) {
+        struct arena_bytes *arena = arena_bytes_create(SIZE_MAX);
+        assert_zero(arena_bytes_alloc(arena, 100, 1), 100);
+        memset(arena_bytes_alloc(arena, 1000, 1), 'x', 1000);
+        assert_non_null(arena_bytes_defer(arena, clean, NULL));
+        arena_bytes_destroy(arena);
+        assert_int_equal(cleaned, round + 1);
+        assert_ptr_equal(kept_bytes(), kept_of(arena));
+    }
+    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
+        for (int round = 0; round < 3; round++) {
+            struct arena_bytes *arena = arena_bytes_create(SIZE_MAX);
+            assert_new(arena);
+            for (size_t used = 0; used < needs[i]; used += 500) {
+                char *block = arena_bytes_alloc(arena, 500, 1);
+                assert_zero(block, 500);
+                memset(block, 'x', 500);
+            }
+            if (round != 0 && needs[i] <= 15000) assert_int_equal(blocks_of(arena), 1);
+            if (round == 0 && i != 0 && i < 5) assert_in_range(blocks_of(arena), 2, 20);
+            if (round == 0 && i >= 5)
+                assert_int_equal(blocks_of(arena), 1); /* a life that was large has changed nothing */
+            if (round == 2 && needs[i] > 15000) arena_bytes_reset(arena);
+            arena_bytes_destroy(arena);
+            assert_non_null(kept_bytes());
+            const struct arena *kept = slots_of_kept(kept_bytes());
+            assert_true(kept->block == &kept->home && kept->spare == NULL && kept->reset_work == 0);
+            assert_in_range(kept->home.memory_bytes, BYTES_FIRST_BYTES, 16 << 10);
+        }
+    }
+    thread_end_kept(thread_state());
+}
+
+/* Of several at a time it keeps one; the others begin as large as the last of them needed, where that is little. */
+TEST(what_an_arena_needed_is_known_of_several) {
+    static const struct {
+        size_t needed, home_bytes;
+    } rounds[] = {{100, BYTES_FIRST_BYTES},  {3000, BYTES_FIRST_BYTES}, {3000, 4096 - 32},
+                  {3000, 4096 - 32},         {100, 4096 - 32},          {100, BYTES_FIRST_BYTES},
+                  {9000, BYTES_FIRST_BYTES}, {100, BYTES_FIRST_BYTES}};
+    if (support_checked()) skip();
+    thread_end_kept(thread_state());
+    for (size_t i = 0; i < sizeof rounds / sizeof rounds[0]; i++) {
+        struct arena_bytes *kept = arena_bytes_create(SIZE_MAX);
+        struct arena_bytes *other = arena_bytes_create(SIZE_MAX);
+        assert_true(kept != NULL && other != NULL);
+        const struct block *home = &((struct arena *)(void *)other)->home;
+        assert_int_equal(home->memory_bytes, rounds[i].home_bytes);
+        for (size_t used = 0; used < rounds[i].needed; used += 100) {
+            char *block = arena_bytes_alloc(other, 100, 1);
+            assert_zero(block, 100);
+            memset(block, 'x', 100);
+        }
+        assert_int_equal(blocks_of(other) == 1, rounds[i].needed + 1000 <= home->memory_bytes);
+        arena_bytes_destroy(kept);
+        arena_bytes_destroy(other);
+        assert_ptr_equal(kept_bytes(), kept_of(kept));
+    }
+    thread_exit_hook(thread_state()); /* of which nothing is left at its end */
+    thread_state()->exited = false;
+    struct arena_bytes *arena = arena_bytes_create(SIZE_MAX);
+    assert_int_equal(((struct arena *)(void *)arena)->home.memory_bytes, BYTES_FIRST_BYTES);
+    arena_bytes_destroy(arena);
+    thread_end_kept(thread_state());
 }
 
 static const struct arena_type word = {"word", 8, 8, NULL};
