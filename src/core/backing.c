@@ -33,6 +33,7 @@ _Static_assert(sizeof(struct stuck) <= 4096, "no page is smaller");
 static struct mutex mutex = MUTEX_INIT; /* guards what follows */
 static struct span kept[KEPT_MOST];
 static unsigned kept_count;
+static size_t held_bytes; /* by backing_hold */
 static struct stuck *stuck;
 static size_t stuck_turn; /* which leaf is tried next */
 static bool limited;
@@ -199,6 +200,27 @@ void backing_unmap(const struct span *span, size_t touched_bytes, size_t keep_by
     } else {
         give_back(rest.memory, rest.bytes);
     }
+    mutex_unlock(&mutex);
+}
+
+/* Systems map from the top of the address space down, or from a third of it up. */
+static size_t hold_most(const char *memory) {
+    size_t part = 1;
+    for (size_t address = (uintptr_t)memory; address >= 8; address /= 2) part *= 2;
+    return part;
+}
+
+bool backing_hold(const char *memory, size_t bytes) {
+    mutex_lock(&mutex);
+    bool fits = held_bytes + bytes <= hold_most(memory); /* neither comes near SIZE_MAX */
+    if (fits) held_bytes += bytes;
+    mutex_unlock(&mutex);
+    return fits;
+}
+
+void backing_let_go(size_t bytes) {
+    mutex_lock(&mutex);
+    held_bytes -= bytes;
     mutex_unlock(&mutex);
 }
 

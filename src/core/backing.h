@@ -44,4 +44,9 @@ bool backing_map(size_t bytes, size_t dirty_bytes, struct span *out, bool *scarc
  * at the most; 0: it may not. */
 void backing_unmap(const struct span *span, size_t touched_bytes, size_t keep_bytes);
 
+/* For ranges that threads keep, however many threads there are: all of them together hold an eighth of the address
+ * space at the most.  false: this one would be too much.  A range is held until the matching let_go, in use or not. */
+bool backing_hold(const char *memory, size_t bytes);
+void backing_let_go(size_t bytes);
+
 #endif

@@ -37,8 +37,7 @@ enum {
     FIRST_AROUND = sizeof(struct arena) + BYTES_AROUND_FIRST
 };
 _Static_assert(BYTES_FIRST_BYTES - FIRST_AROUND >= FIRST_CLEAR_BYTES, "what is cleared at first has room");
-/* A thread keeps an arena of elements of which no more was used, with no more address space than leaves room for
- * thousands of threads. */
+/* A thread keeps an arena of elements of which no more was used, with no more address space; see backing_hold, too. */
 #define KEPT_USED_BYTES ((size_t)4 << 10)
 #define KEPT_MOST_BYTES (sizeof(void *) < 8 ? (size_t)0 : (size_t)((uint64_t)1 << 35))
 /* Less than this is not worth a call. */
@@ -383,6 +382,7 @@ static void free_home(struct arena *arena) {
     if (home->backing == BACKING_PAGES) {
         struct span span = {home->memory, home->memory_bytes, 0};
         size_t keep_bytes = arena->watched || arena->advised ? 0 : BACKING_KEEP_FEW;
+        if (arena->held) backing_let_go(home->memory_bytes);
         backing_unmap(&span, (size_t)(slots_touched_end(arena) - home->memory), keep_bytes);
         backing_give(&source, arena, arena->header_bytes + SLOTS_CLEAR_STEP, _Alignof(max_align_t));
     } else if (home->backing != BACKING_CALLER) {
@@ -416,6 +416,10 @@ static bool keep_elements(struct arena *arena) {
     if ((size_t)(slots_touched_end(arena) - arena->base) > KEPT_USED_BYTES) return false;
     if (UNLIKELY(before != NULL)) before->end(before);
     state->kept[KEPT_ELEMENTS] = NULL;
+    if (arena->home.backing == BACKING_PAGES && !arena->held) { /* once: later lives find it so */
+        arena->held = backing_hold(arena->home.memory, arena->home.memory_bytes);
+        if (!arena->held) return false;
+    }
     slots_keep(state, KEPT_ELEMENTS, arena);
     slots_clear_ended(arena);
     return true;

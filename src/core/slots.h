@@ -154,6 +154,7 @@ struct arena {
     bool grows;      /* more blocks come as they are needed */
     bool zeroes;     /* inline code hands out what it finds, so the window must be zero */
     bool advised;    /* its pages are as the program asked for */
+    bool held;       /* its pages count as address space that threads keep (core/backing.h) */
 
     /* what it went through: all of it 0 in a new one (slots_forget_past) */
     uint8_t calm;                 /* core/retain.c: resets in a row that did not need the excess */

@@ -97,6 +97,8 @@ PLANTS = [
      " || state->kept[KEPT_BYTES] != NULL)) return false;", ")) return false;", ["unit create"]),
     ("skipped clear: the first block of an arena that grew, which a thread kept", "src/core/create.c",
      "        memset(arena->base, 0, FIRST_CLEAR_BYTES);\n", "", ["unit create"]),
+    ("memory kept: what threads keep of the address space is counted for good", "src/core/create.c",
+     "        if (arena->held) backing_let_go(home->memory_bytes);\n", "", ["unit create"]),
     ("skipped clear: an arena that a thread kept is not cleared as far as it was used", "src/core/create.h",
      "    if (arena->ready < cursor) arena->ready = cursor;\n    memset(base, 0, (size_t)(cursor - base));\n",
      "    memset(base, 0, (size_t)(arena->ready < cursor ? arena->ready - base : cursor - base));\n    if (arena->ready < cursor) arena->ready = cursor;\n",

@@ -259,6 +259,40 @@ TEST(a_thread_keeps_one_arena_of_elements) {
     }
 }
 
+/* All threads together keep no more than a part of the address space, and what ends is given back to it. */
+TEST(threads_keep_a_part_of_the_address_space) {
+    enum { ROUNDS = 5 };
+    const size_t capacity = (size_t)((uint64_t)1 << 31); /* 16 GiB */
+    char *here = pages_reserve(1);
+    size_t held = 0;
+    if (support_checked() || sizeof(void *) < 8 || here == NULL) skip();
+    thread_end_kept(thread_state());
+    size_t part = (size_t)((uint64_t)1 << 34);
+    while (backing_hold(here, part)) held += part;
+    assert_in_range(held, (uintptr_t)here / 32, (uintptr_t)here / 4);
+    struct arena *arena = make_words(&word, capacity);
+    arena_destroy(arena);
+    assert_null(kept_elements());
+    arena = make_words(&word, 100); /* of the heap */
+    arena_destroy(arena);
+    assert_ptr_equal(kept_elements(), kept_of(arena));
+    backing_let_go(2 * part);
+    for (int round = 0; round < ROUNDS;
+         round++) { /* each time as before: a life of an arena counts once, until it is freed */
+        for (int life = 0; life < ROUNDS; life++) {
+            arena = make_words(&word, capacity);
+            arena_destroy(arena);
+            assert_ptr_equal(kept_elements(), kept_of(arena));
+        }
+        assert_false(backing_hold(here, part));
+        thread_end_kept(thread_state());
+        assert_true(backing_hold(here, part));
+        backing_let_go(part);
+    }
+    backing_let_go(held - 2 * part);
+    assert_true(pages_release(here, 1));
+}
+
 TEST(what_a_thread_keeps_is_taken_for_nothing_else) {
     static const struct arena_type other = {"other", 8, 8, NULL};
     static const struct arena_type wide = {"word", 8, 16, NULL};
