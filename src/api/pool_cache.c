@@ -78,12 +78,17 @@ static void give_credit_back(struct arena_pool *pool, struct local *local) {
 
 /* --- taking ------------------------------------------------------------------------------------------------------- */
 
+/* As locals_close; a thread that answered a trim inside of the bracket frees what it gave up. */
+static void close_pass(struct arena_pool *pool, struct thread_state *state, const struct locals_pass *pass) {
+    locals_close(state, pass);
+    if (pass->answered) pool_store_drain(pool);
+}
+
 struct pool_arena *pool_take_slow(struct arena_pool *pool, struct thread_state *state) {
     locals_exit(state);
     struct locals_pass pass = locals_open(state, &pool->keeper);
     struct pool_arena *arena = pass.local == NULL ? NULL : cache_take(pass.local);
-    locals_close(state, &pass);
-    if (pass.answered) pool_store_drain(pool);
+    close_pass(pool, state, &pass);
     if (arena == NULL) arena = pool_store_take(pool);
     if (arena == NULL) return pool_make_or_take(pool);
     pool_open(arena);
@@ -111,7 +116,7 @@ void pool_warm(struct pool_arena *arena, struct thread_state *state) {
         arena->ticks = POOL_TICKS;
         local->at_hand = arena;
     }
-    locals_close(state, &pass);
+    close_pass(pool, state, &pass);
 }
 
 /* --- putting back ------------------------------------------------------------------------------------------------- */
@@ -141,16 +146,15 @@ static bool keep(struct pool_arena *arena, struct thread_state *state, bool stan
         arena->next = local->items;
         local->items = arena;
     }
-    locals_close(state, &pass);
-    if (pass.answered) pool_store_drain(pool);
+    close_pass(pool, state, &pass);
     return kept;
 }
 
 /* Takes the thread's standing arena out of its place. */
 static void leave_standing(struct pool_arena *arena, struct thread_state *state) {
     struct locals_pass pass = locals_open(state, &arena->pool->keeper);
-    if (pass.local != NULL && standing_of(pass.local) == arena) stand_down(pass.local, arena);
-    locals_close(state, &pass);
+    if (standing_of(pass.local) == arena) stand_down(pass.local, arena); /* else a trim was answered just now */
+    close_pass(arena->pool, state, &pass);
 }
 
 /* For runtime/fiber.h: the scope may be left on another thread, which must not touch this one's cache. */

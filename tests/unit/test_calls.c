@@ -3,6 +3,7 @@
  * the barrier on all processors, the clock of conditions, the time of a wait, the key of threads that end.  The calls come
  * here (linker --wrap). */
 #include "platform/memory.h"
+#include "platform/stack.h"
 #include "platform/sync.h"
 #include "runtime/thread.h"
 
@@ -111,6 +112,7 @@ int __wrap_nanosleep(const struct timespec *duration, struct timespec *rest) {
     (void)rest;
     sleeps++;
     last_sleep = *duration;
+    if (writing != NULL && sleeps == MANY) share_commit(writing, atomic_ptr_load(&writing->claim, relaxed));
     return 0;
 }
 
@@ -134,11 +136,20 @@ int __wrap_pthread_setspecific(pthread_key_t key, const void *value) {
 }
 
 static size_t last_bytes;
+static _Thread_local bool no_memory;
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size) {
     last_bytes = count * size;
+    if (no_memory) return NULL;
     return __real_calloc(count, size);
+}
+
+static bool no_stack; /* nobody knows where it lies */
+int __real_pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes);
+int __wrap_pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes);
+int __wrap_pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes) {
+    return no_stack ? ENOMEM : __real_pthread_getattr_np(thread, attributes);
 }
 
 static int refusal; /* what advice is refused with; EINVAL is an old kernel, which knows no advice to populate */
@@ -392,6 +403,214 @@ TEST(a_revocation_waits_for_who_is_in_the_middle) {
     assert_int_equal(slots_used(arena), 2);
     writing = NULL;
     shares_end_words(&shares);
+}
+
+static void *revoke_without_memory(void *shares) {
+    no_memory = true; /* nor is there a place to sleep at */
+    int status = shares_revoke(shares, NULL);
+    no_memory = false;
+    return status == ARENA_OK ? shares : NULL;
+}
+
+static void *revoke_in_vain(void *shares) {
+    struct cancel_node node;
+    assert_true(cancel_start(&node, NULL, clock_now() + 1000000));
+    no_memory = true;
+    int status = shares_revoke(shares, &node);
+    no_memory = false;
+    cancel_finish(&node);
+    return status == ARENA_ETIMEDOUT ? shares : NULL;
+}
+
+/* So does a thread that has no memory to wait in: it looks now and then, until it is done or its context ends. */
+TEST(a_revocation_waits_without_memory) {
+    struct share_set shares;
+    struct arena *arena = shares_begin_words(&shares);
+    pthread_t thread;
+    void *result = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, be_lent, &shares), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_non_null(result);
+    struct share *share = atomic_ptr_load(&shares.first, relaxed);
+    char *commit = atomic_ptr_load(&share->commit, relaxed);
+    atomic_ptr_store(&share->claim, commit + 8, relaxed);
+    assert_int_equal(pthread_create(&thread, NULL, revoke_in_vain, &shares), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_ptr_equal(result, &shares);
+    assert_true(share->active);
+    writing = share;
+    sleeps = 0;
+    assert_int_equal(pthread_create(&thread, NULL, revoke_without_memory, &shares), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_ptr_equal(result, &shares);
+    assert_true(sleeps >= MANY && !share->active);
+    assert_int_equal(slots_used(arena), 2);
+    writing = NULL;
+    shares_end_words(&shares);
+}
+
+static void *take_900(void *arena) { return arena_bytes_concurrent_try_alloc(arena, 900, 1); }
+
+/* What a chunk has left stays where it is, if there is no memory to note it elsewhere, and is had later. */
+TEST(rests_that_cannot_be_set_aside_are_not_lost) {
+    enum { CAPACITY = 1 << 20, LARGE = 15000 };
+    struct arena_bytes_concurrent *arena = arena_bytes_concurrent_create(CAPACITY);
+    assert_non_null(arena);
+    for (int again = 0; again < 2; again++) {
+        size_t used = 0;
+        assert_non_null(take_900(arena));
+        pthread_t thread;
+        void *block = NULL;
+        assert_int_equal(pthread_create(&thread, NULL, take_900, arena), 0); /* whose chunk lies above */
+        assert_int_equal(pthread_join(thread, &block), 0);
+        assert_non_null(block);
+        for (int i = 0; i < 66; i++) assert_non_null(take_900(arena));
+        used += 68 * 900;
+        no_memory = true;
+        char *large = arena_bytes_concurrent_try_alloc(arena, LARGE, 1);
+        no_memory = false;
+        assert_true(large != NULL && all_zero(large, LARGE));
+        memset(large, 1, LARGE);
+        used += LARGE;
+        assert_int_equal(arena_bytes_concurrent_used(arena), used);
+        for (; arena_bytes_concurrent_try_alloc(arena, 1, 1) != NULL; used++) {}
+        assert_int_equal(used, CAPACITY);
+        arena_bytes_concurrent_reset(arena);
+    }
+    arena_bytes_concurrent_destroy(arena);
+}
+
+TEST(who_does_not_know_its_stack_gives_nothing_up) {
+    int here = 0;
+    static int elsewhere;
+    const uintptr_t one = (uintptr_t)&here;
+    const uintptr_t other = (uintptr_t)&elsewhere;
+    assert_true(stack_holds(one, one));
+    assert_false(stack_holds(one, other));
+    assert_false(stack_holds(other, one));
+    no_stack = true;
+    bool holds = stack_holds(one, one);
+    no_stack = false;
+    assert_false(holds);
+    assert_false(stack_of_signals());
+}
+
+/* --- trims that cannot reach a thread ----------------------------------------------------------------------------------- */
+
+static struct arena_pool *trimmed;
+static struct atomic_u32 step;
+static void await_step(uint32_t at_least) {
+    while (atomic_u32_load(&step, acquire) < at_least) (void)sched_yield();
+}
+static void next_step(void) { (void)atomic_u32_add(&step, 1, acq_rel); }
+
+static size_t idle_arenas(void) {
+    struct arena_pool_stats stats = {.struct_size = sizeof stats};
+    assert_int_equal(arena_pool_get_stats(trimmed, &stats), ARENA_OK);
+    return stats.idle;
+}
+
+enum answer {
+    BY_TAKING,
+    AFTER_A_CALL,
+    BY_RETURNING,
+    BY_LEAVING_A_SCOPE,
+    BY_PARKING_A_SCOPE,
+    BY_ENDING,
+    LATER,
+    ANSWERS
+};
+static enum answer way;
+static struct arena *left_out;
+
+/* Two arenas are idle in its cache, one is its scope's and one is checked out, when the trim comes. */
+static void *keep_and_answer(void *user) {
+    struct arena *arenas[3] = {NULL, NULL, NULL};
+    struct arena_pool_scope scope;
+    bool fine = true;
+    for (int i = 0; i < 3; i++) fine &= arena_pool_checkout(trimmed, &arenas[i]) == ARENA_OK;
+    fine &= arena_pool_scope_enter(trimmed, &scope) == ARENA_OK;
+    for (int i = 0; i < 2; i++) arena_pool_return(trimmed, arenas[i]);
+    left_out = arenas[2];
+    if (way == AFTER_A_CALL) locals_enter(thread_state()); /* it is in the middle of one, for long */
+    next_step();
+    await_step(2);
+    struct arena *other = NULL;
+    struct arena_burst burst;
+    struct arena_fiber self = {{NULL, NULL}};
+    struct arena_fiber fiber = {{NULL, NULL}};
+    switch (way) {
+    case AFTER_A_CALL:
+    case BY_TAKING: /* begins with the end of the bracket */
+        fine &= arena_pool_checkout(trimmed, &other) == ARENA_OK;
+        break;
+    case BY_RETURNING:
+        arena_pool_return(trimmed, arenas[2]);
+        break;
+    case BY_LEAVING_A_SCOPE:
+        arena_burst_begin(scope.arena, &burst); /* so that there is more to do than to clear */
+        arena_pool_scope_leave(&scope);
+        break;
+    case BY_PARKING_A_SCOPE:
+        arena_fiber_switch(&self, &fiber);
+        arena_fiber_switch(&fiber, &self);
+        break;
+    default:
+        break;
+    }
+    next_step();
+    await_step(4);
+    if (way == BY_ENDING || way == LATER) return fine ? user : NULL; /* with its scope open */
+    if (other != NULL) arena_pool_return(trimmed, other);
+    if (way != BY_RETURNING) arena_pool_return(trimmed, arenas[2]);
+    if (way != BY_LEAVING_A_SCOPE) arena_pool_scope_leave(&scope);
+    if (way == BY_PARKING_A_SCOPE) arena_fiber_switch(&self, NULL);
+    return fine ? user : NULL;
+}
+
+/* The thread is asked, and frees what is idle in its cache when it comes to the pool by a slow way, whichever. */
+TEST(trims_that_do_not_reach_a_thread_are_answered) {
+    if (!barrier_available()) skip();
+    for (int at = 0; at < ANSWERS; at++) {
+        way = (enum answer)at;
+        assert_int_equal(arena_pool_create(ARENA_TYPE(int), 4, &trimmed), ARENA_OK);
+        atomic_u32_store(&step, 0, release);
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, keep_and_answer, trimmed), 0);
+        await_step(1);
+        struct arena *mine;
+        assert_int_equal(arena_pool_checkout(trimmed, &mine), ARENA_OK);
+        arena_pool_return(trimmed, mine);
+        assert_int_equal(idle_arenas(), 3);
+        for (int asked = 0; asked < 2; asked++) {
+            barrier_error = EPERM;
+            barriers_refused = way != AFTER_A_CALL;
+            flips_left = way == AFTER_A_CALL ? -1 : 0;
+            arena_pool_trim(trimmed);
+            barriers_refused = 0;
+            flips_left = -1;
+            assert_int_equal(idle_arenas(), 2); /* this thread's own is free */
+        }
+        assert_int_equal(arena_pool_checkout(trimmed, &mine), ARENA_OK); /* and is not asked */
+        arena_pool_return(trimmed, mine);
+        if (way == LATER) { /* once more, and now it is reached */
+            arena_pool_trim(trimmed);
+            assert_int_equal(idle_arenas(), 0);
+        }
+        next_step();
+        await_step(3);
+        /* This thread's; and what goes into the cache after the answer; or all of it, which the thread leaves behind. */
+        size_t left = way == BY_RETURNING ? 2 : way == BY_ENDING ? 3 : way == LATER ? 0 : 1;
+        assert_int_equal(idle_arenas(), left);
+        next_step();
+        void *result = NULL;
+        assert_int_equal(pthread_join(thread, &result), 0);
+        assert_ptr_equal(result, trimmed);
+        arena_pool_trim(trimmed);
+        assert_int_equal(idle_arenas(), 0);
+        if (way == BY_ENDING || way == LATER) arena_pool_return(trimmed, left_out);
+        assert_int_equal(arena_pool_destroy(trimmed), ARENA_OK);
+    }
 }
 
 static struct atomic_u32 stage;
