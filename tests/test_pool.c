@@ -350,6 +350,30 @@ static void return_from_drop(void *element, void *user) {
     flag_set(&log_count, arena_pool_return_checked(handoff->pool, handoff->arena));
 }
 
+static void return_as_claimed(void *arena) { arena_pool_return_claimed(arena); }
+
+TEST(an_arena_of_no_pool_is_of_none) {
+    assert_null(arena_pool_of(NULL));
+    GIVEN(arena, arena, arena_create(ARENA_TYPE(int), 4, &arena));
+    assert_null(arena_pool_of(arena));
+    assert_panics(return_as_claimed, arena, "the arena was not claimed");
+    arena_pool_return_claimed(NULL);
+    arena_destroy(arena);
+}
+
+/* More than a cache can count. */
+TEST(idle_arenas_may_hold_everything) {
+    const struct arena_pool_options options = {.struct_size = sizeof options, .idle_bytes = SIZE_MAX};
+    GIVEN(arena_pool, pool, arena_pool_create_with(ARENA_TYPE(int), 4, &options, &pool));
+    struct arena *arenas[100];
+    for (int i = 0; i < 100; i++) assert_int_equal(arena_pool_checkout(pool, &arenas[i]), ARENA_OK);
+    for (int i = 0; i < 100; i++) arena_pool_return(pool, arenas[i]);
+    struct arena_pool_stats stats = {.struct_size = sizeof stats};
+    assert_int_equal(arena_pool_get_stats(pool, &stats), ARENA_OK);
+    assert_int_equal(stats.idle, 100);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 TEST(an_arena_that_drops_is_not_returned) {
     struct handoff handoff;
     const struct arena_type type = {.name = "back", .size = 1, .align = 1, .drop = return_from_drop};

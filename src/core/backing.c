@@ -193,7 +193,6 @@ bool backing_map(size_t bytes, size_t dirty_bytes, struct span *out, bool *scarc
 void backing_unmap(const struct span *span, size_t touched_bytes, size_t keep_bytes) {
     struct span rest = *span;
     rest.dirty_bytes = touched_bytes > span->dirty_bytes ? touched_bytes : span->dirty_bytes;
-    if (rest.dirty_bytes > span->bytes) rest.dirty_bytes = span->bytes;
     mutex_lock(&mutex);
     if (keep_bytes != 0 && !limited && shrink(&rest, keep_bytes)) {
         keep(rest);

@@ -23,7 +23,8 @@ void slots_hide(struct arena *arena, char *from, char *to) {
 
 /* A leak checker looks at what it is told of, all of it: so it is told of as much as is in use, or twice that. */
 void slots_show_to_leak_checker(struct arena *arena, char *to) {
-    if (to <= arena->rooted || arena->home.backing != BACKING_PAGES || arena->grows) return;
+    if (to <= arena->rooted || arena->home.backing != BACKING_PAGES)
+        return; /* blocks that come later tell it at once */
     size_t bytes = (size_t)(to - arena->base) * 2;
     if (bytes > (size_t)(arena->end - arena->base)) bytes = (size_t)(arena->end - arena->base);
     if (arena->rooted != arena->base) poison_unroot(arena->base, arena->rooted);

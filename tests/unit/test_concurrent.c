@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The concurrent arena, past its public face: its gate while somebody is on the way, its count beside a thread. */
+#include "api/concurrent.h"
 #include "core/slots.h"
 #include "sync/gate.h"
 
@@ -28,6 +29,41 @@ TEST(a_gate_that_is_waited_for_is_not_destroyed) {
         assert_non_null(arena_concurrent_try_alloc(arena, NULL));
     }
     arena_set_panic_handler(NULL, NULL);
+    arena_concurrent_destroy(arena);
+}
+
+static void *take_one(void *arena) { return arena_concurrent_try_alloc(arena, NULL); }
+
+/* The last free slots lie in the chunk of a thread that is in the middle of an allocation. */
+TEST(mixed_values_wait_no_longer_than_their_context) {
+    enum { CAPACITY = 100 };
+    GIVEN(arena_concurrent, arena, arena_concurrent_create(arena_type_any(), CAPACITY, &arena));
+    struct arena_any *slot = NULL;
+    if (!shares_enabled(&arena->shares)) {
+        arena_concurrent_destroy(arena);
+        skip();
+    }
+    pthread_t thread;
+    void *first = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, take_one, arena), 0);
+    assert_int_equal(pthread_join(thread, &first), 0);
+    assert_non_null(first);
+    struct share *share = atomic_ptr_load(&arena->shares.first, relaxed);
+    size_t used = arena_concurrent_used(arena);
+    assert_true(share->active && used == 1);
+    char *commit = atomic_ptr_load(&share->commit, relaxed);
+    atomic_ptr_store(&share->claim, commit + share->stride, relaxed);
+    int status;
+    do {
+        GIVEN(arena_context, context, arena_context_with_timeout(NULL, 1000000, &context));
+        status = arena_concurrent_alloc_any_context(arena, context, ARENA_TYPE(int), NULL, &slot);
+        arena_context_release(context);
+    } while (status == ARENA_OK && slot != NULL && ++used < CAPACITY);
+    assert_int_equal(status, ARENA_ETIMEDOUT);
+    assert_null(slot);
+    atomic_ptr_store(&share->claim, commit, relaxed); /* it left, and takes nothing */
+    for (; arena_concurrent_try_alloc_any(arena, ARENA_TYPE(int), NULL) != NULL; used++) {}
+    assert_int_equal(used, CAPACITY);
     arena_concurrent_destroy(arena);
 }
 

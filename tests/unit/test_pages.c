@@ -2,6 +2,8 @@
 /* What the library asks of the system for pages: the calls are recorded, answered at the worst possible place, or
  * refused.  In a quiet process a kernel gives an arena more than it asked for, and says yes to everything.
  */
+#include "core/backing.h"
+#include "platform/memory.h"
 #include "platform/sync.h"
 
 #include "../support.h"
@@ -19,12 +21,17 @@ enum { MIB = 1 << 20, MOST_CALLS = 64 };
 
 static struct {
     size_t misalign; /* mappings start one page past a multiple of this; 0: where the kernel likes */
-    bool full;       /* nothing can be mapped */
-    char *next;      /* the next mappings go here, one right behind the other; NULL: see above */
-    int refused;     /* this advice fails ... */
-    int error;       /* ... with this */
-    bool stuck;      /* no mapping goes */
-    char *start;     /* of the last mapping */
+    enum { EMPTY, FULL, FULL_TO_THE_LAST_PAGE } full; /* nothing can be mapped, but for single pages */
+    char *next;  /* the next mappings go here, one right behind the other; NULL: see above */
+    int refused; /* this advice fails ... */
+    int error;   /* ... with this */
+    bool stuck;  /* no mapping goes but single pages, and so many */
+    int goes;
+    bool locked;  /* what is mapped and may be touched is in memory at once */
+    bool fixed;   /* no right is given */
+    int unlocked; /* munlock calls, */
+    bool unlocks; /* which fail, or end the refusal of advice */
+    char *start;  /* of the last mapping */
     size_t size;
     int protection;
     int flags;
@@ -54,7 +61,7 @@ static void *worst_place(size_t size) {
 }
 
 void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset) {
-    if (seen.full) {
+    if (seen.full == FULL_TO_THE_LAST_PAGE || (seen.full == FULL && size > (size_t)sysconf(_SC_PAGESIZE))) {
         errno = ENOMEM;
         return MAP_FAILED;
     }
@@ -82,7 +89,7 @@ void *__wrap_mmap64(void *start, size_t size, int protection, int flags, int fil
 #endif
 
 int __wrap_munmap(void *start, size_t size) {
-    if (seen.stuck) {
+    if (seen.stuck && size > (size_t)sysconf(_SC_PAGESIZE) && seen.goes-- <= 0) {
         errno = ENOMEM;
         return -1;
     }
@@ -103,10 +110,39 @@ int __wrap_madvise(void *start, size_t size, int advice) {
     return __real_madvise(start, size, advice);
 }
 
+int __real_mincore(void *start, size_t size, unsigned char *touched);
+int __wrap_mincore(void *start, size_t size, unsigned char *touched);
+int __wrap_mincore(void *start, size_t size, unsigned char *touched) {
+    if (!seen.locked) return __real_mincore(start, size, touched);
+    memset(touched, 1, size / (size_t)sysconf(_SC_PAGESIZE));
+    return 0;
+}
+
+int __real_mprotect(void *start, size_t size, int protection);
+int __wrap_mprotect(void *start, size_t size, int protection);
+int __wrap_mprotect(void *start, size_t size, int protection) {
+    if (seen.fixed) return -1;
+    seen.protection = protection;
+    return __real_mprotect(start, size, protection);
+}
+
+int __real_munlock(const void *start, size_t size);
+int __wrap_munlock(const void *start, size_t size);
+int __wrap_munlock(const void *start, size_t size) {
+    seen.unlocked++;
+    if (seen.error != 0 && !seen.unlocks) return -1;
+    seen.error = 0;
+    return __real_munlock(start, size);
+}
+
+static void limit_addresses(rlim_t bytes) {
+    const struct rlimit limit = {bytes, RLIM_INFINITY};
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+}
+
 /* With a limit on address space, whatever it is, no mapping is kept for the next arena. */
 static void begin(void) {
-    const struct rlimit limit = {(rlim_t)1 << (sizeof(rlim_t) * 8 - 2), RLIM_INFINITY};
-    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+    limit_addresses((rlim_t)1 << (sizeof(rlim_t) * 8 - 2));
     memset(&seen, 0, sizeof seen);
 }
 
@@ -265,7 +301,7 @@ TEST(a_pool_asks_whether_its_arenas_can_be_had) {
     GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(char), MIB + 1, &pool));
     assert_int_equal(seen.mappings, 0); /* none was made yet, and the question has left none, to its last page */
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
-    seen.full = true;
+    seen.full = FULL;
     pool = (struct arena_pool *)(void *)&pool;
     assert_int_equal(arena_pool_create(ARENA_TYPE(char), MIB, &pool), ARENA_ENOMEM);
     assert_null(pool);
@@ -381,6 +417,194 @@ TEST(what_could_not_be_discarded_is_still_cleared) {
     assert_int_equal(seen.count, 1);
     assert_true(is_zero(arena_alloc_slab(arena, MIB), MIB));
     arena_destroy(arena);
+}
+
+/* The same where a reset asks the system what was touched. */
+TEST(what_a_reset_could_not_discard_is_cleared) {
+    (void)state;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    for (int refuses = 0; refuses < 2; refuses++) {
+        begin();
+        struct arena *arena = make(ARENA_TYPE(char), MIB, ARENA_CLEAR_ON_RESET, 0);
+        if (refuses) {
+            seen.refused = MADV_DONTNEED;
+            seen.error = ENOMEM;
+        }
+        char *slots = arena_alloc_slab(arena, MIB);
+        slots[20 * page] = slots[200 * page] = 1;
+        arena_reset(arena);
+        assert_true(seen.count > 0);
+        assert_true(is_zero(arena_alloc_slab(arena, MIB), MIB));
+        arena_destroy(arena);
+    }
+}
+
+/* A page that the program has locked is not discarded, so it is unlocked for that. */
+TEST(locked_pages_are_discarded_all_the_same) {
+    (void)state;
+    begin();
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *pages = pages_reserve(3 * page);
+    for (int unlocks = 0; unlocks < 2; unlocks++) {
+        memset(pages, 1, 3 * page);
+        seen.refused = MADV_DONTNEED;
+        seen.error = EINVAL;
+        seen.unlocks = unlocks;
+        seen.unlocked = 0;
+        assert_int_equal(pages_discard(pages, 2 * page), unlocks);
+        assert_int_equal(seen.unlocked, 1);
+        assert_int_equal(is_zero(pages, 2 * page), unlocks);
+        assert_int_equal(pages[2 * page], 1);
+        assert_int_equal(seen.error, unlocks ? 0 : EINVAL);
+    }
+    seen.error = ENOMEM;
+    seen.unlocked = 0;
+    assert_false(pages_discard(pages, page));
+    assert_int_equal(seen.unlocked, 0);
+    seen.error = 0;
+    assert_true(pages_release(pages, 3 * page));
+}
+
+/* Where the program locks what it will map, a range is taken without rights, which are given when it is unlocked. */
+TEST(ranges_are_not_in_memory_where_all_is_locked) {
+    (void)state;
+    begin();
+    seen.locked = true;
+    GIVEN(arena, arena, arena_create(ARENA_TYPE(char), MIB, &arena));
+    assert_int_equal(seen.unlocked, 1);
+    assert_int_equal(seen.protection, PROT_READ | PROT_WRITE);
+    memset(arena_alloc_slab(arena, MIB), 1, MIB);
+    arena_destroy(arena);
+    assert_int_equal(seen.mappings, 0);
+
+    for (int refusal = 0; refusal < 3; refusal++) {
+        begin();
+        seen.locked = true;
+        seen.fixed = refusal == 0;
+        seen.full = refusal == 1 ? FULL : refusal == 2 ? FULL_TO_THE_LAST_PAGE : EMPTY;
+        arena = (struct arena *)(void *)&arena;
+        assert_int_equal(arena_create(ARENA_TYPE(char), MIB, &arena), ARENA_ENOMEM);
+        assert_null(arena);
+        assert_int_equal(seen.mappings, 0);
+    }
+    seen.full = EMPTY;
+}
+
+/* --- ranges that wait ------------------------------------------------------------------------------------------------ */
+
+enum { RANGE = 8 << 12, WAITING = 330 };
+
+static struct span spans[WAITING];
+
+static void map_all(void) {
+    for (int i = 0; i < WAITING; i++) {
+        assert_true(backing_map(RANGE, 0, &spans[i], NULL));
+        assert_true(is_zero(spans[i].memory, RANGE));
+        memset(spans[i].memory, 1, RANGE);
+    }
+}
+static void unmap_all(void) {
+    for (int i = 0; i < WAITING; i++) backing_unmap(&spans[i], RANGE, 0);
+}
+static size_t in_memory(void) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t count = 0;
+    for (int i = 0; i < WAITING; i++) {
+        unsigned char touched[RANGE / 4096];
+        if (mincore(spans[i].memory, RANGE, touched) != 0) continue; /* it is gone */
+        for (size_t at = 0; at < RANGE / page; at++) count += touched[at] & 1;
+    }
+    return count;
+}
+
+/* A range that the system does not take back costs no memory but now and then a page; it is the next of its size, or
+ * goes as soon as others do. */
+TEST(ranges_that_do_not_go_are_used_again) {
+    (void)state;
+    begin();
+    for (int refuses = 0; refuses < 2; refuses++) {
+        map_all();
+        assert_int_equal(seen.mappings, WAITING);
+        seen.stuck = true;
+        seen.goes = 0;
+        seen.refused = MADV_DONTNEED;
+        seen.error = refuses ? ENOMEM : 0;
+        unmap_all();
+        assert_int_equal(seen.mappings, WAITING);
+        if (!refuses) assert_true(in_memory() <= WAITING / 100);
+        seen.error = 0;
+        struct span span;
+        assert_true(backing_map(RANGE / 2, 1, &span, NULL)); /* of another size: a new one */
+        assert_int_equal(seen.mappings, WAITING + 1);
+        seen.goes = 1;
+        backing_unmap(&span, 0, 0); /* it goes, and after it none */
+        assert_int_equal(seen.mappings, WAITING);
+        seen.goes = 0;
+        for (int i = 0; i < WAITING; i++) {
+            assert_true(backing_map(RANGE, 1, &spans[i], NULL));
+            assert_true(is_zero(spans[i].memory + spans[i].dirty_bytes, RANGE - spans[i].dirty_bytes));
+            for (int before = 0; before < i; before++) assert_ptr_not_equal(spans[i].memory, spans[before].memory);
+            memset(spans[i].memory, 1, RANGE);
+        }
+        assert_int_equal(seen.mappings, WAITING);
+        assert_true(backing_map(RANGE, 1, &span, NULL)); /* no more are waiting */
+        assert_int_equal(seen.mappings, WAITING + 1);
+        unmap_all();
+        seen.goes = 5; /* some go with it, until one does not */
+        backing_unmap(&span, 0, 0);
+        assert_int_equal(seen.mappings, WAITING - 4);
+        seen.goes = INT_MAX;
+        assert_true(backing_map(RANGE / 2, 1, &span, NULL));
+        backing_unmap(&span, 0, 0); /* all of them */
+        assert_int_equal(seen.mappings, 0);
+        seen.stuck = false;
+    }
+}
+
+/* Where there are no addresses left, what waits goes first. */
+TEST(ranges_that_wait_go_where_addresses_are_short) {
+    (void)state;
+    begin();
+    map_all();
+    seen.stuck = true;
+    unmap_all();
+    struct span span;
+    seen.full = FULL;
+    static const int goes[] = {0, 1, 6, 200, INT_MAX}; /* the last ones of a list, and some lists */
+    for (size_t i = 0; i < sizeof goes / sizeof goes[0]; i++) {
+        long before = seen.mappings;
+        seen.goes = goes[i];
+        assert_false(backing_map(RANGE / 2, 1, &span, NULL));
+        assert_int_equal(seen.mappings, goes[i] < before ? before - goes[i] : 0);
+    }
+    seen.full = EMPTY;
+    seen.stuck = false;
+}
+
+/* A few ranges are kept as they are, without what they have in memory beyond their keeper's measure. */
+TEST(ranges_are_kept_for_the_next_of_their_size) {
+    (void)state;
+    begin();
+    limit_addresses(RLIM_INFINITY);
+    struct span first;
+    struct span span;
+    bool scarce = true;
+    assert_true(backing_map(4 * RANGE, 0, &first, &scarce));
+    assert_false(scarce);
+    memset(first.memory, 1, 4 * RANGE);
+    backing_unmap(&first, 4 * RANGE, RANGE);
+    assert_int_equal(seen.mappings, 1);
+    assert_int_equal(seen.count, 1);
+    assert_true(backing_map(4 * RANGE, RANGE / 2, &span, NULL));
+    assert_ptr_equal(span.memory, first.memory);
+    assert_int_equal(span.dirty_bytes, RANGE / 2);
+    assert_true(is_zero(span.memory + RANGE / 2, 4 * RANGE - RANGE / 2));
+    seen.refused = MADV_DONTNEED; /* then it is not kept */
+    seen.error = ENOMEM;
+    memset(span.memory, 1, 4 * RANGE);
+    backing_unmap(&span, 4 * RANGE, RANGE);
+    assert_int_equal(seen.mappings, 0);
+    seen.error = 0;
 }
 
 /* The same where a byte arena would give back by itself what a rewind, a reset or a trim took back, and where no mapping goes

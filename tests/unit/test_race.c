@@ -148,6 +148,24 @@ TEST(hand_overs_are_told_after_they_are_taken) {
     assert_int_equal(arena_pool_destroy(giving.pool), ARENA_OK);
 }
 
+static void *take_there(void *pool) {
+    struct arena *arena = NULL;
+    if (arena_pool_checkout(pool, &arena) == ARENA_OK) arena_pool_return(pool, arena);
+    return arena;
+}
+
+/* What one thread gives back is there for all, since the bracket around a cache tells nobody of it. */
+TEST(threads_keep_no_arenas) {
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(int), 4, &pool));
+    void *arena = take_there(pool);
+    pthread_t thread;
+    void *there = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, take_there, pool), 0);
+    assert_int_equal(pthread_join(thread, &there), 0);
+    assert_true(arena != NULL && there == arena);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+}
+
 TEST(half_a_checker_is_none) {
     const int before = poisons;
     GIVEN(arena, arena, arena_create(ARENA_TYPE(int), 10, &arena));

@@ -156,6 +156,27 @@ TEST(what_was_left_half_done_is_zero_again) {
     shares_end_words(&shares);
 }
 
+/* A context that has ended by the time somebody has to be waited for ends the call, and loses nothing. */
+TEST(an_ended_context_waits_for_nobody) {
+    struct share_set shares;
+    struct arena *arena = shares_begin_words(&shares);
+    (void)lent_elsewhere(&shares, 1);
+    struct share *share = atomic_ptr_load(&shares.first, relaxed);
+    char *commit = atomic_ptr_load(&share->commit, relaxed);
+    atomic_ptr_store(&share->claim, commit + 8, relaxed);
+    struct cancel_node node;
+    assert_true(cancel_start(&node, NULL, INT64_MAX));
+    cancel_trigger(&node);
+    assert_int_equal(shares_revoke(&shares, &node), ARENA_ECANCELED);
+    assert_true(share->active);
+    share_commit(share, commit + 8);
+    assert_int_equal(shares_revoke(&shares, &node), ARENA_ECANCELED); /* also where nobody is in the way */
+    assert_false(share->active);
+    assert_int_equal(slots_used(arena), 2);
+    cancel_finish(&node);
+    shares_end_words(&shares);
+}
+
 /* A revocation begins just when the owner of a chunk has claimed a slot: the owner lets go of it. */
 TEST(a_claim_beside_a_revocation_is_given_up) {
     struct share_set shares;

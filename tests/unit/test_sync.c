@@ -5,17 +5,21 @@
  * library asks for once in a process is changed in a process of its own.  A thread that is to sleep calls `asleep` in
  * its stead: what happens there happens while it waits.
  */
+#include "base/arith.h"
 #include "base/poison.h"
+#include "core/clear.h"
 #include "platform/memory.h"
 #include "platform/sync.h"
 #include "sync/gate.h"
 
+#include "../shares.h"
 #include "../support.h"
 
 #include <arena/arena.h>
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -92,6 +96,21 @@ int __wrap_mprotect(void *start, size_t size, int protection);
 int __wrap_mprotect(void *start, size_t size, int protection) {
     return no_changes ? -1 : __real_mprotect(start, size, protection);
 }
+
+static bool no_pages;
+
+void *__real_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset) {
+    return no_pages && protection == PROT_READ ? MAP_FAILED : __real_mmap(start, size, protection, flags, file, offset);
+}
+#ifdef __GLIBC__
+/* The same function, under the name that -D_FILE_OFFSET_BITS=64 gives it. */
+void *__wrap_mmap64(void *start, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap64(void *start, size_t size, int protection, int flags, int file, off_t offset) {
+    return __wrap_mmap(start, size, protection, flags, file, offset);
+}
+#endif
 
 static bool no_once;
 
@@ -243,9 +262,39 @@ static void fill_and_reset(void) {
     arena_concurrent_destroy(arena);
 }
 
+static void *be_lent(void *shares) { return shares_refill(shares, NULL, 1, false); }
+
 static void without_a_barrier(void) {
     CHECK(!barrier_available());
     fill_and_reset();
+}
+
+static void revoke_beside_one_that_stays(void) {
+    CHECK(thread_processors() == 1);
+    if (!barrier_available() || poison_active()) return;
+    struct share_set shares;
+    (void)shares_begin_words(&shares);
+    CHECK(shares_refill(&shares, NULL, 1, false) != NULL);
+    pthread_t thread;
+    void *slot = NULL;
+    CHECK(pthread_create(&thread, NULL, be_lent, &shares) == 0 && pthread_join(thread, &slot) == 0 && slot != NULL);
+    struct share *other = atomic_ptr_load(&shares.first, relaxed);
+    char *commit = atomic_ptr_load(&other->commit, relaxed);
+    atomic_ptr_store(&other->claim, commit + 8, relaxed);
+    barriers = 0;
+    CHECK(!shares_try_revoke(&shares)); /* it is in the middle, and cannot go on before this thread sleeps */
+    CHECK(barriers == 1);
+    share_commit(other, commit + 8);
+    CHECK(shares_try_revoke(&shares));
+    CHECK(slots_used(shares.slots) == 3);
+    shares_end_words(&shares);
+}
+
+/* Nobody spins for a thread that has no processor to go on with. */
+TEST(one_processor_looks_once) {
+    processors = 1;
+    succeeds(revoke_beside_one_that_stays);
+    processors = AS_IT_IS;
 }
 
 static void fill_half(struct arena_concurrent *arena) {
@@ -286,9 +335,13 @@ TEST(other_membarriers) {
     no_changes = true;
     succeeds(with_a_barrier_that_fails);
     membarrier = MEMBARRIER_REFUSED;
+    no_pages = true; /* nor one whose protection could be changed, from the start */
+    int without_a_page = in_a_process(with_a_barrier_that_fails);
+    no_pages = false;
     if (lends_chunks()) aborts(with_a_barrier_that_fails); /* and says why */
     no_changes = false;
     if (lends_chunks() && barrier_flips()) succeeds(with_a_barrier_that_fails);
+    if (lends_chunks()) assert_true(WIFSIGNALED(without_a_page) && WTERMSIG(without_a_page) == SIGABRT);
     membarrier = MEMBARRIER_AS_IT_IS;
 }
 
@@ -415,6 +468,51 @@ TEST(larger_pages) {
         arena_destroy(arena);
     }
     page = AS_IT_IS;
+}
+
+/* A range that is long enough to be asked about, and has no whole page. */
+TEST(ranges_without_a_whole_page) {
+    (void)state;
+    page = 1 << 16;
+    char *pages = pages_reserve(3 * (size_t)page);
+    assert_non_null(pages);
+    char *start = pages + arith_padding((uintptr_t)pages, (size_t)page) + 1;
+    memset(start - 1, 1, CLEAR_ASK_BYTES + 2);
+    assert_ptr_equal(clear_touched(start, CLEAR_ASK_BYTES), start + CLEAR_ASK_BYTES);
+    assert_true(start[-1] == 1 && start[CLEAR_ASK_BYTES] == 1);
+    assert_true(all_zero(start, CLEAR_ASK_BYTES));
+    assert_true(pages_release(pages, 3 * (size_t)page));
+    page = AS_IT_IS;
+}
+
+static int looks;
+static void time_is_over_at_the_second_look(void) {
+    if (++looks == 2) stopped_s += 10;
+}
+
+/* A context that ends just before its place in a pool is taken has ended: and the place is free again. */
+TEST(a_place_is_not_taken_too_late) {
+    (void)state;
+    const struct arena_pool_options options = {.struct_size = sizeof options, .max_arenas = 1};
+    GIVEN(arena_pool, pool, arena_pool_create_with(ARENA_TYPE(int), 4, &options, &pool));
+    stopped_s = 1000;
+    GIVEN(arena_context, context, arena_context_with_deadline(NULL, INT64_C(1005000000000), &context));
+    looks = 0;
+    at_clock = time_is_over_at_the_second_look;
+    struct arena *arena = (struct arena *)(void *)&looks;
+    int status = arena_pool_checkout_context(pool, context, &arena);
+    at_clock = NULL;
+    stopped_s = 0;
+    assert_int_equal(looks, 2);
+    assert_int_equal(status, ARENA_ETIMEDOUT);
+    assert_null(arena);
+    struct arena_pool_stats stats = {.struct_size = sizeof stats};
+    assert_int_equal(arena_pool_get_stats(pool, &stats), ARENA_OK);
+    assert_true(stats.out == 0 && stats.waits == 0);
+    assert_int_equal(arena_pool_checkout(pool, &arena), ARENA_OK);
+    arena_pool_return(pool, arena);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    arena_context_release(context);
 }
 
 /* Not a coarse one, which would hand a gate over late, nor one that steps when somebody sets the time. */

@@ -38,10 +38,11 @@ static bool flips_interrupt(void) {
     const unsigned extended = 0x80000008;
     const unsigned invlpgb = 1U << 3;
     unsigned eax;
-    unsigned ebx;
+    unsigned ebx = 0; /* a processor that does not answer does not have it */
     unsigned ecx;
     unsigned edx;
-    return __get_cpuid(extended, &eax, &ebx, &ecx, &edx) == 0 || (ebx & invlpgb) == 0;
+    (void)__get_cpuid(extended, &eax, &ebx, &ecx, &edx);
+    return (ebx & invlpgb) == 0;
 }
 
 /* While the system still grants everything. */

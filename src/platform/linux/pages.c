@@ -33,9 +33,9 @@ static bool future_is_locked(void) {
     unsigned char touched = 0;
     void *page = map(pages_size(), PROT_READ | PROT_WRITE);
     if (page == NULL) return false;
-    bool locked = pages_touched(page, pages_size(), &touched) && (touched & 1) != 0;
+    (void)pages_touched(page, pages_size(), &touched);
     (void)munmap(page, pages_size());
-    return locked;
+    return (touched & 1) != 0;
 }
 
 static void lock_on_fault(void *start, size_t size_bytes) {
@@ -74,8 +74,9 @@ bool pages_touched(void *start, size_t size_bytes, unsigned char *touched) {
 }
 
 bool pages_limited(void) {
-    struct rlimit limit;
-    return getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    (void)getrlimit(RLIMIT_AS, &limit);
+    return limit.rlim_cur != RLIM_INFINITY;
 }
 
 void pages_huge(void *start, size_t size_bytes) { (void)madvise(start, size_bytes, MADV_HUGEPAGE); }

@@ -29,8 +29,9 @@ bool pages_touched(void *start, size_t size_bytes, unsigned char *touched) {
 }
 
 bool pages_limited(void) {
-    struct rlimit limit;
-    return getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    (void)getrlimit(RLIMIT_AS, &limit);
+    return limit.rlim_cur != RLIM_INFINITY;
 }
 
 void pages_huge(void *start, size_t size_bytes) {
