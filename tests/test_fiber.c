@@ -53,6 +53,7 @@ struct coroutine {
     void *back_record;
     void (*run)(struct coroutine *self);
     void *user;
+    bool untold; /* the library does not hear of its switches */
     bool over;
     int status;
     struct arena_panic_info info;
@@ -61,7 +62,7 @@ struct coroutine {
 static _Thread_local struct coroutine *started;
 
 static void suspend(struct coroutine *self) {
-    arena_fiber_switch(&self->fiber, self->back_fiber);
+    if (!self->untold) arena_fiber_switch(&self->fiber, self->back_fiber);
     record_switch(self->back_record);
     if (swapcontext(&self->context, self->back) != 0) abort();
 }
@@ -79,7 +80,7 @@ static void resume(struct coroutine *coroutine, struct coroutine *by) {
     coroutine->back = by == NULL ? &here : &by->context;
     coroutine->back_fiber = by == NULL ? NULL : &by->fiber;
     started = coroutine;
-    arena_fiber_switch(coroutine->back_fiber, &coroutine->fiber);
+    if (!coroutine->untold) arena_fiber_switch(coroutine->back_fiber, &coroutine->fiber);
     coroutine->back_record = record_current();
     record_switch(coroutine->record);
     if (swapcontext(coroutine->back, &coroutine->context) != 0) abort();
@@ -142,6 +143,46 @@ static void resume_and_panic(void *user) {
     resume(&mixed->inside, NULL); /* it is inside of its own action now */
     resume(&mixed->other, NULL);
     arena_panic("of the thread");
+}
+
+static void suspend_once(void *user) { suspend(user); }
+static void protect_a_suspension(struct coroutine *self) { self->status = arena_protect(suspend_once, self); }
+static void panic_with_name(void *name) { arena_panic(name); }
+
+/* Inside an action of the thread's, or of none. */
+static void end_in_each_order(void *name) {
+    static const int orders[][3] = {{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {0, 2, 1}, {1, 2, 0}, {2, 0, 1}};
+    for (size_t order = 0; order < sizeof orders / sizeof orders[0]; order++) {
+        struct coroutine coroutines[3];
+        for (int i = 0; i < 3; i++) {
+            coroutine_make(&coroutines[i], protect_a_suspension, NULL);
+            coroutines[i].untold = true;
+            coroutines[i].status = ARENA_EBUSY;
+            resume(&coroutines[i], NULL);
+        }
+        for (int i = 0; i < 3; i++) {
+            struct coroutine *next = &coroutines[orders[order][i]];
+            resume(next, NULL);
+            assert_true(next->over);
+            assert_int_equal(next->status, ARENA_OK);
+        }
+        for (int i = 0; i < 3; i++) coroutine_free(&coroutines[i]);
+        assert_int_equal(arena_protect(panic_with_name, name), ARENA_EPANIC);
+    }
+}
+
+static void end_in_each_order_and_panic(void *name) {
+    end_in_each_order(name);
+    arena_panic(name);
+}
+
+/* Of coroutines that nobody tells the library of, actions may at least return in any order. */
+TEST(actions_of_unknown_coroutines_may_return_in_any_order) {
+    static char name[] = "of the thread";
+    struct arena_panic_info info;
+    end_in_each_order(name);
+    assert_int_equal(arena_protect_with(end_in_each_order_and_panic, name, &info), ARENA_EPANIC);
+    assert_string_equal(info.message, name);
 }
 
 TEST(a_panic_of_the_thread_is_its_own) {
@@ -470,6 +511,61 @@ static void switch_in_the_handler(const char *message, void *user) { arena_fiber
 static void panic_and_switch(void *fiber) {
     arena_set_panic_handler(switch_in_the_handler, fiber);
     arena_panic("first");
+}
+
+static void drop_and_switch(void *element, void *fiber) { arena_fiber_switch(NULL, fiber); }
+static const struct arena_type switching = {"switching", sizeof(int), sizeof(int), drop_and_switch, 0, 0};
+
+static void drop_at_a_reset(void *fiber) {
+    const struct arena_options options = {.struct_size = sizeof options, .drop_user = fiber};
+    struct arena *arena;
+    child_check(arena_create_with(&switching, 1, &options, &arena) == ARENA_OK);
+    (void)arena_alloc(arena, NULL);
+    arena_reset(arena);
+}
+
+static void alloc_and_panic(struct arena *arena, void *user) {
+    (void)arena_alloc(arena, NULL);
+    arena_panic("first");
+}
+static void execute_and_panic(void *pool) { (void)!arena_pool_execute(pool, alloc_and_panic, NULL); }
+
+static void drop_as_a_panic_unwinds(void *fiber) {
+    const struct arena_options options = {.struct_size = sizeof options, .drop_user = fiber};
+    const struct arena_pool_options pool_options = {.struct_size = sizeof pool_options, .arena_options = &options};
+    struct arena_pool *pool;
+    child_check(arena_pool_create_with(&switching, 1, &pool_options, &pool) == ARENA_OK);
+    (void)!arena_protect(execute_and_panic, pool);
+}
+
+/* Where the thread cannot go on with something else. */
+TEST(switches_from_inside_a_drop) {
+    struct arena_fiber idle = {{NULL, NULL}};
+    assert_aborts(drop_at_a_reset, &idle, "arena_fiber_switch: a drop function or a panic's handler is running");
+    assert_aborts(drop_as_a_panic_unwinds, &idle,
+                  "arena_fiber_switch: a drop function or a panic's handler is running");
+}
+
+/* What is suspended is not what runs, whether scopes or actions wait in it. */
+TEST(switches_from_what_is_suspended) {
+    struct coroutine inside;
+    struct arena_fiber scoped = {{NULL, NULL}};
+    struct arena_pool_scope scope;
+    GIVEN(arena_pool, pool, arena_pool_create(ARENA_TYPE(int), 1, &pool));
+    arena_fiber_switch(NULL, &scoped);
+    assert_int_equal(arena_pool_scope_enter(pool, &scope), ARENA_OK);
+    arena_fiber_switch(&scoped, NULL);
+    coroutine_make(&inside, protect_a_suspension, NULL);
+    resume(&inside, NULL);
+    struct mistake mistakes[] = {{&scoped, NULL}, {&inside.fiber, NULL}};
+    for (int i = 0; i < 2; i++) {
+        assert_panics(switch_wrongly, &mistakes[i], "arena_fiber_switch: the fiber to be left does not run");
+    }
+    resume(&inside, NULL);
+    assert_int_equal(inside.status, ARENA_OK);
+    coroutine_free(&inside);
+    arena_fiber_end(&scoped);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
 TEST(switches_that_are_wrong) {

@@ -5,6 +5,8 @@
 
 #include <arena/arena.h>
 
+#include <signal.h>
+
 /* --- why ---------------------------------------------------------------------------------------------------------- */
 
 static void panic_with_text(void *text) { arena_panic(text); }
@@ -369,6 +371,42 @@ TEST(panics_from_deep_inside) {
     assert_int_equal(arena_protect_with(go_deep, arena, &info), ARENA_EPANIC);
     assert_int_equal(info.status, ARENA_EFULL);
     arena_destroy(arena);
+}
+
+static void go_very_deep(void *user) {
+    static char text[] = "behind";
+    protect_below(12000, user);
+    arena_panic(text);
+}
+
+/* So deep that nobody looks all the way down: what lies there lives. */
+TEST(actions_begun_very_deep_inside) {
+    int caught = 0;
+    assert_int_equal(arena_protect(go_very_deep, &caught), ARENA_EPANIC);
+    assert_int_equal(caught, 1);
+}
+
+static int caught_in_handler;
+static void protect_in_handler(int number) { protect_and_panic(&caught_in_handler); }
+
+static void jump_and_be_interrupted(struct worker *self) {
+    stack_t stack = {.ss_sp = self->user, .ss_size = 1 << 17};
+    struct sigaction action = {.sa_handler = protect_in_handler, .sa_flags = SA_ONSTACK};
+    self->status = sigaltstack(&stack, NULL) != 0 || sigaction(SIGUSR1, &action, NULL) != 0;
+    leave_behind(0);
+    (void)raise(SIGUSR1);
+    protect_and_panic(&caught_in_handler);
+    stack.ss_flags = SS_DISABLE;
+    (void)sigaltstack(&stack, NULL);
+}
+
+/* Whose stack, here in that of the main thread, lies above that of the thread that it interrupts. */
+TEST(a_signal_handler_protects_beside_a_jump) {
+    char stack[1 << 17];
+    struct worker worker = worker_run(jump_and_be_interrupted, stack, 0);
+    assert_int_equal(worker.status, 0);
+    assert_int_equal(caught_in_handler, 2);
+    (void)signal(SIGUSR1, SIG_DFL);
 }
 
 int main(void) { return support_run("protected actions"); }

@@ -186,7 +186,7 @@ static struct refusal scope_refusal(const struct pool_arena *arena, const struct
 /* Leaves the scope of an arena, which this thread may. */
 static NOINLINE void leave(struct pool_arena *arena, struct thread_state *state) {
     struct arena_pool *pool = arena->pool;
-    (void)scope_pop(state, &arena->scope);
+    scope_pop(state, &arena->scope);
     bool trimmed = arena->trims != atomic_u32_load(&pool->trims, relaxed); /* a trim beside it comes before or after */
     if (!arena->standing) {
         arena->ticks = 0;

@@ -56,7 +56,6 @@ struct links {
 
 struct protect_frame {
     struct links links;
-    bool chained;
     struct arena_panic_info *info;
     jmp_buf jump;
 };
@@ -101,7 +100,6 @@ static void push(struct thread_state *state, struct protect_frame *frame) {
     frame->links.outer = outer;
     frame->links.innermost = NULL;
     frame->links.era = ++state->era;
-    frame->chained = true;
     if (outer == NULL) {
         state->frames = frame;
     } else {
@@ -114,8 +112,6 @@ static void push(struct thread_state *state, struct protect_frame *frame) {
 /* On every way out of protect_run but a longjmp.  The thread may be another one by now.  Frames of coroutines that
  * nobody announced may return in any order: so only what is in the chain is taken from it. */
 static NOINLINE void pop(struct protect_frame *frame) {
-    if (!frame->chained) return;
-    frame->chained = false;
     struct thread_state *state = thread_state();
     struct links links;
     struct protect_frame *at = look(state->frames, &links) ? state->frames : NULL;

@@ -33,14 +33,12 @@ static inline void scope_push(struct thread_state *state, struct scope *scope) {
     state->scopes = scope;
 }
 
-/* false: the scope is not one of this thread's.  Scopes between the top and `scope` stay: a longjmp left them behind,
- * or they belong to a coroutine that lives. */
-static inline bool scope_pop(struct thread_state *state, struct scope *scope) {
+/* The scope is one of this thread's.  Scopes between the top and `scope` stay: a longjmp left them behind, or they
+ * belong to a coroutine that lives. */
+static inline void scope_pop(struct thread_state *state, struct scope *scope) {
     struct scope **link = &state->scopes;
-    while (*link != scope && *link != NULL) link = &(*link)->outer;
-    if (*link != scope) return false;
+    while (*link != scope) link = &(*link)->outer;
     *link = scope->outer;
-    return true;
 }
 
 /* Is the scope one of this thread's? */

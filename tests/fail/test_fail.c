@@ -12,7 +12,11 @@
 
 #include <arena/arena.h>
 
+#include "runtime/thread.h"
+#include "sync/cancel.h"
+
 #include <limits.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -210,6 +214,10 @@ static int make_with(size_t capacity, void **out) {
     return arena_create_with(ARENA_TYPE(int), capacity, &options, (struct arena **)(void *)out);
 }
 static int make_arena(void **out) { return make_with(4, out); }
+static int make_bytes(void **out) {
+    thread_end_kept(thread_state()); /* or that one would be it */
+    return arena_create(arena_type_bytes(), 100, (struct arena **)(void *)out);
+}
 static int make_mapped(void **out) { return make_with(1 << 20, out); }
 static int make_concurrent(void **out) {
     return arena_concurrent_create(ARENA_TYPE(int), 4, (struct arena_concurrent **)(void *)out);
@@ -250,8 +258,9 @@ static void makers_report_each_failure(void **state) {
         int (*make)(void **out);
         void (*end)(void *made);
         unsigned calls; /* at least */
-    } makers[] = {{make_arena, end_arena, 1}, {make_mapped, end_arena, 2}, {make_concurrent, end_concurrent, 2},
-                  {make_pool, end_pool, 2},   {make_limited, end_pool, 3}, {make_context, end_context, 2}};
+    } makers[] = {{make_arena, end_arena, 1},           {make_bytes, end_arena, 1}, {make_mapped, end_arena, 2},
+                  {make_concurrent, end_concurrent, 2}, {make_pool, end_pool, 2},   {make_limited, end_pool, 3},
+                  {make_context, end_context, 2}};
     inject_thread();
     for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++) {
         void *made = NULL;
@@ -307,6 +316,52 @@ static void makers_beside_many_others_report_each_failure(void **state) {
     for (size_t i = 0; i < MANY; i++) end_concurrent(made[i]);
 }
 
+struct fan {
+    struct cancel_node root;
+    struct cancel_node children[CANCEL_FAN_AFTER];
+    unsigned fails_at;
+    bool made;
+};
+
+static void *make_children(void *user) {
+    struct fan *fan = user;
+    fan->made = true;
+    inject_thread();
+    for (unsigned i = 0; i < CANCEL_FAN_AFTER; i++) {
+        if (i == CANCEL_FAN_AFTER - 1) inject_arm(INJECT_ONCE, fan->fails_at);
+        fan->made &= cancel_start(&fan->children[i], &fan->root, INT64_MAX);
+    }
+    return NULL;
+}
+
+/* A context that many threads use goes on without its fan of locks, and nothing of one is left. */
+static void contexts_do_without_a_fan(void **state) {
+    (void)state;
+    static struct fan fan;
+    unsigned failed = 0;
+    for (bool there = false; !there; failed++) {
+        pthread_t thread;
+        struct inject_live before = inject_live();
+        fan.fails_at = failed + 1;
+        assert_true(cancel_start(&fan.root, NULL, INT64_MAX));
+        assert_int_equal(pthread_create(&thread, NULL, make_children, &fan), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_true(fan.made);
+        there = atomic_ptr_load(&fan.root.fan, relaxed) != NULL;
+        assert_int_equal(there, inject_failures() == 0);
+        inject_arm(INJECT_NEVER, 0);
+        struct inject_live after = inject_live();
+        if (!there) assert_true(after.blocks == before.blocks && after.mutexes == before.mutexes + 1);
+        cancel_trigger(&fan.root);
+        for (unsigned i = 0; i < CANCEL_FAN_AFTER; i++) {
+            assert_int_equal(cancel_status(&fan.children[i]), ARENA_ECANCELED);
+            cancel_finish(&fan.children[i]);
+        }
+        cancel_finish(&fan.root);
+    }
+    assert_int_equal(failed, 1 + CANCEL_BRANCHES + 1); /* the fan, each of its locks, and none */
+}
+
 /* With the argument "once", without the longer half. */
 int main(int argc, char **argv) {
     (void)argv;
@@ -324,7 +379,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(each_call_fails_from_then_on),
     };
     static const struct CMUnitTest making[] = {
-        cmocka_unit_test(descriptors_that_are_not_kept_take_no_room),
+        cmocka_unit_test(descriptors_that_are_not_kept_take_no_room), cmocka_unit_test(contexts_do_without_a_fan),
         cmocka_unit_test(makers_beside_many_others_report_each_failure),
         cmocka_unit_test(makers_report_each_failure), /* last: the process keeps something of each */
     };

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unwind.h>
 
 /* --- the calls ------------------------------------------------------------------------------------------------------ */
 
@@ -143,6 +144,13 @@ void *__wrap_calloc(size_t count, size_t size) {
     last_bytes = count * size;
     if (no_memory) return NULL;
     return __real_calloc(count, size);
+}
+
+static bool no_unwinding;
+_Unwind_Reason_Code __real__Unwind_Backtrace(_Unwind_Trace_Fn step, void *argument);
+_Unwind_Reason_Code __wrap__Unwind_Backtrace(_Unwind_Trace_Fn step, void *argument);
+_Unwind_Reason_Code __wrap__Unwind_Backtrace(_Unwind_Trace_Fn step, void *argument) {
+    return no_unwinding ? _URC_END_OF_STACK : __real__Unwind_Backtrace(step, argument);
 }
 
 static bool no_stack; /* nobody knows where it lies */
@@ -495,6 +503,22 @@ TEST(who_does_not_know_its_stack_gives_nothing_up) {
     assert_false(stack_of_signals());
 }
 
+static void panic_inside(void *text) { arena_panic(text); }
+static void panic_inside_and_outside(void *text) {
+    if (arena_protect(panic_inside, text) == ARENA_EPANIC) arena_panic(text);
+}
+
+/* Where nothing can be unwound at all, the actions that are outside of a new one live. */
+TEST(actions_nest_where_nothing_can_be_unwound) {
+    static char text[] = "outside";
+    struct arena_panic_info info;
+    no_unwinding = true;
+    int status = arena_protect_with(panic_inside_and_outside, text, &info);
+    no_unwinding = false;
+    assert_int_equal(status, ARENA_EPANIC);
+    assert_string_equal(info.message, text);
+}
+
 /* --- trims that cannot reach a thread ----------------------------------------------------------------------------------- */
 
 static struct arena_pool *trimmed;
@@ -522,6 +546,13 @@ enum answer {
 };
 static enum answer way;
 static struct arena *left_out;
+
+static void *borrow_once(void *pool) {
+    struct arena *arena;
+    if (arena_pool_checkout(pool, &arena) != ARENA_OK) return NULL;
+    arena_pool_return(pool, arena);
+    return pool;
+}
 
 /* Two arenas are idle in its cache, one is its scope's and one is checked out, when the trim comes. */
 static void *keep_and_answer(void *user) {
@@ -591,6 +622,11 @@ TEST(trims_that_do_not_reach_a_thread_are_answered) {
             flips_left = -1;
             assert_int_equal(idle_arenas(), 2); /* this thread's own is free */
         }
+        pthread_t third; /* which has nothing in a cache, and one for a while */
+        void *fine = NULL;
+        assert_int_equal(pthread_create(&third, NULL, borrow_once, trimmed), 0);
+        assert_int_equal(pthread_join(third, &fine), 0);
+        assert_ptr_equal(fine, trimmed);
         assert_int_equal(arena_pool_checkout(trimmed, &mine), ARENA_OK); /* and is not asked */
         arena_pool_return(trimmed, mine);
         if (way == LATER) { /* once more, and now it is reached */

@@ -31,7 +31,7 @@ TEST(what_is_fatal_ends_the_process_when_protected) {
 }
 
 static void end_by_a_panic(struct scope *scope) {
-    (void)scope_pop(thread_state(), scope);
+    scope_pop(thread_state(), scope);
     arena_panic("from the end of a scope");
 }
 
@@ -50,7 +50,7 @@ TEST(a_panic_from_the_end_of_a_scope_aborts) {
 }
 
 static void end_by_finding_damage(struct scope *scope) {
-    (void)scope_pop(thread_state(), scope);
+    scope_pop(thread_state(), scope);
     panic_fatal("found while another one unwinds");
 }
 
