@@ -165,8 +165,12 @@ static void end_in_each_order(void *name) {
             resume(next, NULL);
             assert_true(next->over);
             assert_int_equal(next->status, ARENA_OK);
+            memset(next->stack, 0x5a, STACK_SIZE); /* nothing of it is needed any more, nor written to */
         }
-        for (int i = 0; i < 3; i++) coroutine_free(&coroutines[i]);
+        for (int i = 0; i < 3; i++) {
+            for (int at = 0; at < STACK_SIZE; at++) assert_int_equal(coroutines[i].stack[at], 0x5a);
+            coroutine_free(&coroutines[i]);
+        }
         assert_int_equal(arena_protect(panic_with_name, name), ARENA_EPANIC);
     }
 }

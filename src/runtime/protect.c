@@ -114,10 +114,14 @@ static void push(struct thread_state *state, struct protect_frame *frame) {
 static NOINLINE void pop(struct protect_frame *frame) {
     struct thread_state *state = thread_state();
     struct links links;
-    struct protect_frame *at = look(state->frames, &links) ? state->frames : NULL;
+    struct protect_frame *at = state->frames;
+    bool known = look(at, &links);
     if (LIKELY(links.innermost == frame)) at = frame;
-    while (at != NULL && at != frame) at = look(links.inner, &links) ? links.inner : NULL;
-    if (at != NULL) cut(state, frame->links.outer);
+    while (known && at != frame) {
+        at = links.inner;
+        known = look(at, &links);
+    }
+    if (known) cut(state, frame->links.outer);
     frame->links.seal = 0;
 }
 
