@@ -7,6 +7,12 @@
 
 #include <arena/arena.h>
 
+#ifdef HAVE_EXPAT
+#include <expat.h>
+#endif
+#ifdef HAVE_JANSSON
+#include <jansson.h>
+#endif
 #ifdef HAVE_LUA
 #include <lauxlib.h>
 #include <lua.h>
@@ -350,6 +356,117 @@ TEST(libpng_writes_in_an_arena) {
     assert_true(arena_bytes_used(arena) > 100000); /* zlib's, which goes through libpng */
     png_destroy_write_struct(&png, &info);
     arena_bytes_destroy(arena);
+}
+#endif
+
+#ifdef HAVE_PCRE2
+/* Machine code lies in memory of PCRE2's own, so the code is freed, by a cleanup; what that frees in the arena is
+ * nothing. */
+static int codes_freed;
+static void end_code(void *code) {
+    pcre2_code_free((pcre2_code *)code);
+    codes_freed++;
+}
+TEST(a_cleanup_ends_what_has_more_than_memory) {
+    struct arena_bytes *arena = make(SIZE_MAX);
+    for (int round = 1; round <= 100; round++) {
+        pcre2_general_context *general =
+            pcre2_general_context_create(arena_adapter_pcre2_malloc, arena_adapter_pcre2_free, arena);
+        pcre2_compile_context *compile = pcre2_compile_context_create(general);
+        int error;
+        PCRE2_SIZE offset;
+        pcre2_code *code = pcre2_compile((PCRE2_SPTR) "a+b", PCRE2_ZERO_TERMINATED, 0, &error, &offset, compile);
+        assert_non_null(code);
+        arena_bytes_defer(arena, end_code, code);
+        (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* where there is one for this processor */
+        pcre2_match_data *match = pcre2_match_data_create_from_pattern(code, general);
+        assert_int_equal(pcre2_match(code, (PCRE2_SPTR) "xaab", 4, 0, 0, match, NULL), 1);
+        arena_bytes_reset(arena);
+        assert_int_equal(codes_freed, round);
+        assert_int_equal(arena_bytes_used(arena), 0);
+    }
+    arena_bytes_destroy(arena);
+}
+#endif
+
+/* --- libraries without a user pointer: as in docs/guide.md --------------------------------------------------------- */
+
+#if defined(HAVE_EXPAT) || defined(HAVE_JANSSON)
+static _Thread_local struct arena_bytes *current;
+static void *current_take(size_t size) {
+    return current == NULL ? malloc(size) : arena_adapter_nghttp2_malloc(size, current);
+}
+static void current_give(void *block) { current == NULL ? free(block) : arena_adapter_nghttp2_free(block, current); }
+#endif
+
+#ifdef HAVE_EXPAT
+static void *current_change(void *block, size_t size) {
+    return current == NULL ? realloc(block, size) : arena_adapter_nghttp2_realloc(block, size, current);
+}
+static void count_element(void *user, const XML_Char *name, const XML_Char **attributes) {
+    *(int *)user += strcmp(name, "entry") == 0 && strcmp(attributes[0], "name") == 0;
+}
+
+TEST(expat_parses_in_an_arena) {
+    static const XML_Memory_Handling_Suite suite = {current_take, current_change, current_give};
+    struct arena_bytes *arena = make(SIZE_MAX);
+    for (size_t room = 1000;;
+         room *= 2) { /* until it is enough: each time it says what is missing, and loses nothing */
+        assert_true(arena_bytes_set_cap(arena, room));
+        current = arena;
+        enum XML_Error error = XML_ERROR_NO_MEMORY;
+        int entries = 0;
+        XML_Parser parser = XML_ParserCreate_MM(NULL, &suite, NULL);
+        if (parser != NULL) {
+            assert_true(arena_bytes_owns(arena, parser));
+            XML_SetUserData(parser, &entries);
+            XML_SetElementHandler(parser, count_element, NULL);
+            static const char part[] = "<entry name='a' value='b &amp; c'>text</entry>\n";
+            bool right = XML_Parse(parser, "<list>", 6, 0) == XML_STATUS_OK;
+            for (int i = 0; right && i < 1000; i++) {
+                right = XML_Parse(parser, part, sizeof part - 1, 0) == XML_STATUS_OK;
+            }
+            right = right && XML_Parse(parser, "</list>", 7, 1) == XML_STATUS_OK;
+            error = right ? XML_ERROR_NONE : XML_GetErrorCode(parser);
+        }
+        current = NULL;
+        arena_bytes_reset(arena); /* the end of the parser */
+        if (error == XML_ERROR_NONE) {
+            assert_int_equal(entries, 1000);
+            break;
+        }
+        assert_int_equal(error, XML_ERROR_NO_MEMORY);
+        assert_true(room < (size_t)1 << 20);
+    }
+    arena_bytes_destroy(arena);
+}
+#endif
+
+#ifdef HAVE_JANSSON
+TEST(jansson_reads_in_an_arena) {
+    json_set_alloc_funcs(current_take, current_give);
+    json_t *before = json_string("of the heap");
+    struct arena_bytes *arena = make(100000);
+    for (int round = 0; round < 3; round++) {
+        current = arena;
+        json_error_t error;
+        json_t *document = json_loads("{\"name\": \"arena\", \"list\": [1, 2, 3]}", 0, &error);
+        assert_non_null(document);
+        assert_true(arena_bytes_owns(arena, document));
+        assert_string_equal(json_string_value(json_object_get(document, "name")), "arena");
+        char *text = json_dumps(document, JSON_COMPACT);
+        assert_string_equal(text, "{\"name\":\"arena\",\"list\":[1,2,3]}");
+        if (round == 0) json_decref(document);
+        assert_true(arena_bytes_set_cap(arena, arena_bytes_used(arena)));
+        assert_null(json_loads("[1, 2, 3]", 0, &error));
+        current = NULL;
+        arena_bytes_reset(arena);
+        assert_true(arena_bytes_set_cap(arena, 100000));
+    }
+    arena_bytes_destroy(arena);
+    assert_string_equal(json_string_value(before), "of the heap");
+    json_decref(before);
+    json_set_alloc_funcs(malloc, free);
 }
 #endif
 

@@ -3,8 +3,9 @@
  *
  *   lua_State *lua = lua_newstate(arena_adapter_lua, arena);
  *
- * Each function has the shape that its library asks for, and its user pointer is a struct arena_bytes.  No other
- * library's header is included, and none is linked.  A block is aligned for max_align_t, and its contents are not
+ * Each function has the shape that its library asks for, and its user pointer is a struct arena_bytes; another library
+ * that asks for the same shape may have it too.  Where there is no user pointer, docs/guide.md shows what to do.  No
+ * other library's header is included, and none is linked.  A block is aligned for max_align_t, and its contents are not
  * specified.  NULL, and nothing has changed: there is no room or no memory, the arena is NULL, or it may not be changed
  * now; nothing panics.
  *
