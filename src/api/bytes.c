@@ -85,30 +85,36 @@ void *arena_bytes_try_alloc_slow(struct arena_bytes *bytes, size_t size, size_t 
     return try_take(bytes, size, align, USE_ZEROED);
 }
 
-/* What is written at once may come out of the window as well. */
-static void *take_raw(struct arena_bytes *bytes, const char *function, size_t size, size_t align) {
-    void *block;
-    if (LIKELY(arena_bytes_take_(bytes, size, align, &block))) return block;
-    return take_or_panic(bytes, function, size, align, USE_RAW);
+/* The window first, which is zero by the policy: what is written at once may come out of it as well. */
+static inline struct refusal take_quickly(struct arena_bytes *bytes, size_t size, size_t align, enum use use,
+                                          void **block) {
+    return LIKELY(arena_bytes_take_(bytes, size, align, block)) ? none : take(bytes, size, align, use, block);
 }
 
-static void *try_take_raw(struct arena_bytes *bytes, size_t size, size_t align) {
+static void *quick_or_panic(struct arena_bytes *bytes, const char *function, size_t size, size_t align, enum use use) {
     void *block;
-    return LIKELY(arena_bytes_take_(bytes, size, align, &block)) ? block : try_take(bytes, size, align, USE_RAW);
+    if (LIKELY(arena_bytes_take_(bytes, size, align, &block))) return block;
+    return take_or_panic(bytes, function, size, align, use);
+}
+
+static void *try_quickly(struct arena_bytes *bytes, size_t size, size_t align, enum use use) {
+    void *block;
+    (void)take_quickly(bytes, size, align, use, &block);
+    return block;
 }
 
 void *arena_bytes_alloc_raw(struct arena_bytes *bytes, size_t size, size_t align) {
-    return take_raw(bytes, "arena_bytes_alloc_raw", size, align);
+    return quick_or_panic(bytes, "arena_bytes_alloc_raw", size, align, USE_RAW);
 }
 
 void *arena_bytes_try_alloc_raw(struct arena_bytes *bytes, size_t size, size_t align) {
-    return try_take_raw(bytes, size, align);
+    return try_quickly(bytes, size, align, USE_RAW);
 }
 
 int arena_bytes_alloc_checked(struct arena_bytes *bytes, size_t size, size_t align, void **out) {
     if (out == NULL) return ARENA_EINVAL;
     poison_written(out, sizeof *out);
-    return take(bytes, size, align, USE_ZEROED, out).status;
+    return take_quickly(bytes, size, align, USE_ZEROED, out).status;
 }
 
 static inline void *fill(void *block, const void *from, size_t size) {
@@ -123,13 +129,13 @@ static bool zeroed_by_policy(const struct arena_bytes *bytes, const void *from) 
 
 void *arena_bytes_memdup(struct arena_bytes *bytes, const void *from, size_t size, size_t align) {
     static const char function[] = "arena_bytes_memdup";
-    if (zeroed_by_policy(bytes, from)) return take_or_panic(bytes, function, size, align, USE_ZEROED);
-    return fill(take_raw(bytes, function, size, align), from, size);
+    if (zeroed_by_policy(bytes, from)) return quick_or_panic(bytes, function, size, align, USE_ZEROED);
+    return fill(quick_or_panic(bytes, function, size, align, USE_RAW), from, size);
 }
 
 void *arena_bytes_try_memdup(struct arena_bytes *bytes, const void *from, size_t size, size_t align) {
-    if (zeroed_by_policy(bytes, from)) return try_take(bytes, size, align, USE_ZEROED);
-    return fill(try_take_raw(bytes, size, align), from, size);
+    if (zeroed_by_policy(bytes, from)) return try_quickly(bytes, size, align, USE_ZEROED);
+    return fill(try_quickly(bytes, size, align, USE_RAW), from, size);
 }
 
 static bool resize(struct arena_bytes *bytes, void *block, size_t old_size, size_t new_size, bool zeroed) {
@@ -149,13 +155,13 @@ static struct refusal change(struct arena_bytes *bytes, void *block, size_t old_
         *result = NULL;
         return bad_align;
     }
-    if (block == NULL) return take(bytes, new_size, align, USE_ZEROED, result);
+    if (block == NULL) return take_quickly(bytes, new_size, align, USE_ZEROED, result);
     bool aligned = ((uintptr_t)block & (align - 1)) == 0;
     if (aligned && new_size != 0 && arena_bytes_resize(bytes, block, old_size, new_size)) {
         *result = block;
         return none;
     }
-    struct refusal refusal = take(bytes, new_size, align, USE_RAW, result);
+    struct refusal refusal = take_quickly(bytes, new_size, align, USE_RAW, result);
     if (refusal.status != ARENA_OK) return refusal;
     size_t kept = old_size < new_size ? old_size : new_size;
     if (kept != 0) memcpy(*result, block, kept);
@@ -188,13 +194,13 @@ static char *end_text(char *block, const char *text, size_t length) {
 char *arena_bytes_strndup(struct arena_bytes *bytes, const char *text, size_t most) {
     if (text == NULL) return NULL;
     size_t length = strnlen(text, most);
-    return end_text(take_raw(bytes, "arena_bytes_strndup", length + 1, 1), text, length);
+    return end_text(quick_or_panic(bytes, "arena_bytes_strndup", length + 1, 1, USE_RAW), text, length);
 }
 
 char *arena_bytes_try_strndup(struct arena_bytes *bytes, const char *text, size_t most) {
     if (text == NULL) return NULL;
     size_t length = strnlen(text, most);
-    return end_text(try_take_raw(bytes, length + 1, 1), text, length);
+    return end_text(try_quickly(bytes, length + 1, 1, USE_RAW), text, length);
 }
 
 char *arena_bytes_strdup_slow(struct arena_bytes *bytes, const char *text, size_t length) {
@@ -204,7 +210,7 @@ char *arena_bytes_strdup_slow(struct arena_bytes *bytes, const char *text, size_
 char *arena_bytes_try_strdup(struct arena_bytes *bytes, const char *text) {
     if (text == NULL) return NULL;
     size_t length = strlen(text);
-    return end_text(try_take_raw(bytes, length + 1, 1), text, length);
+    return end_text(try_quickly(bytes, length + 1, 1, USE_RAW), text, length);
 }
 
 /* Formats into the free memory behind the cursor, unless a memory checker is watching: a text that fits is in place
