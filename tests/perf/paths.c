@@ -259,6 +259,11 @@ static void buffer_append(size_t times) {
     }
 }
 
+/* As adapters do: the window first. */
+static void blocks_realloc(size_t times) {
+    for (size_t i = 0; i < times; i++) keep(arena_bytes_try_realloc(blocks, NULL, 0, 40, 8));
+}
+
 static void prepare_gated(void) {
     struct arena_options options = {sizeof options, ARENA_CLEAR_ON_RESET, ARENA_GATE_ONLY};
     gated = perf_i64_concurrent_create_with(1 << 20, &options);
@@ -319,6 +324,7 @@ const struct path path_list[] = {
     {"concurrent slab, in chunks", prepare_chunked, chunked_slab},
     {"concurrent alloc, gate only", prepare_gated, gated_alloc},
     {"buffer append, 8 bytes", prepare_blocks, buffer_append},
+    {"a block by realloc", prepare_blocks, blocks_realloc},
     {"extract, 16 injections deep", prepare_deep, deep_extract},
     {NULL, NULL, NULL},
 };
