@@ -297,6 +297,23 @@ TEST(a_text_without_room_leaves_nothing) {
     }
 }
 
+/* It was not written to all that is free. */
+TEST(a_text_that_cannot_be_formatted_brings_in_no_memory) {
+    static const wchar_t unknown[] = {0x7fffffff, 0};
+    enum { MIB = 1 << 20 };
+    if (support_checked()) skip(); /* a checker's shadow is memory, too */
+    struct arena_bytes_concurrent *arena = make((size_t)512 * MIB);
+    struct arena_bytes *held = hold(arena);
+    struct arena_buffer buffer = {NULL, 0, 0, held};
+    size_t before = support_resident_bytes();
+    assert_null(arena_bytes_try_printf(held, "%ls", unknown));
+    assert_false(arena_buffer_try_printf(&buffer, "%ls", unknown));
+    assert_true(support_resident_bytes() < before + 16 * MIB);
+    arena_bytes_concurrent_release(arena);
+    assert_true(all_zero(arena_bytes_concurrent_alloc(arena, 1000, 1), 1000));
+    arena_bytes_concurrent_destroy(arena);
+}
+
 TEST(marks_end_with_the_gate) {
     for (int permits = 0; permits < 2; permits++) {
         struct arena_bytes_concurrent *arena = make(1000);

@@ -156,7 +156,7 @@ void bytes_forget_room(struct arena *arena, size_t size_bytes) {
     char *from = arena->head.cursor;
     char *to = from + size_bytes;
     if (arena->part_of == PART_OF_CONCURRENT && arena->clear == ARENA_CLEAR_ON_RESET) {
-        memset(from, 0, size_bytes); /* all that is free is zero there */
+        slots_take_back(arena, from, to); /* all that is free is zero there, and most of it was not written to */
     } else {
         if (to > arena->dirty) arena->dirty = to;
         if (arena->ready > from && arena->clear != ARENA_CLEAR_NEVER) arena->ready = from;
