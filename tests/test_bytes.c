@@ -1022,6 +1022,7 @@ TEST(vectors_of_any_size) {
     size_t used = arena_bytes_used(arena);
     size_t cap = 0;
     assert_null(arena_bytes_try_grow(arena, NULL, SIZE_MAX / 8, &cap, 8, 8));
+    assert_null(arena_bytes_try_grow(arena, NULL, 0, &cap, 0, 1)); /* a compiler's extension */
     assert_int_equal(cap, 0);
     assert_int_equal(arena_bytes_used(arena), used);
     arena_bytes_destroy(arena);

@@ -332,6 +332,7 @@ static size_t next_cap(size_t cap, size_t need, size_t size) {
  * leaves, or by what is needed. */
 static struct refusal grow(struct arena_bytes *bytes, void **data, size_t len, size_t *cap, size_t need, size_t size,
                            size_t align) {
+    if (size == 0) return (struct refusal){ARENA_EINVAL, "its elements have no size"};
     if (need > SIZE_MAX / size) return (struct refusal){ARENA_EFULL, "the arena is full"};
     size_t left = bytes == NULL ? 0 : slots_remaining(raw(bytes)) / size;
     size_t wanted = next_cap(*cap, need, size);
