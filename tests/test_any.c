@@ -374,6 +374,57 @@ TEST(refused_values_are_not_dropped) {
     assert_int_equal(order_count, 1);
 }
 
+/* A source with so many pieces of memory. */
+struct pieces {
+    int left;
+    int out;
+};
+static void *take_piece(size_t bytes, size_t align, void *user) {
+    struct pieces *pieces = user;
+    void *memory = NULL;
+    if (pieces->left == 0 || posix_memalign(&memory, align, bytes) != 0) return NULL;
+    memset(memory, 0x5a, bytes);
+    pieces->left--;
+    pieces->out++;
+    return memory;
+}
+static void give_piece(void *memory, size_t bytes, size_t align, void *user) {
+    (void)align;
+    memset(memory, 0x5a, bytes);
+    ((struct pieces *)user)->out--;
+    free(memory);
+}
+
+TEST(descriptors_come_from_the_arena_s_source) {
+    enum { KINDS = 40 };
+    char names[KINDS][12];
+    for (int most = 1; most < KINDS + 20; most++) {
+        struct pieces pieces = {most, 0};
+        struct arena_source source = {take_piece, give_piece, &pieces};
+        struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, 0);
+        options.source = &source;
+        GIVEN(arena, arena, arena_create_with(arena_type_any(), KINDS, &options, &arena));
+        int kind = 0;
+        for (; kind < KINDS; kind++) {
+            const struct arena_type type = {names[kind], sizeof(int), _Alignof(int), NULL};
+            (void)snprintf(names[kind], sizeof names[kind], "%d", kind);
+            struct arena_any *slot = NULL;
+            int status = arena_alloc_any_checked(arena, &type, &kind, &slot);
+            if (status == ARENA_OK) continue;
+            assert_int_equal(status, ARENA_ENOMEM);
+            break;
+        }
+        assert_true(kind < most && (kind == KINDS || pieces.left == 0));
+        assert_int_equal(arena_used(arena), kind);
+        for (int i = 0; i < kind; i++) {
+            const struct arena_type type = {names[i], sizeof(int), _Alignof(int), NULL};
+            assert_int_equal(*(int *)arena_any_get(arena_at(arena, (size_t)i), &type), i);
+        }
+        arena_destroy(arena);
+        assert_int_equal(pieces.out, 0);
+    }
+}
+
 /* --- the other handles -------------------------------------------------------------------------------------------- */
 
 TEST(concurrent_arenas_hold_mixed_values) {

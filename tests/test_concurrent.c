@@ -702,4 +702,46 @@ TEST(long_lived_threads_see_arenas_come_and_go) {
     for (unsigned t = 0; t < THREADS; t++) assert_int_equal(workers[t].status, 0);
 }
 
+/* A source that counts what is out, and refuses beyond `most`. */
+struct counted_source {
+    int out;
+    int most;
+};
+static void *take_counted(size_t bytes, size_t align, void *user) {
+    struct counted_source *source = user;
+    void *memory = NULL;
+    if (source->out == source->most || posix_memalign(&memory, align, bytes) != 0) return NULL;
+    memset(memory, 0x5a, bytes);
+    source->out++;
+    return memory;
+}
+static void give_counted(void *memory, size_t bytes, size_t align, void *user) {
+    (void)align;
+    memset(memory, 0x5a, bytes);
+    ((struct counted_source *)user)->out--;
+    free(memory);
+}
+
+/* And where that has nothing for it, the thread does without. */
+TEST(what_a_thread_is_lent_by_comes_from_the_source) {
+    for (int most = 1; most <= 2; most++) {
+        struct counted_source counted = {0, most};
+        struct arena_source source = {take_counted, give_counted, &counted};
+        struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, 0);
+        options.source = &source;
+        GIVEN(arena_concurrent, arena, arena_concurrent_create_with(ARENA_TYPE(int), 1000, &options, &arena));
+        assert_int_equal(counted.out, 1);
+        assert_non_null(arena_concurrent_try_alloc(arena, NULL));
+        struct arena_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0};
+        assert_int_equal(arena_concurrent_get_stats(arena, &stats), ARENA_OK);
+        bool lent = stats.peak_bytes > sizeof(int); /* not everywhere */
+        assert_int_equal(counted.out, lent ? 2 : 1);
+        assert_true(counted.out <= most);
+        for (int i = 1; i < 1000; i++) assert_int_equal(*(int *)arena_concurrent_alloc(arena, NULL), 0);
+        assert_null(arena_concurrent_try_alloc(arena, NULL));
+        arena_concurrent_destroy(arena);
+        assert_int_equal(counted.out, 0);
+    }
+}
+
 int main(void) { return support_run("concurrent arena"); }

@@ -388,6 +388,43 @@ TEST(an_arena_that_drops_is_not_returned) {
     assert_int_equal(arena_pool_destroy(handoff.pool), ARENA_OK);
 }
 
+static void *take_of_budget(size_t bytes, size_t align, void *user) {
+    size_t *left = user;
+    void *memory = NULL;
+    if (bytes > *left || posix_memalign(&memory, align, bytes) != 0) return NULL;
+    memset(memory, 0x5a, bytes);
+    *left -= bytes;
+    return memory;
+}
+static void give_to_budget(void *memory, size_t bytes, size_t align, void *user) {
+    (void)align;
+    *(size_t *)user += bytes;
+    free(memory);
+}
+
+/* The handle, too. */
+TEST(a_pool_comes_from_its_arenas_source) {
+    enum { ENOUGH = 100000 };
+    size_t left = 100;
+    struct arena_source source = {take_of_budget, give_to_budget, &left};
+    struct arena_options of_arenas = OPTIONS(ARENA_CLEAR_ON_RESET, 0);
+    of_arenas.source = &source;
+    struct arena_pool_options options = {sizeof options, 0, 0, &of_arenas};
+    struct arena_pool *pool = NULL;
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 10, &options, &pool), ARENA_ENOMEM);
+    assert_null(pool);
+    left = ENOUGH;
+    assert_int_equal(arena_pool_create_with(ARENA_TYPE(int), 10, &options, &pool), ARENA_OK);
+    size_t taken = ENOUGH - left;
+    assert_true(taken > 100);
+    ARENA_POOL_SCOPE(pool, arena) {
+        assert_non_null(arena_alloc(arena, NULL));
+        assert_true(ENOUGH - left > taken);
+    }
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    assert_int_equal(left, ENOUGH);
+}
+
 /* What one user does to the limit is no other's. */
 TEST(a_byte_arena_comes_with_the_capacity_of_the_pool) {
     enum { CAPACITY = 5000 };

@@ -6,7 +6,6 @@
 #include "base/poison.h"
 #include "base/race.h"
 #include "core/type.h"
-#include "platform/memory.h"
 #include "runtime/panic.h"
 
 /* Not NULL, and not a pool of another copy of the library: for those, calls return ARENA_EINVAL. */
@@ -453,6 +452,11 @@ static void set_idle_bytes(struct arena_pool *pool, size_t idle_bytes) {
     pool->cache_units = units > UINT32_MAX / 4 ? UINT32_MAX / 4 : (uint32_t)units;
 }
 
+static void free_pool(struct arena_pool *pool) {
+    struct arena_source source = pool->plan.source;
+    backing_give_zeroed(&source, pool, pool->bytes);
+}
+
 static int create(const struct arena_type *type, size_t arena_capacity, const struct arena_pool_options *options,
                   struct arena_pool **out) {
     if (out == NULL) return ARENA_EINVAL;
@@ -466,9 +470,11 @@ static int create(const struct arena_type *type, size_t arena_capacity, const st
     if (!slots_possible(&plan)) return ARENA_ENOMEM;
 
     size_t label_bytes = plan.label == NULL ? 0 : strlen(plan.label) + 1;
-    struct arena_pool *pool = memory_alloc(sizeof *pool + type_copy_bytes(type) + label_bytes);
+    size_t bytes = sizeof **out + type_copy_bytes(type) + label_bytes;
+    struct arena_pool *pool = backing_take_zeroed(&plan.source, bytes);
     if (pool == NULL) return ARENA_ENOMEM;
     copy_stamp(&pool->stamp);
+    pool->bytes = bytes;
     pool->plan = plan;
     pool->capacity = arena_capacity;
     pool->type = type_copy(pool + 1, type);
@@ -488,7 +494,7 @@ static int create(const struct arena_type *type, size_t arena_capacity, const st
 no_gate: /* nor is there one where a thread's entry cannot be had: pools with a limit have none */
     mutex_destroy(&pool->make_mutex);
 no_mutex:
-    memory_free(pool);
+    free_pool(pool);
     return ARENA_ENOMEM;
 }
 
@@ -512,6 +518,6 @@ int arena_pool_destroy(struct arena_pool *pool) {
     pool_finish_store(pool);
     if (pool->limited) gate_finish(&pool->gate);
     mutex_destroy(&pool->make_mutex);
-    memory_free(pool);
+    free_pool(pool);
     return ARENA_OK;
 }

@@ -94,6 +94,7 @@ struct arena_pool {
     struct local_keeper keeper;
     struct copy_stamp stamp;
     bool limited;
+    size_t bytes; /* of this struct and what lies behind it */
     struct slots_plan plan;
     size_t capacity;
     struct arena_type *type; /* behind this struct; the arenas share it */

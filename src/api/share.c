@@ -5,7 +5,6 @@
 #include "base/arith.h"
 #include "base/race.h"
 #include "core/bytes.h"
-#include "platform/memory.h"
 #include "runtime/panic.h"
 #include "runtime/waiter.h"
 
@@ -17,6 +16,7 @@
 #define CHUNK_PARTS 4
 /* A share has cache lines of its own; two, because processors fetch them in pairs. */
 #define SHARE_ALIGN ((size_t)128)
+#define SHARE_BYTES (sizeof(struct share) + SHARE_ALIGN)
 /* A thread that waits for another's allocation looks this often in a row, then sleeps between two looks: longer each
  * time, up to PAUSE_MOST_NS.
  */
@@ -76,7 +76,7 @@ struct share *shares_finish(struct share_set *shares) {
     while (shares->extras != NULL) {
         struct extra_run *extra = shares->extras;
         shares->extras = extra->next;
-        memory_free(extra);
+        backing_give_zeroed(&shares->slots->source, extra, sizeof *extra);
     }
     return first;
 }
@@ -84,16 +84,18 @@ struct share *shares_finish(struct share_set *shares) {
 void shares_free(struct share *first) {
     while (first != NULL) {
         struct share *next = first->next;
-        memory_free(first->block);
+        struct arena_source source = first->source;
+        backing_give_zeroed(&source, first->block, SHARE_BYTES);
         first = next;
     }
 }
 
 static struct share *make(struct share_set *shares) {
-    char *block = memory_alloc(sizeof(struct share) + SHARE_ALIGN);
+    char *block = backing_take_zeroed(&shares->slots->source, SHARE_BYTES);
     if (block == NULL) return NULL;
     struct share *share = (struct share *)(void *)(block + arith_padding((uintptr_t)block, SHARE_ALIGN));
     share->block = block;
+    share->source = shares->slots->source;
     share->stride = shares->slots->stride;
     share->copy = shares->slots->copy;
     share->clears = shares->slots->clear != ARENA_CLEAR_ON_RESET;
@@ -345,7 +347,7 @@ static bool set_aside(struct share_set *shares, struct share *share) {
     struct extra_run *extra = shares->next_extra;
     while (extra != NULL && extra->run.from != extra->run.to) extra = extra->next;
     if (extra == NULL) {
-        extra = memory_alloc(sizeof *extra);
+        extra = backing_take_zeroed(&shares->slots->source, sizeof *extra);
         if (extra == NULL) return false;
         extra->run.next = shares->slots->runs;
         shares->slots->runs = &extra->run;

@@ -82,7 +82,8 @@ struct share {
     struct atomic_u32 owned; /* a living thread has it */
     struct run spare;
     struct share *next;
-    void *block; /* to be freed */
+    void *block;                /* to be given back */
+    struct arena_source source; /* the arena's, which ends first */
 };
 
 struct extra_run {

@@ -30,7 +30,7 @@ static bool has_slot(const struct arena *arena) {
 
 struct arena_any *any_take(struct arena *arena, const struct arena_type *type, const void *value) {
     if (slots_sealed(arena) || !has_slot(arena)) return NULL;
-    const struct arena_type *kept = type_set_keep(&arena->kinds, type);
+    const struct arena_type *kept = type_set_keep(&arena->kinds, type, &arena->source);
     if (kept == NULL) return NULL;
     struct arena_any *slot = slots_take_slow(arena, NULL);
     slot->type = kept;

@@ -18,6 +18,8 @@
 #include "platform/memory.h"
 #include "platform/sync.h"
 
+#include <string.h>
+
 #define KEPT_MOST 8
 #define STUCK_LEAVES 160
 
@@ -48,6 +50,16 @@ void backing_give(const struct arena_source *source, void *memory, size_t bytes,
     } else if (source->give != NULL) {
         source->give(memory, bytes, align, source->user);
     }
+}
+
+void *backing_take_zeroed(const struct arena_source *source, size_t bytes) {
+    if (source->take == NULL) return memory_alloc(bytes);
+    void *memory = source->take(bytes, _Alignof(max_align_t), source->user);
+    return memory == NULL ? NULL : memset(memory, 0, bytes);
+}
+
+void backing_give_zeroed(const struct arena_source *source, void *memory, size_t bytes) {
+    if (memory != NULL) backing_give(source, memory, bytes, _Alignof(max_align_t));
 }
 
 /* --- ranges ------------------------------------------------------------------------------------------------------- */

@@ -32,6 +32,9 @@ struct span {
 /* A block of a source (`take` not NULL) or of the heap, aligned to max_align_t at least; NULL: no memory. */
 void *backing_take(const struct arena_source *source, size_t bytes, size_t align);
 void backing_give(const struct arena_source *source, void *memory, size_t bytes, size_t align);
+/* The same for what an arena needs beside its elements: zeroed, and aligned to max_align_t.  NULL is legal. */
+void *backing_take_zeroed(const struct arena_source *source, size_t bytes);
+void backing_give_zeroed(const struct arena_source *source, void *memory, size_t bytes);
 
 /* How much of a kept range may be in memory: of one that is cleared as it is made, and of the block of a byte arena. */
 #define BACKING_KEEP_FEW ((size_t)64 << 10)

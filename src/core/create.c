@@ -485,7 +485,7 @@ void slots_destroy(struct arena *arena) {
         slots_settle(arena);
         if (arena->type->drop != NULL) slots_drop_down_to(arena, arena->base);
         if (arena->bytes) bytes_finish(arena);
-        type_set_destroy(arena->kinds);
+        type_set_destroy(arena->kinds, &arena->source);
         if (arena->watched) slots_show_all(arena);
     }
     if (arena->keeps == KEEPS_BYTES && keep_bytes(arena)) return;

@@ -3,8 +3,8 @@
  * points to its type, so that a copy must not move. */
 #include "core/type_set.h"
 
+#include "core/backing.h"
 #include "core/type.h"
-#include "platform/memory.h"
 
 struct type_set {
     size_t count;
@@ -26,25 +26,26 @@ static const struct arena_type **entry_for(const struct type_set *set, const str
 }
 
 /* Keeps the set at most half full.  false: no memory, and nothing has changed. */
-static bool make_room(struct type_set *set) {
+static bool make_room(struct type_set *set, const struct arena_source *source) {
     if (set->count * 2 < set->size) return true;
     struct type_set larger = {set->count, set->size == 0 ? FIRST_SIZE : set->size * 2, NULL};
-    larger.entries = memory_alloc(larger.size * sizeof *larger.entries);
+    larger.entries = backing_take_zeroed(source, larger.size * sizeof *larger.entries);
     if (larger.entries == NULL) return false;
     for (size_t i = 0; i < set->size; i++) {
         if (set->entries[i] != NULL) *entry_for(&larger, set->entries[i]) = set->entries[i];
     }
-    memory_free(set->entries);
+    backing_give_zeroed(source, set->entries, set->size * sizeof *set->entries);
     *set = larger;
     return true;
 }
 
-const struct arena_type *type_set_keep(struct type_set **set, const struct arena_type *type) {
-    if (*set == NULL) *set = memory_alloc(sizeof **set);
-    if (*set == NULL || !make_room(*set)) return NULL;
+const struct arena_type *type_set_keep(struct type_set **set, const struct arena_type *type,
+                                       const struct arena_source *source) {
+    if (*set == NULL) *set = backing_take_zeroed(source, sizeof **set);
+    if (*set == NULL || !make_room(*set, source)) return NULL;
     const struct arena_type **entry = entry_for(*set, type);
     if (*entry == NULL) {
-        void *block = memory_alloc(type_copy_bytes(type));
+        void *block = backing_take_zeroed(source, type_copy_bytes(type));
         if (block == NULL) return NULL;
         *entry = type_copy(block, type);
         (*set)->count++;
@@ -52,9 +53,12 @@ const struct arena_type *type_set_keep(struct type_set **set, const struct arena
     return *entry;
 }
 
-void type_set_destroy(struct type_set *set) {
+void type_set_destroy(struct type_set *set, const struct arena_source *source) {
     if (set == NULL) return;
-    for (size_t i = 0; i < set->size; i++) memory_free((void *)(uintptr_t)set->entries[i]);
-    memory_free(set->entries);
-    memory_free(set);
+    for (size_t i = 0; i < set->size; i++) {
+        const struct arena_type *copy = set->entries[i];
+        if (copy != NULL) backing_give_zeroed(source, (void *)(uintptr_t)copy, type_copy_bytes(copy));
+    }
+    backing_give_zeroed(source, set->entries, set->size * sizeof *set->entries);
+    backing_give_zeroed(source, set, sizeof *set);
 }

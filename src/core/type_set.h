@@ -6,14 +6,16 @@
 #ifndef CORE_TYPE_SET_H
 #define CORE_TYPE_SET_H
 
-#include <arena/type.h>
+#include <arena/single.h>
 
 struct type_set;
 
-/* The set's own copy of `type`; *set is made at the first.  NULL: no memory, and nothing has changed. */
-const struct arena_type *type_set_keep(struct type_set **set, const struct arena_type *type);
+/* The set's own copy of `type`; *set is made at the first.  All of it comes from `source`.  NULL: no memory, and nothing
+ * has changed. */
+const struct arena_type *type_set_keep(struct type_set **set, const struct arena_type *type,
+                                       const struct arena_source *source);
 
 /* Frees the set and its copies.  NULL is legal. */
-void type_set_destroy(struct type_set *set);
+void type_set_destroy(struct type_set *set, const struct arena_source *source);
 
 #endif
