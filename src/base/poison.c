@@ -48,6 +48,7 @@ void poison_clear(const void *start, size_t size_bytes) {
 
 void poison_clear_undefined(const void *start, size_t size_bytes) {
     if (__asan_unpoison_memory_region != NULL) __asan_unpoison_memory_region(start, size_bytes);
+    poison_written(start, size_bytes); /* it would take values and texts that the library puts there for unwritten */
 #ifdef HAVE_VALGRIND
     VALGRIND_MAKE_MEM_UNDEFINED(start, size_bytes);
 #endif

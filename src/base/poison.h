@@ -22,9 +22,10 @@
 /* Is a checker watching that wants to know what is handed out?  AddressSanitizer, MemorySanitizer, LeakSanitizer,
  * Valgrind. */
 bool poison_active(void);
-void poison_set(const void *start, size_t size_bytes);             /* any access is an error */
-void poison_clear(const void *start, size_t size_bytes);           /* may be touched; the contents count as written */
-void poison_clear_undefined(const void *start, size_t size_bytes); /* may be touched; reading first is an error */
+void poison_set(const void *start, size_t size_bytes);   /* any access is an error */
+void poison_clear(const void *start, size_t size_bytes); /* may be touched; the contents count as written */
+void poison_clear_undefined(const void *start,
+                            size_t size_bytes); /* may be touched; reading first is an error (Valgrind) */
 
 /* What the library writes into a variable of its caller's counts as written: MemorySanitizer sees nothing of what it
  * does that was compiled without it. */

@@ -154,8 +154,37 @@ static int outs(void) {
     return sum + arena_pool_destroy(pool);
 }
 
+/* Values, texts and blocks that the library writes, where nothing is cleared. */
+static int uncleared(void) {
+    struct arena_options options = {.struct_size = sizeof options, .clear = ARENA_CLEAR_NEVER};
+    struct ints *numbers = ints_create_with(10, &options);
+    struct ints_concurrent *shared = ints_concurrent_create_with(10, &options);
+    struct arena_bytes *bytes = arena_bytes_create_with(SIZE_MAX, &options);
+    if (numbers == NULL || shared == NULL || bytes == NULL) return 1;
+    const int values[3] = {0, 0, 0};
+    int *number = arena_alloc(ints_raw(numbers), values);
+    int sum = *number + *ints_alloc(numbers, 0) + ints_alloc_slab_with(numbers, values, 3).data[2];
+    sum += *ints_concurrent_alloc(shared, 0) + ints_concurrent_alloc_slab_with(shared, values, 3).data[2];
+    sum += (int)strlen(arena_bytes_strdup(bytes, "text")) - 4;
+    sum += (int)strlen(arena_bytes_strndup(bytes, "text", 2)) - 2;
+    sum += (int)strlen(arena_bytes_printf(bytes, "%d", 12)) - 2;
+    sum += *(int *)arena_bytes_memdup(bytes, values, sizeof values, 0);
+    int *grown = arena_bytes_realloc(bytes, arena_bytes_memdup(bytes, values, 4, 4), 4, 400, 4);
+    sum += grown[0] + grown[99];
+    struct arena_buffer buffer = {.arena = bytes};
+    for (int i = 0; i < 100; i++) arena_buffer_append(&buffer, "ab", 2);
+    arena_buffer_printf(&buffer, "%d", 12);
+    sum += (int)strlen(arena_buffer_text(&buffer)) - 202;
+    struct arena_cleanup *cleanup = arena_bytes_defer(bytes, NULL, NULL);
+    sum += cleanup->run != NULL;
+    ints_destroy(numbers);
+    ints_concurrent_destroy(shared);
+    arena_bytes_destroy(bytes);
+    return sum;
+}
+
 int main(void) {
-    int sum = typed() + scratches() + mixed() + outs();
+    int sum = typed() + scratches() + mixed() + outs() + uncleared();
     for (uint32_t clear = ARENA_CLEAR_ON_RESET; clear <= ARENA_CLEAR_ON_HANDOUT; clear++)
         sum += slots(20, clear) + slots(20000, clear);
     printf("%d drops\n", drops);
