@@ -1326,8 +1326,26 @@ static void reset_with_allocating_cleanup(void *user) {
     arena_bytes_reset(cleaned);
 }
 
+static void destroy_plainly(void *user) {
+    (void)user;
+    arena_bytes_destroy(cleaned);
+}
+/* `user`: a reset runs it, else the end.  The thread could keep the arena. */
+static void end_with_destroying_cleanup(void *user) {
+    arena_bytes_destroy(arena_bytes_create(100000));
+    cleaned = arena_bytes_create(100000);
+    (void)arena_bytes_defer(cleaned, destroy_plainly, NULL);
+    if (user != NULL) {
+        arena_bytes_reset(cleaned);
+    } else {
+        arena_bytes_destroy(cleaned);
+    }
+}
+
 TEST(a_cleanup_must_not_allocate) {
     assert_aborts(reset_with_allocating_cleanup, NULL, "arena");
+    assert_aborts(end_with_destroying_cleanup, NULL, "arena_destroy");
+    assert_aborts(end_with_destroying_cleanup, ran, "arena_destroy");
     ran[0] = 0;
     cleaned = make(1000);
     void *block = arena_bytes_alloc(cleaned, 8, 8);

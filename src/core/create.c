@@ -452,7 +452,7 @@ static NOINLINE bool keep_grown(struct arena *arena) {
         arena = create_bytes(SIZE_MAX, first_bytes);
         if (arena == NULL) return true;
     } else {
-        if (arena->head.cursor > arena->dirty) arena->dirty = arena->head.cursor;
+        arena->dirty = arena->end; /* a trim may have had it lower */
         arena->ready = arena->base + FIRST_CLEAR_BYTES;
         memset(arena->base, 0, FIRST_CLEAR_BYTES);
         arena->reset_work = 0;

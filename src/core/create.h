@@ -107,12 +107,10 @@ HOT_INLINE struct arena *slots_renew_bytes(size_t capacity) {
     return arena;
 }
 
-/* Ends one that the thread can keep as it is; false: nothing was done, and slots_destroy is to be called. */
+/* Ends one that the thread can keep as it is; false: nothing was done, and slots_destroy is to be called.  While
+ * cleanups run, for which alone such an arena is sealed, reset_work says that there are some. */
 HOT_INLINE bool slots_keep_bytes(struct arena *arena) {
-    uint8_t keeps = arena->keeps;
-    OPAQUE(keeps); /* looked at alone: those beside it may just have been written, and a wide load would wait */
-    if (UNLIKELY(keeps != KEEPS_BYTES) || UNLIKELY(arena->closed != 0) || UNLIKELY(arena->reset_work != 0))
-        return false;
+    if (UNLIKELY(arena->keeps != KEEPS_BYTES) || UNLIKELY(arena->reset_work != 0)) return false;
     struct thread_state *state = thread_state();
     if (UNLIKELY(state->keeps == THREAD_KEEPS_NOTHING || state->kept[KEPT_BYTES] != NULL)) return false;
     slots_keep(state, KEPT_BYTES, arena);

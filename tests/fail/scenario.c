@@ -298,6 +298,25 @@ static void byte_arenas(void) {
     }
 }
 
+/* A thread keeps what arenas needed that have ended; where there is no memory for it, the next is made like the first. */
+static void kept_arenas(void) {
+    enum { PIECE = 500 };
+    for (size_t needed = 1000; needed < 20000; needed *= 3) {
+        struct arena *arena;
+        UNTIL_OK(CREATE(arena_create(arena_type_bytes(), SIZE_MAX, &arena), &arena), ARENA_ENOMEM, true);
+        struct arena_bytes *bytes = arena_bytes_from_raw(arena);
+        while (arena_used(arena) < needed) {
+            size_t used = arena_used(arena);
+            void *block;
+            UNTIL_OK(CREATE(arena_bytes_alloc_checked(bytes, PIECE, 1, &block), &block), ARENA_ENOMEM,
+                     arena_used(arena) == used);
+            CHECK(all_zero(block, PIECE));
+            memset(block, 7, PIECE);
+        }
+        arena_destroy(arena);
+    }
+}
+
 /* --- mixed values ------------------------------------------------------------------------------------------------- */
 
 enum { KINDS = 20 };
@@ -690,6 +709,7 @@ static void *walk(void *user) {
     name_kinds();
     single_arenas();
     byte_arenas();
+    kept_arenas();
     mixed_values();
     contexts();
     concurrent_arena(&gate_only, 64);
