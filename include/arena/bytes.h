@@ -56,7 +56,8 @@ struct arena_bytes;
 ARENA_API void *arena_bytes_alloc(struct arena_bytes *arena, size_t size, size_t align);
 /* The same; NULL where there is no room. */
 ARENA_API void *arena_bytes_try_alloc(struct arena_bytes *arena, size_t size, size_t align);
-/* As arena_bytes_alloc, a block whose contents are not specified: for what the caller writes at once. */
+/* As arena_bytes_alloc, a block whose contents are not specified: for what the caller writes at once.  It spares large
+ * blocks the clearing; small ones are as quick by arena_bytes_alloc, which is inline. */
 ARENA_API void *arena_bytes_alloc_raw(struct arena_bytes *arena, size_t size, size_t align);
 /* The same; NULL where there is no room. */
 ARENA_API void *arena_bytes_try_alloc_raw(struct arena_bytes *arena, size_t size, size_t align);
