@@ -194,8 +194,8 @@ ARENA_API char *arena_buffer_try_text(struct arena_buffer *buffer);
 ARENA_API void *arena_bytes_try_grow(struct arena_bytes *arena, void *data, size_t len, size_t *cap, size_t size,
                                      size_t align);
 /* As arena_bytes_try_grow; panics where there is no room. */
-ARENA_API void *arena_bytes_grow(struct arena_bytes *arena, void *data, size_t len, size_t *cap, size_t size,
-                                 size_t align);
+ARENA_API ARENA_NONNULL void *arena_bytes_grow(struct arena_bytes *arena, void *data, size_t len, size_t *cap,
+                                               size_t size, size_t align);
 
 /* --- Blocks for threads to share -------------------------------------------------------------------------------------
  *
