@@ -91,7 +91,8 @@ ARENA_API ARENA_NODISCARD int arena_concurrent_trim_checked(struct arena_concurr
 
 /* How many elements are handed out.  Never waits: beside operations of other threads, or a held gate, it is an estimate
  * between 0 and the capacity, which may be off by what is under way in either direction; when all is quiet it is exact.
- */
+ * To the thread that acquired the arena it is exact; what a permit's holder takes counts once the permit is released,
+ * and it asks arena_used(permit.arena). */
 ARENA_API size_t arena_concurrent_used(const struct arena_concurrent *arena);
 /* How many elements can still be handed out one by one: cap - used, an estimate as that is. */
 ARENA_API size_t arena_concurrent_remaining(const struct arena_concurrent *arena);
