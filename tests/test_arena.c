@@ -1139,6 +1139,7 @@ TEST(memory_of_the_callers_may_be_refused) {
     for (size_t i = 0; i < sizeof memory; i++) assert_int_equal(memory[i], 0x5a);
 
     assert_int_equal(arena_in_bytes(NULL, 1, NULL), SIZE_MAX);
+    assert_int_equal(arena_in_bytes(arena_type_any(), 1, NULL), SIZE_MAX); /* as arena_create_in refuses it */
     assert_int_equal(arena_in_bytes(ARENA_TYPE(int), SIZE_MAX, NULL), SIZE_MAX);
     assert_int_equal(arena_in_bytes(ARENA_TYPE(char), PTRDIFF_MAX, NULL), SIZE_MAX); /* with what lies before them */
 

@@ -121,7 +121,7 @@ int arena_create_on(const struct arena_type *type, void *memory, size_t size_byt
 size_t arena_in_bytes(const struct arena_type *type, size_t count, const struct arena_options *options) {
     struct slots_plan plan;
     size_t bytes;
-    if (slots_plan(type, count, options, &plan) != ARENA_OK) return SIZE_MAX;
+    if (slots_plan(type, count, options, &plan) != ARENA_OK || type_same(type, arena_type_any())) return SIZE_MAX;
     return slots_in_bytes(&plan, type, header_bytes(copy_bytes(type)), &bytes) ? bytes : SIZE_MAX;
 }
 
