@@ -1510,6 +1510,33 @@ TEST(bytes_are_not_dropped) {
     assert_int_equal(arena_pool_create(&dropped, 100, &pool), ARENA_EINVAL);
 }
 
+/* Where the parent's memory is in one piece, whatever the child grew to. */
+TEST(a_child_that_ends_leaves_its_parent_as_it_was) {
+    if (support_checked()) skip(); /* zones lie between its blocks */
+    enum { ROOM = 4 << 20 };
+    char *memory = (char *)malloc(ROOM);
+    struct arena_bytes *parent = arena_bytes_create_in(memory, ROOM, NULL);
+    assert_non_null(parent);
+    struct arena_source source = arena_bytes_source(parent);
+    struct arena_options options = OPTIONS(0, 0);
+    options.source = &source;
+    (void)arena_bytes_alloc(parent, 10, 1);
+    size_t before = 64; /* what aligns the first one stays */
+    for (size_t size = 1; size < 20000; size = size * 3 + 1) {
+        struct arena_bytes *child = arena_bytes_create_with(SIZE_MAX, &options);
+        assert_non_null(child);
+        for (int i = 0; i < 7; i++) (void)arena_bytes_alloc(child, size, 1);
+        ARENA_SCRATCH(arena_bytes, child) {
+            (void)arena_bytes_alloc(child, size * 7 + 3000, 1);
+        }
+        arena_bytes_destroy(child);
+        assert_true(arena_bytes_used(parent) <= before);
+        before = arena_bytes_used(parent);
+    }
+    arena_bytes_destroy(parent);
+    free(memory);
+}
+
 TEST(a_child_lives_in_its_parent) {
     struct arena_bytes *parent = make(SIZE_MAX);
     (void)arena_bytes_alloc(parent, 10, 1);

@@ -116,8 +116,9 @@ static struct block *make_block(struct arena *arena, size_t body, size_t align) 
     size_t bytes;
     size_t extra = BLOCKS_HEADER_BYTES + align + SLOTS_CLEAR_STEP + (arena->watched ? POISON_REDZONE_BYTES : 0);
     if (!arith_add(body, extra, &bytes) || bytes > ARITH_MAX_BYTES) return NULL;
-    struct span span = {NULL, bytes, bytes};
     enum backing backing = arena->source.take != NULL ? BACKING_SOURCE : BACKING_HEAP;
+    if (backing == BACKING_SOURCE && !arith_round_up(bytes, BLOCKS_ALIGN, &bytes)) return NULL;
+    struct span span = {NULL, bytes, bytes};
     if (backing == BACKING_HEAP && bytes >= PAGES_FROM) {
         size_t dirty_bytes = arena->watched ? 0 : BACKING_KEEP_MOST;
         if (!arith_round_up(bytes, pages_size(), &bytes) || !backing_map(bytes, dirty_bytes, &span, NULL)) return NULL;
@@ -187,6 +188,7 @@ bool blocks_open(struct arena *arena, size_t size, size_t align, bool grows) {
             if (!arith_add(size, zone, &body)) return false;
         }
         if (!arena->watched && body > left) body = left;
+        if (arena->source.take != NULL) blocks_drop_spare(arena);
         block = make_block(arena, body, align);
         if (block == NULL && arith_add(size, zone, &body)) {
             block = make_block(arena, body, align);
@@ -236,13 +238,13 @@ struct block *blocks_to_keep(struct arena *arena, size_t high_bytes) {
 
 /* Goes on with `kept` alone, empty; the newest block is saved. */
 void blocks_go_on_with(struct arena *arena, struct block *kept, bool ends) {
+    if (arena->spare == kept) arena->spare = NULL;
+    drop_spare(arena, ends);
     for (struct block *at = arena->block, *older; at != NULL; at = older) {
         older = at->older;
         blocks_empty(arena, at);
         if (at != kept && at != &arena->home) free_block(arena, at, ends);
     }
-    if (arena->spare == kept) arena->spare = NULL;
-    drop_spare(arena, ends);
     if (kept != &arena->home) kept->older = &arena->home;
     blocks_load(arena, kept);
 }

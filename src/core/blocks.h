@@ -9,6 +9,9 @@
  * What is free in the heap stays in the process's memory, so the block that holds a generation is to lie where the
  * smaller ones lay: these go first, all of them.  Where it will have pages of its own, their pages go to the system.
  *
+ * Where the source is an arena, it gets memory back that is its newest.  So blocks of a source take multiples of what
+ * they are aligned to: then nothing lies between them; and the newest go first.
+ *
  * Between blocks_save and blocks_load the saved state is the truth, and the arena's own fields are stale.
  */
 #ifndef CORE_BLOCKS_H

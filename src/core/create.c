@@ -183,14 +183,20 @@ HOT_INLINE bool lay_out(const struct slots_plan *plan, enum part_of part_of, str
         if (layout->apart) layout->behind_bytes = 0;
     }
     return block_bytes(layout->header_bytes, layout->apart ? 0 : layout->align, layout->behind_bytes, layout->watched,
-                       &layout->block_bytes);
+                       &layout->block_bytes) &&
+           (!(own && plan->of_bytes) || arith_round_up(layout->block_bytes, BLOCKS_ALIGN, &layout->block_bytes));
 }
 
 /* --- memory ------------------------------------------------------------------------------------------------------- */
 
+/* Of a source see blocks.h. */
+HOT_INLINE size_t memory_align(const struct slots_plan *plan) {
+    return plan->of_bytes && plan->source.take != NULL ? BLOCKS_ALIGN : _Alignof(max_align_t);
+}
+
 HOT_INLINE void *take_block(const struct slots_plan *plan, size_t bytes) {
     if (UNLIKELY(plan->source.take != NULL)) {
-        return plan->source.take(bytes, _Alignof(max_align_t), plan->source.user);
+        return plan->source.take(bytes, memory_align(plan), plan->source.user);
     }
     return memory_take(bytes);
 }
@@ -316,7 +322,7 @@ HOT_INLINE struct arena *create(const struct slots_plan *plan, size_t room_bytes
     } else {
         place_slots(arena, plan, &layout, part_of);
     }
-    arena->home.memory_align = _Alignof(max_align_t);
+    arena->home.memory_align = (uint32_t)memory_align(plan);
     arena->watched = watched;
     arena->header_bytes = layout.header_bytes;
     arena->block = &arena->home;
