@@ -13,9 +13,9 @@
  * (up to 16 KiB), for the next one that it makes, until it ends; and a process keeps 4 MiB or little more of what arenas
  * that were destroyed had grown to, unless its address space is limited (RLIMIT_AS).
  *
- * There is no room where the block would pass the capacity or its size overflows (ARENA_EFULL), or where the system or
- * the source has no memory (ARENA_ENOMEM).  The plain spellings panic then, the try_ ones return NULL, and nothing has
- * changed.
+ * There is no room where the block would pass the capacity, or no object can be so large (ARENA_EFULL), or where the
+ * system or the source has no memory (ARENA_ENOMEM).  The plain spellings panic then, the try_ ones return NULL, and
+ * nothing has changed.
  *
  * `align` is 0 (max_align_t's) or a power of two up to at least 65,536; another one panics (try_: NULL), always.  A
  * block of size 0 takes nothing and never fails: its address is aligned, not NULL, may be that of a later block, and it
