@@ -470,6 +470,36 @@ TEST(idle_arenas_hold_no_more_than_they_may) {
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
 }
 
+static void *take_counted(size_t bytes, size_t align, void *user) {
+    void *memory = aligned_alloc(align, (bytes + align - 1) / align * align);
+    if (memory != NULL) *(size_t *)user += bytes;
+    return memory;
+}
+static void give_counted(void *memory, size_t bytes, size_t align, void *user) {
+    *(size_t *)user -= bytes;
+    free(memory);
+}
+
+/* Memory of the program's own, which no trim gives back in part, goes back with its arena. */
+TEST(idle_arenas_of_a_source_go_back_to_it) {
+    enum { COUNT = 8, CALM = 300 };
+    const size_t BYTES = (size_t)1 << 20;
+    size_t taken = 0;
+    struct arena_source source = {take_counted, give_counted, &taken};
+    struct arena_options arena_options = {.struct_size = sizeof arena_options, .source = &source};
+    struct arena_pool_options options = {
+        .struct_size = sizeof options, .idle_bytes = 2 * BYTES, .arena_options = &arena_options};
+    GIVEN(arena_pool, pool, arena_pool_create_with(ARENA_TYPE(char), BYTES, &options, &pool));
+    take_fill_and_return(pool, COUNT);
+    assert_true(taken >= COUNT * BYTES);
+    for (int i = 0; i < CALM; i++) assert_int_equal(arena_pool_execute(pool, do_nothing, NULL), ARENA_OK);
+    assert_true(taken <= options.idle_bytes + 2 * BYTES);
+    assert_true(stats_of(pool).idle_bytes <= options.idle_bytes + BYTES);
+    take_fill_and_return(pool, COUNT);
+    assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    assert_int_equal(taken, 0);
+}
+
 /* Whatever little idle arenas may hold, everything works, by the store. */
 TEST(idle_arenas_may_hold_nothing) {
     enum { COUNT = 200 };

@@ -14,7 +14,6 @@ __attribute__((visibility("hidden"))) _Noreturn void __wrap_abort(void) {
 
 /* And what the last destructors have, which run when the counts were written. */
 __attribute__((destructor)) static void begin_again(void) { __llvm_profile_reset_counters(); }
-#pragma clang diagnostic ignored "-Wprio-ctor-dtor"
 __attribute__((destructor(100))) static void write_the_rest(void) { (void)__llvm_profile_write_file(); }
 
 /* clang's notes of conditions are plain reads beside atomic writes: races.  The library's are looked for elsewhere. */
