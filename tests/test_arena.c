@@ -283,6 +283,14 @@ TEST(panics_show_the_label) {
     assert_panics(fill_single, pooled, "arena of int frames is full: 1 wanted, 0 of 4 free");
     arena_pool_return(pool, pooled);
     assert_int_equal(arena_pool_destroy(pool), ARENA_OK);
+    static char long_label[6000]; /* longer than a byte arena's first memory */
+    memset(long_label, 'x', sizeof long_label - 1);
+    const struct arena_options long_options = {.struct_size = sizeof long_options, .label = long_label};
+    struct arena_bytes *bytes = arena_bytes_create_with(10000, &long_options);
+    assert_non_null(bytes);
+    assert_true(all_zero(arena_bytes_alloc(bytes, 10000, 8), 10000));
+    assert_panics(fill_single, arena_bytes_raw(bytes), "arena of arena bytes xxx");
+    arena_bytes_destroy(bytes);
     arena_concurrent_destroy(concurrent);
     arena_destroy(placed);
     arena_destroy(arena);
@@ -791,6 +799,9 @@ TEST(options_that_are_not_understood_are_invalid) {
         options.flags = flags;
         assert_int_equal(create_with(&options), ARENA_OK);
     }
+    const struct arena_source nothing = {NULL, NULL, NULL};
+    options = (struct arena_options){.struct_size = sizeof options, .source = &nothing};
+    assert_int_equal(create_with(&options), ARENA_EINVAL);
 }
 
 /* What is wrong comes before what cannot be had. */
@@ -1137,6 +1148,15 @@ TEST(memory_of_the_callers_may_be_refused) {
     assert_int_equal(arena_create_in(ARENA_TYPE(int), memory, sizeof memory, NULL, NULL), ARENA_EINVAL);
     assert_int_equal(arena_create_on(arena_type_bytes(), memory, sizeof memory, 9, NULL, NULL), ARENA_EINVAL);
     for (size_t i = 0; i < sizeof memory; i++) assert_int_equal(memory[i], 0x5a);
+
+    /* More than one fits beside what an arena takes itself; and none where the alignment is half of all addresses. */
+    const struct arena_type large = {"large", 3000, 8, NULL, 0, 0};
+    const struct arena_type apart = {"apart", 1, SIZE_MAX / 2 + 1, NULL, 0, 0};
+    struct arena *in = NULL;
+    assert_int_equal(arena_create_in(&apart, memory, sizeof memory, NULL, &in), ARENA_ENOMEM);
+    assert_int_equal(arena_create_in(&large, memory, sizeof memory, NULL, &in), ARENA_OK);
+    if (!support_checked()) assert_int_equal(arena_cap(in), 1);
+    arena_destroy(in);
 
     assert_int_equal(arena_in_bytes(NULL, 1, NULL), SIZE_MAX);
     assert_int_equal(arena_in_bytes(arena_type_any(), 1, NULL), SIZE_MAX); /* as arena_create_in refuses it */

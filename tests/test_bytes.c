@@ -458,6 +458,79 @@ TEST(many_large_blocks_do_not_come_one_by_one) {
     }
 }
 
+/* Whatever is asked for as a block of memory, one that cannot be had is not needed. */
+TEST(blocks_of_memory_larger_than_there_is) {
+    static const size_t sizes[] = {SIZE_MAX, PTRDIFF_MAX, SIZE_MAX / 4 * 3, (size_t)1 << 20};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, 0);
+        options.block_bytes = sizes[i];
+        struct arena_bytes *arena = arena_bytes_create_with(SIZE_MAX, &options);
+        assert_non_null(arena);
+        for (int round = 0; round < 2; round++) {
+            for (size_t size = 1000; size <= 300000; size += 100000) {
+                void *block = arena_bytes_alloc(arena, size, 8);
+                assert_true(all_zero(block, size));
+                memset(block, 1, size);
+            }
+            size_t used = arena_bytes_used(arena);
+            void *out;
+            assert_int_equal(arena_bytes_alloc_checked(arena, PTRDIFF_MAX - 100000, 8, &out), ARENA_ENOMEM);
+            struct arena_buffer buffer = {NULL, 0, 0, arena};
+            assert_false(arena_buffer_try_reserve(&buffer, SIZE_MAX / 8 + 2));
+            assert_int_equal(arena_bytes_used(arena), used);
+            arena_bytes_reset(arena);
+        }
+        arena_bytes_destroy(arena);
+    }
+}
+
+/* The block that a loop has kept for its next round may lie at the wrong place, or be smaller than another one. */
+TEST(a_spare_block_is_taken_where_it_fits) {
+    struct arena_bytes *arena = make(SIZE_MAX);
+    memset(arena_bytes_alloc(arena, 1000, 8), 1, 1000);
+    struct arena_mark mark = arena_bytes_mark(arena);
+    (void)arena_bytes_alloc(arena, 5000, 8);
+    arena_bytes_rewind_end(arena, mark);
+    for (size_t align = 4096; align <= 65536; align *= 2) {
+        char *block = (char *)arena_bytes_alloc(arena, 100, align);
+        assert_true(aligned(block, align) && all_zero(block, 100));
+        memset(block, 1, 100);
+    }
+    arena_bytes_reset(arena);
+    char *large = (char *)memset(arena_bytes_alloc(arena, 500000, 8), 1, 500000);
+    while (arena_bytes_resize(arena, arena_bytes_alloc(arena, 1, 1), 1, 500)) {} /* to the end of that block */
+    mark = arena_bytes_mark(arena);
+    (void)arena_bytes_alloc(arena, 3000, 8);
+    arena_bytes_rewind_end(arena, mark);
+    for (size_t i = 0; i < 500000; i++) assert_int_equal(large[i], 1);
+    arena_bytes_reset(arena);
+    assert_true(all_zero(arena_bytes_alloc(arena, 500000, 8), 500000));
+    arena_bytes_destroy(arena);
+}
+
+/* Of an arena that never needed a second block the memory of a peak goes back as well. */
+TEST(a_peak_in_the_first_block_goes_back) {
+    if (support_checked()) skip();
+    struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, 0);
+    options.block_bytes = 65536;
+    options.retain_bytes = ARENA_RETAIN_NONE;
+    struct arena_bytes *arena = arena_bytes_create_with(SIZE_MAX, &options);
+    assert_non_null(arena);
+    struct arena_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0};
+    memset(arena_bytes_alloc(arena, 60000, 8), 1, 60000);
+    assert_int_equal(arena_bytes_get_stats(arena, &stats), ARENA_OK);
+    size_t peak = stats.touched_bytes;
+    for (int round = 0; round < 64; round++) {
+        arena_bytes_reset(arena);
+        memset(arena_bytes_alloc(arena, 100, 8), 1, 100);
+    }
+    assert_int_equal(arena_bytes_get_stats(arena, &stats), ARENA_OK);
+    assert_true(peak >= 60000 && stats.touched_bytes <= peak - 30000);
+    arena_bytes_reset(arena);
+    assert_true(all_zero(arena_bytes_alloc(arena, 60000, 8), 60000));
+    arena_bytes_destroy(arena);
+}
+
 /* A source that is short of memory: it has none in large pieces. */
 struct short_source {
     size_t asked;
@@ -541,6 +614,29 @@ TEST(what_cannot_be_given_back_is_kept) {
     }
 }
 
+/* Unless the program says otherwise. */
+TEST(what_cannot_be_given_back_goes_where_that_is_asked) {
+    enum { PEAK = 1 << 20, PEAKS = 4 };
+    static char memory[16 * PEAK];
+    struct pieces pieces = {memory, memory + sizeof memory, false, 0};
+    struct arena_source source = {take_piece, NULL, &pieces};
+    struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, 0);
+    options.source = &source;
+    options.retain_bytes = ARENA_RETAIN_NONE;
+    struct arena_bytes *arena = arena_bytes_create_with(SIZE_MAX, &options);
+    assert_non_null(arena);
+    for (int peak = 0; peak < PEAKS; peak++) {
+        const char *before = pieces.low;
+        (void)arena_bytes_alloc(arena, PEAK, 8);
+        assert_true(pieces.low - before >= PEAK);
+        for (int round = 0; round < 64; round++) {
+            arena_bytes_reset(arena);
+            (void)arena_bytes_alloc(arena, 100, 8);
+        }
+    }
+    arena_bytes_destroy(arena);
+}
+
 /* What a loop keeps for its next round does not stand in the way of that round. */
 TEST(a_spare_block_that_is_too_small_makes_room) {
     size_t left = 1000000;
@@ -556,6 +652,23 @@ TEST(a_spare_block_that_is_too_small_makes_room) {
     }
     arena_bytes_destroy(arena);
     assert_int_equal(left, 1000000);
+}
+
+TEST(a_large_vector_of_a_source) {
+    size_t left = (size_t)16 << 20;
+    struct arena_source source = {take_of_budget, give_to_budget, &left};
+    struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, 0);
+    options.source = &source;
+    struct arena_bytes *arena = arena_bytes_create_with(SIZE_MAX, &options);
+    assert_non_null(arena);
+    struct {
+        int *data;
+        size_t len, cap;
+    } vector = {NULL, 0, 0};
+    for (int i = 0; i < 200000; i++) *ARENA_PUSH(arena, &vector) = i;
+    for (int i = 0; i < 200000; i++) assert_int_equal(vector.data[i], i);
+    arena_bytes_destroy(arena);
+    assert_int_equal(left, (size_t)16 << 20);
 }
 
 /* A vector that is pushed to one by one moves seldom: its block is address space for more. */
@@ -1598,6 +1711,10 @@ TEST(it_is_an_arena_of_single_bytes) {
     assert_null(arena_try_alloc(arena, "x"));
     assert_null(arena_at(arena, 0));
     assert_true(arena_owns(arena, one));
+    arena_reset(arena);
+    (void)arena_bytes_alloc_raw(bytes, 50, 1);
+    assert_non_null(arena_try_alloc_slab(arena, 0));
+    assert_int_equal(arena_used(arena), 50);
     struct call call = {bytes, NULL, 0, 0};
     assert_int_equal(panic_status(begin_burst, call), ARENA_EINVAL);
     struct arena_burst burst;

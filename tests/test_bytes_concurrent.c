@@ -284,6 +284,50 @@ TEST(the_holder_has_a_byte_arena) {
 }
 
 /* What a text that did not fit left behind is not what somebody else is handed as zeros. */
+/* What a thread's chunk has left below is free again where the last block goes back to it. */
+static void take_some(struct worker *self) { self->pointer = arena_bytes_concurrent_try_alloc(self->user, 96, 8); }
+
+TEST(what_the_holder_gives_back_joins_what_is_free) {
+    struct arena_bytes_concurrent *arena = make(100000);
+    struct worker worker = worker_run(take_some, arena, 0);
+    assert_non_null(worker.pointer);
+    assert_non_null(arena_bytes_concurrent_try_alloc(arena, 96, 8)); /* above the other thread's chunk */
+    struct arena_bytes *held = hold(arena);
+    assert_int_equal(arena_bytes_used(held), 192);
+    char *block = arena_bytes_alloc_raw(held, 30000, 1);
+    memset(block, 1, 30000);
+    assert_true(arena_bytes_resize(held, block, 30000, 10));
+    assert_int_equal(arena_bytes_used(held), 202);
+    struct {
+        int *data;
+        size_t len, cap;
+    } vector = {NULL, 0, 0};
+    for (int i = 0; i < 1000; i++) *ARENA_PUSH(held, &vector) = i;
+    for (int i = 0; i < 1000; i++) assert_int_equal(vector.data[i], i);
+    while (arena_bytes_remaining(held) != 0) {
+        const char *byte = arena_bytes_try_alloc(held, 1, 1);
+        assert_true(byte != NULL && *byte == 0);
+    }
+    arena_bytes_concurrent_release(arena);
+    arena_bytes_concurrent_destroy(arena);
+}
+
+/* Sizes that no machine has, with and without what a memory checker wants beside them. */
+TEST(capacities_that_no_memory_holds) {
+    static const size_t capacities[] = {SIZE_MAX, SIZE_MAX / 32, PTRDIFF_MAX, PTRDIFF_MAX / 2};
+    if (sizeof(size_t) < 8) skip();
+    for (size_t i = 0; i < sizeof capacities / sizeof capacities[0]; i++) {
+        struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, gate_only);
+        assert_null(arena_bytes_concurrent_create_with(capacities[i], &options));
+    }
+    struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, gate_only);
+    struct arena_bytes_concurrent *arena =
+        arena_bytes_concurrent_create_with((size_t)(UINT64_C(1) << 43), &options); /* times 32 it is too much */
+    if (arena == NULL) return;                                                     /* or that already */
+    assert_true(all_zero(arena_bytes_concurrent_alloc(arena, 1000, 8), 1000));
+    arena_bytes_concurrent_destroy(arena);
+}
+
 TEST(a_text_without_room_leaves_nothing) {
     static const uint32_t policies[] = {ARENA_CLEAR_ON_RESET, ARENA_CLEAR_ON_HANDOUT};
     for (size_t p = 0; p < 2; p++) {

@@ -188,6 +188,74 @@ TEST(marks_that_are_none_are_refused) {
     arena_bytes_destroy(arena);
 }
 
+/* Where the innermost mark that lives lies, so that the place says nothing. */
+TEST(marks_at_the_place_of_one_that_lives_are_refused) {
+    panics_record();
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make(SIZE_MAX, clear);
+        struct arena_mark before = arena_bytes_mark(arena);
+        (void)take(arena, 10, clear);
+        arena_bytes_reset(arena);
+        assert_refused(arena, before); /* of another generation */
+        struct arena_mark first = arena_bytes_mark(arena);
+        struct arena_mark inner = arena_bytes_mark(arena);
+        (void)take(arena, 10, clear);
+        arena_bytes_rewind(arena, first);
+        assert_refused(arena, inner);
+        struct arena_mark next = arena_bytes_mark(arena); /* as deep as that one was */
+        (void)take(arena, 10, clear);
+        assert_refused(arena, inner);
+        arena_bytes_rewind_end(arena, next);
+        arena_bytes_rewind_end(arena, first);
+        (void)take(arena, 10, clear);
+        assert_refused(arena, first);
+        assert_refused(arena, inner);
+        assert_int_equal(arena_bytes_used(arena), 10);
+        arena_bytes_destroy(arena);
+    }
+    /* Of an arena that ended, and lay where this one does. */
+    struct arena_bytes *arena = arena_bytes_create(1000);
+    struct arena_mark last = arena_bytes_mark(arena);
+    for (int i = 0; i < 3; i++) {
+        arena_bytes_rewind_end(arena, last);
+        last = arena_bytes_mark(arena);
+    }
+    arena_bytes_destroy(arena);
+    struct arena_bytes *again = arena_bytes_create(1000);
+    struct arena_mark mine = arena_bytes_mark(again);
+    (void)arena_bytes_alloc(again, 10, 1);
+    assert_refused(again, last);
+    arena_bytes_rewind_end(again, mine);
+    assert_int_equal(arena_bytes_used(again), 0);
+    arena_bytes_destroy(again);
+}
+
+/* A scope whose block of memory a reset inside gave back has nothing to end. */
+TEST(a_scope_whose_memory_is_gone_takes_nothing_back) {
+    EACH_POLICY(clear) {
+        struct arena_bytes *arena = make(SIZE_MAX, clear);
+        for (int round = 0; round < 4; round++) {
+            (void)take(arena, 900, clear);
+            (void)take(arena, 20000, clear);
+            ARENA_SCRATCH(arena_bytes, arena) {
+                (void)take(arena, 40000, clear);
+                ARENA_SCRATCH(arena_bytes, arena) {
+                    (void)take(arena, 10, clear);
+                    arena_bytes_reset(arena);
+                    for (int i = 0; i < round; i++) (void)take(arena, 300, clear);
+                }
+            }
+            assert_int_equal(arena_bytes_used(arena), (size_t)round * 300);
+            struct arena_mark mark = arena_bytes_mark(arena);
+            (void)take(arena, 100, clear);
+            arena_bytes_rewind_end(arena, mark);
+            assert_int_equal(arena_bytes_used(arena), (size_t)round * 300);
+            arena_bytes_reset(arena);
+        }
+        arena_bytes_destroy(arena);
+    }
+}
+
 /* The library still knows it when other marks have come and gone, and the cursor has passed it. */
 TEST(marks_that_a_rewind_made_void_are_refused_later) {
     EACH_POLICY(clear) {

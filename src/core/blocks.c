@@ -80,7 +80,7 @@ static void free_block(struct arena *arena, struct block *block, bool ends) {
     }
     if (copy.backing == BACKING_PAGES) {
         struct span span = {copy.memory, copy.memory_bytes, 0};
-        char *touched = copy.used_end > copy.dirty && copy.dirty != copy.end ? copy.used_end : copy.dirty;
+        char *touched = copy.used_end > copy.dirty ? copy.used_end : copy.dirty;
         backing_unmap(&span, (size_t)(touched - copy.memory), ends && !arena->watched ? BACKING_KEEP_MOST : 0);
     } else {
         if (copy.backing == BACKING_HEAP && !ends && arena->want_bytes >= PAGES_FROM) discard(&copy);
@@ -121,7 +121,8 @@ static struct block *make_block(struct arena *arena, size_t body, size_t align) 
     struct span span = {NULL, bytes, bytes};
     if (backing == BACKING_HEAP && bytes >= PAGES_FROM) {
         size_t dirty_bytes = arena->watched ? 0 : BACKING_KEEP_MOST;
-        if (!arith_round_up(bytes, pages_size(), &bytes) || !backing_map(bytes, dirty_bytes, &span, NULL)) return NULL;
+        bytes += slots_padding(bytes, pages_size());
+        if (!backing_map(bytes, dirty_bytes, &span, NULL)) return NULL;
         backing = BACKING_PAGES;
     } else {
         span.memory = backing_take(&arena->source, bytes, BLOCKS_ALIGN);
@@ -184,13 +185,12 @@ bool blocks_open(struct arena *arena, size_t size, size_t align, bool grows) {
         size_t left = arena->capacity - slots_used_bytes(arena);
         bool large = size > body / 2;
         if (large && !(grows && room_to_grow(arena, size, &body)) && !arith_add(body, size, &body)) body = size;
-        if (arena->watched && (!arith_add(body, body, &body) || body < zone || body - zone < size)) {
-            if (!arith_add(size, zone, &body)) return false;
-        }
+        if (arena->watched && (!arith_add(body, body, &body) || body < zone || body - zone < size)) body = size + zone;
         if (!arena->watched && body > left) body = left;
         if (arena->source.take != NULL) blocks_drop_spare(arena);
         block = make_block(arena, body, align);
-        if (block == NULL && arith_add(size, zone, &body)) {
+        if (block == NULL) {
+            body = size + zone; /* there is an object that large, and a zone of its alignment */
             block = make_block(arena, body, align);
             if (block == NULL && arena->spare != NULL) {
                 blocks_drop_spare(arena);

@@ -201,7 +201,7 @@ static bool grow_last(struct arena *arena, size_t by, bool zeroed) {
 }
 
 bool bytes_newest(const struct arena *arena, const char *block, size_t size) {
-    bool movable = block >= slots_floor(arena) && block >= arena->base && block <= arena->head.cursor;
+    bool movable = block >= slots_floor(arena) && block <= arena->head.cursor;
     return movable && size != 0 && size == (size_t)(arena->head.cursor - block);
 }
 
@@ -238,14 +238,12 @@ void bytes_take_down_to(struct arena *arena, struct block *block, char *place, s
     while (arena->block != block) {
         struct block *newest = arena->block;
         arena->block = newest->older;
-        if (newest == &arena->home) continue;
         blocks_empty(arena, newest);
         blocks_keep_spare(arena, newest);
     }
     blocks_load(arena, block);
     char *cursor = arena->head.cursor;
     arena->zone_bytes = zone_bytes;
-    if (arena->used_end < cursor) arena->used_end = cursor;
     if (arena->zeroes && (size_t)(cursor - place) <= CLEAR_TAIL_BYTES && !arena->watched) {
         memset(place, 0, (size_t)(cursor - place));
     } else {

@@ -48,7 +48,7 @@ HOT_INLINE size_t bytes_first_block(const struct slots_plan *plan, size_t header
 HOT_INLINE void bytes_start(struct arena *arena, const struct slots_plan *plan, const struct slots_place *place) {
     size_t room = (size_t)(arena->end - arena->base);
     arena->grows = arena->part_of != PART_OF_CONCURRENT && (place == NULL || place->grows);
-    arena->capacity = arena->grows || (place == NULL && arena->part_of == PART_OF_CONCURRENT) ? plan->bytes : room;
+    arena->capacity = arena->grows || place == NULL ? plan->bytes : room;
     arena->grow_bytes = plan->block_bytes > BLOCKS_GROW_FIRST ? plan->block_bytes : BLOCKS_GROW_FIRST;
     blocks_set_bound(arena);
 }

@@ -490,6 +490,31 @@ TEST(ranges_are_not_in_memory_where_all_is_locked) {
     seen.full = EMPTY;
 }
 
+/* A byte arena that finds no more pages is as it was; and where addresses are short a vector takes no more of them than it
+ * needs. */
+TEST(blocks_of_pages_that_cannot_be_had) {
+    (void)state;
+    begin();
+    struct arena_bytes *arena = arena_bytes_create(SIZE_MAX);
+    assert_non_null(arena);
+    void *out = NULL;
+    seen.full = FULL;
+    assert_int_equal(arena_bytes_alloc_checked(arena, MIB, 8, &out), ARENA_ENOMEM);
+    assert_int_equal(arena_bytes_used(arena), 0);
+    seen.full = EMPTY;
+    struct {
+        int *data;
+        size_t len, cap;
+    } vector = {NULL, 0, 0};
+    for (int i = 0; i < 100000; i++) *ARENA_PUSH(arena, &vector) = i;
+    for (int i = 0; i < 100000; i++) assert_int_equal(vector.data[i], i);
+    struct arena_stats stats = {.struct_size = sizeof stats};
+    assert_int_equal(arena_bytes_get_stats(arena, &stats), ARENA_OK);
+    assert_true(stats.reserved_bytes < 4 * (size_t)MIB);
+    arena_bytes_destroy(arena);
+    assert_int_equal(seen.mappings, 0);
+}
+
 /* --- ranges that wait ------------------------------------------------------------------------------------------------ */
 
 enum { RANGE = 8 << 12, WAITING = 330 };
