@@ -289,7 +289,7 @@ int main(int argc, char **argv) {
     if (arena_concurrent_create_with(&word, 4, &options, &gated) != ARENA_OK) return 2;
     if (arena_context_with_cancel(NULL, &context) != ARENA_OK) return 2;
     if (arena_pool_checkout(pool, &lent) != ARENA_OK || arena_pool_scope_enter(pool, &scope) != ARENA_OK) return 2;
-    if (arena_concurrent_alloc(concurrent, values) == NULL) return 2;
+    if (arena_concurrent_try_alloc(concurrent, values) == NULL) return 2;
 
     look_at_statuses();
     for (int number = 0; number < CALLS; number++) {
