@@ -1623,6 +1623,32 @@ TEST(bytes_are_not_dropped) {
     assert_int_equal(arena_pool_create(&dropped, 100, &pool), ARENA_EINVAL);
 }
 
+/* Also where that leaves no byte of the arena. */
+TEST(a_buffer_s_own_text_is_an_argument) {
+    for (size_t length = 1; length < 2000; length = length * 5 + 1) {
+        char *own = (char *)malloc(length + 1);
+        memset(own, 'x', length);
+        own[length] = 0;
+        size_t expected = length + length + 2;
+        for (size_t more = 0; more < 3; more++) { /* than all of it takes, but for the NUL */
+            struct arena_bytes *arena = make(expected + more);
+            struct arena_buffer buffer = {NULL, 0, 0, arena};
+            arena_buffer_append(&buffer, own, length);
+            assert_string_equal(arena_buffer_text(&buffer), own);
+            assert_int_equal(arena_buffer_try_printf(&buffer, "<%s>", buffer.data), more != 0);
+            assert_int_equal(buffer.len, more == 0 ? length : expected);
+            assert_memory_equal(buffer.data, own, length);
+            if (more != 0) {
+                assert_int_equal(buffer.data[length], '<');
+                assert_memory_equal(buffer.data + length + 1, own, length);
+                assert_string_equal(buffer.data + expected - 1, ">");
+            }
+            arena_bytes_destroy(arena);
+        }
+        free(own);
+    }
+}
+
 /* Where the parent's memory is in one piece, whatever the child grew to. */
 TEST(a_child_that_ends_leaves_its_parent_as_it_was) {
     if (support_checked()) skip(); /* zones lie between its blocks */

@@ -11,6 +11,7 @@
 #include "base/poison.h"
 #include "core/bytes.h"
 #include "core/slots.h"
+#include "platform/memory.h"
 #include "runtime/panic.h"
 
 #include <limits.h>
@@ -406,6 +407,21 @@ static char *data_of(const struct arena_buffer *buffer, size_t *behind) {
     return buffer->cap == 0 ? cursor : buffer->data;
 }
 
+/* A text for which there is no more room than it takes, the NUL included.  It is formatted elsewhere: the buffer's own
+ * text, as an argument, would lose its NUL first. */
+PRINTF_LIKE(3, 0)
+static struct refusal append_exactly(struct arena_buffer *buffer, size_t length, const char *format,
+                                     va_list arguments) {
+    char few[512];
+    char *text = length < sizeof few ? few : memory_take(length + 1);
+    if (text == NULL) return (struct refusal){ARENA_ENOMEM, "no memory"};
+    (void)vsnprintf(text, length + 1, format, arguments);
+    struct refusal refusal = reserve(buffer, length + 1);
+    if (refusal.status == ARENA_OK) memcpy(buffer->data + buffer->len, text, length + 1);
+    if (text != few) memory_free(text);
+    return refusal;
+}
+
 /* Formats into what the buffer has and what is free behind it, as format_text does. */
 PRINTF_LIKE(2, 0)
 static struct refusal append_format(struct arena_buffer *buffer, const char *format, va_list arguments) {
@@ -435,12 +451,11 @@ static struct refusal append_format(struct arena_buffer *buffer, const char *for
     } else {
         bytes_forget_room(arena, behind);
         refusal = reserve(buffer, (size_t)length + 2);
-        if (refusal.status != ARENA_OK) {
-            shift = 0;
-            refusal = reserve(buffer, (size_t)length + 1);
-        }
         if (refusal.status == ARENA_OK) {
-            (void)vsnprintf(buffer->data + buffer->len + shift, (size_t)length + 1, format, again);
+            (void)vsnprintf(buffer->data + buffer->len + 1, (size_t)length + 1, format, again);
+        } else {
+            shift = 0;
+            refusal = append_exactly(buffer, (size_t)length, format, again);
         }
     }
     va_end(again);

@@ -285,7 +285,26 @@ static void byte_arena(const struct arena_options *options, size_t capacity) {
     arena_destroy(arena);
 }
 
+/* A long text for which there is no room but its own takes some memory meanwhile. */
+static void exact_text(void) {
+    static const char own[] = "own";
+    enum { WIDTH = 1000, CAPACITY = sizeof own - 1 + WIDTH + 1 };
+    static char memory[CAPACITY + 2000];
+    struct arena_bytes *arena = arena_bytes_create_in(memory, sizeof memory, NULL);
+    CHECK(arena != NULL);
+    if (arena_bytes_set_cap(arena, CAPACITY)) {
+        struct arena_buffer buffer = {.arena = arena};
+        CHECK(arena_buffer_try_append(&buffer, own, sizeof own - 1) && arena_buffer_try_text(&buffer) != NULL);
+        struct arena_buffer before = buffer;
+        UNTIL_OK(arena_buffer_try_printf(&buffer, "%*s", WIDTH, buffer.data) ? ARENA_OK : ARENA_ENOMEM, ARENA_ENOMEM,
+                 memcmp(&buffer, &before, sizeof buffer) == 0 && strcmp(buffer.data, own) == 0);
+        CHECK(buffer.len == CAPACITY - 1 && strcmp(buffer.data + buffer.len - 3, own) == 0);
+    }
+    arena_bytes_destroy(arena);
+}
+
 static void byte_arenas(void) {
+    exact_text();
     static const struct arena_options options[] = {
         {sizeof(struct arena_options), ARENA_CLEAR_ON_RESET, 0},
         {sizeof(struct arena_options), ARENA_CLEAR_ON_HANDOUT, 0, ARENA_RETAIN_NONE, 100},
