@@ -226,12 +226,14 @@ struct y_blocks : copied_text<y_blocks<Zero>, yardstick *>, blocks_and_reset<y_b
         back(y, mark);
     }
 };
-/* What an arena by hand does that grows: a chunk from malloc, with a head. */
-void chunk_life(size_t size) {
+/* What an arena by hand does that grows: a chunk from malloc, with a head; zeroed, as libarena's blocks are, or not. */
+template <bool zeroed> void chunk_life(size_t size) {
     auto *y = static_cast<yardstick *>(must(malloc(1024), "no memory"));
     y->cur = reinterpret_cast<char *>(y + 1);
     y->end = reinterpret_cast<char *>(y) + 1024;
-    life_use(yardstick_take(y, size), size);
+    void *block = yardstick_take(y, size);
+    if (zeroed) life_fill(block, 0, size);
+    life_use(block, size);
     free(y);
 }
 
@@ -259,7 +261,8 @@ void add() {
     add_marks<y_blocks<true>>("Yz");
     add_resets<y_blocks<false>>("Y");
     add_resets<y_blocks<true>>("Yz");
-    add_life("way-malloc-chunk", chunk_life);
+    add_life("way-malloc-chunk", chunk_life<false>);
+    add_life("way-malloc-chunk-zeroed", chunk_life<true>);
 }
 BENCH_REGISTER(add);
 

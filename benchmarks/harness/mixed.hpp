@@ -370,11 +370,12 @@ template <class A> void add_resets(const std::string &name) {
 /* M7.  `life` makes, takes so many bytes, gives them to live_use, and ends. */
 constexpr size_t life_bytes = 900;
 /* All fill by the same call: a compiler that sees the size of some takes a string instruction, which is slower. */
-BENCH_INLINE void life_use(void *block, size_t size_bytes) {
+BENCH_INLINE void life_fill(void *block, int byte, size_t size_bytes) {
     __asm__("" : "+r"(size_bytes));
-    std::memset(must(block, "no block"), 1, size_bytes);
+    std::memset(must(block, "no block"), byte, size_bytes);
     keep(block);
 }
+BENCH_INLINE void life_use(void *block, size_t size_bytes) { life_fill(block, 1, size_bytes); }
 template <class Life> void add_life(const std::string &name, Life life) {
     bench_add("M7/" + name, [life](benchmark::State &state) {
         for (auto _ : state) life(life_bytes);

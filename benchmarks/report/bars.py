@@ -181,8 +181,9 @@ class Bars:
         for name, limit in (("bytes-60000", 2.0), ("bytes-16GiB", 2.0), ("typed-60000", 3.0), ("typed-16GiB", 3.0)):
             self._add("M7 a life, %s" % name.replace("-", ", capacity "), "malloc", limit, get("M7", "libarena-" + name),
                       get("M7", "malloc"), get("M7", "way-malloc-chunk"), "an arena by hand in one malloc")
-        for peer in ("APR-subpool", "talloc-pool", "way-malloc-chunk"):
-            self._add("M7 a life, bytes, capacity 60000", peer, 1.0, get("M7", "libarena-bytes-60000"), get("M7", peer))
+        for peer in ("APR-subpool", "talloc-pool", "way-malloc-chunk-zeroed", "way-malloc-chunk"):
+            self._add("M7 a life, bytes, capacity 60000", peer, 1.0, get("M7", "libarena-bytes-60000"), get("M7", peer),
+                      get("M7", "way-malloc-chunk-zeroed"), "it clears nothing; the same with a `memset`")
         for name, what in (("", "in an arena of its own life"), ("-reset", "in an arena that is reset")):
             self._add("push, 1,000,000 ints, %s" % what, "realloc", 1.0, get("push", "libarena-bytes" + name),
                       get("push", "realloc"))

@@ -87,9 +87,9 @@ def bytes_figures(results):
 
         lines += ["", "M7, an arena's life with 900 bytes, in units of malloc, fill and free of them: byte arenas of 60,000 bytes %s, of "
                   "16 GiB %s; typed ones of 60,000 bytes %s, of 16 GiB %s; an APR sub-pool %s, a talloc pool %s, obstack %s, std::pmr %s; "
-                  "an arena by hand in one malloc %s." % tuple(lives(name) for name in (
+                  "an arena by hand in one malloc %s, the same with a `memset` of what it hands out %s." % tuple(lives(name) for name in (
                       "libarena-bytes-60000", "libarena-bytes-16GiB", "libarena-typed-60000", "libarena-typed-16GiB",
-                      "APR-subpool", "talloc-pool", "obstack", "std-pmr", "way-malloc-chunk"))]
+                      "APR-subpool", "talloc-pool", "obstack", "std-pmr", "way-malloc-chunk", "way-malloc-chunk-zeroed"))]
     if not results.programs:
         return lines
     contenders = ("libarena", "libarena-never") + PEERS
