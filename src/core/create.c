@@ -141,11 +141,11 @@ HOT_INLINE size_t label_bytes(const struct slots_plan *plan) {
     return plan->label == NULL ? 0 : strlen(plan->label) + 1;
 }
 
-/* Of the block with the struct, and (`slots_bytes`) room for slots; false: too much. */
+/* Of the block with the struct, and (`slots_bytes`) room for slots; false: too much.  A header is of what lies in memory,
+ * and an alignment half of all that a size can be at the most. */
 HOT_INLINE bool block_bytes(size_t header_bytes, size_t align, size_t slots_bytes, bool watched, size_t *bytes) {
-    if (watched) header_bytes += POISON_REDZONE_BYTES;
-    return arith_add(header_bytes, SLOTS_CLEAR_STEP, bytes) && arith_add(*bytes, align, bytes) &&
-           arith_add(*bytes, slots_bytes, bytes) && *bytes <= ARITH_MAX_BYTES;
+    size_t around = header_bytes + (watched ? POISON_REDZONE_BYTES : 0) + SLOTS_CLEAR_STEP + align;
+    return arith_add(around, slots_bytes, bytes) && *bytes <= ARITH_MAX_BYTES;
 }
 
 bool slots_in_bytes(const struct slots_plan *plan, const struct arena_type *type, size_t header_bytes, size_t *bytes) {
@@ -209,12 +209,11 @@ static bool map_slots(struct arena *arena, const struct slots_plan *plan, const 
     bool huge = (plan->flags & ARENA_HUGE_PAGES) != 0 && room >= PAGES_HUGE_BYTES;
     bool advised = (plan->flags & (ARENA_HUGE_PAGES | ARENA_PREFAULT)) != 0;
     if (huge && align < PAGES_HUGE_BYTES) align = PAGES_HUGE_BYTES;
-    size_t bytes;
-    if (!arith_add(room, SLOTS_CLEAR_STEP, &bytes) || !arith_add(bytes, slots_padding(bytes, page), &bytes))
-        return false;
-    if (align > page && !arith_add(bytes, align - page, &bytes)) return false;
-    if (layout->watched && !arith_add(bytes, page, &bytes))
-        return false; /* for what a checker shall see behind the end */
+    if (room > ARITH_MAX_BYTES) return false; /* so no sum overflows: slots as large as their alignment are less */
+    size_t bytes = room + SLOTS_CLEAR_STEP;
+    bytes += slots_padding(bytes, page);
+    if (align > page) bytes += align - page;
+    if (layout->watched) bytes += page; /* for what a checker shall see behind the end */
     if (bytes > ARITH_MAX_BYTES) return false;
     struct span span;
     bool scarce;
@@ -484,8 +483,8 @@ __attribute__((destructor)) static void drop_kept(void) { thread_end_kept(thread
 #endif
 
 void slots_destroy(struct arena *arena) {
-    if (LIKELY(arena->reset_work == 0) && arena->block == &arena->home && arena->spare == NULL &&
-        LIKELY(arena->kinds == NULL)) { /* there is nothing but this block */
+    if (LIKELY(arena->reset_work == 0) && arena->block == &arena->home && arena->spare == NULL) {
+        /* There is nothing but this block: an arena of mixed values has a drop. */
         if (arena->keeps == KEEPS_ELEMENTS && keep_elements(arena)) return;
     } else {
         slots_settle(arena);

@@ -55,6 +55,24 @@ TEST(arenas_that_no_address_space_holds) {
     arena_destroy(arena);
 }
 
+static void *take_nothing(size_t bytes, size_t align, void *user) {
+    assert_true(bytes <= PTRDIFF_MAX);
+    return NULL;
+}
+
+/* A thread that ends keeps nothing any more, nor does one that has kept nothing begin. */
+TEST(a_thread_that_ends_keeps_nothing) {
+    struct thread_state *mine = thread_state();
+    struct arena_bytes *bytes = arena_bytes_create(1000);
+    assert_non_null(bytes);
+    thread_end_kept(mine);
+    mine->keeps = THREAD_KEEPS_NOTHING;
+    mine->exiting = true;
+    arena_bytes_destroy(bytes);
+    mine->exiting = false;
+    for (int kind = 0; kind < KEPT_KINDS; kind++) assert_null(mine->kept[kind]);
+}
+
 /* slots_plan lets no such size through: what maps memory does not rely on it. */
 TEST(sizes_that_no_plan_has) {
     static const struct arena_type byte = {"byte", 1, 1, NULL};
@@ -65,9 +83,11 @@ TEST(sizes_that_no_plan_has) {
     plan.bytes = SIZE_MAX - page + 1; /* whole pages; with a checker one more */
     assert_null(slots_create(&plan, &byte, PART_OF_NOTHING, sizeof(struct arena), NULL));
     assert_null(slots_create(&plan, &far, PART_OF_NOTHING, sizeof(struct arena), NULL));
-    plan.bytes = 1;
-    const size_t header = SIZE_MAX - 8 - (poison_active() ? POISON_REDZONE_BYTES : 0);
-    assert_null(slots_create(&plan, &byte, PART_OF_NOTHING, header, NULL));
+    plan.source = (struct arena_source){take_nothing, NULL, NULL}; /* beside the struct */
+    plan.bytes = SIZE_MAX;
+    assert_null(slots_create(&plan, &byte, PART_OF_NOTHING, sizeof(struct arena), NULL));
+    plan.bytes = PTRDIFF_MAX;
+    assert_null(slots_create(&plan, &byte, PART_OF_NOTHING, sizeof(struct arena), NULL));
 }
 
 static struct thread_kept *kept_of(void *arena) { return &((struct arena *)arena)->kept; }
