@@ -531,6 +531,34 @@ TEST(a_peak_in_the_first_block_goes_back) {
     arena_bytes_destroy(arena);
 }
 
+/* Many small blocks live below the mark to which a loop comes back: what goes back when a peak is over lies above them,
+ * however much a checker has put between them. */
+TEST(a_peak_above_many_small_blocks_goes_back) {
+    enum { BLOCKS = 20000, PEAK = 8 << 20 };
+    struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, 0);
+    options.block_bytes = (size_t)16 << 20;
+    options.retain_bytes = ARENA_RETAIN_NONE;
+    struct arena_bytes *arena = arena_bytes_create_with(SIZE_MAX, &options);
+    assert_non_null(arena);
+    static unsigned char *blocks[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++) {
+        blocks[i] = (unsigned char *)arena_bytes_alloc(arena, 8, 1);
+        memset(blocks[i], i % 251, 8);
+    }
+    for (int round = 0; round < 64; round++) {
+        struct arena_mark mark = arena_bytes_mark(arena);
+        size_t size = round == 0 ? PEAK : 200000;
+        char *block = (char *)arena_bytes_alloc(arena, size, 1);
+        assert_true(all_zero(block, size));
+        memset(block, 1, size);
+        arena_bytes_rewind_end(arena, mark);
+    }
+    for (int i = 0; i < BLOCKS; i++) {
+        for (int at = 0; at < 8; at++) assert_int_equal(blocks[i][at], i % 251);
+    }
+    arena_bytes_destroy(arena);
+}
+
 /* A source that is short of memory: it has none in large pieces. */
 struct short_source {
     size_t asked;
@@ -1748,6 +1776,11 @@ TEST(it_is_an_arena_of_single_bytes) {
     arena_destroy(arena);
     assert_int_equal(arena_cleanup_size(), sizeof(struct arena_cleanup));
     assert_int_equal(arena_buffer_size(), sizeof(struct arena_buffer));
+    struct arena_options options = OPTIONS(ARENA_CLEAR_ON_RESET, 0);
+    assert_int_equal(arena_create(arena_type_bytes(), 100, NULL), ARENA_EINVAL);
+    assert_int_equal(arena_create_with(arena_type_bytes(), 100, &options, &arena), ARENA_OK);
+    assert_int_equal(arena_cap(arena), 100);
+    arena_destroy(arena);
     bytes = make(10);
     GIVEN(arena_context, context, arena_bytes_inject(NULL, bytes, &context));
     GIVEN(arena_bytes, found, arena_bytes_extract(context, &found));

@@ -304,6 +304,10 @@ TEST(what_the_holder_gives_back_joins_what_is_free) {
     } vector = {NULL, 0, 0};
     for (int i = 0; i < 1000; i++) *ARENA_PUSH(held, &vector) = i;
     for (int i = 0; i < 1000; i++) assert_int_equal(vector.data[i], i);
+    while (arena_bytes_remaining(held) > 10) (void)arena_bytes_try_alloc(held, 1, 1);
+    arena_bytes_concurrent_release(arena);
+    assert_null(arena_bytes_concurrent_try_alloc(arena, 1, 4096)); /* its padding alone is more than is left */
+    held = hold(arena);
     while (arena_bytes_remaining(held) != 0) {
         const char *byte = arena_bytes_try_alloc(held, 1, 1);
         assert_true(byte != NULL && *byte == 0);

@@ -112,7 +112,7 @@ void mark_leave_scratch(struct arena *arena, const struct arena_scratch *scratch
     if (floor_of(arena, block) < place && place != arena->head.cursor) return;
     take_down_to(arena, block, place, counted ? scratch->zones : 0);
     char *floor = scratch->floor;
-    if (floor < arena->base || floor > arena->head.cursor) floor = arena->base;
+    if (floor < arena->base) floor = arena->base; /* of another block, in whose place this one has come to lie */
     char *now = slots_floor(arena);
     set_floor(arena, floor < now ? floor : now);
 }

@@ -75,10 +75,9 @@ void slots_take_back(struct arena *arena, char *from, char *to) {
     if (arena->watched && arena->bytes) poison_clear(from, (size_t)(to - from)); /* the zones between the blocks */
     if (arena->clear == ARENA_CLEAR_ON_RESET) {
         if (from < to) clear_used(arena, from, to);
-        if (arena->ready < to && arena->part_of != PART_OF_CONCURRENT)
-            arena->ready = arena->ready < from ? arena->ready : to;
-        if (arena->dirty <= to && arena->ready >= arena->dirty && arena->part_of != PART_OF_CONCURRENT)
-            arena->ready = arena->end;
+        /* Behind a gate it is at the end, and stays there. */
+        if (arena->ready < to) arena->ready = arena->ready < from ? arena->ready : to;
+        if (arena->dirty <= to && arena->ready >= arena->dirty) arena->ready = arena->end;
     } else {
         if (to > arena->dirty) arena->dirty = to;
         if (arena->clear == ARENA_CLEAR_ON_HANDOUT && arena->ready > from) arena->ready = from;

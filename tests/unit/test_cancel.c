@@ -120,6 +120,39 @@ TEST(roots_that_many_use_get_a_fan) {
     cancel_finish(&root);
 }
 
+struct settling {
+    struct cancel_node nodes[300];
+    struct atomic_u32 round;
+    struct atomic_u32 arrived;
+};
+
+static void look_at_each(struct worker *self) {
+    struct settling *settling = self->user;
+    for (uint32_t i = 0; i < 300; i++) {
+        (void)atomic_u32_add(&settling->arrived, 1, acq_rel);
+        for (int looks = 0; atomic_u32_load(&settling->round, acquire) <= i; looks++) {
+            if (looks > 200) sleep_ms(0);
+        }
+        if (cancel_status(&settling->nodes[i]) != ARENA_ETIMEDOUT) self->status = 1;
+    }
+}
+
+/* Several threads at once are the first to see that a deadline has passed. */
+TEST(deadlines_that_many_see_first) {
+    enum { THREADS = 2, NODES = 300 };
+    static struct settling settling;
+    struct worker workers[THREADS];
+    for (int i = 0; i < NODES; i++) assert_true(cancel_start(&settling.nodes[i], NULL, 1));
+    for (unsigned i = 0; i < THREADS; i++) worker_start(&workers[i], look_at_each, &settling, i);
+    for (uint32_t round = 1; round <= NODES; round++) {
+        while (atomic_u32_load(&settling.arrived, acquire) < THREADS * round) sleep_ms(0);
+        atomic_u32_store(&settling.round, round, release);
+    }
+    workers_join(workers, THREADS);
+    for (unsigned i = 0; i < THREADS; i++) assert_int_equal(workers[i].status, 0);
+    for (int i = 0; i < NODES; i++) cancel_finish(&settling.nodes[i]);
+}
+
 /* To cancel what has ended does not look at what is below, however much that is: nobody waits for it to be done. */
 TEST(cancelling_what_has_ended_looks_at_nothing) {
     for (int how = 0; how < 3; how++) { /* the root was cancelled, the node itself, its deadline has passed */

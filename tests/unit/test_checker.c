@@ -59,6 +59,10 @@ TEST(free_memory_was_not_written) {
     assert_ptr_equal(last[0].start, first);
     assert_int_equal(last[0].size_bytes, 100);
     arena_destroy(arena);
+    int calls = last[1].calls;
+    GIVEN(arena, bytes, arena_create(arena_type_bytes(), 100, &bytes));
+    assert_true(last[1].calls > calls); /* the variable, too */
+    arena_destroy(bytes);
 }
 #endif
 

@@ -102,7 +102,8 @@ static bool no_pages;
 void *__real_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset);
 void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset);
 void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset) {
-    return no_pages && protection == PROT_READ ? MAP_FAILED : __real_mmap(start, size, protection, flags, file, offset);
+    if (no_pages && protection == PROT_READ && (flags & MAP_ANONYMOUS) != 0) return MAP_FAILED;
+    return __real_mmap(start, size, protection, flags, file, offset);
 }
 #ifdef __GLIBC__
 /* The same function, under the name that -D_FILE_OFFSET_BITS=64 gives it. */

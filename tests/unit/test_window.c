@@ -44,6 +44,10 @@ static void limit_at_cursor(struct arena *arena) { arena->head.limit = arena->he
 static void no_stride(struct arena *arena) { arena->stride = 0; }
 static void other_capacity(struct arena *arena) { arena->capacity++; }
 static void gaps_too_large(struct arena *arena) { arena->gap_bytes = (size_t)(arena->head.cursor - arena->base) + 1; }
+static void bound_above(struct arena *arena) { arena->bound = arena->end + arena->stride; }
+static void floor_below(struct arena *arena) { arena->head.floor = arena->base - arena->stride; }
+static void floor_above(struct arena *arena) { arena->head.floor = arena->head.cursor + arena->stride; }
+static void no_floor(struct arena *arena) { arena->head.floor = SLOTS_NO_FLOOR; }
 static void burst_below(struct arena *arena) { arena->burst_limit = arena->base; }
 static void burst_above(struct arena *arena) { arena->burst_limit = arena->end + 1; }
 static void burst_open(struct arena *arena) { arena->burst_limit = arena->head.limit = arena->head.cursor; }
@@ -67,10 +71,10 @@ static bool found(void (*damage)(struct arena *arena)) {
 }
 
 TEST(damage_is_found) {
-    static void (*const sound[])(struct arena * arena) = {nothing, limit_at_cursor, burst_open};
+    static void (*const sound[])(struct arena * arena) = {nothing, limit_at_cursor, burst_open, no_floor};
     static void (*const damages[])(struct arena * arena) = {
-        cursor_below, cursor_above,   cursor_inside_a_slot, limit_below, limit_above,
-        no_stride,    other_capacity, gaps_too_large,       burst_below, burst_above,
+        cursor_below,   cursor_above, cursor_inside_a_slot, limit_below, limit_above, no_stride,   other_capacity,
+        gaps_too_large, burst_below,  burst_above,          bound_above, floor_below, floor_above,
     };
     for (size_t i = 0; i < sizeof sound / sizeof sound[0]; i++) assert_false(found(sound[i]));
 #ifdef NDEBUG
