@@ -52,8 +52,8 @@ TEST(caches_draw_what_is_left) {
 
 struct drawing {
     struct arena_pool *pool;
-    struct atomic_u32 arrived;
-    struct atomic_u32 round;
+    struct atomic_u32 arrived; /* twice in each round, counted on */
+    struct atomic_u32 step;    /* twice the rounds that are over; and one while they draw */
     uint32_t rounds;
 };
 
@@ -68,12 +68,12 @@ static void draw_with_others(struct worker *self) {
         struct arena *arena;
         self->status |= arena_pool_checkout(drawing->pool, &arena);
         (void)atomic_u32_add(&drawing->arrived, 1, acq_rel);
-        for (int looks = 0; atomic_u32_load(&drawing->round, acquire) < round; looks++) {
+        for (int looks = 0; atomic_u32_load(&drawing->step, acquire) < 2 * round - 1; looks++) {
             if (looks > 200) (void)sched_yield();
         }
         arena_pool_return(drawing->pool, arena);
         (void)atomic_u32_add(&drawing->arrived, 1, acq_rel);
-        while (atomic_u32_load(&drawing->round, acquire) < round + drawing->rounds) (void)sched_yield();
+        while (atomic_u32_load(&drawing->step, acquire) < 2 * round) (void)sched_yield();
     }
 }
 
@@ -86,14 +86,13 @@ TEST(caches_draw_at_once) {
     struct worker workers[THREADS];
     for (unsigned i = 0; i < THREADS; i++) worker_start(&workers[i], draw_with_others, &drawing, i);
     for (uint32_t round = 1; round <= drawing.rounds; round++) {
-        await_all(&drawing.arrived, THREADS);
-        atomic_u32_store(&drawing.round, round, release);
-        await_all(&drawing.arrived, 2 * THREADS);
+        await_all(&drawing.arrived, (2 * round - 1) * THREADS);
+        atomic_u32_store(&drawing.step, 2 * round - 1, release);
+        await_all(&drawing.arrived, 2 * round * THREADS);
         assert_int_equal(credited(drawing.pool), THREADS * POOL_LEAST_UNITS * KIB);
         arena_pool_trim(drawing.pool);
         assert_int_equal(credited(drawing.pool), 0);
-        atomic_u32_store(&drawing.arrived, 0, release);
-        atomic_u32_store(&drawing.round, round + drawing.rounds, release);
+        atomic_u32_store(&drawing.step, 2 * round, release);
     }
     workers_join(workers, THREADS);
     for (unsigned i = 0; i < THREADS; i++) assert_int_equal(workers[i].status, ARENA_OK);
