@@ -117,7 +117,7 @@ static struct block *make_block(struct arena *arena, size_t body, size_t align) 
     size_t extra = BLOCKS_HEADER_BYTES + align + SLOTS_CLEAR_STEP + (arena->watched ? POISON_REDZONE_BYTES : 0);
     if (!arith_add(body, extra, &bytes) || bytes > ARITH_MAX_BYTES) return NULL;
     enum backing backing = arena->source.take != NULL ? BACKING_SOURCE : BACKING_HEAP;
-    if (backing == BACKING_SOURCE && !arith_round_up(bytes, BLOCKS_ALIGN, &bytes)) return NULL;
+    if (backing == BACKING_SOURCE) bytes += slots_padding(bytes, BLOCKS_ALIGN);
     struct span span = {NULL, bytes, bytes};
     if (backing == BACKING_HEAP && bytes >= PAGES_FROM) {
         size_t dirty_bytes = arena->watched ? 0 : BACKING_KEEP_MOST;
