@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 
 from bars import Bars
 from results import Results
@@ -85,11 +86,11 @@ def bytes_figures(results):
             row = results.get("M7", name)
             return "" if row is None else "%.2f" % (row.median / malloc.median)
 
-        lines += ["", "M7, an arena's life with 900 bytes, in units of malloc, fill and free of them: byte arenas of 60,000 bytes %s, of "
+        lines += ["", *textwrap.wrap("M7, an arena's life with 900 bytes, in units of malloc, fill and free of them: byte arenas of 60,000 bytes %s, of "
                   "16 GiB %s; typed ones of 60,000 bytes %s, of 16 GiB %s; an APR sub-pool %s, a talloc pool %s, obstack %s, std::pmr %s; "
                   "an arena by hand in one malloc %s, the same with a `memset` of what it hands out %s." % tuple(lives(name) for name in (
                       "libarena-bytes-60000", "libarena-bytes-16GiB", "libarena-typed-60000", "libarena-typed-16GiB",
-                      "APR-subpool", "talloc-pool", "obstack", "std-pmr", "way-malloc-chunk", "way-malloc-chunk-zeroed"))]
+                      "APR-subpool", "talloc-pool", "obstack", "std-pmr", "way-malloc-chunk", "way-malloc-chunk-zeroed")), 120)]
     if not results.programs:
         return lines
     contenders = ("libarena", "libarena-never") + PEERS
