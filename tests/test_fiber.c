@@ -184,6 +184,7 @@ static void end_in_each_order_and_panic(void *name) {
 TEST(actions_of_unknown_coroutines_may_return_in_any_order) {
     static char name[] = "of the thread";
     struct arena_panic_info info;
+    if (support_checked()) skip(); /* it looks at stacks that have been left */
     end_in_each_order(name);
     assert_int_equal(arena_protect_with(end_in_each_order_and_panic, name, &info), ARENA_EPANIC);
     assert_string_equal(info.message, name);

@@ -44,7 +44,14 @@ static struct {
     size_t count;
 } seen;
 
-void *__real_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset);
+/* Under the name that -D_FILE_OFFSET_BITS=64 gives it: where off_t would have 32 bits otherwise that is another
+ * function. */
+#ifdef __GLIBC__
+#define REAL_MMAP __real_mmap64
+#else
+#define REAL_MMAP __real_mmap
+#endif
+void *REAL_MMAP(void *start, size_t size, int protection, int flags, int file, off_t offset);
 void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset);
 int __real_munmap(void *start, size_t size);
 int __wrap_munmap(void *start, size_t size);
@@ -54,7 +61,7 @@ int __wrap_madvise(void *start, size_t size, int advice);
 /* What lies beside the mapping cannot be touched, and stays so. */
 static void *worst_place(size_t size) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    char *room = __real_mmap(NULL, size + 3 * seen.misalign, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *room = REAL_MMAP(NULL, size + 3 * seen.misalign, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (room == MAP_FAILED) return MAP_FAILED;
     char *start = room + (seen.misalign - (uintptr_t)room % seen.misalign) + page;
     return mprotect(start, size, PROT_READ | PROT_WRITE) == 0 ? start : MAP_FAILED;
@@ -70,7 +77,7 @@ void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file,
         flags |= MAP_FIXED;
         seen.next += size;
     }
-    void *made = seen.misalign != 0 ? worst_place(size) : __real_mmap(start, size, protection, flags, file, offset);
+    void *made = seen.misalign != 0 ? worst_place(size) : REAL_MMAP(start, size, protection, flags, file, offset);
     if (made == MAP_FAILED) return made;
     seen.mappings++;
     seen.start = made;
@@ -81,7 +88,6 @@ void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file,
 }
 
 #ifdef __GLIBC__
-/* The same function, under the name that -D_FILE_OFFSET_BITS=64 gives it. */
 void *__wrap_mmap64(void *start, size_t size, int protection, int flags, int file, off_t offset);
 void *__wrap_mmap64(void *start, size_t size, int protection, int flags, int file, off_t offset) {
     return __wrap_mmap(start, size, protection, flags, file, offset);

@@ -99,17 +99,22 @@ int __wrap_mprotect(void *start, size_t size, int protection) {
 
 static bool no_pages;
 
+static bool refuses_page(int protection, int flags) {
+    return no_pages && protection == PROT_READ && (flags & MAP_ANONYMOUS) != 0;
+}
 void *__real_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset);
 void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset);
 void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset) {
-    if (no_pages && protection == PROT_READ && (flags & MAP_ANONYMOUS) != 0) return MAP_FAILED;
+    if (refuses_page(protection, flags)) return MAP_FAILED;
     return __real_mmap(start, size, protection, flags, file, offset);
 }
 #ifdef __GLIBC__
-/* The same function, under the name that -D_FILE_OFFSET_BITS=64 gives it. */
+/* The name that -D_FILE_OFFSET_BITS=64 gives it.  Where off_t would have 32 bits otherwise it is another function. */
+void *__real_mmap64(void *start, size_t size, int protection, int flags, int file, off_t offset);
 void *__wrap_mmap64(void *start, size_t size, int protection, int flags, int file, off_t offset);
 void *__wrap_mmap64(void *start, size_t size, int protection, int flags, int file, off_t offset) {
-    return __wrap_mmap(start, size, protection, flags, file, offset);
+    if (refuses_page(protection, flags)) return MAP_FAILED;
+    return __real_mmap64(start, size, protection, flags, file, offset);
 }
 #endif
 
