@@ -378,7 +378,7 @@ static bool lend_for_block(struct share_set *shares, struct share *share, size_t
         size_t bytes = arith_padding((uintptr_t)cursor, align) + size;
         size_t step = size + arith_padding(size, align); /* what one more of the same takes */
         size_t most = chunk_size(shares, 1);
-        if (most > bytes) bytes += (most - bytes) / step * step; /* a block is never empty here */
+        if (most > bytes && step != 0) bytes += (most - bytes) / step * step; /* a block is never empty here */
         return slots_lend(slots, bytes, from, to);
     }
     for (struct run *run = slots->runs; run != NULL; run = run->next) {

@@ -31,8 +31,10 @@ void mark_end_all(struct arena *arena);
 
 /* Is it in one of the older ranges? */
 HOT_INLINE bool mark_in_older_range(const struct arena *arena, uint64_t serial) {
-    for (unsigned i = arena->void_count; i-- > 0 && serial <= arena->voids[i].high;) {
-        if (serial >= arena->voids[i].low) return true;
+    for (unsigned i = arena->void_count; i != 0; i--) {
+        const struct mark_range *range = &arena->voids[i - 1];
+        if (serial > range->high) return false;
+        if (serial >= range->low) return true;
     }
     return false;
 }

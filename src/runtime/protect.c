@@ -116,7 +116,7 @@ static NOINLINE void pop(struct protect_frame *frame) {
     struct links links;
     struct protect_frame *at = state->frames;
     bool known = look(at, &links);
-    if (LIKELY(links.innermost == frame)) at = frame;
+    if (known && LIKELY(links.innermost == frame)) at = frame;
     while (known && at != frame) {
         at = links.inner;
         known = look(at, &links);
