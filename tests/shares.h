@@ -6,6 +6,7 @@
 #include "api/share.h"
 #include "core/create.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,6 +29,22 @@ static inline struct arena *shares_begin_words(struct share_set *shares) {
         skip();
     }
     return arena;
+}
+
+static inline void *shares_be_lent(void *shares) { return shares_refill(shares, NULL, 1, false); }
+
+/* The share of another thread, which was lent a chunk, took one word of it, and is in the middle of the next: until
+ * somebody commits that in its stead. */
+static inline struct share *shares_leave_in_the_middle(struct share_set *shares) {
+    pthread_t thread;
+    void *word = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, shares_be_lent, shares), 0);
+    assert_int_equal(pthread_join(thread, &word), 0);
+    assert_non_null(word);
+    struct share *share = atomic_ptr_load(&shares->first, relaxed);
+    char *commit = atomic_ptr_load(&share->commit, relaxed);
+    atomic_ptr_store(&share->claim, commit + 8, relaxed);
+    return share;
 }
 
 static inline void shares_end_words(struct share_set *shares) {

@@ -390,20 +390,12 @@ TEST(threads_are_armed_once) {
     assert_int_equal(specifics, 1);
 }
 
-static void *be_lent(void *shares) { return shares_refill(shares, NULL, 1, false); }
-
 /* However long a thread is in the middle of an allocation, whoever revokes its chunk waits. */
 TEST(a_revocation_waits_for_who_is_in_the_middle) {
     struct share_set shares;
     struct arena *arena = shares_begin_words(&shares);
-    pthread_t thread;
-    void *first = NULL;
-    assert_int_equal(pthread_create(&thread, NULL, be_lent, &shares), 0);
-    assert_int_equal(pthread_join(thread, &first), 0);
-    assert_non_null(first);
-    writing = atomic_ptr_load(&shares.first, relaxed);
+    writing = shares_leave_in_the_middle(&shares);
     char *commit = atomic_ptr_load(&writing->commit, relaxed);
-    atomic_ptr_store(&writing->claim, commit + 8, relaxed);
     timed_waits = 0;
     assert_int_equal(shares_revoke(&shares, NULL), ARENA_OK);
     assert_true(timed_waits >= MANY);
@@ -436,12 +428,7 @@ TEST(a_revocation_waits_without_memory) {
     struct arena *arena = shares_begin_words(&shares);
     pthread_t thread;
     void *result = NULL;
-    assert_int_equal(pthread_create(&thread, NULL, be_lent, &shares), 0);
-    assert_int_equal(pthread_join(thread, &result), 0);
-    assert_non_null(result);
-    struct share *share = atomic_ptr_load(&shares.first, relaxed);
-    char *commit = atomic_ptr_load(&share->commit, relaxed);
-    atomic_ptr_store(&share->claim, commit + 8, relaxed);
+    struct share *share = shares_leave_in_the_middle(&shares);
     assert_int_equal(pthread_create(&thread, NULL, revoke_in_vain, &shares), 0);
     assert_int_equal(pthread_join(thread, &result), 0);
     assert_ptr_equal(result, &shares);

@@ -160,16 +160,13 @@ TEST(what_was_left_half_done_is_zero_again) {
 TEST(an_ended_context_waits_for_nobody) {
     struct share_set shares;
     struct arena *arena = shares_begin_words(&shares);
-    (void)lent_elsewhere(&shares, 1);
-    struct share *share = atomic_ptr_load(&shares.first, relaxed);
-    char *commit = atomic_ptr_load(&share->commit, relaxed);
-    atomic_ptr_store(&share->claim, commit + 8, relaxed);
+    struct share *share = shares_leave_in_the_middle(&shares);
     struct cancel_node node;
     assert_true(cancel_start(&node, NULL, INT64_MAX));
     cancel_trigger(&node);
     assert_int_equal(shares_revoke(&shares, &node), ARENA_ECANCELED);
     assert_true(share->active);
-    share_commit(share, commit + 8);
+    share_commit(share, atomic_ptr_load(&share->claim, relaxed));
     assert_int_equal(shares_revoke(&shares, &node), ARENA_ECANCELED); /* also where nobody is in the way */
     assert_false(share->active);
     assert_int_equal(slots_used(arena), 2);

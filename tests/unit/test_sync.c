@@ -268,8 +268,6 @@ static void fill_and_reset(void) {
     arena_concurrent_destroy(arena);
 }
 
-static void *be_lent(void *shares) { return shares_refill(shares, NULL, 1, false); }
-
 static void without_a_barrier(void) {
     CHECK(!barrier_available());
     fill_and_reset();
@@ -281,16 +279,11 @@ static void revoke_beside_one_that_stays(void) {
     struct share_set shares;
     (void)shares_begin_words(&shares);
     CHECK(shares_refill(&shares, NULL, 1, false) != NULL);
-    pthread_t thread;
-    void *slot = NULL;
-    CHECK(pthread_create(&thread, NULL, be_lent, &shares) == 0 && pthread_join(thread, &slot) == 0 && slot != NULL);
-    struct share *other = atomic_ptr_load(&shares.first, relaxed);
-    char *commit = atomic_ptr_load(&other->commit, relaxed);
-    atomic_ptr_store(&other->claim, commit + 8, relaxed);
+    struct share *other = shares_leave_in_the_middle(&shares);
     barriers = 0;
     CHECK(!shares_try_revoke(&shares)); /* it is in the middle, and cannot go on before this thread sleeps */
     CHECK(barriers == 1);
-    share_commit(other, commit + 8);
+    share_commit(other, atomic_ptr_load(&other->claim, relaxed));
     CHECK(shares_try_revoke(&shares));
     CHECK(slots_used(shares.slots) == 3);
     shares_end_words(&shares);
