@@ -24,8 +24,8 @@
 bool poison_active(void);
 void poison_set(const void *start, size_t size_bytes);   /* any access is an error */
 void poison_clear(const void *start, size_t size_bytes); /* may be touched; the contents count as written */
-void poison_clear_undefined(const void *start,
-                            size_t size_bytes); /* may be touched; reading first is an error (Valgrind) */
+/* It may be touched; to Valgrind, reading first is an error. */
+void poison_clear_undefined(const void *start, size_t size_bytes);
 
 /* What the library writes into a variable of its caller's counts as written: MemorySanitizer sees nothing of what it
  * does that was compiled without it. */

@@ -21,10 +21,10 @@ void slots_hide(struct arena *arena, char *from, char *to) {
     if (to > arena->poison_end) arena->poison_end = to;
 }
 
-/* A leak checker looks at what it is told of, all of it: so it is told of as much as is in use, or twice that. */
+/* A leak checker looks at what it is told of, all of it: so it is told of as much as is in use, or twice that.
+ * Of the blocks of a byte arena it is told as they come. */
 void slots_show_to_leak_checker(struct arena *arena, char *to) {
-    if (to <= arena->rooted || arena->home.backing != BACKING_PAGES)
-        return; /* blocks that come later tell it at once */
+    if (to <= arena->rooted || arena->home.backing != BACKING_PAGES) return;
     size_t bytes = (size_t)(to - arena->base) * 2;
     if (bytes > (size_t)(arena->end - arena->base)) bytes = (size_t)(arena->end - arena->base);
     if (arena->rooted != arena->base) poison_unroot(arena->base, arena->rooted);
